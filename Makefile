@@ -1,0 +1,38 @@
+# What can be done here. On a fresh machine `make demo` and `make test` do their own set-up.
+
+GUEST := tests/acceptance/guest/guest
+# Tests, benchmarks and the demo find the program they built, not one that is installed.
+PROGRAM := $(CURDIR)/target/release/service-manager
+
+.PHONY: help setup build demo test lint bench guest-up guest-down clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## install what is missing here, and say what
+	@tools/setup
+
+build: setup ## build the program
+	cargo build --release --locked
+
+demo: build ## boot a real guest and use the Kubernetes in it
+	@tools/demo $(PROGRAM)
+
+test: setup ## run all tests; the guest is built the first time, which takes some minutes
+	@tools/test
+
+lint: setup ## check format, lints, dependencies and scripts
+	@tools/lint
+
+bench: build guest-up ## measure against ssh
+	cargo bench --locked --bench peers
+
+guest-up: setup ## start a guest to play with
+	@$(GUEST) up demo
+	@echo "service-manager --ssh-config $$($(GUEST) dir demo)/ssh_config status"
+
+guest-down: ## stop all guests
+	@$(GUEST) down --all
+
+clean: ## remove what was built here; the guest's image stays in its cache
+	cargo clean

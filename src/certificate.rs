@@ -1,0 +1,137 @@
+//! X.509 certificates (RFC 5280) as text, and what stands in them.
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use x509_parser::extensions::GeneralName;
+use x509_parser::parse_x509_certificate;
+use x509_parser::time::ASN1Time;
+
+use crate::grammar::DnsName;
+
+/// One or several certificates in PEM, parsed and written again: what is no certificate is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificates {
+    text: String,
+    der: Vec<Vec<u8>>,
+}
+
+/// The names in a certificate that a client compares with the one it connected to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// DNS names, without those with wildcards.
+    pub dns: Vec<DnsName>,
+    /// Addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Certificates {
+    /// Takes the certificates out of `text`; none when there is none, or one cannot be read.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let mut blocks = pem::parse_many(text).ok()?;
+        blocks.retain(|block| block.tag() == "CERTIFICATE");
+        let readable = blocks.iter().all(|block| parse_x509_certificate(block.contents()).is_ok());
+        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        (readable && !blocks.is_empty()).then(|| Self {
+            text: pem::encode_many_config(&blocks, config),
+            der: blocks.into_iter().map(pem::Pem::into_contents).collect(),
+        })
+    }
+
+    /// The text in PEM.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The certificates in DER.
+    pub fn der(&self) -> &[Vec<u8>] {
+        &self.der
+    }
+
+    /// The day on which the first one expired, if it did before `now`.
+    pub fn expired(&self, now: SystemTime) -> Option<String> {
+        let (_, certificate) = parse_x509_certificate(self.der.first()?).ok()?;
+        let end = certificate.validity().not_after;
+        let now = ASN1Time::new(now.into());
+        (end < now).then(|| end.to_datetime().date().to_string())
+    }
+}
+
+impl Names {
+    /// Reads the names of one certificate in DER; none when it cannot be read.
+    pub fn of(der: &[u8]) -> Self {
+        let mut names = Self::default();
+        let Ok((_, certificate)) = parse_x509_certificate(der) else { return names };
+        let Ok(Some(alternatives)) = certificate.subject_alternative_name() else { return names };
+        for name in &alternatives.value.general_names {
+            match name {
+                GeneralName::DNSName(name) => names.dns.extend(DnsName::parse(name)),
+                GeneralName::IPAddress(bytes) => names.addresses.extend(address(bytes)),
+                _ => {}
+            }
+        }
+        names
+    }
+
+    /// All of them, for a message.
+    pub fn list(&self) -> Vec<String> {
+        self.dns
+            .iter()
+            .map(ToString::to_string)
+            .chain(self.addresses.iter().map(ToString::to_string))
+            .collect()
+    }
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(Into::into);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(Into::into)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    fn certificate(names: &[&str]) -> rcgen::Certificate {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        rcgen::generate_simple_self_signed(names).unwrap().cert
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_gone() {
+        let pem = certificate(&["a"]).pem();
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        let read = Certificates::parse(format!("noise\n{pem}{key}{pem}").as_bytes()).unwrap();
+        assert_eq!(read.der().len(), 2);
+        assert!(!read.as_str().contains("PRIVATE"));
+        assert!(!read.as_str().contains("noise"));
+        assert_eq!(Certificates::parse(read.as_str().as_bytes()).unwrap(), read);
+    }
+
+    #[test]
+    fn what_holds_no_readable_certificate_is_refused() {
+        for text in ["", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            assert_eq!(Certificates::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_and_addresses_are_read_without_wildcards() {
+        let names = Names::of(certificate(&["kubernetes", "*.example.com", "10.0.2.15"]).der());
+        assert_eq!(names.list(), ["kubernetes", "10.0.2.15"]);
+        assert_eq!(Names::of(b"x"), Names::default());
+    }
+
+    #[test]
+    fn the_day_of_expiry_is_told_afterwards() {
+        let mut params = rcgen::CertificateParams::new(["a".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        let pem = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem();
+        let read = Certificates::parse(pem.as_bytes()).unwrap();
+        assert_eq!(read.expired(UNIX_EPOCH), None);
+        let later = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        assert_eq!(read.expired(later).as_deref(), Some("2021-01-01"));
+    }
+}

@@ -1,0 +1,66 @@
+//! `service-manager env [SERVICE...]`
+
+use super::Context;
+use crate::cli::EnvArgs;
+use crate::discover::{Found, discover};
+use crate::endpoint::{Endpoint, Search};
+use crate::error::Error;
+use crate::export::Block;
+use crate::kubeconfig;
+use crate::machine::Machine;
+use crate::probe::Questions;
+use crate::service::{Catalogue, Service};
+use crate::shell::script_readable;
+use crate::ui;
+use crate::visit::Visit;
+
+pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
+    let catalogue = Catalogue::built_in()?;
+    let services = catalogue.select(&args.services)?;
+    let machine = context.machine()?;
+    let visit = Visit::make(&machine, &Questions::about(services.iter().copied()), context.deadline)?;
+    let all = args.services.is_empty();
+    let mut blocks = Vec::new();
+    for service in services {
+        match block(service, &machine, &visit, context) {
+            Ok(block) => blocks.push(block),
+            // Who asks for whatever runs is not told about what does not.
+            Err(Error::NotInstalled { .. } | Error::NotRunning { .. }) if all => {}
+            Err(error) => return Err(error),
+        }
+    }
+    ui::print(&if args.script_readable {
+        script_readable(&blocks)
+    } else {
+        args.shell.unwrap_or_default().render(&blocks, all, &context.host.arguments)?
+    })
+}
+
+/// Proves that `service` can be used, writes its kubeconfig and says what to export.
+fn block(service: &Service, machine: &Machine, visit: &Visit, context: &Context) -> Result<Block, Error> {
+    let name = machine.name.as_str();
+    let found = discover(service, &visit.facts)
+        .ok_or_else(|| Error::NotInstalled { service: service.name.to_string(), machine: name.to_owned() })?;
+    found.require_running(name)?;
+    let credentials = found.credentials(&visit.facts, machine.route.target.user.as_str(), name)?;
+    let search =
+        Search { found: &found, machine: name, candidates: visit.candidates(), credentials: &credentials };
+    let endpoint = search.run(context.deadline)?;
+    tell(&endpoint, &found, context);
+
+    let block = Block::new(service, &machine.files.kubeconfig())?;
+    let text = kubeconfig::render(name, &endpoint, &credentials)?;
+    machine.lock(context.deadline)?.write(&machine.files.kubeconfig(), text.as_bytes())?;
+    Ok(block)
+}
+
+fn tell(endpoint: &Endpoint, found: &Found, context: &Context) {
+    log::debug!("{} {} answers at {}", found.service.title, endpoint.version, endpoint.url());
+    if let Some(name) = &endpoint.server_name {
+        context.ui.note(&format!(
+            "the certificate does not name {}, so the kubeconfig says `tls-server-name: {name}`; \
+             kubectl before 1.18 and some other clients ignore that",
+            endpoint.address
+        ));
+    }
+}

@@ -1,0 +1,279 @@
+//! Every way to fail: the message on the variant, the exit code and the hint in one match each.
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::grammar::{Invalid, printable};
+
+/// How the program ends; part of its interface (README, "Exit codes").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Done.
+    Done = 0,
+    /// Wrong usage, or any failure that no other code stands for.
+    Failure = 1,
+    /// The machine is not running or cannot be reached.
+    Unreachable = 3,
+    /// The service is not running in the machine, or the command cannot be carried out.
+    NotRunning = 126,
+}
+
+/// What failed. Text that came from the guest is in it only as a validated type or through
+/// [`printable`], which every message passes on its way to the terminal.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message says what a variant is")]
+pub enum Error {
+    // Usage and configuration.
+    #[error("{what} is {source}")]
+    Value { what: String, source: Invalid },
+    #[error("no machine is given")]
+    NoMachine,
+    #[error("no machine `{name}` is known here")]
+    UnknownMachine { name: String, known: Vec<String> },
+    #[error("several machines {}: {}", named(.name.as_ref()), .known.join(", "))]
+    SeveralMachines { name: Option<String>, known: Vec<String> },
+    #[error("there is no ssh config `{}`", .path.display())]
+    NoSshConfig { path: PathBuf },
+    #[error("`{}` {}", .path.display(), match .name { Some(name) => format!("has no `Host {name}`"), None if .known.is_empty() => "names no machine".into(), None => format!("names several machines: {}", .known.join(", ")) })]
+    NoSuchAlias { name: Option<String>, path: PathBuf, known: Vec<String> },
+    #[error("`{}` goes through more than one jump host", .path.display())]
+    SeveralJumps { path: PathBuf },
+    #[error("there is no service `{name}`")]
+    UnknownService { name: String, nearest: Option<String>, known: Vec<String> },
+    #[error("the service file `{file}` is not valid")]
+    ServiceFile { file: String, source: serde_yaml::Error },
+    #[error("could not write a kubeconfig")]
+    KubeconfigText { source: serde_yaml::Error },
+    #[error("the value of {name} cannot be written for a shell")]
+    Unprintable { name: String },
+
+    // Files on the host.
+    #[error("the home folder is not known")]
+    NoHome,
+    #[error("could not read `{}`", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("could not write `{}`", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("could not use the folder `{}`", .path.display())]
+    StateFolder { path: PathBuf, source: io::Error },
+    #[error("`{}` is not a folder that only you can write", .path.display())]
+    StateFolderShared { path: PathBuf },
+    #[error("another process keeps `{}` locked", .path.display())]
+    StateFolderLocked { path: PathBuf },
+    #[error("`{}` is damaged", .path.display())]
+    KnownHostsDamaged { path: PathBuf, machine: String },
+
+    // The way to the guest.
+    #[error("the host `{host}` is not known")]
+    UnknownHost { host: String, source: io::Error },
+    #[error("could not connect to {place}")]
+    Connect { place: String, source: io::Error },
+    #[error("could not agree with {place} on how to talk SSH")]
+    Handshake { place: String, source: ssh2::Error },
+    #[error("could not reach {place} through the jump host")]
+    Jump { place: String, source: ssh2::Error },
+    #[error("the connection ended early")]
+    ConnectionLost { source: Box<dyn StdError + Send + Sync> },
+    #[error("gave up after {} seconds, waiting for {waiting_for}", .limit.as_secs_f32())]
+    Timeout { waiting_for: String, limit: Duration },
+    #[error("the host key of {place} is of a kind that is not understood")]
+    HostKeyUnknown { place: String },
+    #[error("the host key of {place} is not the one learnt before: {known} was known, {offered} is offered")]
+    HostKeyChanged { machine: String, place: String, known: String, offered: String },
+    #[error("no key of `{user}` is accepted by {place}{}", list(" (tried ", .tried, ")"))]
+    AuthenticationFailed { user: String, place: String, tried: Vec<String> },
+    #[error("the key `{}` is protected by a passphrase and no agent holds it", .path.display())]
+    KeyLocked { path: PathBuf },
+    #[error("could not use the key `{}`", .path.display())]
+    Key { path: PathBuf, source: io::Error },
+
+    // What the guest answered.
+    #[error("the guest's answer is longer than {} KiB", .limit >> 10)]
+    AnswerTooLong { limit: usize },
+    #[error("the guest's answer is not complete{}", said(.stderr))]
+    AnswerIncomplete { stderr: String },
+    #[error("the guest's answer is malformed")]
+    AnswerMalformed,
+    #[error("the guest does not say what runs in it")]
+    NoRelease,
+    #[error("the guest has no address the host could use")]
+    NoAddress,
+
+    // The service.
+    #[error("there is no {service} in `{machine}`")]
+    NotInstalled { service: String, machine: String },
+    #[error("{service} is {state} in `{machine}`")]
+    NotRunning { service: String, machine: String, state: &'static str, units: Vec<String> },
+    #[error("`{user}` may not use sudo without a password in `{machine}`, and `{path}` is for root only")]
+    NoSudo { user: String, machine: String, path: String },
+    #[error("`{machine}` has no `{path}`, which {service} ({flavour}) should have")]
+    NoCredentials { service: String, flavour: String, machine: String, path: String },
+    #[error("the kubeconfig `{path}` in `{machine}` is refused")]
+    Kubeconfig { path: String, machine: String, source: crate::kubeconfig::Refusal },
+    #[error("{service} does not answer at any address of `{machine}`{}", list(": ", .tried, ""))]
+    NoAnswer { service: String, machine: String, tried: Vec<String>, units: Vec<String> },
+    #[error("the certificate of {service} at {place} is not valid for any address of `{machine}` (it is for {})", .names.join(", "))]
+    CertificateNames { service: String, machine: String, place: String, names: Vec<String>, remedy: String },
+    #[error("the certificate of {service} at {place} is not valid")]
+    Certificate { service: String, place: String, source: Box<dyn StdError + Send + Sync>, remedy: String },
+    #[error("the credentials in `{path}` expired on {on}")]
+    CredentialsExpired { path: String, on: String, remedy: String },
+    #[error("{service} at {place} does not accept the credentials in `{path}` (HTTP {status})")]
+    CredentialsRefused { service: String, place: String, path: String, status: u16, remedy: String },
+    #[error("{service} at {place} answers what this program does not understand")]
+    Response { service: String, place: String, source: Box<dyn StdError + Send + Sync> },
+}
+
+impl Error {
+    /// The exit code that stands for this failure.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Value { .. }
+            | Self::NoMachine
+            | Self::UnknownMachine { .. }
+            | Self::SeveralMachines { .. }
+            | Self::NoSshConfig { .. }
+            | Self::NoSuchAlias { .. }
+            | Self::SeveralJumps { .. }
+            | Self::ServiceFile { .. }
+            | Self::Unprintable { .. }
+            | Self::KubeconfigText { .. }
+            | Self::NoHome
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::StateFolder { .. }
+            | Self::StateFolderShared { .. }
+            | Self::StateFolderLocked { .. }
+            | Self::KnownHostsDamaged { .. } => ExitCode::Failure,
+            Self::UnknownHost { .. }
+            | Self::Connect { .. }
+            | Self::Handshake { .. }
+            | Self::Jump { .. }
+            | Self::ConnectionLost { .. }
+            | Self::Timeout { .. }
+            | Self::HostKeyUnknown { .. }
+            | Self::HostKeyChanged { .. }
+            | Self::AuthenticationFailed { .. }
+            | Self::KeyLocked { .. }
+            | Self::Key { .. } => ExitCode::Unreachable,
+            Self::UnknownService { .. }
+            | Self::AnswerTooLong { .. }
+            | Self::AnswerIncomplete { .. }
+            | Self::AnswerMalformed
+            | Self::NoAddress
+            | Self::NoRelease
+            | Self::NotInstalled { .. }
+            | Self::NotRunning { .. }
+            | Self::NoSudo { .. }
+            | Self::NoCredentials { .. }
+            | Self::Kubeconfig { .. }
+            | Self::NoAnswer { .. }
+            | Self::CertificateNames { .. }
+            | Self::Certificate { .. }
+            | Self::CredentialsExpired { .. }
+            | Self::CredentialsRefused { .. }
+            | Self::Response { .. } => ExitCode::NotRunning,
+        }
+    }
+
+    /// What to type next.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoMachine => "`vagrant ssh-config > box.ssh`, then add `--ssh-config box.ssh`; or add \
+                `--host USER@HOST --identity KEY`"
+                .into(),
+            Self::UnknownMachine { known, .. } if known.is_empty() => {
+                "name it once with `--ssh-config FILE` or `--host USER@HOST`; it is remembered then".into()
+            }
+            Self::UnknownMachine { known, .. } => format!("known here: {}", known.join(", ")),
+            Self::SeveralMachines { name: Some(_), .. } => {
+                "say which with `--ssh-config FILE` or `--host USER@HOST`; `service-manager machines` shows them".into()
+            }
+            Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
+            Self::SeveralMachines { known, .. } | Self::NoSuchAlias { known, .. } => format!("`--machine {}`", known.first()?),
+            Self::SeveralJumps { .. } => "name one host in `ProxyJump`".into(),
+            Self::UnknownService { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            Self::UnknownService { known, .. } => format!("known services: {}", known.join(", ")),
+            Self::NoHome => "set HOME, or SERVICE_MANAGER_HOME to a folder of your own".into(),
+            Self::Write { .. } | Self::StateFolder { .. } => {
+                "free some space or set SERVICE_MANAGER_HOME to a folder that you can write".into()
+            }
+            Self::StateFolderShared { path } => format!("`chmod go-w '{}'`, if it is yours", path.display()),
+            Self::StateFolderLocked { .. } => "wait for the other process, or end it".into(),
+            Self::KnownHostsDamaged { machine, .. } => format!("`service-manager machines forget {machine}`"),
+            Self::UnknownHost { .. } => "check the spelling after `--host`, or `HostName` in the ssh config".into(),
+            Self::Connect { .. } => "start the machine (`vagrant up`), or check host and port".into(),
+            Self::Handshake { place, .. } => format!("check that an SSH server listens at {place}"),
+            Self::Jump { .. } => "check that the jump host can reach the machine".into(),
+            Self::ConnectionLost { .. } => "try again; `-v` shows how far it came".into(),
+            Self::Timeout { .. } => "`--timeout SECONDS` waits longer".into(),
+            Self::HostKeyUnknown { .. } => "give the machine an ed25519, ECDSA or RSA host key".into(),
+            Self::HostKeyChanged { machine, .. } => format!(
+                "if the machine was rebuilt: `service-manager machines forget {machine}`; \
+                 if not, somebody may be in between"
+            ),
+            Self::AuthenticationFailed { .. } => "name the machine's key with `--identity FILE`".into(),
+            Self::KeyLocked { path } => format!("`ssh-add '{}'`", path.display()),
+            Self::Key { .. } => "name another key with `--identity FILE`".into(),
+            Self::AnswerIncomplete { .. } | Self::AnswerMalformed => {
+                "check that the user's login shell in the machine can run `sh`".into()
+            }
+            Self::NotInstalled { .. } => "`service-manager status` shows what the machine has".into(),
+            Self::NotRunning { units, .. } | Self::NoAnswer { units, .. } => {
+                format!("in the machine: `sudo systemctl restart {}`", units.first()?)
+            }
+            Self::NoSudo { user, .. } => format!(
+                "in the machine, as root: `echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{user}`; or log in as root"
+            ),
+            Self::CertificateNames { remedy, .. }
+            | Self::Certificate { remedy, .. }
+            | Self::CredentialsExpired { remedy, .. }
+            | Self::CredentialsRefused { remedy, .. } => remedy.clone(),
+            Self::Kubeconfig { .. } => "only embedded certificates, a token or a password are taken from it".into(),
+            Self::Value { .. }
+            | Self::ServiceFile { .. }
+            | Self::Unprintable { .. }
+            | Self::KubeconfigText { .. }
+            | Self::Read { .. }
+            | Self::AnswerTooLong { .. }
+            | Self::NoAddress
+            | Self::NoRelease
+            | Self::NoCredentials { .. }
+            | Self::Response { .. } => return None,
+        })
+    }
+
+    /// The messages of what caused this, outermost first.
+    pub fn causes(&self) -> Vec<String> {
+        let mut messages = vec![self.to_string()];
+        for message in chain(self.source()).map(ToString::to_string) {
+            // Many libraries repeat their cause in their own message.
+            if !messages.iter().any(|said| said.contains(&message)) {
+                messages.push(message);
+            }
+        }
+        messages.split_off(1)
+    }
+}
+
+/// An error and what caused it, outermost first.
+pub fn chain<'a>(
+    error: Option<&'a (dyn StdError + 'static)>,
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(error, |error| (*error).source())
+}
+
+fn named(name: Option<&String>) -> String {
+    name.map_or_else(|| "are remembered".to_owned(), |name| format!("are called `{name}`"))
+}
+
+fn list(before: &str, items: &[String], after: &str) -> String {
+    if items.is_empty() { String::new() } else { format!("{before}{}{after}", items.join(", ")) }
+}
+
+fn said(stderr: &str) -> String {
+    if stderr.trim().is_empty() { String::new() } else { format!("; it said: {}", printable(stderr)) }
+}

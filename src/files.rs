@@ -1,0 +1,227 @@
+//! Writing on the host's disk: private from the first byte, the old content or the new one, nothing between.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::deadline::Deadline;
+use crate::error::Error;
+
+/// A folder that only its user can enter, held by one process at a time.
+///
+/// Whoever holds it may take any unfinished file in it for the left-over of a process that was killed.
+#[derive(Debug)]
+pub struct PrivateFolder {
+    path: PathBuf,
+    /// Unlocked by the system when the process ends, however it ends.
+    _lock: File,
+}
+
+impl PrivateFolder {
+    /// Creates the folder (0700) when it is missing and locks it, waiting for another process until `deadline`.
+    ///
+    /// Errors: the folder cannot be created, is somebody else's, can be written by others, or stays locked.
+    pub fn lock(path: &Path, deadline: Deadline) -> Result<Self, Error> {
+        let failed = |source| Error::StateFolder { path: path.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(failed)?;
+        for folder in [path.parent().unwrap_or(path), path] {
+            refuse_shared(folder)?;
+        }
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(FILE_MODE)
+            .open(path.join(LOCK))
+            .map_err(failed)?;
+        wait_for_lock(&lock, path, deadline)?;
+        let folder = Self { path: path.to_owned(), _lock: lock };
+        folder.remove_leftovers().map_err(failed)?;
+        Ok(folder)
+    }
+
+    /// Replaces the file `path` in this folder by `content` (0600): written to a temporary name, synced
+    /// and renamed. A file that already is so is left alone, which saves the disk's sync.
+    pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        debug_assert_eq!(path.parent(), Some(self.path.as_path()));
+        if already_is(path, content) {
+            return Ok(());
+        }
+        self.replace(path, content).map_err(|source| Error::Write { path: path.to_owned(), source })
+    }
+
+    fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.path)?;
+        file.write_all(content)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        File::open(&self.path)?.sync_all()
+    }
+
+    fn remove_leftovers(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a file of at most `limit` bytes; `None` when there is none.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut content = Vec::new();
+    file.take(limit + 1).read_to_end(&mut content).map_err(failed)?;
+    if content.len() as u64 > limit {
+        return Err(failed(io::Error::from(io::ErrorKind::FileTooLarge)));
+    }
+    Ok(Some(content))
+}
+
+/// As [`read`], for text: what is not UTF-8 is an error.
+pub fn read_text(path: &Path, limit: u64) -> Result<Option<String>, Error> {
+    let Some(content) = read(path, limit)? else { return Ok(None) };
+    String::from_utf8(content).map(Some).map_err(|_| Error::Read {
+        path: path.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidData, "not UTF-8 text"),
+    })
+}
+
+/// State that another user of the host could have written is not ours to trust.
+fn refuse_shared(folder: &Path) -> Result<(), Error> {
+    let meta = fs::symlink_metadata(folder)
+        .map_err(|source| Error::StateFolder { path: folder.to_owned(), source })?;
+    let ours = meta.uid() == rustix::process::geteuid().as_raw();
+    if meta.is_dir() && ours && meta.mode() & WRITABLE_BY_OTHERS == 0 {
+        Ok(())
+    } else {
+        Err(Error::StateFolderShared { path: folder.to_owned() })
+    }
+}
+
+fn wait_for_lock(lock: &File, path: &Path, deadline: Deadline) -> Result<(), Error> {
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if deadline.is_over() => {
+                return Err(Error::StateFolderLocked { path: path.to_owned() });
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_POLL),
+            Err(TryLockError::Error(source)) => {
+                return Err(Error::StateFolder { path: path.to_owned(), source });
+            }
+        }
+    }
+}
+
+fn already_is(path: &Path, content: &[u8]) -> bool {
+    let private = fs::symlink_metadata(path)
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o777 == FILE_MODE);
+    private && fs::read(path).is_ok_and(|old| old == content)
+}
+
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+const LOCK: &str = "lock";
+const UNFINISHED: &str = ".unfinished-";
+const LOCK_POLL: Duration = Duration::from_millis(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(below: &tempfile::TempDir) -> PathBuf {
+        below.path().join("machines").join("m")
+    }
+
+    fn soon() -> Deadline {
+        Deadline::after(Duration::from_millis(50))
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn writes_privately_and_replaces() {
+        let below = tempfile::tempdir().unwrap();
+        let path = folder(&below);
+        let private = PrivateFolder::lock(&path, soon()).unwrap();
+        private.write(&path.join("file"), b"old").unwrap();
+        private.write(&path.join("file"), b"new").unwrap();
+        assert_eq!(fs::read(path.join("file")).unwrap(), b"new");
+        assert_eq!(mode(&path.join("file")), 0o600);
+        assert_eq!(mode(&path), 0o700);
+    }
+
+    #[test]
+    fn a_file_that_became_readable_by_others_is_made_private_again() {
+        let below = tempfile::tempdir().unwrap();
+        let path = folder(&below);
+        let private = PrivateFolder::lock(&path, soon()).unwrap();
+        private.write(&path.join("file"), b"same").unwrap();
+        fs::set_permissions(path.join("file"), fs::Permissions::from_mode(0o644)).unwrap();
+        private.write(&path.join("file"), b"same").unwrap();
+        assert_eq!(mode(&path.join("file")), 0o600);
+    }
+
+    #[test]
+    fn a_link_planted_in_place_of_a_file_is_replaced_not_followed() {
+        let below = tempfile::tempdir().unwrap();
+        let path = folder(&below);
+        let private = PrivateFolder::lock(&path, soon()).unwrap();
+        let victim = below.path().join("victim");
+        fs::write(&victim, "untouched").unwrap();
+        std::os::unix::fs::symlink(&victim, path.join("file")).unwrap();
+        private.write(&path.join("file"), b"ours").unwrap();
+        assert_eq!(fs::read_to_string(victim).unwrap(), "untouched");
+        assert!(fs::symlink_metadata(path.join("file")).unwrap().is_file());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed() {
+        let below = tempfile::tempdir().unwrap();
+        let path = folder(&below);
+        drop(PrivateFolder::lock(&path, soon()).unwrap());
+        fs::write(path.join(".unfinished-x"), "half").unwrap();
+        drop(PrivateFolder::lock(&path, soon()).unwrap());
+        assert!(!path.join(".unfinished-x").exists());
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_is_refused() {
+        let below = tempfile::tempdir().unwrap();
+        let path = folder(&below);
+        drop(PrivateFolder::lock(&path, soon()).unwrap());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o770)).unwrap();
+        assert!(matches!(PrivateFolder::lock(&path, soon()), Err(Error::StateFolderShared { .. })));
+    }
+
+    #[test]
+    fn a_locked_folder_is_an_error_after_the_deadline() {
+        let below = tempfile::tempdir().unwrap();
+        let path = folder(&below);
+        let _held = PrivateFolder::lock(&path, soon()).unwrap();
+        assert!(matches!(PrivateFolder::lock(&path, soon()), Err(Error::StateFolderLocked { .. })));
+    }
+
+    #[test]
+    fn reads_no_more_than_the_limit() {
+        let below = tempfile::tempdir().unwrap();
+        let path = below.path().join("big");
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(read(&path, 5).unwrap().unwrap(), b"12345");
+        assert!(matches!(read(&path, 4), Err(Error::Read { .. })));
+        assert!(read(&below.path().join("none"), 4).unwrap().is_none());
+    }
+}

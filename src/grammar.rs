@@ -1,0 +1,278 @@
+//! Values that cross a border (from the guest, a file or the command line), each parsed into a type that
+//! can hold nothing else. What does not parse is an error that names the value's kind, never its text:
+//! the text may come from the guest.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// A value that is not what its kind allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {kind} ({form})")]
+pub struct Invalid {
+    /// What was expected, for example `host name`.
+    pub kind: &'static str,
+    /// The form that is accepted, in words.
+    pub form: &'static str,
+}
+
+/// Declares a string type that can only be made from text its check accepts.
+macro_rules! validated {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $form:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Accepts `text` when it has the form of this type.
+            pub fn parse(text: &str) -> Result<Self, Invalid> {
+                let check: fn(&str) -> bool = $check;
+                if check(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(Invalid { kind: $kind, form: $form })
+                }
+            }
+
+            /// The text, known to have the form of this type.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Invalid;
+
+            fn try_from(text: String) -> Result<Self, Invalid> {
+                Self::parse(&text)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                Self::parse(text)
+            }
+        }
+    };
+}
+
+validated!(
+    /// A host name (RFC 1123) or the literal of an IP address.
+    HostName, "host name", "letters, digits, dots and hyphens, or an IP address",
+    |text| text.parse::<IpAddr>().is_ok() || is_dns_name(text)
+);
+
+validated!(
+    /// A name that a TLS certificate can hold besides addresses.
+    DnsName, "DNS name", "letters, digits, dots and hyphens", is_dns_name
+);
+
+validated!(
+    /// A user to log in as; never begins with a hyphen.
+    SshUser, "user name", "a letter or `_`, then letters, digits, `_`, `.`, `-`; at most 32",
+    |text| begins_with(text, |c| c.is_ascii_alphabetic() || c == '_')
+        && text.len() <= 32
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+);
+
+validated!(
+    /// The name of a machine: also a folder's name and a context's name in a kubeconfig.
+    MachineName, "machine name", "a letter or digit, then letters, digits, `.`, `_`, `-`; at most 64",
+    |text| begins_with(text, |c| c.is_ascii_alphanumeric())
+        && text.len() <= 64
+        && !text.contains("..")
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+);
+
+validated!(
+    /// The name of a service or a flavour.
+    ServiceName, "service name", "small letters, digits and `-`; at most 32",
+    |text| begins_with(text, |c| c.is_ascii_lowercase())
+        && text.len() <= 32
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+);
+
+validated!(
+    /// A path in the guest, absolute or below the login user's home (`~/`). The characters are such
+    /// that no shell needs quotes around it.
+    GuestPath, "path in the guest", "absolute or `~/…`; letters, digits and `._/@:+-`, no `..`",
+    |text| (text.starts_with('/') || text.starts_with("~/"))
+        && text.len() <= 255
+        && !text.contains("..")
+        && text.chars().skip(1).all(|c| c.is_ascii_alphanumeric() || "._/@:+-".contains(c))
+);
+
+validated!(
+    /// The name of a systemd unit, without its `.service`.
+    UnitName, "unit name", "letters, digits and `._@:-`",
+    |text| begins_with(text, |c| c.is_ascii_alphanumeric())
+        && text.len() <= 128
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._@:-".contains(c))
+);
+
+validated!(
+    /// The name of a variable that a shell exports.
+    VariableName, "variable name", "letters, digits and `_`, not beginning with a digit",
+    |text| begins_with(text, |c| c.is_ascii_alphabetic() || c == '_')
+        && text.len() <= 64
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+);
+
+validated!(
+    /// A version as a server reports it: `v1.36.3`, `20.10.24+dfsg1`, `v1.31.5+k3s1`.
+    Version, "version", "`N.N`, more numbers and a suffix of letters, digits and `.+~-`; at most 64", is_version
+);
+
+validated!(
+    /// A bearer token (RFC 6750, with the length a header still carries).
+    Token, "token", "letters, digits and `._~+/=-`; at most 8192",
+    |text| !text.is_empty()
+        && text.len() <= 8192
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._~+/=-".contains(c))
+);
+
+validated!(
+    /// A value of `/etc/os-release` as it may stand between double quotes in any shell.
+    ReleaseValue, "value of os-release", "letters, digits, blanks and `._()+:/,-`; at most 128",
+    |text| text.len() <= 128 && text.chars().all(|c| c.is_ascii_alphanumeric() || " ._()+:/,-".contains(c))
+);
+
+/// Text from the guest, for people only: control characters (C0, DEL, C1) and the characters that turn
+/// the writing direction are written as `\u{…}`, long text is cut.
+///
+/// Kubernetes printed such text raw once: CVE-2021-25743.
+pub fn printable(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let mut shown = String::with_capacity(text.len().min(LONGEST));
+    for (count, c) in text.trim_end().chars().enumerate() {
+        if count == LONGEST {
+            shown.push('…');
+            break;
+        }
+        match c {
+            '\n' | '\t' => shown.push(' '),
+            c if c.is_control() || is_bidi_control(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn begins_with(text: &str, allowed: fn(char) -> bool) -> bool {
+    text.chars().next().is_some_and(allowed)
+}
+
+fn is_dns_name(text: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
+fn is_version(text: &str) -> bool {
+    let numbers = text.strip_prefix('v').unwrap_or(text);
+    let end = numbers.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(numbers.len());
+    let (numbers, suffix) = numbers.split_at(end);
+    let numbers = numbers.strip_suffix('.').filter(|_| !suffix.is_empty()).unwrap_or(numbers);
+    text.len() <= 64
+        && !text.contains("..")
+        && numbers.split('.').count() >= 2
+        && numbers.split('.').all(|number| (1..=9).contains(&number.len()))
+        && suffix.chars().all(|c| c.is_ascii_alphanumeric() || ".+~-".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a hostile guest or file would try anywhere.
+    const HOSTILE: [&str; 14] = [
+        "",
+        "$(id)",
+        "`id`",
+        "a'b",
+        "a\"b",
+        "a\nexport X=1",
+        "a\0b",
+        "\x1b[31m",
+        "-oProxyCommand=id",
+        "../../x",
+        "a b;id",
+        "a&b",
+        "é\u{202e}",
+        "a\\b",
+    ];
+
+    #[test]
+    fn no_kind_accepts_a_hostile_value() {
+        for text in HOSTILE {
+            assert!(HostName::parse(text).is_err(), "host name {text:?}");
+            assert!(DnsName::parse(text).is_err(), "DNS name {text:?}");
+            assert!(SshUser::parse(text).is_err(), "user {text:?}");
+            assert!(MachineName::parse(text).is_err(), "machine {text:?}");
+            assert!(ServiceName::parse(text).is_err(), "service {text:?}");
+            assert!(GuestPath::parse(text).is_err(), "path {text:?}");
+            assert!(UnitName::parse(text).is_err(), "unit {text:?}");
+            assert!(VariableName::parse(text).is_err(), "variable {text:?}");
+            assert!(Version::parse(text).is_err(), "version {text:?}");
+            if !matches!(text, "" | "-oProxyCommand=id" | "../../x") {
+                assert!(Token::parse(text).is_err(), "token {text:?}");
+                assert!(ReleaseValue::parse(text).is_err(), "release value {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn megabytes_are_refused() {
+        let long = "a".repeat(1 << 20);
+        assert!(HostName::parse(&long).is_err());
+        assert!(MachineName::parse(&long).is_err());
+        assert!(Token::parse(&long).is_err());
+        assert!(Version::parse(&format!("1.2-{long}")).is_err());
+    }
+
+    #[test]
+    fn ordinary_values_are_accepted() {
+        for text in ["localhost", "172.30.0.2", "::1", "api.crc.testing", "node-1"] {
+            assert!(HostName::parse(text).is_ok(), "{text}");
+        }
+        for text in ["v1.36.3", "1.2", "20.10.24+dfsg1", "v1.31.5+k3s1", "v3.7.0+7ed6862", "1.10.0-rc.1"] {
+            assert!(Version::parse(text).is_ok(), "{text}");
+        }
+        for text in ["/etc/kubernetes/admin.conf", "~/.kube/config"] {
+            assert!(GuestPath::parse(text).is_ok(), "{text}");
+        }
+        assert!(ReleaseValue::parse("Atomic Developer Bundle (ADB)").is_ok());
+    }
+
+    #[test]
+    fn versions_without_numbers_are_refused() {
+        for text in ["1", "v", "v1.", "1..2", "latest", "1.2/x", "1.2..3-a"] {
+            assert!(Version::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn terminal_controls_become_visible() {
+        assert_eq!(printable("a\x1b]0;owned\x07b\nc"), "a\\u{1b}]0;owned\\u{7}b c");
+        assert_eq!(printable("\u{202e}abc"), "\\u{202e}abc");
+        assert_eq!(printable(&"x".repeat(400)).chars().count(), 301);
+    }
+}

@@ -1,0 +1,67 @@
+//! The host: the process's environment and arguments, read once, here.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What this process was given. The fields are all the variables the program reads (README, "Variables");
+/// libssh2 itself reads `SSH_AUTH_SOCK`.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// The command line, the program's name first.
+    pub arguments: Vec<OsString>,
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
+    /// The folder that relative paths start from.
+    pub current_folder: PathBuf,
+    /// `SERVICE_MANAGER_HOME`: state and cache live below it.
+    pub service_manager_home: Option<PathBuf>,
+    /// `SERVICE_MANAGER_SSH_CONFIG`: the ssh config to use when none is given.
+    pub ssh_config: Option<PathBuf>,
+    /// `USER`: the user to log in as when none is given.
+    pub user: Option<String>,
+    /// `SHELL`: the user's login shell.
+    pub shell: Option<String>,
+    /// `NO_COLOR` is set and not empty (<https://no-color.org>).
+    pub no_color: bool,
+}
+
+impl Host {
+    /// Reads the process's arguments and environment. An empty variable counts as unset.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn read() -> Self {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+        Self {
+            arguments: std::env::args_os().collect(),
+            home: dirs::home_dir(),
+            current_folder: std::env::current_dir().unwrap_or_default(),
+            service_manager_home: variable("SERVICE_MANAGER_HOME").map(PathBuf::from),
+            ssh_config: variable("SERVICE_MANAGER_SSH_CONFIG").map(PathBuf::from),
+            user: text("USER").or_else(|| text("LOGNAME")),
+            shell: text("SHELL"),
+            no_color: variable("NO_COLOR").is_some(),
+        }
+    }
+
+    /// `path` with a leading `~/` replaced by the home folder and made absolute.
+    pub fn expand(&self, path: &Path) -> PathBuf {
+        match (path.strip_prefix("~"), &self.home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => self.current_folder.join(path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expands_the_home_folder_and_relative_paths() {
+        let host =
+            Host { home: Some("/home/dev".into()), current_folder: "/project".into(), ..Host::default() };
+        assert_eq!(host.expand(Path::new("~/.ssh/id")), Path::new("/home/dev/.ssh/id"));
+        assert_eq!(host.expand(Path::new("key")), Path::new("/project/key"));
+        assert_eq!(host.expand(Path::new("/abs")), Path::new("/abs"));
+    }
+}

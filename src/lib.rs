@@ -1,0 +1,107 @@
+//! Makes the services inside a development VM (the *guest*) usable from the developer's machine (the *host*).
+//!
+//! `service-manager env kubernetes`, followed through the modules:
+//!
+//! 1. [`host`] reads environment and arguments, `cli` parses them, `run` below picks the command.
+//! 2. `commands::env` is the story; every step returns a value.
+//! 3. `machine` resolves which machine is meant and how it is reached.
+//! 4. `service` holds what `services/*.yaml` say; `probe` makes one script of all questions.
+//! 5. `visit` carries it through `ssh`, one connection and one command, and brings the facts home.
+//! 6. `discover` finds flavour, state and credentials in the facts; `kubeconfig` lets only the harmless part in.
+//! 7. `endpoint` connects to the service with those credentials, over `tls`, and so proves what is exported.
+//! 8. `export` fills in the templates, `shell` renders them, `ui` writes them.
+//!
+//! `docs/architecture.md` is the same map with the reasons.
+
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests set their own scene"))]
+
+pub mod certificate;
+mod cli;
+mod commands;
+pub mod deadline;
+pub mod dirs;
+pub mod discover;
+pub mod endpoint;
+pub mod error;
+pub mod export;
+pub mod files;
+pub mod grammar;
+pub mod host;
+pub mod kubeconfig;
+pub mod machine;
+pub mod probe;
+pub mod service;
+pub mod shell;
+pub mod ssh;
+pub mod tls;
+mod ui;
+pub mod visit;
+
+use std::sync::mpsc;
+use std::thread;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::commands::Context;
+use crate::deadline::Deadline;
+use crate::error::Error;
+pub use crate::error::ExitCode;
+pub use crate::host::Host;
+use crate::ui::Ui;
+
+/// Runs the command that `host` was given and says how it ended. Errors are told to the user here and
+/// nowhere else.
+pub fn run(host: &Host) -> ExitCode {
+    let cli = match Cli::try_parse_from(&host.arguments) {
+        Ok(cli) => cli,
+        Err(answer) => return answer_of_the_parser(host, &answer),
+    };
+    if cli.global.verbose {
+        ui::show_steps();
+    }
+    let ui = Ui::new(cli.global.color, host.no_color, cli.global.quiet);
+    let failure_statement = commands::failure_statement(&cli.command);
+    match in_time(host.clone(), cli, ui) {
+        Ok(()) => ExitCode::Done,
+        Err(error) => {
+            ui.error(&error);
+            fail(failure_statement, error.exit_code())
+        }
+    }
+}
+
+/// Runs the command on a thread of its own: whatever waits in there (a name server, an agent, a dead network
+/// disk), the whole takes no longer than the user allows.
+fn in_time(host: Host, cli: Cli, ui: Ui) -> Result<(), Error> {
+    let limit = cli.global.timeout;
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let context = Context::new(host, &cli.global, ui, Deadline::after(limit));
+        // The receiver is gone only when the time is over.
+        let _ = sender.send(commands::run(&cli.command, &context));
+    });
+    let out_of_time = |_| Err(Error::Timeout { waiting_for: "the command to end".to_owned(), limit });
+    receiver.recv_timeout(limit + commands::GRACE).unwrap_or_else(out_of_time)
+}
+
+/// Help and version go to standard output, wrong usage to standard error.
+fn answer_of_the_parser(host: &Host, answer: &clap::Error) -> ExitCode {
+    // Nothing is left to report to when the stream is gone.
+    let _ = answer.print();
+    if answer.use_stderr() {
+        let statement = commands::failure_statement_of_arguments(&host.arguments);
+        fail(statement, ExitCode::Failure)
+    } else {
+        ExitCode::Done
+    }
+}
+
+/// Where a shell would evaluate the output, one statement makes it fail too.
+fn fail(statement: Option<shell::Shell>, code: ExitCode) -> ExitCode {
+    if let Some(shell) = statement.filter(|_| !ui::is_stdout_terminal()) {
+        // The exit code says it all the same.
+        let _ = ui::print(&shell.failure(code));
+    }
+    code
+}

@@ -1,0 +1,281 @@
+//! From what was typed to one machine. The first that applies: `--host`, `--ssh-config`,
+//! `SERVICE_MANAGER_SSH_CONFIG`, a remembered machine of the name, the only remembered machine.
+
+use std::path::{Path, PathBuf};
+
+use super::address::{Address, parse_port};
+use super::ssh_config::{Settings, SshConfig};
+use super::state::{Machine, remembered};
+use crate::dirs::Folders;
+use crate::error::Error;
+use crate::files;
+use crate::grammar::{HostName, Invalid, MachineName, SshUser};
+use crate::host::Host;
+use crate::ssh::{Hop, Route};
+
+/// What the user said about the machine.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// `--machine`
+    pub machine: Option<MachineName>,
+    /// `--ssh-config`
+    pub ssh_config: Option<PathBuf>,
+    /// `--host`
+    pub host: Option<Address>,
+    /// `--identity`
+    pub identity: Option<PathBuf>,
+}
+
+/// Finds the machine that `selection` means.
+///
+/// Errors: none or several machines fit, the ssh config cannot be read, does not name the machine or
+/// holds a value that is not of its kind.
+pub fn resolve(selection: &Selection, host: &Host, folders: &Folders) -> Result<Machine, Error> {
+    if let Some(address) = &selection.host {
+        return from_address(address, selection, host, folders);
+    }
+    if let Some(file) = selection.ssh_config.as_ref().or(host.ssh_config.as_ref()) {
+        return from_ssh_config(&host.expand(file), selection, host, folders);
+    }
+    from_memory(selection.machine.as_ref(), folders)
+}
+
+fn from_address(
+    address: &Address,
+    selection: &Selection,
+    host: &Host,
+    folders: &Folders,
+) -> Result<Machine, Error> {
+    let user = address.user.clone().map_or_else(|| own_user(host), Ok)?;
+    let target = Hop {
+        user,
+        host: address.host.clone(),
+        port: address.port.unwrap_or(SSH_PORT),
+        identities: identities(selection, &[], host),
+        identities_only: selection.identity.is_some(),
+    };
+    let name = match &selection.machine {
+        Some(name) => name.clone(),
+        None => MachineName::parse(&address.host.as_str().replace(':', "-"))
+            .or_else(|_| MachineName::parse("host"))
+            .map_err(|source| Error::Value { what: "--host".into(), source })?,
+    };
+    Ok(Machine::new(name, Route { target, jump: None }, folders))
+}
+
+fn from_ssh_config(
+    file: &Path,
+    selection: &Selection,
+    host: &Host,
+    folders: &Folders,
+) -> Result<Machine, Error> {
+    let text = files::read_text(file, LONGEST_CONFIG)?
+        .ok_or_else(|| Error::NoSshConfig { path: file.to_owned() })?;
+    let config = SshConfig::parse(&text);
+    let name = alias(&config, file, selection.machine.as_ref())?;
+    let reader = Reader { config: &config, file, selection, host };
+    let target = reader.hop(name.as_str(), None)?;
+    let jump = reader.jump(&config.settings(name.as_str()))?;
+    Ok(Machine::new(name, Route { target, jump }, folders))
+}
+
+fn from_memory(name: Option<&MachineName>, folders: &Folders) -> Result<Machine, Error> {
+    let known = remembered(folders)?;
+    let names = || known.iter().map(|machine| machine.name.to_string()).collect::<Vec<_>>();
+    let fitting: Vec<_> =
+        known.iter().filter(|machine| name.is_none_or(|name| *name == machine.name)).collect();
+    match (fitting.as_slice(), name) {
+        ([machine], _) => Ok((*machine).clone()),
+        ([], Some(name)) => Err(Error::UnknownMachine { name: name.to_string(), known: names() }),
+        ([], None) => Err(Error::NoMachine),
+        (_, name) => Err(Error::SeveralMachines { name: name.map(ToString::to_string), known: names() }),
+    }
+}
+
+/// The alias that was named, or the only one of the file.
+fn alias(config: &SshConfig, file: &Path, wanted: Option<&MachineName>) -> Result<MachineName, Error> {
+    let aliases = config.aliases();
+    let no_alias = |name: Option<&MachineName>| Error::NoSuchAlias {
+        name: name.map(ToString::to_string),
+        path: file.to_owned(),
+        known: aliases.iter().map(|alias| crate::grammar::printable(alias)).collect(),
+    };
+    match (wanted, aliases.as_slice()) {
+        (Some(name), _) if aliases.contains(&name.as_str()) => Ok(name.clone()),
+        (None, [only]) => MachineName::parse(only)
+            .map_err(|source| Error::Value { what: format!("Host in {}", file.display()), source }),
+        (name, _) => Err(no_alias(name)),
+    }
+}
+
+/// Turns the text of one ssh config into hops.
+struct Reader<'a> {
+    config: &'a SshConfig,
+    file: &'a Path,
+    selection: &'a Selection,
+    host: &'a Host,
+}
+
+impl Reader<'_> {
+    /// The hop that `alias` stands for; `address` overrides what the file says.
+    fn hop(&self, alias: &str, address: Option<&Address>) -> Result<Hop, Error> {
+        let settings = self.config.settings(alias);
+        let host_name = settings.host_name.as_deref().unwrap_or(alias);
+        let user = match (address.and_then(|address| address.user.clone()), &settings.user) {
+            (Some(user), _) => user,
+            (None, Some(user)) => SshUser::parse(user).map_err(|source| self.invalid("User", source))?,
+            (None, None) => own_user(self.host)?,
+        };
+        let port = match (address.and_then(|address| address.port), &settings.port) {
+            (Some(port), _) => port,
+            (None, Some(port)) => parse_port(port).map_err(|source| self.invalid("Port", source))?,
+            (None, None) => SSH_PORT,
+        };
+        let only = settings.identities_only.as_deref().is_some_and(|value| value.eq_ignore_ascii_case("yes"));
+        Ok(Hop {
+            user,
+            host: HostName::parse(host_name).map_err(|source| self.invalid("HostName", source))?,
+            port,
+            identities: identities(self.selection, &settings.identity_files, self.host),
+            identities_only: only || self.selection.identity.is_some(),
+        })
+    }
+
+    fn jump(&self, settings: &Settings) -> Result<Option<Hop>, Error> {
+        match settings.proxy_jump.as_deref() {
+            None => Ok(None),
+            Some(value) if value.eq_ignore_ascii_case("none") => Ok(None),
+            Some(value) if value.contains(',') => Err(Error::SeveralJumps { path: self.file.to_owned() }),
+            Some(value) => {
+                let address: Address = value.parse().map_err(|source| self.invalid("ProxyJump", source))?;
+                self.hop(address.host.as_str(), Some(&address)).map(Some)
+            }
+        }
+    }
+
+    fn invalid(&self, keyword: &str, source: Invalid) -> Error {
+        Error::Value { what: format!("{keyword} in {}", self.file.display()), source }
+    }
+}
+
+/// The keys to try: the one that was typed, else those of the config, else ssh's default ones that exist.
+fn identities(selection: &Selection, configured: &[String], host: &Host) -> Vec<PathBuf> {
+    if let Some(identity) = &selection.identity {
+        return vec![host.expand(identity)];
+    }
+    if !configured.is_empty() {
+        let files = configured.iter().filter(|file| !file.eq_ignore_ascii_case("none"));
+        return files.map(|file| host.expand(Path::new(&file.replacen("%d/", "~/", 1)))).collect();
+    }
+    let default = |name| host.expand(Path::new("~/.ssh")).join(name);
+    DEFAULT_IDENTITIES.map(default).into_iter().filter(|path| path.is_file()).collect()
+}
+
+fn own_user(host: &Host) -> Result<SshUser, Error> {
+    let user = host.user.as_deref().unwrap_or_default();
+    SshUser::parse(user).map_err(|source| Error::Value { what: "USER".into(), source })
+}
+
+const SSH_PORT: u16 = 22;
+/// In the order in which OpenSSH's `ssh_config(5)` lists them, without the hardware keys.
+const DEFAULT_IDENTITIES: [&str; 3] = ["id_rsa", "id_ecdsa", "id_ed25519"];
+const LONGEST_CONFIG: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Project {
+        folder: tempfile::TempDir,
+        host: Host,
+        folders: Folders,
+    }
+
+    fn project() -> Project {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host {
+            home: Some(folder.path().to_owned()),
+            current_folder: folder.path().to_owned(),
+            service_manager_home: Some(folder.path().join("sm")),
+            user: Some("dev".into()),
+            ..Host::default()
+        };
+        let folders = Folders::find(&host).unwrap();
+        Project { folder, host, folders }
+    }
+
+    impl Project {
+        fn resolve(&self, config: &str, machine: Option<&str>) -> Result<Machine, Error> {
+            let file = self.folder.path().join("config");
+            std::fs::write(&file, config).unwrap();
+            let selection = Selection {
+                machine: machine.map(|name| name.parse().unwrap()),
+                ssh_config: Some(file),
+                ..Selection::default()
+            };
+            resolve(&selection, &self.host, &self.folders)
+        }
+    }
+
+    #[test]
+    fn the_only_alias_needs_no_name() {
+        let machine =
+            project().resolve("Host web\nHostName 10.1.2.3\nUser vagrant\nPort 2200\n", None).unwrap();
+        assert_eq!(machine.name.as_str(), "web");
+        assert_eq!(machine.route.target.to_string(), "vagrant@10.1.2.3:2200");
+    }
+
+    #[test]
+    fn several_aliases_are_listed() {
+        let error = project().resolve("Host a\nHost b\n", None).unwrap_err();
+        assert!(matches!(error, Error::NoSuchAlias { name: None, known, .. } if known == ["a", "b"]));
+    }
+
+    #[test]
+    fn a_jump_is_looked_up_in_the_same_file() {
+        let config = "Host in\nHostName 10.1.2.3\nProxyJump gate:2022\nHost gate\nHostName 192.0.2.1\nUser admin\nPort 22\n";
+        let machine = project().resolve(config, Some("in")).unwrap();
+        assert_eq!(machine.route.jump.unwrap().to_string(), "admin@192.0.2.1:2022");
+        assert_eq!(machine.route.target.to_string(), "dev@10.1.2.3:22");
+    }
+
+    #[test]
+    fn two_jumps_are_refused() {
+        let error = project().resolve("Host in\nProxyJump a,b\n", None).unwrap_err();
+        assert!(matches!(error, Error::SeveralJumps { .. }));
+    }
+
+    #[test]
+    fn hostile_values_are_refused_by_keyword() {
+        for (line, keyword) in [
+            ("HostName $(touch /tmp/x)", "HostName"),
+            ("HostName -oProxyCommand=id", "HostName"),
+            ("User a;id", "User"),
+            ("User -l", "User"),
+            ("Port 0", "Port"),
+            ("ProxyJump \"h id\"", "ProxyJump"),
+        ] {
+            let error = project().resolve(&format!("Host m\n{line}\n"), None).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("{keyword} in ")), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn nothing_said_and_nothing_remembered_is_an_error() {
+        let project = project();
+        let error = resolve(&Selection::default(), &project.host, &project.folders).unwrap_err();
+        assert!(matches!(error, Error::NoMachine));
+    }
+
+    #[test]
+    fn a_typed_address_gives_the_name_and_a_folder_of_its_own() {
+        let project = project();
+        let machine = |text: &str| {
+            let selection = Selection { host: Some(text.parse().unwrap()), ..Selection::default() };
+            resolve(&selection, &project.host, &project.folders).unwrap()
+        };
+        assert_eq!(machine("u@10.0.0.1:2222").name.as_str(), "10.0.0.1");
+        assert_eq!(machine("u@[fd00::1]:22").name.as_str(), "fd00--1");
+        assert_ne!(machine("u@10.0.0.1:1").files.folder(), machine("u@10.0.0.1:2").files.folder());
+    }
+}

@@ -1,0 +1,153 @@
+//! What is kept of a machine between two commands.
+
+use std::fs;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::deadline::Deadline;
+use crate::dirs::{Folders, MachineFiles};
+use crate::error::Error;
+use crate::files::{self, PrivateFolder};
+use crate::grammar::MachineName;
+use crate::ssh::Route;
+
+/// A guest as the host knows it.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Its name; also the context's name in its kubeconfig.
+    pub name: MachineName,
+    /// How it is reached.
+    pub route: Route,
+    /// Its files on the host.
+    pub files: MachineFiles,
+}
+
+/// `machine.json`
+#[derive(Serialize, Deserialize)]
+struct Record {
+    version: u32,
+    name: MachineName,
+    route: Route,
+}
+
+impl Machine {
+    /// The machine `name` reached by `route`. Its folder is named after both: two machines that are
+    /// both called `default` share nothing.
+    pub fn new(name: MachineName, route: Route, folders: &Folders) -> Self {
+        let digest = Sha256::digest(route.to_string());
+        let key: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let files = MachineFiles::new(folders.machines().join(format!("{name}-{key}")));
+        Self { name, route, files }
+    }
+
+    /// Locks the machine's folder, creating it when it is missing.
+    pub fn lock(&self, deadline: Deadline) -> Result<PrivateFolder, Error> {
+        PrivateFolder::lock(self.files.folder(), deadline)
+    }
+
+    /// Keeps how the machine is reached, so that `--machine NAME` finds it later.
+    pub fn remember(&self, folder: &PrivateFolder) -> Result<(), Error> {
+        let record = Record { version: RECORD_VERSION, name: self.name.clone(), route: self.route.clone() };
+        let text = serde_json::to_vec_pretty(&record)
+            .map_err(|error| Error::Write { path: self.files.machine(), source: io::Error::from(error) })?;
+        folder.write(&self.files.machine(), &text)
+    }
+}
+
+/// The machines that were used before, in the order of their names. A folder without a readable record
+/// is left out: a newer program may have written it.
+pub fn remembered(folders: &Folders) -> Result<Vec<Machine>, Error> {
+    let path = folders.machines();
+    let entries = match fs::read_dir(&path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(Error::Read { path, source }),
+    };
+    let mut machines: Vec<Machine> = entries
+        .filter_map(|entry| read_record(&MachineFiles::new(entry.ok()?.path())))
+        .map(|record| Machine::new(record.name, record.route, folders))
+        .collect();
+    machines.sort_by(|a, b| a.files.folder().cmp(b.files.folder()));
+    Ok(machines)
+}
+
+/// Removes everything that is kept of `machine`: credentials, host keys, how it is reached.
+pub fn forget(machine: &Machine) -> Result<(), Error> {
+    let path = machine.files.folder();
+    fs::remove_dir_all(path).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+fn read_record(files: &MachineFiles) -> Option<Record> {
+    let text = files::read(&files.machine(), LONGEST_RECORD).ok()??;
+    let record: Record = serde_json::from_slice(&text).ok()?;
+    (record.version == RECORD_VERSION).then_some(record)
+}
+
+const RECORD_VERSION: u32 = 1;
+const LONGEST_RECORD: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::host::Host;
+    use crate::ssh::Hop;
+
+    fn machine(folders: &Folders, name: &str) -> Machine {
+        let target = Hop {
+            user: "dev".parse().unwrap(),
+            host: "192.0.2.7".parse().unwrap(),
+            port: 22,
+            identities: vec!["/home/dev/a key".into()],
+            identities_only: true,
+        };
+        Machine::new(name.parse().unwrap(), Route { target, jump: None }, folders)
+    }
+
+    fn folders(below: &tempfile::TempDir) -> Folders {
+        let host = Host { service_manager_home: Some(below.path().into()), ..Host::default() };
+        Folders::find(&host).unwrap()
+    }
+
+    #[test]
+    fn what_is_remembered_is_found_and_forgotten() {
+        let below = tempfile::tempdir().unwrap();
+        let folders = folders(&below);
+        let machine = machine(&folders, "box");
+        machine.remember(&machine.lock(Deadline::after(Duration::from_secs(1))).unwrap()).unwrap();
+
+        let found = remembered(&folders).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].route, machine.route);
+        assert_eq!(found[0].files.folder(), machine.files.folder());
+
+        forget(&found[0]).unwrap();
+        assert!(remembered(&folders).unwrap().is_empty());
+        assert!(!machine.files.folder().exists());
+    }
+
+    #[test]
+    fn damaged_and_hostile_records_are_left_out() {
+        let below = tempfile::tempdir().unwrap();
+        let folders = folders(&below);
+        for (name, text) in [
+            ("a", "{"),
+            ("b", r#"{"version":9,"name":"b"}"#),
+            (
+                "c",
+                r#"{"version":1,"name":"../c","route":{"target":{"user":"u","host":"h","port":1,"identities":[],"identities_only":false},"jump":null}}"#,
+            ),
+            (
+                "d",
+                r#"{"version":1,"name":"d","route":{"target":{"user":"-u","host":"h","port":1,"identities":[],"identities_only":false},"jump":null}}"#,
+            ),
+        ] {
+            fs::create_dir_all(folders.machines().join(name)).unwrap();
+            fs::write(folders.machines().join(name).join("machine.json"), text).unwrap();
+        }
+        assert!(remembered(&folders).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,191 @@
+//! The form of the guest's answer: `@NONCE KIND [INDEX] LENGTH`, a line break, so many bytes, a line break.
+//!
+//! A nonce and lengths: what a banner, a `.bashrc` or a file's content says cannot be taken for a frame.
+
+use std::fmt;
+
+/// A number for one question, unknown to whoever wrote the guest's files before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Nonce(String);
+
+/// One answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Frame<'a> {
+    /// What it answers.
+    pub(super) kind: &'a str,
+    /// Which file it is about.
+    pub(super) index: Option<usize>,
+    /// The answer itself.
+    pub(super) body: &'a [u8],
+}
+
+/// Why bytes are not an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Malformed {
+    /// The beginning or the end is missing.
+    CutOff,
+    /// Something else stands where a frame should.
+    Form,
+}
+
+impl Nonce {
+    /// A new one, of 128 bits.
+    pub(super) fn random() -> Self {
+        let bits = getrandom::u64().unwrap_or_default();
+        let more = getrandom::u64().unwrap_or_default();
+        Self(format!("{bits:016x}{more:016x}"))
+    }
+}
+
+impl fmt::Display for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// True when the last frame has arrived.
+pub(super) fn is_complete(answer: &[u8], nonce: &Nonce) -> bool {
+    let tail = &answer[answer.len().saturating_sub(TAIL)..];
+    find(tail, format!("@{nonce} end 0\n\n").as_bytes()).is_some()
+}
+
+/// Reads the frames between the first and the last one; what stands around them is dropped.
+pub(super) fn parse<'a>(answer: &'a [u8], nonce: &Nonce) -> Result<Vec<Frame<'a>>, Malformed> {
+    let mark = format!("@{nonce} ");
+    let start = find(answer, format!("{mark}begin 0\n\n").as_bytes()).ok_or(Malformed::CutOff)?;
+    let mut rest = &answer[start..];
+    let mut frames = Vec::new();
+    loop {
+        let (frame, after) = parse_frame(rest, mark.as_bytes())?;
+        match frame.kind {
+            "begin" if frames.is_empty() => {}
+            "end" => return Ok(frames),
+            _ => frames.push(frame),
+        }
+        rest = after;
+    }
+}
+
+fn parse_frame<'a>(text: &'a [u8], mark: &[u8]) -> Result<(Frame<'a>, &'a [u8]), Malformed> {
+    if text.len() < mark.len() && mark.starts_with(text) {
+        return Err(Malformed::CutOff);
+    }
+    let text = text.strip_prefix(mark).ok_or(Malformed::Form)?;
+    let end = text.iter().take(LONGEST_HEADER).position(|byte| *byte == b'\n');
+    let end = end.ok_or(if text.len() < LONGEST_HEADER { Malformed::CutOff } else { Malformed::Form })?;
+    let (header, rest) = (&text[..end], &text[end + 1..]);
+    let header = std::str::from_utf8(header).map_err(|_| Malformed::Form)?;
+    let (kind, index, length) = parse_header(header).ok_or(Malformed::Form)?;
+    let body = rest.get(..length).ok_or(Malformed::CutOff)?;
+    match rest[length..].split_first() {
+        Some((b'\n', after)) => Ok((Frame { kind, index, body }, after)),
+        Some(_) => Err(Malformed::Form),
+        None => Err(Malformed::CutOff),
+    }
+}
+
+fn parse_header(header: &str) -> Option<(&str, Option<usize>, usize)> {
+    let words: Vec<&str> = header.split(' ').collect();
+    match words.as_slice() {
+        [kind, length] => Some((kind, None, length.parse().ok()?)),
+        [kind, index, length] => Some((kind, Some(index.parse().ok()?), length.parse().ok()?)),
+        _ => None,
+    }
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|window| window == wanted)
+}
+
+/// More than what arrives between two looks, so that the last frame is not missed.
+const TAIL: usize = 64 << 10;
+const LONGEST_HEADER: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(nonce: &Nonce, kind: &str, body: &[u8]) -> Vec<u8> {
+        let mut text = format!("@{nonce} {kind} {}\n", body.len()).into_bytes();
+        text.extend_from_slice(body);
+        text.push(b'\n');
+        text
+    }
+
+    fn answer(nonce: &Nonce, frames: &[(&str, &[u8])]) -> Vec<u8> {
+        let all = [("begin", b"".as_slice())]
+            .into_iter()
+            .chain(frames.iter().copied())
+            .chain([("end", b"".as_slice())]);
+        all.flat_map(|(kind, body)| frame(nonce, kind, body)).collect()
+    }
+
+    #[test]
+    fn noise_around_the_frames_is_dropped() {
+        let nonce = Nonce::random();
+        let mut text = b"Welcome!\x1b[31m\n@0000 begin 0\n".to_vec();
+        text.extend(answer(&nonce, &[("text 3", b"a\nb")]));
+        text.extend(b"logout\n");
+        let frames = parse(&text, &nonce).unwrap();
+        assert_eq!(frames, [Frame { kind: "text", index: Some(3), body: b"a\nb" }]);
+        assert!(is_complete(&text, &nonce));
+    }
+
+    #[test]
+    fn a_frame_inside_a_body_is_content() {
+        let nonce = Nonce::random();
+        let inner = answer(&nonce, &[("root", b"")]);
+        let text = answer(&nonce, &[("text 0", &inner)]);
+        assert_eq!(parse(&text, &nonce).unwrap()[0].body, inner);
+    }
+
+    #[test]
+    fn another_nonce_is_no_answer() {
+        let text = answer(&Nonce::random(), &[("units", b"x")]);
+        assert_eq!(parse(&text, &Nonce::random()), Err(Malformed::CutOff));
+    }
+
+    #[test]
+    fn lies_about_lengths_are_refused() {
+        let nonce = Nonce::random();
+        for header in
+            ["text 0 1", "text 0 3", "text 0 99999999999999999999", "text 0 -1", "text x 2", "text 0 0 2"]
+        {
+            let mut text = frame(&nonce, "begin", b"");
+            text.extend(format!("@{nonce} {header}\nab\n").bytes());
+            text.extend(frame(&nonce, "end", b""));
+            assert_eq!(parse(&text, &nonce), Err(Malformed::Form), "{header}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_framed_is_read(bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..5)) {
+            let nonce = Nonce::random();
+            let frames: Vec<_> = bodies.iter().map(|body| ("text 7", body.as_slice())).collect();
+            let text = answer(&nonce, &frames);
+            let read = parse(&text, &nonce).unwrap();
+            prop_assert_eq!(read.iter().map(|frame| frame.body).collect::<Vec<_>>(), bodies);
+        }
+
+        #[test]
+        fn a_truncated_answer_is_cut_off(body in prop::collection::vec(any::<u8>(), 0..300), keep in 0.0..1.0f64) {
+            let nonce = Nonce::random();
+            let text = answer(&nonce, &[("text 7", &body)]);
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+            let kept = (keep * text.len() as f64) as usize;
+            prop_assert_eq!(parse(&text[..kept], &nonce), Err(Malformed::CutOff));
+        }
+
+        #[test]
+        fn nothing_makes_it_panic(text in prop::collection::vec(any::<u8>(), 0..500)) {
+            let nonce = Nonce::random();
+            let mut framed = format!("@{nonce} begin 0\n\n@{nonce} ").into_bytes();
+            framed.extend(&text);
+            let _ = parse(&framed, &nonce);
+            let _ = parse(&text, &nonce);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The questions asked in the guest, and its answers: one script out, one framed answer back.
+
+mod facts;
+mod frame;
+mod script;
+
+pub use facts::{Facts, FileFact, OsRelease, UnitState};
+pub use script::Questions;
+
+use crate::error::Error;
+use crate::ssh::Connection;
+
+/// Asks `questions` over `connection`: one command, one answer.
+///
+/// Errors: those of the connection; the answer is cut off, too long or not of the agreed form.
+pub fn ask(questions: &Questions, connection: &Connection, user_is_root: bool) -> Result<Facts, Error> {
+    let nonce = frame::Nonce::random();
+    let command = script::command(questions, &nonce, user_is_root);
+    let output = connection.run(&command, LONGEST_ANSWER, |stdout| frame::is_complete(stdout, &nonce))?;
+    let frames = frame::parse(&output.stdout, &nonce).map_err(|malformed| match malformed {
+        frame::Malformed::CutOff => {
+            Error::AnswerIncomplete { stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
+        }
+        frame::Malformed::Form => Error::AnswerMalformed,
+    })?;
+    Facts::from_frames(questions, &frames)
+}
+
+/// Of the whole answer; several files of the longest kind fit.
+const LONGEST_ANSWER: usize = 8 << 20;

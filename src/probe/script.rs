@@ -1,0 +1,183 @@
+//! Questions → one command for the guest.
+//!
+//! The command is `sh` with a program of one line in single quotes: sshd hands it to the user's login
+//! shell, which may be bash, fish or tcsh, so the program holds no single quote, no backslash, no `!` and
+//! no line break, the characters that those shells treat differently there. It writes nothing and starts
+//! nothing. As an argument it costs no round trip more; on standard input it would.
+
+use std::fmt::Write;
+
+use super::frame::Nonce;
+use crate::grammar::{GuestPath, UnitName};
+use crate::service::Service;
+
+/// What to ask in the guest.
+#[derive(Clone, Debug, Default)]
+pub struct Questions {
+    /// The units whose states are wanted.
+    pub units: Vec<UnitName>,
+    /// The files that are looked for or read.
+    pub files: Vec<FileQuestion>,
+    /// The guest's global addresses.
+    pub addresses: bool,
+    /// `/etc/os-release`.
+    pub release: bool,
+}
+
+/// A file to look for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileQuestion {
+    /// Where it is.
+    pub path: GuestPath,
+    /// Only root can see it.
+    pub root: bool,
+    /// Its content is wanted, and that of the files it names as a kubeconfig does.
+    pub content: bool,
+}
+
+impl Questions {
+    /// Everything that must be known to find `services` and to use them.
+    pub fn about<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
+        let mut questions = Self { addresses: true, ..Self::default() };
+        for flavour in services.into_iter().flat_map(|service| &service.flavours) {
+            for unit in flavour.units.iter().chain(&flavour.found.units) {
+                if !questions.units.contains(unit) {
+                    questions.units.push(unit.clone());
+                }
+            }
+            let root = flavour.kubeconfig.root;
+            for path in &flavour.found.files {
+                questions.add_file(FileQuestion { path: path.clone(), root, content: false });
+            }
+            questions.add_file(FileQuestion { path: flavour.kubeconfig.path.clone(), root, content: true });
+        }
+        questions
+    }
+
+    fn add_file(&mut self, question: FileQuestion) {
+        match self.files.iter_mut().find(|known| known.path == question.path) {
+            Some(known) => {
+                known.root |= question.root;
+                known.content |= question.content;
+            }
+            None => self.files.push(question),
+        }
+    }
+}
+
+/// The command that asks `questions`, for any login shell.
+pub(super) fn command(questions: &Questions, nonce: &Nonce, user_is_root: bool) -> String {
+    let functions = one_line(FUNCTIONS);
+    let main = main(questions, user_is_root);
+    // `env` and not `LC_ALL=C sh`, which is no command in tcsh. `${#x}` counts bytes in this locale only.
+    format!("env LC_ALL=C sh -c '{main}' service-manager '{functions}' {nonce} '\"'")
+}
+
+fn main(questions: &Questions, user_is_root: bool) -> String {
+    let mut main = String::from("eval \"$1\"; echo; frame begin \"\"; ");
+    if !questions.units.is_empty() {
+        let units = questions.units.iter().map(UnitName::as_str).collect::<Vec<_>>().join(" ");
+        let _ = write!(
+            main,
+            "frame units \"$(systemctl show -p Id -p LoadState -p ActiveState {units} 2>/dev/null)\"; "
+        );
+    }
+    if questions.addresses {
+        main.push_str("frame addresses \"$(ip -o addr show scope global 2>/dev/null || hostname -I)\"; ");
+    }
+    if questions.release {
+        main.push_str("frame release \"$(cat /etc/os-release)\"; ");
+    }
+    let files = || questions.files.iter().enumerate();
+    main.extend(files().filter(|(_, file)| !file.root).map(file_call));
+    let root: String = files().filter(|(_, file)| file.root).map(file_call).collect();
+    if !root.is_empty() {
+        let _ = write!(main, "r=\"{root}\"; ");
+        main.push_str(if user_is_root {
+            "frame root \"\"; eval \"$r\"; "
+        } else {
+            // One sudo for all of it. Without sudo, what can be seen is still worth knowing.
+            "sudo -n sh -c \"$1 frame root $q$q; $r :\" service-manager \"$1\" \"$n\" \"$q\" || eval \"$r\"; "
+        });
+    }
+    main.push_str("frame end \"\"");
+    main
+}
+
+fn file_call((index, file): (usize, &FileQuestion)) -> String {
+    let function = if file.content { "text" } else { "seen" };
+    format!("{function} {index} {}; ", file.path)
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// `frame KIND BODY` writes an answer; `seen` and `text` answer for one file; `parts` for the files that a
+/// kubeconfig names instead of holding their content. `$q` is a double quote.
+const FUNCTIONS: &str = "\
+    n=$2; q=$3;
+    frame() { echo \"@$n $1 ${#2}\"; printf %s \"$2\"; echo; };
+    hidden() {
+        d=${2%/*};
+        while [ -n \"$d\" ]; do
+            if [ -d \"$d\" ]; then [ -x \"$d\" ] || frame \"hidden $1\" \"\"; break; fi;
+            d=${d%/*};
+        done;
+    };
+    seen() { if [ -e \"$2\" ]; then frame \"present $1\" \"\"; else hidden $1 $2; fi; };
+    text() {
+        if [ -f \"$2\" ] && [ -r \"$2\" ]; then
+            c=$(head -c 1048577 \"$2\"); frame \"text $1\" \"$c\"; parts \"$1\" \"$2\" \"$c\";
+        elif [ -e \"$2\" ]; then frame \"denied $1\" \"\";
+        else hidden $1 $2; fi;
+    };
+    parts() {
+        { printf %s \"$3\"; echo; } | while read -r k p; do
+            case $k in certificate-authority:|client-certificate:|client-key:|tokenFile:)
+                p=${p#\"$q\"}; p=${p%\"$q\"};
+                case $p in /*) f=$p;; *) f=${2%/*}/$p;; esac;
+                if [ -f \"$f\" ] && [ -r \"$f\" ]; then
+                    c=$(head -c 65537 \"$f\"); frame \"path $1\" \"$p\"; frame \"part $1\" \"$c\";
+                fi;;
+            esac;
+        done;
+    };";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::Catalogue;
+
+    fn questions() -> Questions {
+        let catalogue = Catalogue::built_in().unwrap();
+        Questions { release: true, ..Questions::about(catalogue.select(&[]).unwrap()) }
+    }
+
+    #[test]
+    fn every_login_shell_reads_the_command_alike() {
+        for user_is_root in [false, true] {
+            let command = command(&questions(), &Nonce::random(), user_is_root);
+            assert!(!command.contains(['\\', '!', '\n']), "{command}");
+            assert_eq!(command.matches('\'').count(), 6, "{command}");
+        }
+    }
+
+    #[test]
+    fn sudo_is_used_once_and_only_for_what_needs_root() {
+        let nonce = Nonce::random();
+        assert_eq!(command(&questions(), &nonce, false).matches("sudo").count(), 1);
+        assert_eq!(command(&questions(), &nonce, true).matches("sudo").count(), 0);
+        let address = Questions { addresses: true, ..Questions::default() };
+        assert_eq!(command(&address, &nonce, false).matches("sudo").count(), 0);
+    }
+
+    #[test]
+    fn a_file_asked_for_twice_is_asked_for_once() {
+        let questions = questions();
+        let admin = questions.files.iter().filter(|file| file.path.as_str() == "/etc/kubernetes/admin.conf");
+        let admin: Vec<_> = admin.collect();
+        assert_eq!(admin.len(), 1);
+        assert!(admin[0].root && admin[0].content);
+    }
+}

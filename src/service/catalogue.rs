@@ -1,0 +1,98 @@
+//! The services this program knows.
+
+use super::Service;
+use crate::error::Error;
+
+/// All services, in the order in which they are shown.
+#[derive(Debug)]
+pub struct Catalogue {
+    services: Vec<Service>,
+}
+
+impl Catalogue {
+    /// The services that are built in.
+    ///
+    /// Errors: a file is not of the form of [`Service`]; a test keeps that from happening.
+    pub fn built_in() -> Result<Self, Error> {
+        let parse = |(file, text): &(&str, &str)| {
+            serde_yaml::from_str(text)
+                .map_err(|source| Error::ServiceFile { file: (*file).to_owned(), source })
+        };
+        Ok(Self { services: BUILT_IN.iter().map(parse).collect::<Result<_, _>>()? })
+    }
+
+    /// The services called `names`, or all when none is named.
+    ///
+    /// Errors: a name that no service has; the nearest one is suggested.
+    pub fn select(&self, names: &[String]) -> Result<Vec<&Service>, Error> {
+        if names.is_empty() {
+            return Ok(self.services.iter().collect());
+        }
+        names.iter().map(|name| self.find(name)).collect()
+    }
+
+    fn find(&self, name: &str) -> Result<&Service, Error> {
+        let found = self.services.iter().find(|service| service.name.as_str() == name);
+        found.ok_or_else(|| self.unknown(name))
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let known: Vec<String> = self.services.iter().map(|service| service.name.to_string()).collect();
+        let similarity = |known: &String| strsim::jaro_winkler(name, known);
+        let nearest = known.iter().filter(|known| similarity(known) > ALIKE);
+        let nearest = nearest.max_by(|a, b| similarity(a).total_cmp(&similarity(b))).cloned();
+        Error::UnknownService { name: crate::grammar::printable(name), nearest, known }
+    }
+}
+
+const BUILT_IN: [(&str, &str); 1] =
+    [("services/kubernetes.yaml", include_str!("../../services/kubernetes.yaml"))];
+
+/// The similarity from which on clap, too, suggests a name.
+const ALIKE: f64 = 0.7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_files_are_valid() {
+        let catalogue = Catalogue::built_in().unwrap();
+        assert_eq!(catalogue.select(&[]).unwrap().len(), BUILT_IN.len());
+        for service in &catalogue.services {
+            for export in &service.exports {
+                assert_eq!(export.value, "{kubeconfig}", "the only placeholder there is");
+            }
+            for flavour in &service.flavours {
+                assert!(!flavour.units.is_empty(), "{}: nothing tells whether it runs", flavour.name);
+                assert!(!flavour.found.files.is_empty() || !flavour.found.units.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_misspelt_name_gets_the_nearest_one() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let error = catalogue.select(&["kubernets".to_owned()]).unwrap_err();
+        assert!(
+            matches!(error, Error::UnknownService { nearest: Some(nearest), .. } if nearest == "kubernetes")
+        );
+        let error = catalogue.select(&["x".to_owned()]).unwrap_err();
+        assert!(matches!(error, Error::UnknownService { nearest: None, .. }));
+    }
+
+    #[test]
+    fn a_file_with_an_unknown_key_or_a_hostile_value_is_refused() {
+        let good = BUILT_IN[0].1;
+        for (from, to) in [
+            ("title:", "titel:"),
+            ("units: [k3s]", "units: [\"k3s; id\"]"),
+            ("/etc/rancher/k3s/k3s.yaml, root", "\"/etc/$(id)\", root"),
+            ("KUBECONFIG", "\"A B\""),
+        ] {
+            let bad = good.replacen(from, to, 1);
+            assert_ne!(bad, good);
+            assert!(serde_yaml::from_str::<Service>(&bad).is_err(), "{to}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Host keys: learnt at first contact, kept per machine in a file of our own, never in the user's.
+
+use ssh_key::{HashAlg, PublicKey};
+
+use crate::error::Error;
+use crate::grammar::MachineName;
+
+/// The host keys of one machine, and of the server it is reached through.
+#[derive(Debug)]
+pub struct KnownHosts {
+    machine: MachineName,
+    entries: Vec<(String, PublicKey)>,
+    learnt: bool,
+}
+
+impl KnownHosts {
+    /// Reads the `known_hosts` file of `machine`: `[host]:port algorithm key` per line (`sshd(8)`).
+    ///
+    /// None when a line is not of this form. Nothing is guessed: a key that is not read would be learnt anew.
+    pub fn parse(machine: MachineName, text: &str) -> Option<Self> {
+        let entry = |line: &str| {
+            let (place, key) = line.split_once(' ')?;
+            Some((place.to_owned(), PublicKey::from_openssh(key).ok()?))
+        };
+        let lines = text.lines().filter(|line| !line.is_empty());
+        Some(Self { machine, entries: lines.map(entry).collect::<Option<_>>()?, learnt: false })
+    }
+
+    /// The file's text, if a key was learnt since it was read.
+    pub fn learnt(&self) -> Option<String> {
+        let line = |(place, key): &(String, PublicKey)| Some(format!("{place} {}\n", key.to_openssh().ok()?));
+        self.learnt.then(|| self.entries.iter().filter_map(line).collect())
+    }
+
+    /// The algorithm of the key known for `place`.
+    pub(super) fn algorithm(&self, place: &str) -> Option<&str> {
+        self.known(place).and_then(|key| match key.algorithm() {
+            // The key's own name would ask for a signature with SHA-1.
+            ssh_key::Algorithm::Rsa { .. } => Some("rsa-sha2-512,rsa-sha2-256"),
+            ssh_key::Algorithm::Ed25519 => Some("ssh-ed25519"),
+            ssh_key::Algorithm::Ecdsa { curve } => Some(match curve {
+                ssh_key::EcdsaCurve::NistP256 => "ecdsa-sha2-nistp256",
+                ssh_key::EcdsaCurve::NistP384 => "ecdsa-sha2-nistp384",
+                ssh_key::EcdsaCurve::NistP521 => "ecdsa-sha2-nistp521",
+            }),
+            _ => None,
+        })
+    }
+
+    /// Compares the key that `place` offers with the one known, or learns it.
+    pub(super) fn check(&mut self, place: &str, offered: &[u8]) -> Result<(), Error> {
+        let offered =
+            PublicKey::from_bytes(offered).map_err(|_| Error::HostKeyUnknown { place: place.to_owned() })?;
+        match self.known(place) {
+            Some(known) if known.key_data() == offered.key_data() => Ok(()),
+            Some(known) => Err(Error::HostKeyChanged {
+                machine: self.machine.to_string(),
+                place: place.to_owned(),
+                known: known.fingerprint(HashAlg::Sha256).to_string(),
+                offered: offered.fingerprint(HashAlg::Sha256).to_string(),
+            }),
+            None => {
+                self.entries.push((place.to_owned(), offered));
+                self.learnt = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn known(&self, place: &str) -> Option<&PublicKey> {
+        self.entries.iter().find(|(known, _)| known == place).map(|(_, key)| key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
+    const B: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIsUmZVJfnR4L6Cp3tMsRHFm3IV7nnVFmNCqnOQxwDcN";
+
+    fn hosts(text: &str) -> KnownHosts {
+        KnownHosts::parse("m".parse().unwrap(), text).unwrap()
+    }
+
+    fn wire(key: &str) -> Vec<u8> {
+        PublicKey::from_openssh(key).unwrap().to_bytes().unwrap()
+    }
+
+    #[test]
+    fn the_first_key_is_learnt_and_kept() {
+        let mut known = hosts("");
+        known.check("[h]:22", &wire(A)).unwrap();
+        let text = known.learnt().unwrap();
+        assert_eq!(text, format!("[h]:22 {A}\n"));
+
+        let mut again = hosts(&text);
+        again.check("[h]:22", &wire(A)).unwrap();
+        assert_eq!(again.learnt(), None);
+        assert_eq!(again.algorithm("[h]:22"), Some("ssh-ed25519"));
+    }
+
+    #[test]
+    fn another_key_is_refused_and_not_learnt() {
+        let mut known = hosts(&format!("[h]:22 {A}\n"));
+        let error = known.check("[h]:22", &wire(B)).unwrap_err();
+        assert!(matches!(error, Error::HostKeyChanged { known, offered, .. } if known != offered));
+        assert_eq!(known.learnt(), None);
+    }
+
+    #[test]
+    fn another_port_is_another_server() {
+        let mut known = hosts(&format!("[h]:22 {A}\n"));
+        known.check("[h]:2222", &wire(B)).unwrap();
+        assert_eq!(known.learnt().unwrap().lines().count(), 2);
+    }
+
+    #[test]
+    fn a_damaged_file_is_not_read_as_empty() {
+        for text in ["x", "[h]:22 ssh-ed25519 AAAA", "[h]:22 nonsense\n", "\0\n"] {
+            assert!(KnownHosts::parse("m".parse().unwrap(), text).is_none(), "{text:?}");
+        }
+        assert_eq!(hosts("").learnt(), None);
+    }
+}

@@ -1,0 +1,88 @@
+//! `ProxyJump`: the connection to the guest runs inside a channel of another connection.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use ssh2::Channel;
+
+use super::Hop;
+use super::transport::Transport;
+use crate::error::Error;
+
+/// Opens a channel from the server `gate` to `target` and returns a socket that leads into it. A thread
+/// copies between both until either ends.
+pub(super) fn forward(gate: Transport, target: &Hop) -> Result<UnixStream, Error> {
+    let host = target.host.as_str();
+    let channel = gate
+        .attempt(|session| session.channel_direct_tcpip(host, target.port, None))?
+        .map_err(|source| Error::Jump { place: target.place(), source })?;
+    let failed = |source| Error::ConnectionLost { source: Box::new(source) };
+    let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+    theirs.set_nonblocking(true).map_err(failed)?;
+    thread::spawn(move || Pump { gate, channel, local: theirs }.run());
+    Ok(ours)
+}
+
+struct Pump {
+    gate: Transport,
+    channel: Channel,
+    local: UnixStream,
+}
+
+impl Pump {
+    /// Ends when either side does; the session on the other end of `local` then reports the loss.
+    fn run(mut self) {
+        let mut inbound = Pending::default();
+        let mut outbound = Pending::default();
+        loop {
+            let arrived = inbound.copy(&mut self.channel, &mut self.local);
+            let left = outbound.copy(&mut self.local, &mut self.channel);
+            match (arrived, left) {
+                (Ok(false), Ok(false)) if self.wait(&inbound).is_err() => return,
+                (Ok(_), Ok(_)) => {}
+                _ => return,
+            }
+        }
+    }
+
+    fn wait(&self, inbound: &Pending) -> io::Result<()> {
+        self.gate.acknowledge_at_once();
+        let local = if inbound.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
+        let gate = PollFd::new(self.gate.socket(), self.gate.interest());
+        poll(&mut [gate, PollFd::new(&self.local, local)], None)?;
+        Ok(())
+    }
+}
+
+/// What was read from one side and not yet written to the other.
+#[derive(Default)]
+struct Pending(Vec<u8>);
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Moves what can be moved without waiting; true when anything was. The end of `from` is an error.
+    fn copy(&mut self, from: &mut impl Read, to: &mut impl Write) -> io::Result<bool> {
+        if self.is_empty() {
+            let mut buffer = [0; 16 << 10];
+            match from.read(&mut buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => self.0.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        match to.write(&self.0) {
+            Ok(count) => {
+                self.0.drain(..count);
+                Ok(count > 0)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

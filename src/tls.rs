@@ -1,0 +1,132 @@
+//! TLS towards a service of the guest: only the authority from the guest's own kubeconfig counts, no system
+//! store is read.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use secrecy::ExposeSecret;
+
+use crate::certificate::{Certificates, Names};
+use crate::kubeconfig::{Credentials, Proof, Refusal};
+
+/// What is needed for connections with one set of credentials.
+#[derive(Clone)]
+pub struct Material {
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<WebPkiServerVerifier>,
+    client: Option<Arc<CertifiedKey>>,
+}
+
+/// Remembers the names in the certificate that a server showed.
+#[derive(Clone, Debug, Default)]
+pub struct Witness(Arc<Mutex<Names>>);
+
+impl Material {
+    /// Prepares the authority and the client's certificate.
+    ///
+    /// Errors: an authority that vouches for nothing, a key that cannot be used or is another certificate's.
+    pub fn new(credentials: &Credentials) -> Result<Self, Refusal> {
+        let provider = Arc::new(ring::default_provider());
+        let verifier = verifier(&credentials.authority, &provider)
+            .ok_or(Refusal::Invalid("certificate-authority-data"))?;
+        let client = match &credentials.proof {
+            Proof::Certificate { certificate, key } => {
+                Some(Arc::new(certified_key(certificate, key.expose_secret(), &provider)?))
+            }
+            Proof::Token(_) | Proof::Password { .. } => None,
+        };
+        Ok(Self { provider, verifier, client })
+    }
+
+    /// The settings for one connection; `witness` will know the certificate's names.
+    ///
+    /// Errors: the provider offers no protocol version, which ring does.
+    pub fn config(&self, witness: &Witness) -> Result<ClientConfig, Error> {
+        let verifier =
+            Arc::new(WitnessedVerifier { inner: Arc::clone(&self.verifier), witness: witness.clone() });
+        let config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        Ok(match &self.client {
+            Some(key) => config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(key)))),
+            None => config.with_no_client_auth(),
+        })
+    }
+}
+
+impl Witness {
+    /// The names, if a certificate was shown.
+    pub fn names(&self) -> Names {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn verifier(authority: &Certificates, provider: &Arc<CryptoProvider>) -> Option<Arc<WebPkiServerVerifier>> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(authority.der().iter().map(|der| CertificateDer::from(der.as_slice())));
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build().ok()
+}
+
+fn certified_key(
+    chain: &Certificates,
+    key: &str,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, Refusal> {
+    let chain = chain.der().iter().map(|der| CertificateDer::from(der.clone())).collect();
+    let key =
+        PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| Refusal::Invalid("client-key-data"))?;
+    CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
+        Error::InconsistentKeys(_) => Refusal::OtherKey,
+        _ => Refusal::Invalid("client-key-data"),
+    })
+}
+
+/// Verifies as rustls does and writes down the names, which rustls's error gives only as debug text.
+#[derive(Debug)]
+struct WitnessedVerifier {
+    inner: Arc<WebPkiServerVerifier>,
+    witness: Witness,
+}
+
+impl ServerCertVerifier for WitnessedVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        *self.witness.0.lock().unwrap_or_else(PoisonError::into_inner) = Names::of(end_entity);
+        self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
