@@ -136,8 +136,9 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
     #[arg(help_heading = "How")]
     pub(crate) timeout: Duration,
-    /// Use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "How")]
+    /// Use colours: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(help_heading = "How")]
     pub(crate) color: ColorChoice,
     /// Print no notes and no hints
     #[arg(short, long, global = true, help_heading = "How")]

@@ -31,6 +31,8 @@ pub enum Error {
     Value { what: String, source: Invalid },
     #[error("no machine is given")]
     NoMachine,
+    #[error("no user to log in as is given")]
+    NoUser,
     #[error("no machine `{name}` is known here")]
     UnknownMachine { name: String, known: Vec<String> },
     #[error("several machines {}: {}", named(.name.as_ref()), .known.join(", "))]
@@ -133,6 +135,7 @@ impl Error {
         match self {
             Self::Value { .. }
             | Self::NoMachine
+            | Self::NoUser
             | Self::UnknownMachine { .. }
             | Self::SeveralMachines { .. }
             | Self::NoSshConfig { .. }
@@ -185,6 +188,7 @@ impl Error {
             Self::NoMachine => "`vagrant ssh-config > box.ssh`, then add `--ssh-config box.ssh`; or add \
                 `--host USER@HOST --identity KEY`"
                 .into(),
+            Self::NoUser => "`--host USER@HOST`, or `User` in the ssh config".into(),
             Self::UnknownMachine { known, .. } if known.is_empty() => {
                 "name it once with `--ssh-config FILE` or `--host USER@HOST`; it is remembered then".into()
             }

@@ -172,7 +172,7 @@ fn identities(selection: &Selection, configured: &[String], host: &Host) -> Vec<
 }
 
 fn own_user(host: &Host) -> Result<SshUser, Error> {
-    let user = host.user.as_deref().unwrap_or_default();
+    let user = host.user.as_deref().ok_or(Error::NoUser)?;
     SshUser::parse(user).map_err(|source| Error::Value { what: "USER".into(), source })
 }
 

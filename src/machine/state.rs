@@ -11,7 +11,7 @@ use crate::dirs::{Folders, MachineFiles};
 use crate::error::Error;
 use crate::files::{self, PrivateFolder};
 use crate::grammar::MachineName;
-use crate::ssh::Route;
+use crate::ssh::{Hop, Route};
 
 /// A guest as the host knows it.
 #[derive(Clone, Debug)]
@@ -33,10 +33,11 @@ struct Record {
 }
 
 impl Machine {
-    /// The machine `name` reached by `route`. Its folder is named after both: two machines that are
-    /// both called `default` share nothing.
+    /// The machine `name` reached by `route`. Its folder is named after its name and its address: two machines
+    /// that are both called `default` share nothing.
     pub fn new(name: MachineName, route: Route, folders: &Folders) -> Self {
-        let digest = Sha256::digest(route.to_string());
+        let jump = route.jump.as_ref().map(Hop::place).unwrap_or_default();
+        let digest = Sha256::digest(format!("{} {jump}", route.target.place()));
         let key: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         let files = MachineFiles::new(folders.machines().join(format!("{name}-{key}")));
         Self { name, route, files }
@@ -94,7 +95,6 @@ mod tests {
 
     use super::*;
     use crate::host::Host;
-    use crate::ssh::Hop;
 
     fn machine(folders: &Folders, name: &str) -> Machine {
         let target = Hop {

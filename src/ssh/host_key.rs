@@ -2,6 +2,7 @@
 
 use ssh_key::{HashAlg, PublicKey};
 
+use super::Hop;
 use crate::error::Error;
 use crate::grammar::MachineName;
 
@@ -32,9 +33,9 @@ impl KnownHosts {
         self.learnt.then(|| self.entries.iter().filter_map(line).collect())
     }
 
-    /// The algorithm of the key known for `place`.
-    pub(super) fn algorithm(&self, place: &str) -> Option<&str> {
-        self.known(place).and_then(|key| match key.algorithm() {
+    /// The algorithm of the key known for the server of `hop`.
+    pub(super) fn algorithm(&self, hop: &Hop) -> Option<&'static str> {
+        self.known(&name(hop)).and_then(|key| match key.algorithm() {
             // The key's own name would ask for a signature with SHA-1.
             ssh_key::Algorithm::Rsa { .. } => Some("rsa-sha2-512,rsa-sha2-256"),
             ssh_key::Algorithm::Ed25519 => Some("ssh-ed25519"),
@@ -47,29 +48,35 @@ impl KnownHosts {
         })
     }
 
-    /// Compares the key that `place` offers with the one known, or learns it.
-    pub(super) fn check(&mut self, place: &str, offered: &[u8]) -> Result<(), Error> {
+    /// Compares the key that the server of `hop` offers with the one known, or learns it.
+    pub(super) fn check(&mut self, hop: &Hop, offered: &[u8]) -> Result<(), Error> {
+        let name = name(hop);
         let offered =
-            PublicKey::from_bytes(offered).map_err(|_| Error::HostKeyUnknown { place: place.to_owned() })?;
-        match self.known(place) {
+            PublicKey::from_bytes(offered).map_err(|_| Error::HostKeyUnknown { place: hop.place() })?;
+        match self.known(&name) {
             Some(known) if known.key_data() == offered.key_data() => Ok(()),
             Some(known) => Err(Error::HostKeyChanged {
                 machine: self.machine.to_string(),
-                place: place.to_owned(),
+                place: hop.place(),
                 known: known.fingerprint(HashAlg::Sha256).to_string(),
                 offered: offered.fingerprint(HashAlg::Sha256).to_string(),
             }),
             None => {
-                self.entries.push((place.to_owned(), offered));
+                self.entries.push((name, offered));
                 self.learnt = true;
                 Ok(())
             }
         }
     }
 
-    fn known(&self, place: &str) -> Option<&PublicKey> {
-        self.entries.iter().find(|(known, _)| known == place).map(|(_, key)| key)
+    fn known(&self, name: &str) -> Option<&PublicKey> {
+        self.entries.iter().find(|(known, _)| known == name).map(|(_, key)| key)
     }
+}
+
+/// A server as a `known_hosts` file names it.
+fn name(hop: &Hop) -> String {
+    format!("[{}]:{}", hop.host, hop.port)
 }
 
 #[cfg(test)]
@@ -83,6 +90,16 @@ mod tests {
         KnownHosts::parse("m".parse().unwrap(), text).unwrap()
     }
 
+    fn server(port: u16) -> Hop {
+        Hop {
+            user: "u".parse().unwrap(),
+            host: "h".parse().unwrap(),
+            port,
+            identities: Vec::new(),
+            identities_only: false,
+        }
+    }
+
     fn wire(key: &str) -> Vec<u8> {
         PublicKey::from_openssh(key).unwrap().to_bytes().unwrap()
     }
@@ -90,20 +107,20 @@ mod tests {
     #[test]
     fn the_first_key_is_learnt_and_kept() {
         let mut known = hosts("");
-        known.check("[h]:22", &wire(A)).unwrap();
+        known.check(&server(22), &wire(A)).unwrap();
         let text = known.learnt().unwrap();
         assert_eq!(text, format!("[h]:22 {A}\n"));
 
         let mut again = hosts(&text);
-        again.check("[h]:22", &wire(A)).unwrap();
+        again.check(&server(22), &wire(A)).unwrap();
         assert_eq!(again.learnt(), None);
-        assert_eq!(again.algorithm("[h]:22"), Some("ssh-ed25519"));
+        assert_eq!(again.algorithm(&server(22)), Some("ssh-ed25519"));
     }
 
     #[test]
     fn another_key_is_refused_and_not_learnt() {
         let mut known = hosts(&format!("[h]:22 {A}\n"));
-        let error = known.check("[h]:22", &wire(B)).unwrap_err();
+        let error = known.check(&server(22), &wire(B)).unwrap_err();
         assert!(matches!(error, Error::HostKeyChanged { known, offered, .. } if known != offered));
         assert_eq!(known.learnt(), None);
     }
@@ -111,7 +128,7 @@ mod tests {
     #[test]
     fn another_port_is_another_server() {
         let mut known = hosts(&format!("[h]:22 {A}\n"));
-        known.check("[h]:2222", &wire(B)).unwrap();
+        known.check(&server(2222), &wire(B)).unwrap();
         assert_eq!(known.learnt().unwrap().lines().count(), 2);
     }
 

@@ -119,30 +119,25 @@ impl Connection {
         known_hosts: &mut KnownHosts,
         deadline: Deadline,
     ) -> Result<Self, Error> {
-        let place = hop.place();
-        let mut transport = Transport::new(Arc::new(stream), place.clone(), deadline)?;
-        transport.handshake(known_hosts.algorithm(&place))?;
-        known_hosts.check(&place, transport.host_key())?;
+        let mut transport = Transport::new(Arc::new(stream), hop.place(), deadline)?;
+        transport.handshake(known_hosts.algorithm(hop))?;
+        known_hosts.check(hop, transport.host_key())?;
         auth::authenticate(&transport, hop)?;
         Ok(Self { transport, address })
     }
 }
 
 impl Hop {
-    /// Where the server listens, as a `known_hosts` file names it.
-    fn place(&self) -> String {
-        format!("[{}]:{}", self.host, self.port)
+    /// Where the server listens: `HOST:PORT`.
+    pub fn place(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.as_str().contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 }
 
 impl fmt::Display for Hop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, host, port, .. } = self;
-        if host.as_str().contains(':') {
-            write!(f, "{user}@[{host}]:{port}")
-        } else {
-            write!(f, "{user}@{host}:{port}")
-        }
+        write!(f, "{}@{}", self.user, self.place())
     }
 }
 
