@@ -7,7 +7,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 use x509_parser::time::ASN1Time;
 
-use crate::grammar::DnsName;
+use crate::grammar::{DnsName, printable};
 
 /// One or several certificates in PEM, parsed and written again: what is no certificate is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,10 @@ pub struct Certificates {
 /// The names in a certificate that a client compares with the one it connected to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    /// DNS names, without those with wildcards.
+    /// DNS names that stand for one host.
     pub dns: Vec<DnsName>,
+    /// Those with wildcards, for messages only.
+    pub wildcards: Vec<String>,
     /// Addresses.
     pub addresses: Vec<IpAddr>,
 }
@@ -31,11 +33,8 @@ impl Certificates {
         let mut blocks = pem::parse_many(text).ok()?;
         blocks.retain(|block| block.tag() == "CERTIFICATE");
         let readable = blocks.iter().all(|block| parse_x509_certificate(block.contents()).is_ok());
-        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-        (readable && !blocks.is_empty()).then(|| Self {
-            text: pem::encode_many_config(&blocks, config),
-            der: blocks.into_iter().map(pem::Pem::into_contents).collect(),
-        })
+        let der: Vec<_> = blocks.into_iter().map(pem::Pem::into_contents).collect();
+        (readable && !der.is_empty()).then(|| Self::from_der(der))
     }
 
     /// The text in PEM.
@@ -48,12 +47,25 @@ impl Certificates {
         &self.der
     }
 
-    /// The day on which the first one expired, if it did before `now`.
+    /// The last day of the first one, as `2021-01-01`, if that was before `now`.
     pub fn expired(&self, now: SystemTime) -> Option<String> {
-        let (_, certificate) = parse_x509_certificate(self.der.first()?).ok()?;
-        let end = certificate.validity().not_after;
-        let now = ASN1Time::new(now.into());
-        (end < now).then(|| end.to_datetime().date().to_string())
+        self.der.first().and_then(|der| expired(der, now))
+    }
+
+    /// Those that have not expired before `now`; an error with the last day of the first one when all have.
+    pub fn current(&self, now: SystemTime) -> Result<Self, String> {
+        let valid: Vec<Vec<u8>> =
+            self.der.iter().filter(|der| expired(der, now).is_none()).cloned().collect();
+        match self.expired(now) {
+            Some(on) if valid.is_empty() => Err(on),
+            _ => Ok(Self::from_der(valid)),
+        }
+    }
+
+    fn from_der(der: Vec<Vec<u8>>) -> Self {
+        let blocks: Vec<_> = der.iter().map(|der| pem::Pem::new("CERTIFICATE", der.as_slice())).collect();
+        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        Self { text: pem::encode_many_config(&blocks, config), der }
     }
 }
 
@@ -65,7 +77,10 @@ impl Names {
         let Ok(Some(alternatives)) = certificate.subject_alternative_name() else { return names };
         for name in &alternatives.value.general_names {
             match name {
-                GeneralName::DNSName(name) => names.dns.extend(DnsName::parse(name)),
+                GeneralName::DNSName(name) => match DnsName::parse(name) {
+                    Ok(name) => names.dns.push(name),
+                    Err(_) => names.wildcards.push(printable(name)),
+                },
                 GeneralName::IPAddress(bytes) => names.addresses.extend(address(bytes)),
                 _ => {}
             }
@@ -75,12 +90,16 @@ impl Names {
 
     /// All of them, for a message.
     pub fn list(&self) -> Vec<String> {
-        self.dns
-            .iter()
-            .map(ToString::to_string)
-            .chain(self.addresses.iter().map(ToString::to_string))
-            .collect()
+        let dns = self.dns.iter().map(ToString::to_string);
+        let addresses = self.addresses.iter().map(ToString::to_string);
+        dns.chain(self.wildcards.iter().cloned()).chain(addresses).collect()
     }
+}
+
+fn expired(der: &[u8], now: SystemTime) -> Option<String> {
+    let (_, certificate) = parse_x509_certificate(der).ok()?;
+    let end = certificate.validity().not_after;
+    (end < ASN1Time::new(now.into())).then(|| end.to_datetime().date().to_string())
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
@@ -118,14 +137,16 @@ mod tests {
     }
 
     #[test]
-    fn names_and_addresses_are_read_without_wildcards() {
+    fn names_and_addresses_are_read() {
         let names = Names::of(certificate(&["kubernetes", "*.example.com", "10.0.2.15"]).der());
-        assert_eq!(names.list(), ["kubernetes", "10.0.2.15"]);
+        assert_eq!(names.dns, ["kubernetes".parse().unwrap()], "a wildcard is no name to ask for");
+        assert_eq!(names.list(), ["kubernetes", "*.example.com", "10.0.2.15"]);
         assert_eq!(Names::of(b"x"), Names::default());
     }
 
     #[test]
     fn the_day_of_expiry_is_told_afterwards() {
+        let valid = certificate(&["b"]).pem();
         let mut params = rcgen::CertificateParams::new(["a".to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(2021, 1, 1);
         let pem = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem();
@@ -133,5 +154,9 @@ mod tests {
         assert_eq!(read.expired(UNIX_EPOCH), None);
         let later = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         assert_eq!(read.expired(later).as_deref(), Some("2021-01-01"));
+        assert_eq!(read.current(later), Err("2021-01-01".to_owned()));
+
+        let both = Certificates::parse((pem + &valid).as_bytes()).unwrap();
+        assert_eq!(both.current(later).unwrap().der(), Certificates::parse(valid.as_bytes()).unwrap().der());
     }
 }

@@ -13,7 +13,13 @@ use crate::ui::ColorChoice;
 
 /// Makes the services inside a development VM usable from here
 #[derive(Debug, Parser)]
-#[command(name = "service-manager", version, disable_help_subcommand = true, subcommand_required = true)]
+#[command(
+    name = "service-manager",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    subcommand_required = true
+)]
 #[command(after_help = "Examples:
   eval \"$(service-manager env kubernetes)\"     kubectl now talks to the cluster in the machine
   service-manager status                       what runs in there
@@ -105,8 +111,8 @@ pub(crate) enum MachinesCommand {
 /// Removes what is kept of a machine: credentials, host keys, how it is reached
 #[derive(Debug, Args)]
 pub(crate) struct ForgetArgs {
-    /// The machine's name
-    pub(crate) name: MachineName,
+    /// The machine's name; when several have it, one as `service-manager machines` lists it
+    pub(crate) name: String,
 }
 
 /// Prints the completions for a shell

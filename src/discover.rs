@@ -1,12 +1,14 @@
 //! A service and the facts → the flavour that is there, its state, its credentials. Pure.
 
+use crate::credentials::Credentials;
 use crate::error::Error;
-use crate::kubeconfig::Credentials;
+use crate::grammar::UnitName;
+use crate::kubeconfig;
 use crate::probe::{Facts, FileFact, UnitState};
 use crate::service::{Flavour, Service};
 
 /// A service as it is in the guest.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Found<'a> {
     /// The service.
     pub service: &'a Service,
@@ -14,6 +16,8 @@ pub struct Found<'a> {
     pub flavour: &'a Flavour,
     /// What its units say.
     pub state: State,
+    /// The units that are not active, of those that the guest has.
+    pub down: Vec<UnitName>,
 }
 
 /// The state of a service.
@@ -25,7 +29,7 @@ pub enum State {
     Starting,
     /// No unit is active.
     Stopped,
-    /// A unit ended with an error.
+    /// No unit is active, and one ended with an error.
     Failed,
     /// Some units are down, or all are up and the service does not answer.
     Degraded,
@@ -50,12 +54,21 @@ impl State {
 /// Finds the flavour of `service` that is in the guest: the first that runs, else the first.
 pub fn discover<'a>(service: &'a Service, facts: &Facts) -> Option<Found<'a>> {
     let there = service.flavours.iter().filter(|flavour| is_there(flavour, facts));
-    let found: Vec<Found> =
-        there.map(|flavour| Found { service, flavour, state: state(flavour, facts) }).collect();
-    found.iter().find(|found| found.state == State::Running).or(found.first()).copied()
+    let mut found: Vec<Found> = there.map(|flavour| Found::new(service, flavour, facts)).collect();
+    let running = found.iter().position(|found| found.state == State::Running).unwrap_or(0);
+    (!found.is_empty()).then(|| found.swap_remove(running))
 }
 
-impl Found<'_> {
+impl<'a> Found<'a> {
+    fn new(service: &'a Service, flavour: &'a Flavour, facts: &Facts) -> Self {
+        let state_of = |unit: &UnitName| facts.units.get(unit.as_str()).copied();
+        // A unit that the guest does not have is no part of this installation: etcd may run elsewhere.
+        let states: Vec<UnitState> = flavour.units.iter().filter_map(state_of).collect();
+        let is_down = |unit: &&UnitName| state_of(unit).is_some_and(|state| state != UnitState::Active);
+        let down = flavour.units.iter().filter(is_down).cloned().collect();
+        Self { service, flavour, state: state(&states), down }
+    }
+
     /// Errors when nothing of the service is up.
     pub fn require_running(&self, machine: &str) -> Result<(), Error> {
         match self.state {
@@ -64,58 +77,48 @@ impl Found<'_> {
                 service: self.service.name.to_string(),
                 machine: machine.to_owned(),
                 state: state.as_str(),
-                units: self.units(),
+                units: self.down.iter().map(ToString::to_string).collect(),
             }),
         }
     }
 
     /// The admin's credentials from the guest.
     ///
-    /// Errors: the file is not there, cannot be read without root, or is refused.
+    /// Errors: the file is not there, cannot be read, or is refused.
     pub fn credentials(&self, facts: &Facts, user: &str, machine: &str) -> Result<Credentials, Error> {
-        let path = &self.flavour.kubeconfig.path;
-        match facts.files.get(path) {
-            Some(FileFact::Text { content, parts }) => Credentials::parse(content, parts).map_err(|source| {
-                Error::Kubeconfig { path: path.to_string(), machine: machine.to_owned(), source }
-            }),
-            Some(FileFact::Denied | FileFact::Hidden | FileFact::Present) => Err(Error::NoSudo {
-                user: user.to_owned(),
-                machine: machine.to_owned(),
-                path: path.to_string(),
-            }),
+        let file = &self.flavour.kubeconfig;
+        let (path, user, machine) = (file.path.to_string(), user.to_owned(), machine.to_owned());
+        match facts.files.get(&file.path) {
+            Some(FileFact::Text { content, parts }) => kubeconfig::read(content.bytes(), parts)
+                .map_err(|source| Error::Kubeconfig { path, machine, source }),
+            Some(_) if file.root && !facts.root => {
+                Err(Error::NoSudo { user, machine, path, stderr: facts.stderr.clone() })
+            }
+            Some(_) => Err(Error::NotReadable { user, machine, path }),
             None => Err(Error::NoCredentials {
                 service: self.service.name.to_string(),
                 flavour: self.flavour.name.to_string(),
-                machine: machine.to_owned(),
-                path: path.to_string(),
+                machine,
+                path,
             }),
         }
-    }
-
-    /// The names of the units that must be active.
-    pub fn units(&self) -> Vec<String> {
-        self.flavour.units.iter().map(ToString::to_string).collect()
     }
 }
 
 fn is_there(flavour: &Flavour, facts: &Facts) -> bool {
-    flavour.found.files.iter().all(|path| facts.files.contains_key(path))
-        && flavour.found.units.iter().all(|unit| facts.units.contains_key(unit.as_str()))
+    flavour.signs.files.iter().all(|path| facts.files.contains_key(path))
+        && flavour.signs.units.iter().all(|unit| facts.units.contains_key(unit.as_str()))
 }
 
-fn state(flavour: &Flavour, facts: &Facts) -> State {
-    // A unit that the guest does not have is no part of this installation: etcd may run elsewhere.
-    let units = flavour.units.iter().filter_map(|unit| facts.units.get(unit.as_str()));
-    let states: Vec<UnitState> = units.copied().collect();
-    let is = |wanted| states.contains(&wanted);
-    if is(UnitState::Failed) {
-        State::Failed
-    } else if is(UnitState::Activating) {
+fn state(units: &[UnitState]) -> State {
+    let is = |wanted| units.contains(&wanted);
+    if is(UnitState::Activating) {
         State::Starting
-    } else if is(UnitState::Active) && is(UnitState::Inactive) {
-        State::Degraded
     } else if is(UnitState::Active) {
-        State::Running
+        let all = units.iter().all(|unit| *unit == UnitState::Active);
+        if all { State::Running } else { State::Degraded }
+    } else if is(UnitState::Failed) {
+        State::Failed
     } else {
         State::Stopped
     }
@@ -158,7 +161,8 @@ mod tests {
             (Inactive, Inactive, State::Stopped),
             (Active, Inactive, State::Degraded),
             (Active, Activating, State::Starting),
-            (Active, Failed, State::Failed),
+            (Active, Failed, State::Degraded),
+            (Inactive, Failed, State::Failed),
         ] {
             let facts = facts(&[("etcd", etcd), ("kube-apiserver", server)], &[]);
             assert_eq!(found(&facts), Some(("plain".into(), state)));

@@ -9,20 +9,20 @@ use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, Response};
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use crate::certificate::Names;
+use crate::credentials::{Credentials, Proof};
 use crate::deadline::Deadline;
 use crate::discover::Found;
-use crate::error::{Error, chain};
+use crate::error::{Error, Silence, chain};
 use crate::grammar::{DnsName, HostName, Version};
-use crate::kubeconfig::{Credentials, Proof};
 use crate::tls::{Material, Witness};
 
 /// Where the host reaches a service.
@@ -61,10 +61,9 @@ impl Endpoint {
 impl Search<'_> {
     /// Tries all candidates at once and returns the first good one.
     ///
-    /// Errors: the credentials have expired, nothing answers, no name of the certificate can be used, the
-    /// certificate or the credentials are not accepted.
+    /// Errors: nothing answers, no name of the certificate can be used, the certificate or the credentials
+    /// are not accepted.
     pub fn run(&self, deadline: Deadline) -> Result<Endpoint, Error> {
-        self.refuse_expired()?;
         let material = Material::new(self.credentials).map_err(|source| Error::Kubeconfig {
             path: self.path(),
             machine: self.machine.to_owned(),
@@ -79,19 +78,6 @@ impl Search<'_> {
         }
     }
 
-    /// A server says of expired credentials only that it does not accept them.
-    fn refuse_expired(&self) -> Result<(), Error> {
-        let Proof::Certificate { certificate, .. } = &self.credentials.proof else { return Ok(()) };
-        match certificate.expired(SystemTime::now()) {
-            None => Ok(()),
-            Some(on) => Err(Error::CredentialsExpired {
-                path: self.path(),
-                on,
-                remedy: self.found.flavour.remedies.expired.clone(),
-            }),
-        }
-    }
-
     fn try_addresses(&self, material: &Material, deadline: Deadline) -> Result<Endpoint, Box<Failures>> {
         let attempts = self.start_attempts(material, deadline);
         let mut failures = Failures::default();
@@ -101,7 +87,10 @@ impl Search<'_> {
             match outcome {
                 Outcome::Good(version) => return Ok(self.endpoint(address, None, version)),
                 Outcome::OtherNames(names) => failures.names = Some((address, names)),
-                Outcome::Silent(reason) => failures.silent.push((address, reason)),
+                Outcome::Silent(silence, reason) => {
+                    log::debug!("{}: {reason}", self.place(address));
+                    failures.silent.push((address, silence, reason));
+                }
                 failed => failures.answered = Some((address, failed)),
             }
         }
@@ -157,28 +146,46 @@ impl Search<'_> {
     }
 
     fn explain(&self, failures: Failures) -> Error {
-        let (service, remedy) = (self.service(), self.found.flavour.remedies.expired.clone());
-        let silent = |(address, reason): &(IpAddr, String)| format!("{}: {reason}", self.place(*address));
         let Some((address, outcome)) = failures.answered else {
-            return self.no_answer(failures.silent.iter().map(silent).collect());
+            return self.no_answer(&failures.silent);
         };
-        let place = self.place(address);
+        let (service, place) = (self.service(), self.place(address));
+        let remedy = self.found.flavour.remedies.expired.clone();
         match outcome {
             Outcome::BadCertificate(error) => {
-                Error::Certificate { service, place, source: error.into(), remedy }
+                let not_yet = matches!(
+                    error,
+                    CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }
+                );
+                let remedy = if not_yet { COMPARE_CLOCKS.to_owned() } else { remedy };
+                let source = rustls::Error::InvalidCertificate(error).into();
+                Error::Certificate { service, place, source, remedy }
             }
-            Outcome::Refused(status) => {
-                Error::CredentialsRefused { service, place, path: self.path(), status, remedy }
-            }
+            Outcome::Refused(reason) => Error::CredentialsRefused {
+                service,
+                machine: self.machine.to_owned(),
+                place,
+                path: self.path(),
+                reason,
+                remedy,
+            },
             Outcome::Odd(source) => Error::Response { service, place, source },
-            Outcome::Silent(reason) => self.no_answer(vec![silent(&(address, reason))]),
-            Outcome::Good(_) | Outcome::OtherNames(_) => self.no_answer(Vec::new()),
+            Outcome::Silent(silence, reason) => self.no_answer(&[(address, silence, reason)]),
+            Outcome::Good(_) | Outcome::OtherNames(_) => self.no_answer(&[]),
         }
     }
 
-    fn no_answer(&self, tried: Vec<String>) -> Error {
-        let machine = self.machine.to_owned();
-        Error::NoAnswer { service: self.service(), machine, tried, units: self.found.units() }
+    fn no_answer(&self, silent: &[(IpAddr, Silence, String)]) -> Error {
+        let tried =
+            |(address, _, reason): &(IpAddr, Silence, String)| format!("{}: {reason}", self.place(*address));
+        Error::NoAnswer {
+            service: self.service(),
+            machine: self.machine.to_owned(),
+            tried: silent.iter().map(tried).collect(),
+            silence: silent.iter().map(|(_, silence, _)| *silence).max().unwrap_or(Silence::Lost),
+            path: self.path(),
+            unit: self.found.flavour.units.last().map(ToString::to_string),
+        }
     }
 
     fn endpoint(&self, address: IpAddr, server_name: Option<DnsName>, version: Version) -> Endpoint {
@@ -204,11 +211,11 @@ enum Outcome {
     Good(Version),
     /// The certificate is good, but for other names.
     OtherNames(Names),
-    /// Nothing answers there, or not yet.
-    Silent(String),
-    BadCertificate(rustls::Error),
+    /// The service does not answer there.
+    Silent(Silence, String),
+    BadCertificate(CertificateError),
     /// The credentials are not accepted.
-    Refused(u16),
+    Refused(String),
     /// Something answers that is no such service.
     Odd(Box<dyn StdError + Send + Sync>),
 }
@@ -218,7 +225,7 @@ enum Outcome {
 struct Failures {
     names: Option<(IpAddr, Names)>,
     answered: Option<(IpAddr, Outcome)>,
-    silent: Vec<(IpAddr, String)>,
+    silent: Vec<(IpAddr, Silence, String)>,
 }
 
 impl Failures {
@@ -236,7 +243,7 @@ impl Failures {
     }
 }
 
-/// Asks the service at `address` for its version. With a `name`, that one is expected in its certificate.
+/// Uses the service at `address`. With a `name`, that one is expected in its certificate.
 fn attempt(
     address: IpAddr,
     name: Option<&DnsName>,
@@ -245,101 +252,203 @@ fn attempt(
     deadline: Deadline,
 ) -> Outcome {
     let witness = Witness::default();
-    match ask(address, name, material, &witness, credentials, deadline) {
-        Ok(response) => judge(response),
-        Err(Failed::Tls(error)) => match error {
-            rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            ) => Outcome::OtherNames(witness.names()),
-            rustls::Error::AlertReceived(_) => Outcome::Refused(StatusCode::UNAUTHORIZED.as_u16()),
-            rustls::Error::InvalidCertificate(_) => Outcome::BadCertificate(error),
-            other => Outcome::Odd(other.into()),
+    let caller = match Caller::new(address, name, material, &witness, credentials, deadline) {
+        Ok(caller) => caller,
+        Err(error) => return Outcome::Odd(error),
+    };
+    match caller.prove_and_ask() {
+        Ok(outcome) => outcome,
+        Err(error) => match tls_error(&error) {
+            Some(tls) => judge_tls(tls, &witness),
+            None if error.is_timeout() => Outcome::Silent(Silence::Lost, "no answer in time".to_owned()),
+            None => judge_connection(&error),
         },
-        Err(Failed::Other(error)) => Outcome::Silent(innermost(&error)),
     }
 }
 
-enum Failed {
-    Tls(rustls::Error),
-    Other(reqwest::Error),
+/// A client of one address.
+struct Caller<'a> {
+    client: Client,
+    base: String,
+    proof: &'a Proof,
 }
 
-fn ask(
-    address: IpAddr,
-    name: Option<&DnsName>,
-    material: &Material,
-    witness: &Witness,
-    credentials: &Credentials,
-    deadline: Deadline,
-) -> Result<Response, Failed> {
-    let place = SocketAddr::new(address, credentials.port);
-    let config = material.config(witness).map_err(Failed::Tls)?;
-    let client = Client::builder()
-        .tls_backend_preconfigured(config)
-        // What goes to the machine never goes through a proxy.
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(deadline.at_most(CONNECT_LIMIT).left())
-        .timeout(deadline.at_most(ANSWER_LIMIT).left());
-    let (client, host) = match name {
-        Some(name) => (client.resolve(name.as_str(), place), format!("{name}:{}", place.port())),
-        None => (client, place.to_string()),
-    };
-    let request = client.build().map_err(Failed::Other)?.get(format!("https://{host}/version"));
-    let request = match &credentials.proof {
-        Proof::Certificate { .. } => request,
-        Proof::Token(token) => request.bearer_auth(token.expose_secret()),
-        Proof::Password { user, password } => request.basic_auth(user, Some(password.expose_secret())),
-    };
-    request.send().map_err(|error| match tls_error(&error) {
-        Some(tls) => Failed::Tls(tls),
-        None => Failed::Other(error),
-    })
+impl<'a> Caller<'a> {
+    fn new(
+        address: IpAddr,
+        name: Option<&DnsName>,
+        material: &Material,
+        witness: &Witness,
+        credentials: &'a Credentials,
+        deadline: Deadline,
+    ) -> Result<Self, Box<dyn StdError + Send + Sync>> {
+        let place = SocketAddr::new(address, credentials.port);
+        let client = Client::builder()
+            .tls_backend_preconfigured(material.config(witness)?)
+            // What goes to the machine never goes through a proxy.
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(deadline.at_most(CONNECT_LIMIT).left())
+            .timeout(deadline.at_most(ANSWER_LIMIT).left());
+        let (client, host) = match name {
+            Some(name) => (client.resolve(name.as_str(), place), format!("{name}:{}", place.port())),
+            None => (client, place.to_string()),
+        };
+        Ok(Self { client: client.build()?, base: format!("https://{host}"), proof: &credentials.proof })
+    }
+
+    /// Anybody may ask for the version, so it proves nothing; the list of APIs is for those who are logged in
+    /// (`system:discovery` in <https://kubernetes.io/docs/reference/access-authn-authz/rbac/>). Both go over one
+    /// connection.
+    fn prove_and_ask(&self) -> reqwest::Result<Outcome> {
+        let apis = self.get("/api")?;
+        if !apis.status().is_success() {
+            return Ok(judge_status(apis.status()));
+        }
+        // Read to its end, so that the connection can be used again.
+        let _ = read_body(apis);
+        let version = self.get("/version")?;
+        Ok(if version.status().is_success() {
+            judge_version(version)
+        } else {
+            judge_status(version.status())
+        })
+    }
+
+    fn get(&self, path: &str) -> reqwest::Result<Response> {
+        let request = self.client.get(format!("{}{path}", self.base));
+        let request = match self.proof {
+            Proof::Certificate { .. } => request,
+            Proof::Token(token) => request.bearer_auth(token.expose_secret()),
+            Proof::Password { user, password } => request.basic_auth(user, Some(password.expose_secret())),
+        };
+        request.send()
+    }
 }
 
 /// Reads the answer to `/version`
 /// (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/>, `Info`).
-fn judge(response: Response) -> Outcome {
+fn judge_version(response: Response) -> Outcome {
     #[derive(Deserialize)]
     struct Info {
         #[serde(rename = "gitVersion")]
         version: Version,
     }
-    match response.status() {
-        StatusCode::OK => {}
-        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            return Outcome::Refused(status.as_u16());
-        }
-        status if status.is_server_error() => return Outcome::Silent(status.to_string()),
-        status => return Outcome::Odd(status.to_string().into()),
-    }
-    let mut body = Vec::new();
-    match response.take(LONGEST_BODY).read_to_end(&mut body) {
-        Err(error) => Outcome::Silent(error.to_string()),
-        Ok(_) => match serde_json::from_slice::<Info>(&body) {
+    match read_body(response) {
+        Err(error) => Outcome::Silent(Silence::Lost, error.to_string()),
+        Ok(body) => match serde_json::from_slice::<Info>(&body) {
             Ok(info) => Outcome::Good(info.version),
             Err(error) => Outcome::Odd(error.into()),
         },
     }
 }
 
-/// The TLS failure that is the reason of an HTTP failure; the libraries between wrap it several times.
-fn tls_error(error: &reqwest::Error) -> Option<rustls::Error> {
-    chain(error.source()).find_map(|cause| {
-        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        tls.or_else(|| cause.downcast_ref::<rustls::Error>()).cloned()
+fn judge_status(status: StatusCode) -> Outcome {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            Outcome::Refused(format!("HTTP {}", status.as_u16()))
+        }
+        // As a server says it while it starts.
+        status if status.is_server_error() => Outcome::Silent(Silence::Refused, format!("HTTP {status}")),
+        status => Outcome::Odd(format!("HTTP {status}").into()),
+    }
+}
+
+fn judge_tls(error: rustls::Error, witness: &Witness) -> Outcome {
+    use AlertDescription as Alert;
+    match error {
+        rustls::Error::InvalidCertificate(error) => match error {
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Outcome::OtherNames(witness.names())
+            }
+            // On the host's own address it may be any program of the host.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Outcome::Silent(
+                Silence::Stranger,
+                "another server answers, whose certificate is from another authority".to_owned(),
+            ),
+            error => Outcome::BadCertificate(error),
+        },
+        rustls::Error::AlertReceived(
+            alert @ (Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::CertificateRequired),
+        ) => Outcome::Refused(format!("TLS alert {alert:?}")),
+        error => Outcome::Odd(error.into()),
+    }
+}
+
+fn judge_connection(error: &reqwest::Error) -> Outcome {
+    let innermost = chain(error.source()).last();
+    let io = innermost.and_then(|cause| cause.downcast_ref::<io::Error>());
+    let refused = io.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+    let reason = innermost.map_or_else(|| error.to_string(), ToString::to_string);
+    Outcome::Silent(if refused { Silence::Refused } else { Silence::Lost }, reason)
+}
+
+/// The TLS failure that is the reason of an HTTP failure. The libraries between wrap it in one `io::Error`
+/// after the other, whose content is in no chain of sources.
+fn tls_error(error: &(dyn StdError + 'static)) -> Option<rustls::Error> {
+    chain(Some(error)).find_map(|mut cause| {
+        while let Some(inner) = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            cause = inner;
+        }
+        cause.downcast_ref::<rustls::Error>().cloned()
     })
 }
 
-fn innermost(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
-    }
-    chain(error.source()).last().map_or_else(|| error.to_string(), ToString::to_string)
+fn read_body(response: Response) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    response.take(LONGEST_BODY).read_to_end(&mut body)?;
+    Ok(body)
 }
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const MOMENT: Duration = Duration::from_millis(250);
 const LONGEST_BODY: u64 = 64 << 10;
+const COMPARE_CLOCKS: &str = "compare the clocks: `date -u` here and in the machine";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tls_failure_is_found_however_deep_it_is_wrapped() {
+        let tls = || rustls::Error::InvalidCertificate(CertificateError::Expired);
+        let once = io::Error::new(io::ErrorKind::InvalidData, tls());
+        let twice = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls()));
+        assert_eq!(tls_error(&tls()), Some(tls()));
+        assert_eq!(tls_error(&once), Some(tls()));
+        assert_eq!(tls_error(&twice), Some(tls()));
+        assert_eq!(tls_error(&io::Error::from(io::ErrorKind::ConnectionRefused)), None);
+    }
+
+    #[test]
+    fn only_an_address_that_the_certificate_names_is_worth_waiting_for() {
+        let minute = Deadline::after(Duration::from_mins(1));
+        let address: IpAddr = "10.0.2.15".parse().unwrap();
+        let other: IpAddr = "172.30.0.2".parse().unwrap();
+        let names = Names { addresses: vec![address], ..Names::default() };
+        let failures = Failures { names: Some((other, names)), ..Failures::default() };
+        assert_eq!(failures.patience(&[address], minute), MOMENT);
+        assert_eq!(failures.patience(&[other], minute), Duration::ZERO);
+        assert!(Failures::default().patience(&[other], minute) > MOMENT);
+    }
+
+    #[test]
+    fn a_status_tells_who_is_to_blame() {
+        assert!(matches!(judge_status(StatusCode::UNAUTHORIZED), Outcome::Refused(_)));
+        assert!(matches!(judge_status(StatusCode::FORBIDDEN), Outcome::Refused(_)));
+        assert!(matches!(
+            judge_status(StatusCode::SERVICE_UNAVAILABLE),
+            Outcome::Silent(Silence::Refused, _)
+        ));
+        assert!(matches!(judge_status(StatusCode::NOT_FOUND), Outcome::Odd(_)));
+        assert!(matches!(judge_status(StatusCode::FOUND), Outcome::Odd(_)));
+    }
+}

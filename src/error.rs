@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::credentials::Refusal;
 use crate::grammar::{Invalid, printable};
 
 /// How the program ends; part of its interface (README, "Exit codes").
@@ -21,6 +22,17 @@ pub enum ExitCode {
     NotRunning = 126,
 }
 
+/// Why nothing was heard from a service, the reason that explains most last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Silence {
+    /// No way there, or no answer in time.
+    Lost,
+    /// Somebody else answers.
+    Stranger,
+    /// The guest answers that nobody listens, or the service that it is not ready.
+    Refused,
+}
+
 /// What failed. Text that came from the guest is in it only as a validated type or through
 /// [`printable`], which every message passes on its way to the terminal.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +46,13 @@ pub enum Error {
     #[error("no user to log in as is given")]
     NoUser,
     #[error("no machine `{name}` is known here")]
-    UnknownMachine { name: String, known: Vec<String> },
-    #[error("several machines {}: {}", named(.name.as_ref()), .known.join(", "))]
-    SeveralMachines { name: Option<String>, known: Vec<String> },
+    UnknownMachine { name: String, nearest: Option<String>, known: Vec<String> },
+    #[error("several machines may be meant: {}", .known.join(", "))]
+    SeveralMachines { known: Vec<String> },
     #[error("there is no ssh config `{}`", .path.display())]
     NoSshConfig { path: PathBuf },
     #[error("`{}` {}", .path.display(), match .name { Some(name) => format!("has no `Host {name}`"), None if .known.is_empty() => "names no machine".into(), None => format!("names several machines: {}", .known.join(", ")) })]
-    NoSuchAlias { name: Option<String>, path: PathBuf, known: Vec<String> },
+    NoSuchAlias { name: Option<String>, path: PathBuf, nearest: Option<String>, known: Vec<String> },
     #[error("`{}` goes through more than one jump host", .path.display())]
     SeveralJumps { path: PathBuf },
     #[error("there is no service `{name}`")]
@@ -51,10 +63,16 @@ pub enum Error {
     KubeconfigText { source: serde_yaml::Error },
     #[error("the value of {name} cannot be written for a shell")]
     Unprintable { name: String },
+    #[error("kubectl takes `:` for the end of a path, and there is one in `{}`", .path.display())]
+    ColonInPath { path: PathBuf },
 
     // Files on the host.
     #[error("the home folder is not known")]
     NoHome,
+    #[error("could not write to standard output")]
+    Stdout { source: io::Error },
+    #[error("the system has no random numbers")]
+    NoRandom { source: Box<dyn StdError + Send + Sync> },
     #[error("could not read `{}`", .path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("could not write `{}`", .path.display())]
@@ -79,14 +97,18 @@ pub enum Error {
     Jump { place: String, source: ssh2::Error },
     #[error("the connection ended early")]
     ConnectionLost { source: Box<dyn StdError + Send + Sync> },
-    #[error("gave up after {} seconds, waiting for {waiting_for}", .limit.as_secs_f32())]
+    #[error("gave up after {} s, waiting for {waiting_for}", .limit.as_secs_f32())]
     Timeout { waiting_for: String, limit: Duration },
+    #[error("the command broke off; this is a bug")]
+    BrokenOff,
     #[error("the host key of {place} is of a kind that is not understood")]
     HostKeyUnknown { place: String },
     #[error("the host key of {place} is not the one learnt before: {known} was known, {offered} is offered")]
     HostKeyChanged { machine: String, place: String, known: String, offered: String },
     #[error("no key of `{user}` is accepted by {place}{}", list(" (tried ", .tried, ")"))]
     AuthenticationFailed { user: String, place: String, tried: Vec<String> },
+    #[error("none of the first keys of `{user}` is accepted by {place}, and it takes no more{}", list(" (tried ", .tried, ")"))]
+    TooManyKeys { user: String, place: String, tried: Vec<String> },
     #[error("the key `{}` is protected by a passphrase and no agent holds it", .path.display())]
     KeyLocked { path: PathBuf },
     #[error("could not use the key `{}`", .path.display())]
@@ -109,22 +131,38 @@ pub enum Error {
     NotInstalled { service: String, machine: String },
     #[error("{service} is {state} in `{machine}`")]
     NotRunning { service: String, machine: String, state: &'static str, units: Vec<String> },
-    #[error("`{user}` may not use sudo without a password in `{machine}`, and `{path}` is for root only")]
-    NoSudo { user: String, machine: String, path: String },
+    #[error("`{user}` cannot use sudo without a password in `{machine}`, and `{path}` is for root only{}", said(.stderr))]
+    NoSudo { user: String, machine: String, path: String, stderr: String },
+    #[error("`{user}` cannot read `{path}` in `{machine}`")]
+    NotReadable { user: String, machine: String, path: String },
     #[error("`{machine}` has no `{path}`, which {service} ({flavour}) should have")]
     NoCredentials { service: String, flavour: String, machine: String, path: String },
     #[error("the kubeconfig `{path}` in `{machine}` is refused")]
-    Kubeconfig { path: String, machine: String, source: crate::kubeconfig::Refusal },
+    Kubeconfig { path: String, machine: String, source: Refusal },
     #[error("{service} does not answer at any address of `{machine}`{}", list(": ", .tried, ""))]
-    NoAnswer { service: String, machine: String, tried: Vec<String>, units: Vec<String> },
-    #[error("the certificate of {service} at {place} is not valid for any address of `{machine}` (it is for {})", .names.join(", "))]
+    NoAnswer {
+        service: String,
+        machine: String,
+        tried: Vec<String>,
+        silence: Silence,
+        path: String,
+        unit: Option<String>,
+    },
+    #[error("the certificate of {service} at {place} is not valid for any address of `{machine}` (it is for {})", if .names.is_empty() { "none".to_owned() } else { .names.join(", ") })]
     CertificateNames { service: String, machine: String, place: String, names: Vec<String>, remedy: String },
     #[error("the certificate of {service} at {place} is not valid")]
     Certificate { service: String, place: String, source: Box<dyn StdError + Send + Sync>, remedy: String },
-    #[error("the credentials in `{path}` expired on {on}")]
-    CredentialsExpired { path: String, on: String, remedy: String },
-    #[error("{service} at {place} does not accept the credentials in `{path}` (HTTP {status})")]
-    CredentialsRefused { service: String, place: String, path: String, status: u16, remedy: String },
+    #[error("the {what} in `{path}` of `{machine}` expired on {on}")]
+    CredentialsExpired { what: &'static str, path: String, machine: String, on: String, remedy: String },
+    #[error("{service} at {place} does not accept the credentials in `{path}` of `{machine}` ({reason})")]
+    CredentialsRefused {
+        service: String,
+        machine: String,
+        place: String,
+        path: String,
+        reason: String,
+        remedy: String,
+    },
     #[error("{service} at {place} answers what this program does not understand")]
     Response { service: String, place: String, source: Box<dyn StdError + Send + Sync> },
 }
@@ -143,7 +181,11 @@ impl Error {
             | Self::SeveralJumps { .. }
             | Self::ServiceFile { .. }
             | Self::Unprintable { .. }
+            | Self::ColonInPath { .. }
             | Self::KubeconfigText { .. }
+            | Self::Stdout { .. }
+            | Self::NoRandom { .. }
+            | Self::BrokenOff
             | Self::NoHome
             | Self::Read { .. }
             | Self::Write { .. }
@@ -160,6 +202,7 @@ impl Error {
             | Self::HostKeyUnknown { .. }
             | Self::HostKeyChanged { .. }
             | Self::AuthenticationFailed { .. }
+            | Self::TooManyKeys { .. }
             | Self::KeyLocked { .. }
             | Self::Key { .. } => ExitCode::Unreachable,
             Self::UnknownService { .. }
@@ -171,6 +214,7 @@ impl Error {
             | Self::NotInstalled { .. }
             | Self::NotRunning { .. }
             | Self::NoSudo { .. }
+            | Self::NotReadable { .. }
             | Self::NoCredentials { .. }
             | Self::Kubeconfig { .. }
             | Self::NoAnswer { .. }
@@ -185,33 +229,43 @@ impl Error {
     /// What to type next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Value { .. } => "correct it there".into(),
             Self::NoMachine => "`vagrant ssh-config > box.ssh`, then add `--ssh-config box.ssh`; or add \
                 `--host USER@HOST --identity KEY`"
                 .into(),
             Self::NoUser => "`--host USER@HOST`, or `User` in the ssh config".into(),
+            Self::UnknownMachine { nearest: Some(nearest), .. }
+            | Self::NoSuchAlias { nearest: Some(nearest), .. }
+            | Self::UnknownService { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownMachine { known, .. } if known.is_empty() => {
                 "name it once with `--ssh-config FILE` or `--host USER@HOST`; it is remembered then".into()
             }
             Self::UnknownMachine { known, .. } => format!("known here: {}", known.join(", ")),
-            Self::SeveralMachines { name: Some(_), .. } => {
-                "say which with `--ssh-config FILE` or `--host USER@HOST`; `service-manager machines` shows them".into()
+            Self::NoSuchAlias { known, .. } if known.is_empty() => {
+                "`vagrant ssh-config > FILE` writes one that does".into()
+            }
+            Self::NoSuchAlias { name: Some(_), known, .. } => format!("it has: {}", known.join(", ")),
+            Self::SeveralMachines { known, .. } | Self::NoSuchAlias { known, .. } => {
+                format!("name one, as with `--machine {}`", known.first()?)
             }
             Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
-            Self::SeveralMachines { known, .. } | Self::NoSuchAlias { known, .. } => format!("`--machine {}`", known.first()?),
             Self::SeveralJumps { .. } => "name one host in `ProxyJump`".into(),
-            Self::UnknownService { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownService { known, .. } => format!("known services: {}", known.join(", ")),
             Self::NoHome => "set HOME, or SERVICE_MANAGER_HOME to a folder of your own".into(),
-            Self::Write { .. } | Self::StateFolder { .. } => {
-                "free some space or set SERVICE_MANAGER_HOME to a folder that you can write".into()
-            }
+            Self::ColonInPath { .. } => "set SERVICE_MANAGER_HOME to a folder without `:`".into(),
+            Self::Write { source, .. } | Self::StateFolder { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space there".into(),
+                _ => "set SERVICE_MANAGER_HOME to a folder that you can write".into(),
+            },
             Self::StateFolderShared { path } => format!("`chmod go-w '{}'`, if it is yours", path.display()),
             Self::StateFolderLocked { .. } => "wait for the other process, or end it".into(),
             Self::KnownHostsDamaged { machine, .. } => format!("`service-manager machines forget {machine}`"),
-            Self::UnknownHost { .. } => "check the spelling after `--host`, or `HostName` in the ssh config".into(),
+            Self::UnknownHost { .. } => {
+                "check the spelling after `--host`, or `HostName` in the ssh config".into()
+            }
             Self::Connect { .. } => "start the machine (`vagrant up`), or check host and port".into(),
             Self::Handshake { place, .. } => format!("check that an SSH server listens at {place}"),
-            Self::Jump { .. } => "check that the jump host can reach the machine".into(),
+            Self::Jump { place, .. } => format!("from the jump host, `ssh-keyscan` should reach {place}"),
             Self::ConnectionLost { .. } => "try again; `-v` shows how far it came".into(),
             Self::Timeout { .. } => "`--timeout SECONDS` waits longer".into(),
             Self::HostKeyUnknown { .. } => "give the machine an ed25519, ECDSA or RSA host key".into(),
@@ -219,33 +273,56 @@ impl Error {
                 "if the machine was rebuilt: `service-manager machines forget {machine}`; \
                  if not, somebody may be in between"
             ),
-            Self::AuthenticationFailed { .. } => "name the machine's key with `--identity FILE`".into(),
+            Self::AuthenticationFailed { .. } | Self::TooManyKeys { .. } => {
+                "name the machine's key with `--identity FILE`".into()
+            }
             Self::KeyLocked { path } => format!("`ssh-add '{}'`", path.display()),
             Self::Key { .. } => "name another key with `--identity FILE`".into(),
             Self::AnswerIncomplete { .. } | Self::AnswerMalformed => {
                 "check that the user's login shell in the machine can run `sh`".into()
             }
             Self::NotInstalled { .. } => "`service-manager status` shows what the machine has".into(),
-            Self::NotRunning { units, .. } | Self::NoAnswer { units, .. } => {
-                format!("in the machine: `sudo systemctl restart {}`", units.first()?)
+            Self::NotRunning { units, .. } => {
+                format!("in the machine: `sudo systemctl start {}`", units.join(" "))
+            }
+            Self::NoAnswer { silence: Silence::Refused, unit, .. } => {
+                format!(
+                    "it may be starting; else, in the machine: `sudo systemctl restart {}`",
+                    unit.as_ref()?
+                )
+            }
+            Self::NoAnswer { silence: Silence::Stranger, path, .. } => {
+                format!("check that `{path}` in the machine belongs to the cluster that runs there")
+            }
+            Self::NoAnswer { silence: Silence::Lost, .. } => {
+                "give the machine an address that this host can reach, \
+                as `config.vm.network \"private_network\", type: \"dhcp\"` in a Vagrantfile does"
+                    .into()
             }
             Self::NoSudo { user, .. } => format!(
-                "in the machine, as root: `echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{user}`; or log in as root"
+                "in the machine, as root: \
+                 `echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root"
             ),
+            Self::NotReadable { user, path, .. } => format!("in the machine: `sudo chown {user} {path}`"),
             Self::CertificateNames { remedy, .. }
             | Self::Certificate { remedy, .. }
             | Self::CredentialsExpired { remedy, .. }
             | Self::CredentialsRefused { remedy, .. } => remedy.clone(),
-            Self::Kubeconfig { .. } => "only embedded certificates, a token or a password are taken from it".into(),
-            Self::Value { .. }
-            | Self::ServiceFile { .. }
+            Self::Kubeconfig { path, .. } => format!(
+                "put one there whose user has a certificate, a token or a password: in the machine, \
+                 `kubectl --kubeconfig {path} config view` shows it"
+            ),
+            Self::NoCredentials { path, .. } => format!("in the machine: `sudo ls -l {path}`"),
+            Self::ServiceFile { .. }
             | Self::Unprintable { .. }
             | Self::KubeconfigText { .. }
+            | Self::Stdout { .. }
+            | Self::NoRandom { .. }
+            | Self::BrokenOff
             | Self::Read { .. }
             | Self::AnswerTooLong { .. }
             | Self::NoAddress
             | Self::NoRelease
-            | Self::NoCredentials { .. }
             | Self::Response { .. } => return None,
         })
     }
@@ -268,10 +345,6 @@ pub fn chain<'a>(
     error: Option<&'a (dyn StdError + 'static)>,
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(error, |error| (*error).source())
-}
-
-fn named(name: Option<&String>) -> String {
-    name.map_or_else(|| "are remembered".to_owned(), |name| format!("are called `{name}`"))
 }
 
 fn list(before: &str, items: &[String], after: &str) -> String {

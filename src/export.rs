@@ -29,8 +29,11 @@ pub struct Block {
 impl Block {
     /// Fills in the templates of `service`.
     ///
-    /// Errors: a value that no shell could carry.
+    /// Errors: a value that no shell could carry, or that kubectl would take for several.
     pub fn new(service: &Service, kubeconfig: &Path) -> Result<Self, Error> {
+        if kubeconfig.as_os_str().as_encoded_bytes().contains(&b':') {
+            return Err(Error::ColonInPath { path: kubeconfig.to_owned() });
+        }
         let export = |template: &crate::service::ExportTemplate| {
             let unprintable = || Error::Unprintable { name: template.name.to_string() };
             let kubeconfig = kubeconfig.to_str().ok_or_else(unprintable)?;
@@ -74,5 +77,6 @@ mod tests {
             assert!(matches!(block(path), Err(Error::Unprintable { .. })), "{path:?}");
         }
         assert!(block(&"x".repeat(40_000)).is_err());
+        assert!(matches!(block("/a:b/kubeconfig"), Err(Error::ColonInPath { .. })));
     }
 }

@@ -1,5 +1,7 @@
 //! Writing on the host's disk: private from the first byte, the old content or the new one, nothing between.
 
+#![allow(clippy::disallowed_methods, reason = "the one module that writes and removes files")]
+
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -26,9 +28,7 @@ impl PrivateFolder {
     pub fn lock(path: &Path, deadline: Deadline) -> Result<Self, Error> {
         let failed = |source| Error::StateFolder { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(failed)?;
-        for folder in [path.parent().unwrap_or(path), path] {
-            refuse_shared(folder)?;
-        }
+        refuse_shared(path)?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -52,11 +52,18 @@ impl PrivateFolder {
         self.replace(path, content).map_err(|source| Error::Write { path: path.to_owned(), source })
     }
 
+    /// Removes the folder and everything in it.
+    pub fn remove(self) -> Result<(), Error> {
+        let Self { path, .. } = &self;
+        fs::remove_dir_all(path).map_err(|source| Error::Write { path: path.clone(), source })
+    }
+
     fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.path)?;
-        file.write_all(content)?;
+        // On the file itself: tempfile's own methods add the temporary name to an error.
+        file.as_file_mut().write_all(content)?;
         file.as_file().sync_all()?;
-        file.persist(path)?;
+        file.persist(path).map_err(|error| error.error)?;
         File::open(&self.path)?.sync_all()
     }
 
@@ -96,16 +103,39 @@ pub fn read_text(path: &Path, limit: u64) -> Result<Option<String>, Error> {
     })
 }
 
-/// State that another user of the host could have written is not ours to trust.
-fn refuse_shared(folder: &Path) -> Result<(), Error> {
-    let meta = fs::symlink_metadata(folder)
-        .map_err(|source| Error::StateFolder { path: folder.to_owned(), source })?;
-    let ours = meta.uid() == rustix::process::geteuid().as_raw();
-    if meta.is_dir() && ours && meta.mode() & WRITABLE_BY_OTHERS == 0 {
-        Ok(())
-    } else {
-        Err(Error::StateFolderShared { path: folder.to_owned() })
+/// The folders in `path`; none when there is no `path`.
+pub fn folders_in(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().map_err(failed)?.is_dir() {
+            folders.push(entry.path());
+        }
     }
+    Ok(folders)
+}
+
+/// State that another user of the host could have written is not ours to trust. Looks at the machine's folder
+/// and the two above it, those of them that exist.
+pub fn refuse_shared(folder: &Path) -> Result<(), Error> {
+    for folder in folder.ancestors().take(OWN_LEVELS) {
+        let meta = match fs::symlink_metadata(folder) {
+            Ok(meta) => meta,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(Error::StateFolder { path: folder.to_owned(), source }),
+        };
+        let ours = meta.uid() == rustix::process::geteuid().as_raw();
+        if !meta.is_dir() || !ours || meta.mode() & WRITABLE_BY_OTHERS != 0 {
+            return Err(Error::StateFolderShared { path: folder.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 fn wait_for_lock(lock: &File, path: &Path, deadline: Deadline) -> Result<(), Error> {
@@ -131,6 +161,8 @@ fn already_is(path: &Path, content: &[u8]) -> bool {
 
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
+/// `service-manager/machines/NAME`
+const OWN_LEVELS: usize = 3;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 const LOCK: &str = "lock";
 const UNFINISHED: &str = ".unfinished-";
@@ -141,7 +173,7 @@ mod tests {
     use super::*;
 
     fn folder(below: &tempfile::TempDir) -> PathBuf {
-        below.path().join("machines").join("m")
+        below.path().join("service-manager/machines/m")
     }
 
     fn soon() -> Deadline {
@@ -202,9 +234,21 @@ mod tests {
     fn a_folder_that_others_can_write_is_refused() {
         let below = tempfile::tempdir().unwrap();
         let path = folder(&below);
-        drop(PrivateFolder::lock(&path, soon()).unwrap());
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o770)).unwrap();
-        assert!(matches!(PrivateFolder::lock(&path, soon()), Err(Error::StateFolderShared { .. })));
+        for shared in path.ancestors().take(OWN_LEVELS) {
+            drop(PrivateFolder::lock(&path, soon()).unwrap());
+            fs::set_permissions(shared, fs::Permissions::from_mode(0o770)).unwrap();
+            assert!(matches!(PrivateFolder::lock(&path, soon()), Err(Error::StateFolderShared { .. })));
+            fs::set_permissions(shared, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_folder_is_refused() {
+        let below = tempfile::tempdir().unwrap();
+        let path = folder(&below);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(below.path(), &path).unwrap();
+        assert!(matches!(refuse_shared(&path), Err(Error::StateFolderShared { .. })));
     }
 
     #[test]

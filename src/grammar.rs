@@ -147,29 +147,31 @@ validated!(
     |text| text.len() <= 128 && text.chars().all(|c| c.is_ascii_alphanumeric() || " ._()+:/,-".contains(c))
 );
 
-/// Text from the guest, for people only: control characters (C0, DEL, C1) and the characters that turn
-/// the writing direction are written as `\u{…}`, long text is cut.
-///
-/// Kubernetes printed such text raw once: CVE-2021-25743.
+/// Text from the guest, for people only: as [`visible`], and cut when it is long.
 pub fn printable(text: &str) -> String {
     const LONGEST: usize = 300;
-    let mut shown = String::with_capacity(text.len().min(LONGEST));
-    for (count, c) in text.trim_end().chars().enumerate() {
-        if count == LONGEST {
-            shown.push('…');
-            break;
-        }
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => visible(&text[..end]) + "…",
+        None => visible(text),
+    }
+}
+
+/// `text` with control characters (C0, DEL, C1) and those that break lines or turn the writing direction
+/// written as `\u{…}`. Kubernetes printed such text raw once: CVE-2021-25743.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.trim_end().chars() {
         match c {
             '\n' | '\t' => shown.push(' '),
-            c if c.is_control() || is_bidi_control(c) => shown.extend(c.escape_unicode()),
+            c if c.is_control() || steers_layout(c) => shown.extend(c.escape_unicode()),
             c => shown.push(c),
         }
     }
     shown
 }
 
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+fn steers_layout(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn begins_with(text: &str, allowed: fn(char) -> bool) -> bool {
@@ -183,7 +185,9 @@ fn is_dns_name(text: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    text.len() <= 253 && text.split('.').all(label)
+    // A name that ends in a number is an address in one of its old spellings, such as 127.1.
+    let is_address = text.rsplit('.').next().is_some_and(|last| last.chars().all(|c| c.is_ascii_digit()));
+    text.len() <= 253 && text.split('.').all(label) && !is_address
 }
 
 fn is_version(text: &str) -> bool {
@@ -258,6 +262,9 @@ mod tests {
         }
         for text in ["/etc/kubernetes/admin.conf", "~/.kube/config"] {
             assert!(GuestPath::parse(text).is_ok(), "{text}");
+        }
+        for text in ["10.0.2.15", "127.1", "1"] {
+            assert!(DnsName::parse(text).is_err(), "{text}");
         }
         assert!(ReleaseValue::parse("Atomic Developer Bundle (ADB)").is_ok());
     }

@@ -18,6 +18,7 @@
 pub mod certificate;
 mod cli;
 mod commands;
+pub mod credentials;
 pub mod deadline;
 pub mod dirs;
 pub mod discover;
@@ -29,6 +30,7 @@ pub mod grammar;
 pub mod host;
 pub mod kubeconfig;
 pub mod machine;
+pub mod nearest;
 pub mod probe;
 pub mod service;
 pub mod shell;
@@ -37,7 +39,7 @@ pub mod tls;
 mod ui;
 pub mod visit;
 
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
 use clap::Parser;
@@ -48,7 +50,7 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 pub use crate::error::ExitCode;
 pub use crate::host::Host;
-use crate::ui::Ui;
+use crate::ui::{ColorChoice, Ui};
 
 /// Runs the command that `host` was given and says how it ended. Errors are told to the user here and
 /// nowhere else.
@@ -81,14 +83,19 @@ fn in_time(host: Host, cli: Cli, ui: Ui) -> Result<(), Error> {
         // The receiver is gone only when the time is over.
         let _ = sender.send(commands::run(&cli.command, &context));
     });
-    let out_of_time = |_| Err(Error::Timeout { waiting_for: "the command to end".to_owned(), limit });
-    receiver.recv_timeout(limit + commands::GRACE).unwrap_or_else(out_of_time)
+    receiver.recv_timeout(limit + commands::GRACE).unwrap_or_else(|error| {
+        Err(match error {
+            RecvTimeoutError::Timeout => {
+                Error::Timeout { waiting_for: "the command to end".to_owned(), limit }
+            }
+            RecvTimeoutError::Disconnected => Error::BrokenOff,
+        })
+    })
 }
 
 /// Help and version go to standard output, wrong usage to standard error.
 fn answer_of_the_parser(host: &Host, answer: &clap::Error) -> ExitCode {
-    // Nothing is left to report to when the stream is gone.
-    let _ = answer.print();
+    Ui::new(ColorChoice::Auto, host.no_color, false).parser(answer);
     if answer.use_stderr() {
         let statement = commands::failure_statement_of_arguments(&host.arguments);
         fail(statement, ExitCode::Failure)

@@ -13,7 +13,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 use secrecy::ExposeSecret;
 
 use crate::certificate::{Certificates, Names};
-use crate::kubeconfig::{Credentials, Proof, Refusal};
+use crate::credentials::{Credentials, Proof, Refusal};
 
 /// What is needed for connections with one set of credentials.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use console::Style;
 
 use crate::error::Error;
-use crate::grammar::printable;
+use crate::grammar::visible;
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -48,13 +48,35 @@ impl Ui {
 
     /// A failure, what caused it, and what to type next.
     pub(crate) fn error(self, error: &Error) {
-        self.say(&Style::new().red().bold(), "error", &error.to_string());
+        self.explain(&Style::new().red().bold(), "error", error);
+    }
+
+    /// The same for a failure that does not end the command.
+    pub(crate) fn warning(self, error: &Error) {
+        self.explain(&Style::new().yellow().bold(), "warning", error);
+    }
+
+    fn explain(self, style: &Style, label: &str, error: &Error) {
+        self.say(style, label, &error.to_string());
         for cause in error.causes() {
             self.say(&Style::new().dim(), "caused by", &cause);
         }
         if let Some(hint) = error.hint().filter(|_| !self.quiet) {
             self.say(&Style::new().green().bold(), "hint", &hint);
         }
+    }
+
+    /// What the parser of the command line says, in its own colours.
+    pub(crate) fn parser(self, answer: &clap::Error) {
+        let text = answer.render();
+        let (color, stream): (bool, &mut dyn Write) = if answer.use_stderr() {
+            (self.color_stderr, &mut stderr())
+        } else {
+            (self.color_stdout, &mut stdout())
+        };
+        let text = if color { text.ansi().to_string() } else { text.to_string() };
+        // Nothing is left to report to when the stream is gone.
+        let _ = stream.write_all(text.as_bytes());
     }
 
     /// `text` in `style`, if standard output has colours.
@@ -65,7 +87,7 @@ impl Ui {
     fn say(self, style: &Style, label: &str, text: &str) {
         let label = style.clone().force_styling(self.color_stderr).apply_to(label);
         // Nothing is left to report to when standard error is gone.
-        let _ = writeln!(stderr(), "{label}: {}", printable(text));
+        let _ = writeln!(stderr(), "{label}: {}", visible(text));
     }
 }
 
@@ -73,9 +95,7 @@ impl Ui {
 pub(crate) fn print(text: &str) -> Result<(), Error> {
     let mut stdout = stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::Write { path: "standard output".into(), source: error })
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout { source: error }),
         _ => Ok(()),
     }
 }
@@ -103,7 +123,7 @@ impl log::Log for Steps {
 
     fn log(&self, record: &log::Record) {
         if self.enabled(record.metadata()) {
-            let text = printable(&record.args().to_string());
+            let text = visible(&record.args().to_string());
             let _ = writeln!(stderr(), "{:>5} ms  {text}", self.0.elapsed().as_millis());
         }
     }

@@ -1,6 +1,5 @@
 //! `service-manager box ip` and `service-manager box version`
 
-use std::fmt::Write;
 use std::net::IpAddr;
 
 use super::Context;
@@ -36,33 +35,25 @@ fn reachable(visit: &Visit) -> Option<IpAddr> {
 fn version(args: &BoxVersionArgs, context: &Context) -> Result<(), Error> {
     let questions = Questions { release: true, ..Questions::default() };
     let release = Visit::make(&context.machine()?, &questions, context.deadline)?.facts.release;
-    ui::print(&if args.script_readable { script_readable(&release) } else { sentence(&release)? })
+    ui::print(&if args.script_readable { script_readable(&release)? } else { sentence(&release)? })
 }
 
 /// `VARIANT VARIANT_VERSION` as the products that have them are known by, else the system's own name.
 fn sentence(release: &OsRelease) -> Result<String, Error> {
-    let product = release.get("VARIANT").zip(release.get("VARIANT_VERSION"));
-    let pretty = release.get("PRETTY_NAME").map(str::to_owned);
-    let text = product.map(|(name, version)| format!("{name} {version}")).or(pretty);
-    text.or_else(|| release.get("NAME").map(str::to_owned))
-        .map(|text| format!("{text}\n"))
-        .ok_or(Error::NoRelease)
+    let product = release.text("VARIANT").zip(release.text("VARIANT_VERSION"));
+    let text = product.map(|(name, version)| format!("{name} {version}"));
+    let text = text.or_else(|| release.text("PRETTY_NAME")).or_else(|| release.text("NAME"));
+    text.map(|text| text + "\n").ok_or(Error::NoRelease)
 }
 
-fn script_readable(release: &OsRelease) -> String {
-    let keys = if release.get("VARIANT_ID").is_some() {
-        ["VARIANT", "VARIANT_ID", "VARIANT_VERSION"]
-    } else {
-        ["NAME", "ID", "VERSION_ID"]
-    };
-    let mut text = String::new();
-    for key in keys {
-        if let Some(value) = release.get(key) {
-            // The quotes are part of the promised form.
-            let _ = writeln!(text, "{key}=\"{value}\"");
-        }
-    }
-    text
+fn script_readable(release: &OsRelease) -> Result<String, Error> {
+    let product = ["VARIANT", "VARIANT_ID", "VARIANT_VERSION"];
+    let is_product = product.iter().all(|key| release.value(key).is_some());
+    let keys = if is_product { product } else { ["NAME", "ID", "VERSION_ID"] };
+    // The quotes are part of the promised form.
+    let line = |key| release.value(key).map(|value| format!("{key}=\"{value}\"\n"));
+    let text: String = keys.into_iter().filter_map(line).collect();
+    if text.is_empty() { Err(Error::NoRelease) } else { Ok(text) }
 }
 
 const VIRTUALBOX_NAT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 2, 15));
@@ -97,7 +88,7 @@ mod tests {
         );
         assert_eq!(sentence(&adb).unwrap(), "Atomic Developer Bundle (ADB) 2.2.0\n");
         assert_eq!(
-            script_readable(&adb),
+            script_readable(&adb).unwrap(),
             "VARIANT=\"Atomic Developer Bundle (ADB)\"\nVARIANT_ID=\"adb\"\nVARIANT_VERSION=\"2.2.0\"\n"
         );
     }
@@ -108,7 +99,16 @@ mod tests {
             "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nID=debian\nVERSION_ID=\"12\"\n",
         );
         assert_eq!(sentence(&debian).unwrap(), "Debian GNU/Linux 12 (bookworm)\n");
-        assert_eq!(script_readable(&debian), "NAME=\"Debian GNU/Linux\"\nID=\"debian\"\nVERSION_ID=\"12\"\n");
+        assert_eq!(
+            script_readable(&debian).unwrap(),
+            "NAME=\"Debian GNU/Linux\"\nID=\"debian\"\nVERSION_ID=\"12\"\n"
+        );
         assert!(sentence(&OsRelease::parse("")).is_err());
+        assert!(script_readable(&OsRelease::parse("NAME=\"$(id)\"")).is_err());
+
+        let server = OsRelease::parse(
+            "NAME=Fedora\nID=fedora\nVERSION_ID=43\nVARIANT=\"Server Edition\"\nVARIANT_ID=server\n",
+        );
+        assert_eq!(script_readable(&server).unwrap(), "NAME=\"Fedora\"\nID=\"fedora\"\nVERSION_ID=\"43\"\n");
     }
 }

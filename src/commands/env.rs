@@ -2,8 +2,7 @@
 
 use super::Context;
 use crate::cli::EnvArgs;
-use crate::discover::{Found, discover};
-use crate::endpoint::{Endpoint, Search};
+use crate::discover::discover;
 use crate::error::Error;
 use crate::export::Block;
 use crate::kubeconfig;
@@ -41,21 +40,9 @@ fn block(service: &Service, machine: &Machine, visit: &Visit, context: &Context)
     let name = machine.name.as_str();
     let found = discover(service, &visit.facts)
         .ok_or_else(|| Error::NotInstalled { service: service.name.to_string(), machine: name.to_owned() })?;
-    found.require_running(name)?;
-    let credentials = found.credentials(&visit.facts, machine.route.target.user.as_str(), name)?;
-    let search =
-        Search { found: &found, machine: name, candidates: visit.candidates(), credentials: &credentials };
-    let endpoint = search.run(context.deadline)?;
-    tell(&endpoint, &found, context);
-
+    // Before anything is written: a folder that no shell can carry is no place for a kubeconfig.
     let block = Block::new(service, &machine.files.kubeconfig())?;
-    let text = kubeconfig::render(name, &endpoint, &credentials)?;
-    machine.lock(context.deadline)?.write(&machine.files.kubeconfig(), text.as_bytes())?;
-    Ok(block)
-}
-
-fn tell(endpoint: &Endpoint, found: &Found, context: &Context) {
-    log::debug!("{} {} answers at {}", found.service.title, endpoint.version, endpoint.url());
+    let (credentials, endpoint) = visit.use_service(&found, machine, context.deadline)?;
     if let Some(name) = &endpoint.server_name {
         context.ui.note(&format!(
             "the certificate does not name {}, so the kubeconfig says `tls-server-name: {name}`; \
@@ -63,4 +50,7 @@ fn tell(endpoint: &Endpoint, found: &Found, context: &Context) {
             endpoint.address
         ));
     }
+    let text = kubeconfig::write(name, &endpoint.url(), endpoint.server_name.as_ref(), &credentials)?;
+    machine.lock(context.deadline)?.write(&machine.files.kubeconfig(), text.as_bytes())?;
+    Ok(block)
 }

@@ -3,32 +3,35 @@
 use super::Context;
 use crate::cli::{MachinesArgs, MachinesCommand};
 use crate::error::Error;
-use crate::grammar::MachineName;
-use crate::machine::{forget, remembered};
+use crate::machine::{self, Machine, remembered, unknown_machine};
 use crate::ui;
 
 pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
         None => list(context),
-        Some(MachinesCommand::Forget(args)) => forget_all(&args.name, context),
+        Some(MachinesCommand::Forget(args)) => forget_one(&args.name, context),
     }
 }
 
 fn list(context: &Context) -> Result<(), Error> {
     let machines = remembered(&context.folders()?)?;
-    let width = machines.iter().map(|machine| machine.name.as_str().len()).max().unwrap_or(0);
-    let line =
-        |machine: &crate::machine::Machine| format!("{:width$}  {}\n", machine.name.as_str(), machine.route);
-    ui::print(&machines.iter().map(line).collect::<String>())
+    let labels: Vec<String> = machines.iter().map(|machine| machine.label(&machines)).collect();
+    let width = labels.iter().map(String::len).max().unwrap_or(0);
+    let lines =
+        labels.iter().zip(&machines).map(|(label, machine)| format!("{label:width$}  {}\n", machine.route));
+    ui::print(&lines.collect::<String>())
 }
 
-/// Forgets every machine of the name: whoever rebuilt one does not care at which address it was.
-fn forget_all(name: &MachineName, context: &Context) -> Result<(), Error> {
-    let machines = remembered(&context.folders()?)?;
-    let (meant, others): (Vec<_>, Vec<_>) = machines.iter().partition(|machine| machine.name == *name);
-    if meant.is_empty() {
-        let known = others.iter().map(|machine| machine.name.to_string()).collect();
-        return Err(Error::UnknownMachine { name: name.to_string(), known });
+/// Forgets one machine. A name that several have is not enough: with the others' host keys their protection
+/// would go.
+fn forget_one(name: &str, context: &Context) -> Result<(), Error> {
+    let known = remembered(&context.folders()?)?;
+    let meant: Vec<&Machine> = known.iter().filter(|machine| machine.is_called(name)).collect();
+    match meant.as_slice() {
+        [machine] => machine::forget(machine, context.deadline),
+        [] => Err(unknown_machine(name, &known)),
+        several => Err(Error::SeveralMachines {
+            known: several.iter().map(|machine| machine.label(&known)).collect(),
+        }),
     }
-    meant.into_iter().try_for_each(forget)
 }

@@ -4,8 +4,8 @@ use console::Style;
 
 use super::Context;
 use crate::cli::StatusArgs;
-use crate::discover::{Found, State, discover};
-use crate::endpoint::{Endpoint, Search};
+use crate::discover::{State, discover};
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::machine::Machine;
 use crate::probe::Questions;
@@ -42,25 +42,16 @@ fn row(service: &Service, machine: &Machine, visit: &Visit, context: &Context) -
         return Row { service: name, state: State::NotInstalled, flavour: String::new(), endpoint: None };
     };
     let flavour = found.flavour.name.to_string();
-    let (state, endpoint) = match look(&found, machine, visit, context) {
-        Ok(endpoint) => (found.state, Some(endpoint)),
+    let (state, endpoint) = match visit.use_service(&found, machine, context.deadline) {
+        Ok((_, endpoint)) => (found.state, Some(endpoint)),
         Err(Error::NotRunning { .. }) => (found.state, None),
         Err(error) => {
-            context.ui.note(&format!("{error}"));
+            context.ui.warning(&error);
             let silent = matches!(error, Error::NoAnswer { .. }) && found.state == State::Running;
             (if silent { State::Degraded } else { found.state }, None)
         }
     };
     Row { service: name, state, flavour, endpoint }
-}
-
-/// Asks the service itself.
-fn look(found: &Found, machine: &Machine, visit: &Visit, context: &Context) -> Result<Endpoint, Error> {
-    let name = machine.name.as_str();
-    found.require_running(name)?;
-    let credentials = found.credentials(&visit.facts, machine.route.target.user.as_str(), name)?;
-    let candidates = visit.candidates();
-    Search { found, machine: name, candidates, credentials: &credentials }.run(context.deadline)
 }
 
 fn table(rows: &[Row], context: &Context) -> String {

@@ -7,55 +7,63 @@ use std::net::IpAddr;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Deserialize;
 
-use super::{Credentials, Proof, Refusal};
 use crate::certificate::Certificates;
+use crate::credentials::{Credentials, Proof, Refusal};
 use crate::grammar::{HostName, Token};
+use crate::probe::Content;
 
-impl Credentials {
-    /// Reads a kubeconfig of the guest. `parts` holds the content of the files it names, by their paths as
-    /// they stand in it.
-    pub fn parse(content: &[u8], parts: &BTreeMap<String, Vec<u8>>) -> Result<Self, Refusal> {
-        let file = File::parse(content)?;
-        let (cluster, user) = file.current()?;
-        if user.exec.is_some() {
-            return Err(Refusal::Program("exec"));
-        }
-        if user.auth_provider.is_some() {
-            return Err(Refusal::Program("auth-provider"));
-        }
-        let source = Source(parts);
-        let authority = source
-            .bytes(cluster.authority_data.as_ref(), cluster.authority.as_ref(), "certificate-authority")?
-            .ok_or(Refusal::Missing("certificate-authority-data"))?;
-        let (server_name, port) = split_server(&cluster.server).ok_or(Refusal::Invalid("server"))?;
-        Ok(Self {
-            authority: Certificates::parse(&authority)
-                .ok_or(Refusal::Invalid("certificate-authority-data"))?,
-            proof: source.proof(user)?,
-            port,
-            server_name,
-        })
+/// Reads a kubeconfig of the guest. `parts` holds the content of the files it names, by their paths as they
+/// stand in it.
+///
+/// Errors: it is no kubeconfig, wants to run a program, or holds nothing to log in with.
+pub fn read(content: &[u8], parts: &BTreeMap<String, Content>) -> Result<Credentials, Refusal> {
+    let file = File::parse(content)?;
+    let (cluster, user) = file.current()?;
+    if user.exec.is_some() {
+        return Err(Refusal::Program("exec"));
     }
+    if user.auth_provider.is_some() {
+        return Err(Refusal::Program("auth-provider"));
+    }
+    let source = Source(parts);
+    let authority = source
+        .bytes(
+            filled(cluster.authority_data.as_ref()),
+            filled(cluster.authority.as_ref()),
+            "certificate-authority",
+        )?
+        .ok_or(Refusal::Missing("certificate-authority-data"))?;
+    let server = filled(cluster.server.as_ref()).ok_or(Refusal::Missing("server"))?;
+    let (server_name, port) = split_server(server).ok_or(Refusal::Invalid("server"))?;
+    Ok(Credentials {
+        authority: Certificates::parse(&authority).ok_or(Refusal::Invalid("certificate-authority-data"))?,
+        proof: source.proof(user)?,
+        port,
+        server_name,
+    })
 }
 
 /// Where a kubeconfig's values come from: itself, or files of the guest.
-struct Source<'a>(&'a BTreeMap<String, Vec<u8>>);
+struct Source<'a>(&'a BTreeMap<String, Content>);
 
 impl Source<'_> {
     fn proof(&self, user: &User) -> Result<Proof, Refusal> {
-        let certificate =
-            self.bytes(user.certificate_data.as_ref(), user.certificate.as_ref(), "client-certificate")?;
-        let key = self.bytes(user.key_data.as_ref(), user.key.as_ref(), "client-key")?;
+        let certificate = self.bytes(
+            filled(user.certificate_data.as_ref()),
+            filled(user.certificate.as_ref()),
+            "client-certificate",
+        )?;
+        let key = self.bytes(filled(user.key_data.as_ref()), filled(user.key.as_ref()), "client-key")?;
         if let (Some(certificate), Some(key)) = (certificate, key) {
             return certificate_proof(&certificate, &key);
         }
-        let token_file = self.file(user.token_file.as_ref(), "tokenFile")?;
+        let token_file = self.file(filled(user.token_file.as_ref()), "tokenFile")?;
         let token_file = token_file.map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned());
-        if let Some(token) = user.token.clone().or(token_file) {
+        if let Some(token) = filled(user.token.as_ref()).cloned().or(token_file) {
             let token = Token::parse(&token).map_err(|_| Refusal::Invalid("token"))?;
             return Ok(Proof::Token(token.as_str().into()));
         }
-        match (&user.username, &user.password) {
+        match (filled(user.username.as_ref()), filled(user.password.as_ref())) {
             (Some(user), Some(password)) if is_plain(user) && is_plain(password) => {
                 Ok(Proof::Password { user: user.clone(), password: password.as_str().into() })
             }
@@ -81,10 +89,15 @@ impl Source<'_> {
     }
 
     fn file(&self, path: Option<&String>, field: &'static str) -> Result<Option<&[u8]>, Refusal> {
-        let Some(path) = path.filter(|path| !path.is_empty()) else { return Ok(None) };
+        let Some(path) = path else { return Ok(None) };
         let content = self.0.get(path).ok_or(Refusal::File(field))?;
-        Ok(Some(content.as_slice()))
+        Ok(Some(content.bytes()))
     }
+}
+
+/// kubectl takes an empty value for an absent one.
+fn filled(value: Option<&String>) -> Option<&String> {
+    value.filter(|value| !value.is_empty())
 }
 
 fn certificate_proof(certificate: &[u8], key: &[u8]) -> Result<Proof, Refusal> {
@@ -118,12 +131,15 @@ fn split_server(server: &str) -> Option<(Option<HostName>, u16)> {
 /// may even begin like one.
 fn has_aliases(text: &str) -> bool {
     text.lines().any(|line| {
-        let mut value_may_begin = true;
-        line.chars().any(|c| {
-            let alias = value_may_begin && matches!(c, '&' | '*');
-            value_may_begin = c.is_whitespace() || matches!(c, '[' | '{' | ',' | ':' | '-' | '?');
-            alias
-        })
+        let mut before = ' ';
+        for c in line.chars() {
+            match c {
+                '#' if before.is_whitespace() => return false,
+                '&' | '*' if before.is_whitespace() || "[{,:-?".contains(before) => return true,
+                c => before = c,
+            }
+        }
+        false
     })
 }
 
@@ -131,16 +147,13 @@ fn is_plain(text: &str) -> bool {
     text.len() <= 256 && !text.chars().any(char::is_control)
 }
 
-/// The guest's file.
+/// The guest's file. Only the entries of the current context have to be complete.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct File {
-    #[serde(default)]
-    clusters: Vec<NamedCluster>,
-    #[serde(default)]
-    users: Vec<NamedUser>,
-    #[serde(default)]
-    contexts: Vec<NamedContext>,
+    clusters: Option<Vec<NamedCluster>>,
+    users: Option<Vec<NamedUser>>,
+    contexts: Option<Vec<NamedContext>>,
     current_context: Option<String>,
 }
 
@@ -164,13 +177,13 @@ struct NamedContext {
 
 #[derive(Deserialize)]
 struct Context {
-    cluster: String,
-    user: String,
+    cluster: Option<String>,
+    user: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Cluster {
-    server: String,
+    server: Option<String>,
     #[serde(rename = "certificate-authority-data")]
     authority_data: Option<String>,
     #[serde(rename = "certificate-authority")]
@@ -211,15 +224,17 @@ impl File {
 
     /// The cluster and the user of the current context, or of the only one.
     fn current(&self) -> Result<(&Cluster, &User), Refusal> {
-        let named = self.current_context.as_ref().filter(|name| !name.is_empty());
-        let context = match (named, self.contexts.as_slice()) {
+        let contexts = self.contexts.as_deref().unwrap_or_default();
+        let context = match (filled(self.current_context.as_ref()), contexts) {
             (Some(name), contexts) => contexts.iter().find(|context| context.name == *name),
             (None, [only]) => Some(only),
             (None, _) => None,
         };
         let context = &context.ok_or(Refusal::Missing("current context"))?.context;
-        let cluster = self.clusters.iter().find(|named| named.name == context.cluster);
-        let user = self.users.iter().find(|named| named.name == context.user);
+        let mut clusters = self.clusters.iter().flatten();
+        let mut users = self.users.iter().flatten();
+        let cluster = clusters.find(|named| context.cluster.as_ref() == Some(&named.name));
+        let user = users.find(|named| context.user.as_ref() == Some(&named.name));
         Ok((
             &cluster.ok_or(Refusal::Missing("cluster of the current context"))?.cluster,
             &user.ok_or(Refusal::Missing("user of the current context"))?.user,
@@ -269,7 +284,7 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<Credentials, Refusal> {
-        Credentials::parse(text.as_bytes(), &BTreeMap::new())
+        read(text.as_bytes(), &BTreeMap::new())
     }
 
     fn refusal(text: &str) -> Refusal {
@@ -309,10 +324,10 @@ mod tests {
         let (certificate, key) = pair();
         let user = "client-certificate: admin.pem\n    client-key: /root/key.pem";
         let parts = BTreeMap::from([
-            ("admin.pem".to_owned(), certificate.into_bytes()),
-            ("/root/key.pem".to_owned(), key.into_bytes()),
+            ("admin.pem".to_owned(), certificate.into_bytes().into()),
+            ("/root/key.pem".to_owned(), key.into_bytes().into()),
         ]);
-        assert!(Credentials::parse(kubeconfig(user).as_bytes(), &parts).is_ok());
+        assert!(read(kubeconfig(user).as_bytes(), &parts).is_ok());
     }
 
     #[test]
@@ -329,7 +344,7 @@ mod tests {
         assert_eq!(refusal(&"x".repeat(2 << 20)), Refusal::TooLong);
         assert_eq!(refusal("<html>"), Refusal::NotKubeconfig);
         assert_eq!(refusal(""), Refusal::Missing("current context"));
-        assert_eq!(Credentials::parse(b"\xff\xfe", &BTreeMap::new()).unwrap_err(), Refusal::NotText);
+        assert_eq!(read(b"\xff\xfe", &BTreeMap::new()).unwrap_err(), Refusal::NotText);
     }
 
     #[test]
@@ -342,6 +357,26 @@ mod tests {
         assert!(parse(&good.replace("current-context: c@k\n", "")).is_ok(), "there is only one");
         assert_eq!(
             refusal(&good.replace("    user: c\n", "    user: other\n")),
+            Refusal::Missing("user of the current context")
+        );
+    }
+
+    #[test]
+    fn what_is_odd_but_harmless_is_read() {
+        let good = with_certificate();
+        for (from, to) in [
+            ("apiVersion: v1", "# -*- mode: yaml -*-\napiVersion: v1 # & more"),
+            ("contexts:\n", "contexts:\n- context:\n    namespace: x\n  name: other\n"),
+            ("clusters:\n", "clusters:\n- cluster: {}\n  name: other\n"),
+            ("  user:\n", "  user:\n    token: \"\"\n    username: \"\"\n"),
+        ] {
+            let odd = good.replacen(from, to, 1);
+            assert_ne!(odd, good);
+            assert!(parse(&odd).is_ok(), "{odd}");
+        }
+        assert!(parse(&good.replace('\n', "\r\n")).is_ok());
+        assert_eq!(
+            refusal(&good.replace("users:", "users: null\nothers:")),
             Refusal::Missing("user of the current context")
         );
     }

@@ -4,13 +4,18 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::{Credentials, Proof};
-use crate::endpoint::Endpoint;
+use crate::credentials::{Credentials, Proof};
 use crate::error::Error;
 use crate::grammar::DnsName;
 
-/// Writes the kubeconfig for kubectl on the host. Cluster, user and context are called `name`.
-pub fn render(name: &str, endpoint: &Endpoint, credentials: &Credentials) -> Result<String, Error> {
+/// Writes the kubeconfig for kubectl on the host. Cluster, user and context are called `name`; `server_name`
+/// is the name in the server's certificate, when that does not name the address in `server`.
+pub fn write(
+    name: &str,
+    server: &str,
+    server_name: Option<&DnsName>,
+    credentials: &Credentials,
+) -> Result<String, Error> {
     let data = |text: &str| Some(BASE64_STANDARD.encode(text));
     let user = match &credentials.proof {
         Proof::Certificate { certificate, key } => User {
@@ -23,10 +28,9 @@ pub fn render(name: &str, endpoint: &Endpoint, credentials: &Credentials) -> Res
             User { username: Some(user), password: Some(password.expose_secret()), ..User::default() }
         }
     };
-    let server = endpoint.url();
     let cluster = Cluster {
-        server: &server,
-        server_name: endpoint.server_name.as_ref().map(DnsName::as_str),
+        server,
+        server_name: server_name.map(DnsName::as_str),
         authority_data: data(credentials.authority.as_str()),
     };
     let file = File {
@@ -101,23 +105,16 @@ mod tests {
         Credentials { authority, proof, port: 6443, server_name: None }
     }
 
-    fn endpoint(server_name: Option<&str>) -> Endpoint {
-        Endpoint {
-            address: "172.30.0.2".parse().unwrap(),
-            port: 6443,
-            server_name: server_name.map(|name| name.parse().unwrap()),
-            version: "v1.36.3".parse().unwrap(),
-        }
-    }
-
-    fn rendered(server_name: Option<&str>) -> serde_yaml::Value {
-        let text = render("box", &endpoint(server_name), &credentials(Proof::Token("abc".into()))).unwrap();
+    fn written(server_name: Option<&str>) -> serde_yaml::Value {
+        let server_name = server_name.map(|name| name.parse().unwrap());
+        let credentials = credentials(Proof::Token("abc".into()));
+        let text = write("box", "https://172.30.0.2:6443", server_name.as_ref(), &credentials).unwrap();
         serde_yaml::from_str(&text).unwrap()
     }
 
     #[test]
     fn everything_is_named_after_the_machine() {
-        let file = rendered(None);
+        let file = written(None);
         for path in [&file["clusters"][0], &file["users"][0], &file["contexts"][0]] {
             assert_eq!(path["name"], "box");
         }
@@ -129,15 +126,15 @@ mod tests {
 
     #[test]
     fn the_server_is_the_endpoint_that_was_tried() {
-        let cluster = &rendered(None)["clusters"][0]["cluster"];
+        let cluster = &written(None)["clusters"][0]["cluster"];
         assert_eq!(cluster["server"], "https://172.30.0.2:6443");
         assert!(cluster.get("tls-server-name").is_none());
-        assert_eq!(rendered(Some("kubernetes"))["clusters"][0]["cluster"]["tls-server-name"], "kubernetes");
+        assert_eq!(written(Some("kubernetes"))["clusters"][0]["cluster"]["tls-server-name"], "kubernetes");
     }
 
     #[test]
     fn only_what_is_needed_is_written() {
-        let file = rendered(None);
+        let file = written(None);
         let keys = |value: &serde_yaml::Value| {
             let mapping = value.as_mapping().unwrap();
             mapping.keys().map(|key| key.as_str().unwrap().to_owned()).collect::<Vec<_>>()

@@ -24,7 +24,7 @@ impl FromStr for Address {
             Some((user, rest)) => (Some(SshUser::parse(user)?), rest),
             None => (None, text),
         };
-        let (host, port) = split_port(rest);
+        let (host, port) = split_port(rest)?;
         Ok(Self { user, host: HostName::parse(host)?, port: port.map(parse_port).transpose()? })
     }
 }
@@ -36,14 +36,17 @@ pub(super) fn parse_port(text: &str) -> Result<u16, Invalid> {
 }
 
 /// Splits `HOST:PORT` and `[IPV6]:PORT`; an IPv6 address without brackets has no port.
-fn split_port(text: &str) -> (&str, Option<&str>) {
+fn split_port(text: &str) -> Result<(&str, Option<&str>), Invalid> {
     if let Some((host, after)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return (host, after.strip_prefix(':'));
+        return match after.strip_prefix(':') {
+            None if !after.is_empty() => Err(Invalid { kind: "address", form: "`[IPV6]:PORT`" }),
+            port => Ok((host, port)),
+        };
     }
-    match text.split_once(':') {
+    Ok(match text.split_once(':') {
         Some((host, port)) if !port.contains(':') => (host, Some(port)),
         _ => (text, None),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -74,6 +77,7 @@ mod tests {
             "h:0",
             "h:99999",
             "h:x",
+            "[::1]22",
             "a b",
             "$(id)@h",
             "u@h;id",

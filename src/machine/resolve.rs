@@ -9,8 +9,9 @@ use super::state::{Machine, remembered};
 use crate::dirs::Folders;
 use crate::error::Error;
 use crate::files;
-use crate::grammar::{HostName, Invalid, MachineName, SshUser};
+use crate::grammar::{HostName, Invalid, MachineName, SshUser, printable};
 use crate::host::Host;
+use crate::nearest::nearest;
 use crate::ssh::{Hop, Route};
 
 /// What the user said about the machine.
@@ -37,7 +38,7 @@ pub fn resolve(selection: &Selection, host: &Host, folders: &Folders) -> Result<
     if let Some(file) = selection.ssh_config.as_ref().or(host.ssh_config.as_ref()) {
         return from_ssh_config(&host.expand(file), selection, host, folders);
     }
-    from_memory(selection.machine.as_ref(), folders)
+    from_memory(selection, host, folders)
 }
 
 fn from_address(
@@ -47,13 +48,15 @@ fn from_address(
     folders: &Folders,
 ) -> Result<Machine, Error> {
     let user = address.user.clone().map_or_else(|| own_user(host), Ok)?;
-    let target = Hop {
+    let mut target = Hop {
         user,
         host: address.host.clone(),
         port: address.port.unwrap_or(SSH_PORT),
-        identities: identities(selection, &[], host),
-        identities_only: selection.identity.is_some(),
+        identities: Vec::new(),
+        identities_only: false,
+        default_identities: default_identities(host),
     };
+    choose_identity(&mut target, selection, host);
     let name = match &selection.machine {
         Some(name) => name.clone(),
         None => MachineName::parse(&address.host.as_str().replace(':', "-"))
@@ -73,32 +76,46 @@ fn from_ssh_config(
         .ok_or_else(|| Error::NoSshConfig { path: file.to_owned() })?;
     let config = SshConfig::parse(&text);
     let name = alias(&config, file, selection.machine.as_ref())?;
-    let reader = Reader { config: &config, file, selection, host };
-    let target = reader.hop(name.as_str(), None)?;
+    let reader = Reader { config: &config, file, host };
+    let mut target = reader.hop(name.as_str(), None)?;
+    choose_identity(&mut target, selection, host);
     let jump = reader.jump(&config.settings(name.as_str()))?;
     Ok(Machine::new(name, Route { target, jump }, folders))
 }
 
-fn from_memory(name: Option<&MachineName>, folders: &Folders) -> Result<Machine, Error> {
+/// A machine that was used before, by its name or, when several have it, by its folder's.
+fn from_memory(selection: &Selection, host: &Host, folders: &Folders) -> Result<Machine, Error> {
     let known = remembered(folders)?;
-    let names = || known.iter().map(|machine| machine.name.to_string()).collect::<Vec<_>>();
+    let wanted = selection.machine.as_ref().map(MachineName::as_str);
     let fitting: Vec<_> =
-        known.iter().filter(|machine| name.is_none_or(|name| *name == machine.name)).collect();
-    match (fitting.as_slice(), name) {
-        ([machine], _) => Ok((*machine).clone()),
-        ([], Some(name)) => Err(Error::UnknownMachine { name: name.to_string(), known: names() }),
+        known.iter().filter(|machine| wanted.is_none_or(|wanted| machine.is_called(wanted))).collect();
+    match (fitting.as_slice(), wanted) {
+        ([machine], _) => {
+            let mut machine = (*machine).clone();
+            choose_identity(&mut machine.route.target, selection, host);
+            Ok(machine)
+        }
+        ([], Some(name)) => Err(unknown_machine(name, &known)),
         ([], None) => Err(Error::NoMachine),
-        (_, name) => Err(Error::SeveralMachines { name: name.map(ToString::to_string), known: names() }),
+        (several, _) => Err(Error::SeveralMachines {
+            known: several.iter().map(|machine| machine.label(&known)).collect(),
+        }),
     }
+}
+
+/// The error for a name that no remembered machine has.
+pub fn unknown_machine(name: &str, known: &[Machine]) -> Error {
+    let names: Vec<String> = known.iter().map(|machine| machine.name.to_string()).collect();
+    Error::UnknownMachine { name: name.to_owned(), nearest: nearest(name, &names), known: names }
 }
 
 /// The alias that was named, or the only one of the file.
 fn alias(config: &SshConfig, file: &Path, wanted: Option<&MachineName>) -> Result<MachineName, Error> {
     let aliases = config.aliases();
-    let no_alias = |name: Option<&MachineName>| Error::NoSuchAlias {
-        name: name.map(ToString::to_string),
-        path: file.to_owned(),
-        known: aliases.iter().map(|alias| crate::grammar::printable(alias)).collect(),
+    let no_alias = |name: Option<&MachineName>| {
+        let known: Vec<String> = aliases.iter().map(|alias| printable(alias)).collect();
+        let nearest = name.and_then(|name| nearest(name.as_str(), &known));
+        Error::NoSuchAlias { name: name.map(ToString::to_string), path: file.to_owned(), nearest, known }
     };
     match (wanted, aliases.as_slice()) {
         (Some(name), _) if aliases.contains(&name.as_str()) => Ok(name.clone()),
@@ -112,7 +129,6 @@ fn alias(config: &SshConfig, file: &Path, wanted: Option<&MachineName>) -> Resul
 struct Reader<'a> {
     config: &'a SshConfig,
     file: &'a Path,
-    selection: &'a Selection,
     host: &'a Host,
 }
 
@@ -120,7 +136,7 @@ impl Reader<'_> {
     /// The hop that `alias` stands for; `address` overrides what the file says.
     fn hop(&self, alias: &str, address: Option<&Address>) -> Result<Hop, Error> {
         let settings = self.config.settings(alias);
-        let host_name = settings.host_name.as_deref().unwrap_or(alias);
+        let host_name = settings.host_name.as_deref().unwrap_or(alias).replace("%h", alias);
         let user = match (address.and_then(|address| address.user.clone()), &settings.user) {
             (Some(user), _) => user,
             (None, Some(user)) => SshUser::parse(user).map_err(|source| self.invalid("User", source))?,
@@ -132,12 +148,18 @@ impl Reader<'_> {
             (None, None) => SSH_PORT,
         };
         let only = settings.identities_only.as_deref().is_some_and(|value| value.eq_ignore_ascii_case("yes"));
+        let identities = settings.identity_files.iter().filter(|file| !file.eq_ignore_ascii_case("none"));
+        let identities: Vec<PathBuf> =
+            identities.map(|file| self.host.expand(Path::new(&file.replacen("%d/", "~/", 1)))).collect();
+        let default_identities =
+            if settings.identity_files.is_empty() { default_identities(self.host) } else { Vec::new() };
         Ok(Hop {
             user,
-            host: HostName::parse(host_name).map_err(|source| self.invalid("HostName", source))?,
+            host: HostName::parse(&host_name).map_err(|source| self.invalid("HostName", source))?,
             port,
-            identities: identities(self.selection, &settings.identity_files, self.host),
-            identities_only: only || self.selection.identity.is_some(),
+            identities,
+            identities_only: only,
+            default_identities,
         })
     }
 
@@ -148,7 +170,13 @@ impl Reader<'_> {
             Some(value) if value.contains(',') => Err(Error::SeveralJumps { path: self.file.to_owned() }),
             Some(value) => {
                 let address: Address = value.parse().map_err(|source| self.invalid("ProxyJump", source))?;
-                self.hop(address.host.as_str(), Some(&address)).map(Some)
+                let gate = address.host.as_str();
+                match self.config.settings(gate).proxy_jump {
+                    Some(further) if !further.eq_ignore_ascii_case("none") => {
+                        Err(Error::SeveralJumps { path: self.file.to_owned() })
+                    }
+                    _ => self.hop(gate, Some(&address)).map(Some),
+                }
             }
         }
     }
@@ -158,17 +186,18 @@ impl Reader<'_> {
     }
 }
 
-/// The keys to try: the one that was typed, else those of the config, else ssh's default ones that exist.
-fn identities(selection: &Selection, configured: &[String], host: &Host) -> Vec<PathBuf> {
+/// A key that was typed is meant for the machine itself, and is the only one to try.
+fn choose_identity(target: &mut Hop, selection: &Selection, host: &Host) {
     if let Some(identity) = &selection.identity {
-        return vec![host.expand(identity)];
+        target.identities = vec![host.expand(identity)];
+        target.identities_only = true;
     }
-    if !configured.is_empty() {
-        let files = configured.iter().filter(|file| !file.eq_ignore_ascii_case("none"));
-        return files.map(|file| host.expand(Path::new(&file.replacen("%d/", "~/", 1)))).collect();
-    }
-    let default = |name| host.expand(Path::new("~/.ssh")).join(name);
-    DEFAULT_IDENTITIES.map(default).into_iter().filter(|path| path.is_file()).collect()
+}
+
+/// ssh's own default keys, those that exist.
+fn default_identities(host: &Host) -> Vec<PathBuf> {
+    let path = |name| host.expand(Path::new("~/.ssh")).join(name);
+    DEFAULT_IDENTITIES.map(path).into_iter().filter(|path| path.is_file()).collect()
 }
 
 fn own_user(host: &Host) -> Result<SshUser, Error> {
@@ -241,8 +270,34 @@ mod tests {
 
     #[test]
     fn two_jumps_are_refused() {
-        let error = project().resolve("Host in\nProxyJump a,b\n", None).unwrap_err();
-        assert!(matches!(error, Error::SeveralJumps { .. }));
+        for config in ["Host in\nProxyJump a,b\n", "Host in\nProxyJump a\nHost a\nProxyJump b\n"] {
+            let error = project().resolve(config, Some("in")).unwrap_err();
+            assert!(matches!(error, Error::SeveralJumps { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_typed_key_is_for_the_machine_and_not_for_the_jump_host() {
+        let project = project();
+        let file = project.folder.path().join("config");
+        let config = "Host in\nProxyJump gate\nIdentityFile own\nHost gate\nIdentityFile gates\n";
+        std::fs::write(&file, config).unwrap();
+        let selection = Selection {
+            machine: Some("in".parse().unwrap()),
+            ssh_config: Some(file),
+            identity: Some("typed".into()),
+            ..Selection::default()
+        };
+        let route = resolve(&selection, &project.host, &project.folders).unwrap().route;
+        assert_eq!(route.target.identities, [project.folder.path().join("typed")]);
+        assert!(route.target.identities_only);
+        assert_eq!(route.jump.unwrap().identities, [project.folder.path().join("gates")]);
+    }
+
+    #[test]
+    fn the_alias_may_be_part_of_the_host_name() {
+        let machine = project().resolve("Host web\nHostName %h.example.com\n", None).unwrap();
+        assert_eq!(machine.route.target.host.as_str(), "web.example.com");
     }
 
     #[test]

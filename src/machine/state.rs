@@ -1,6 +1,5 @@
 //! What is kept of a machine between two commands.
 
-use std::fs;
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +42,22 @@ impl Machine {
         Self { name, route, files }
     }
 
+    /// The name of its folder: unlike the machine's own name, no other has it.
+    pub fn key(&self) -> String {
+        self.files.folder().file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// What to call it so that no other of `machines` is meant: its name, or its key.
+    pub fn label(&self, machines: &[Machine]) -> String {
+        let namesakes = machines.iter().filter(|machine| machine.name == self.name).count();
+        if namesakes > 1 { self.key() } else { self.name.to_string() }
+    }
+
+    /// True when `wanted` is the machine's name or its key.
+    pub fn is_called(&self, wanted: &str) -> bool {
+        self.name.as_str() == wanted || self.key() == wanted
+    }
+
     /// Locks the machine's folder, creating it when it is missing.
     pub fn lock(&self, deadline: Deadline) -> Result<PrivateFolder, Error> {
         PrivateFolder::lock(self.files.folder(), deadline)
@@ -59,31 +74,31 @@ impl Machine {
 
 /// The machines that were used before, in the order of their names. A folder without a readable record
 /// is left out: a newer program may have written it.
+///
+/// Errors: the folder cannot be read, or others than its user could have written to it.
 pub fn remembered(folders: &Folders) -> Result<Vec<Machine>, Error> {
     let path = folders.machines();
-    let entries = match fs::read_dir(&path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(Error::Read { path, source }),
-    };
-    let mut machines: Vec<Machine> = entries
-        .filter_map(|entry| read_record(&MachineFiles::new(entry.ok()?.path())))
-        .map(|record| Machine::new(record.name, record.route, folders))
-        .collect();
+    let mut machines: Vec<Machine> = Vec::new();
+    for folder in files::folders_in(&path)? {
+        let files = MachineFiles::new(folder);
+        if let Some(Record { name, route, .. }) = read_record(&files)? {
+            machines.push(Machine { name, route, files });
+        }
+    }
     machines.sort_by(|a, b| a.files.folder().cmp(b.files.folder()));
     Ok(machines)
 }
 
 /// Removes everything that is kept of `machine`: credentials, host keys, how it is reached.
-pub fn forget(machine: &Machine) -> Result<(), Error> {
-    let path = machine.files.folder();
-    fs::remove_dir_all(path).map_err(|source| Error::Write { path: path.to_owned(), source })
+pub fn forget(machine: &Machine, deadline: Deadline) -> Result<(), Error> {
+    machine.lock(deadline)?.remove()
 }
 
-fn read_record(files: &MachineFiles) -> Option<Record> {
-    let text = files::read(&files.machine(), LONGEST_RECORD).ok()??;
-    let record: Record = serde_json::from_slice(&text).ok()?;
-    (record.version == RECORD_VERSION).then_some(record)
+fn read_record(files: &MachineFiles) -> Result<Option<Record>, Error> {
+    files::refuse_shared(files.folder())?;
+    let Ok(Some(text)) = files::read(&files.machine(), LONGEST_RECORD) else { return Ok(None) };
+    let record: Option<Record> = serde_json::from_slice(&text).ok();
+    Ok(record.filter(|record| record.version == RECORD_VERSION))
 }
 
 const RECORD_VERSION: u32 = 1;
@@ -91,6 +106,8 @@ const LONGEST_RECORD: u64 = 64 << 10;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::DirBuilderExt;
     use std::time::Duration;
 
     use super::*;
@@ -103,6 +120,7 @@ mod tests {
             port: 22,
             identities: vec!["/home/dev/a key".into()],
             identities_only: true,
+            default_identities: Vec::new(),
         };
         Machine::new(name.parse().unwrap(), Route { target, jump: None }, folders)
     }
@@ -124,7 +142,7 @@ mod tests {
         assert_eq!(found[0].route, machine.route);
         assert_eq!(found[0].files.folder(), machine.files.folder());
 
-        forget(&found[0]).unwrap();
+        forget(&found[0], Deadline::after(Duration::from_secs(1))).unwrap();
         assert!(remembered(&folders).unwrap().is_empty());
         assert!(!machine.files.folder().exists());
     }
@@ -138,14 +156,14 @@ mod tests {
             ("b", r#"{"version":9,"name":"b"}"#),
             (
                 "c",
-                r#"{"version":1,"name":"../c","route":{"target":{"user":"u","host":"h","port":1,"identities":[],"identities_only":false},"jump":null}}"#,
+                r#"{"version":1,"name":"../c","route":{"target":{"user":"u","host":"h","port":1,"identities":[],"identities_only":false,"default_identities":[]},"jump":null}}"#,
             ),
             (
                 "d",
-                r#"{"version":1,"name":"d","route":{"target":{"user":"-u","host":"h","port":1,"identities":[],"identities_only":false},"jump":null}}"#,
+                r#"{"version":1,"name":"d","route":{"target":{"user":"-u","host":"h","port":1,"identities":[],"identities_only":false,"default_identities":[]},"jump":null}}"#,
             ),
         ] {
-            fs::create_dir_all(folders.machines().join(name)).unwrap();
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folders.machines().join(name)).unwrap();
             fs::write(folders.machines().join(name).join("machine.json"), text).unwrap();
         }
         assert!(remembered(&folders).unwrap().is_empty());

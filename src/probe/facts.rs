@@ -1,12 +1,13 @@
 //! What the guest answered, as types. Nothing in here is trusted: it is what the guest says of itself.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use super::frame::Frame;
 use super::script::Questions;
 use crate::error::Error;
-use crate::grammar::{GuestPath, ReleaseValue};
+use crate::grammar::{GuestPath, ReleaseValue, printable};
 
 /// The answers.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Facts {
     pub addresses: Vec<IpAddr>,
     /// `/etc/os-release`.
     pub release: OsRelease,
+    /// What the guest wrote to standard error: noise, or the reason why something is missing.
+    pub stderr: String,
 }
 
 /// What systemd says of a unit (`ActiveState` in `systemctl(1)`).
@@ -48,15 +51,38 @@ pub enum FileFact {
     /// Its content, and that of the files it names, by path.
     Text {
         /// The content.
-        content: Vec<u8>,
+        content: Content,
         /// The content of the files named in it.
-        parts: BTreeMap<String, Vec<u8>>,
+        parts: BTreeMap<String, Content>,
     },
 }
 
-/// The fields of `/etc/os-release` (`os-release(5)`) that are safe to show.
+/// What stands in a file of the guest; often a secret, so it never shows.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Content(Vec<u8>);
+
+/// The fields of `/etc/os-release` (`os-release(5)`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OsRelease(BTreeMap<String, ReleaseValue>);
+pub struct OsRelease(BTreeMap<String, String>);
+
+impl Content {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
+    }
+}
 
 impl Facts {
     /// Reads the answers to `questions`.
@@ -79,7 +105,7 @@ impl Facts {
                 ("denied", Some(path)) => facts.add_file(path, FileFact::Denied)?,
                 ("hidden", Some(path)) => facts.add_file(path, FileFact::Hidden)?,
                 ("text", Some(path)) => {
-                    let fact = FileFact::Text { content: frame.body.to_vec(), parts: BTreeMap::new() };
+                    let fact = FileFact::Text { content: frame.body.to_vec().into(), parts: BTreeMap::new() };
                     facts.add_file(path, fact)?;
                 }
                 ("path", Some(_)) => part_path = Some(text(frame.body).into_owned()),
@@ -103,7 +129,7 @@ impl Facts {
     fn add_part(&mut self, path: &GuestPath, name: String, body: &[u8]) -> Result<(), Error> {
         match self.files.get_mut(path) {
             Some(FileFact::Text { parts, .. }) => {
-                parts.insert(name, body.to_vec());
+                parts.insert(name, body.to_vec().into());
                 Ok(())
             }
             _ => Err(Error::AnswerMalformed),
@@ -112,23 +138,26 @@ impl Facts {
 }
 
 impl OsRelease {
-    /// Reads `KEY=value` and `KEY="value"` lines; a value that is not plain text is left out, as if the
-    /// file did not have it.
+    /// Reads `KEY=value` and `KEY="value"` lines; others are left out.
     pub fn parse(text: &str) -> Self {
         let field = |line: &str| {
             let (key, value) = line.trim().split_once('=')?;
             let value =
                 ['"', '\''].iter().find_map(|q| value.strip_prefix(*q)?.strip_suffix(*q)).unwrap_or(value);
-            let plain = key.chars().all(|c| c.is_ascii_uppercase() || c == '_') && !key.is_empty();
-            plain.then_some(())?;
-            Some((key.to_owned(), ReleaseValue::parse(value).ok()?))
+            let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+            (plain && !value.is_empty()).then(|| (key.to_owned(), value.to_owned()))
         };
         Self(text.lines().filter_map(field).collect())
     }
 
-    /// The value of `key`, if there is one that is not empty.
-    pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(ReleaseValue::as_str).filter(|value| !value.is_empty())
+    /// The value of `key` for people.
+    pub fn text(&self, key: &str) -> Option<String> {
+        self.0.get(key).map(|value| printable(value))
+    }
+
+    /// The value of `key` for programs, if it is plain enough to stand between double quotes in any shell.
+    pub fn value(&self, key: &str) -> Option<ReleaseValue> {
+        self.0.get(key).and_then(|value| ReleaseValue::parse(value).ok())
     }
 }
 
@@ -138,10 +167,11 @@ fn parse_units(text: &str) -> BTreeMap<String, UnitState> {
         let property = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         let id = property("Id")?;
         let known = !matches!(property("LoadState")?, "not-found" | "error" | "bad-setting");
-        let state = match property("ActiveState")? {
-            "active" | "reloading" | "refreshing" => UnitState::Active,
-            "activating" => UnitState::Activating,
-            "failed" => UnitState::Failed,
+        let state = match (property("ActiveState")?, property("SubState")) {
+            ("active" | "reloading" | "refreshing", _) => UnitState::Active,
+            // It ended with an error and is started again and again.
+            ("activating", Some("auto-restart")) | ("failed", _) => UnitState::Failed,
+            ("activating", _) => UnitState::Activating,
             _ => UnitState::Inactive,
         };
         known.then(|| (id.strip_suffix(".service").unwrap_or(id).to_owned(), state))
@@ -156,7 +186,7 @@ fn parse_addresses(text: &str) -> Vec<IpAddr> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let inet = words.iter().position(|word| matches!(*word, "inet" | "inet6"))?;
         let interface = words.get(1)?;
-        let inside = INSIDE.iter().any(|prefix| interface.starts_with(prefix));
+        let inside = *interface == "lo" || INSIDE.iter().any(|prefix| interface.starts_with(prefix));
         let address = words.get(inet + 1)?.split('/').next()?;
         (!inside).then_some(address.to_owned())
     };
@@ -165,28 +195,51 @@ fn parse_addresses(text: &str) -> Vec<IpAddr> {
     } else {
         text.split_whitespace().map(ToOwned::to_owned).collect()
     };
+    // An IPv4 address in IPv6 notation must not pass where the plain one would not.
+    let canonical = |word: &String| word.parse().ok().map(|address: IpAddr| address.to_canonical());
     let mut addresses: Vec<IpAddr> = Vec::new();
-    for address in words.iter().filter_map(|word| word.parse().ok()).filter(is_usable) {
-        if !addresses.contains(&address) && addresses.len() < MOST_ADDRESSES {
+    for address in words.iter().filter_map(canonical).filter(is_usable) {
+        if !addresses.contains(&address) {
             addresses.push(address);
         }
     }
     // IPv4 first: what listens on an address given by hand mostly listens there.
     addresses.sort_by_key(IpAddr::is_ipv6);
+    addresses.truncate(MOST_ADDRESSES);
     addresses
 }
 
 fn is_usable(address: &IpAddr) -> bool {
-    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast() || v4.is_link_local());
-    !(address.is_unspecified() || address.is_loopback() || address.is_multicast() || broadcast)
+    let local = match address {
+        IpAddr::V4(v4) => v4.is_broadcast() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    !(local || address.is_unspecified() || address.is_loopback() || address.is_multicast())
 }
 
 fn text(body: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(body)
 }
 
-/// Interfaces whose addresses mean nothing outside the guest.
-const INSIDE: [&str; 8] = ["lo", "docker", "br-", "veth", "cni", "flannel", "cali", "virbr"];
+/// Interfaces whose addresses mean nothing outside the guest, by the beginning of their names.
+const INSIDE: [&str; 16] = [
+    "docker",
+    "br-",
+    "veth",
+    "cni",
+    "flannel",
+    "cali",
+    "virbr",
+    "podman",
+    "kube-",
+    "tunl",
+    "vxlan",
+    "lxc",
+    "cilium",
+    "weave",
+    "nodelocaldns",
+    "lxdbr",
+];
 /// More than this many attempts to connect would be a load.
 const MOST_ADDRESSES: usize = 8;
 
@@ -200,9 +253,12 @@ mod tests {
     fn units_are_read_and_unknown_ones_left_out() {
         let units = parse_units(
             "Id=k3s.service\nLoadState=not-found\nActiveState=inactive\n\n\
-             ActiveState=active\nId=kubelet.service\nLoadState=loaded\n\nId=etcd.service\nLoadState=loaded\nActiveState=failed",
+             ActiveState=active\nId=kubelet.service\nLoadState=loaded\n\n\
+             Id=etcd.service\nLoadState=loaded\nActiveState=failed\n\n\
+             Id=kube-apiserver.service\nLoadState=loaded\nActiveState=activating\nSubState=auto-restart",
         );
-        assert_eq!(units.len(), 2);
+        assert_eq!(units.len(), 3);
+        assert_eq!(units["kube-apiserver"], UnitState::Failed);
         assert_eq!(units["kubelet"], UnitState::Active);
         assert_eq!(units["etcd"], UnitState::Failed);
     }
@@ -222,14 +278,22 @@ mod tests {
     #[test]
     fn the_plain_list_is_read_too() {
         let addresses = parse_addresses("10.0.2.15 192.168.56.7 fe80::1 \n");
-        assert_eq!(addresses.len(), 3);
+        assert_eq!(addresses.len(), 2, "an address that is good on one link only is no use");
     }
 
     #[test]
     fn hostile_addresses_are_left_out() {
-        for text in
-            ["$(id)", "0.0.0.0", "255.255.255.255", "224.0.0.1", "127.0.0.1", "1.2.3", "2: e inet $(id)/24"]
-        {
+        for text in [
+            "$(id)",
+            "::ffff:127.0.0.1",
+            "::1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "224.0.0.1",
+            "127.0.0.1",
+            "1.2.3",
+            "2: e inet $(id)/24",
+        ] {
             assert!(parse_addresses(text).is_empty(), "{text}");
         }
         let many = (0..200).map(|n| format!("10.0.0.{n} ")).collect::<String>();
@@ -237,16 +301,26 @@ mod tests {
     }
 
     #[test]
-    fn os_release_keeps_plain_values_only() {
+    fn only_plain_values_of_os_release_reach_programs() {
         let release = OsRelease::parse(
-            "NAME=\"Atomic Developer Bundle\"\nVARIANT_ID='adb'\nID=centos\nVARIANT=\"$(id)\"\nBUILD_ID=`id`\nlower=x\n=y\nVERSION_ID=\"7\x1b[0m\"\n",
+            "NAME=\"Atomic Developer Bundle\"\nVARIANT_ID='adb'\nID=centos\nVARIANT=\"$(id)\"\nBUILD_ID=`id`\nlower=x\n=y\n\
+             VERSION_ID=\"7\x1b[0m\"\nPRETTY_NAME=\"Pop!_OS 22.04\"\nEMPTY=\n",
         );
-        assert_eq!(release.get("NAME"), Some("Atomic Developer Bundle"));
-        assert_eq!(release.get("VARIANT_ID"), Some("adb"));
-        assert_eq!(release.get("ID"), Some("centos"));
-        for absent in ["VARIANT", "BUILD_ID", "lower", "", "VERSION_ID"] {
-            assert_eq!(release.get(absent), None, "{absent}");
+        let value = |key| release.value(key).map(|value| value.to_string());
+        assert_eq!(value("NAME").as_deref(), Some("Atomic Developer Bundle"));
+        assert_eq!(value("VARIANT_ID").as_deref(), Some("adb"));
+        assert_eq!(value("ID").as_deref(), Some("centos"));
+        for absent in ["VARIANT", "BUILD_ID", "lower", "", "VERSION_ID", "EMPTY"] {
+            assert_eq!(value(absent), None, "{absent}");
         }
+        assert_eq!(release.text("PRETTY_NAME").as_deref(), Some("Pop!_OS 22.04"));
+        assert_eq!(release.text("VERSION_ID").as_deref(), Some("7\\u{1b}[0m"));
+    }
+
+    #[test]
+    fn contents_do_not_show_in_debug_output() {
+        let content = Content::from(b"topsecret".to_vec());
+        assert_eq!(format!("{content:?}"), "[9 bytes]");
     }
 
     #[test]

@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-/// A number for one question, unknown to whoever wrote the guest's files before it.
+use crate::error::Error;
+
+/// A number for one answer, unknown to whoever wrote the guest's files before it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Nonce(String);
 
@@ -30,10 +32,10 @@ pub(super) enum Malformed {
 
 impl Nonce {
     /// A new one, of 128 bits.
-    pub(super) fn random() -> Self {
-        let bits = getrandom::u64().unwrap_or_default();
-        let more = getrandom::u64().unwrap_or_default();
-        Self(format!("{bits:016x}{more:016x}"))
+    pub(super) fn random() -> Result<Self, Error> {
+        let mut bits = [0; 16];
+        getrandom::fill(&mut bits).map_err(|source| Error::NoRandom { source: source.into() })?;
+        Ok(Self(bits.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 }
 
@@ -43,10 +45,23 @@ impl fmt::Display for Nonce {
     }
 }
 
-/// True when the last frame has arrived.
-pub(super) fn is_complete(answer: &[u8], nonce: &Nonce) -> bool {
-    let tail = &answer[answer.len().saturating_sub(TAIL)..];
-    find(tail, format!("@{nonce} end 0\n\n").as_bytes()).is_some()
+/// Looks for the last frame in an answer that grows.
+pub(super) struct End {
+    mark: Vec<u8>,
+    searched: usize,
+}
+
+impl End {
+    pub(super) fn of(nonce: &Nonce) -> Self {
+        Self { mark: format!("@{nonce} end 0\n\n").into_bytes(), searched: 0 }
+    }
+
+    /// True when it has arrived in `answer`, which is the one of the last time and more.
+    pub(super) fn is_in(&mut self, answer: &[u8]) -> bool {
+        let from = self.searched.saturating_sub(self.mark.len());
+        self.searched = answer.len();
+        find(&answer[from..], &self.mark).is_some()
+    }
 }
 
 /// Reads the frames between the first and the last one; what stands around them is dropped.
@@ -97,8 +112,6 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
 }
 
-/// More than what arrives between two looks, so that the last frame is not missed.
-const TAIL: usize = 64 << 10;
 const LONGEST_HEADER: usize = 64;
 
 #[cfg(test)]
@@ -124,18 +137,28 @@ mod tests {
 
     #[test]
     fn noise_around_the_frames_is_dropped() {
-        let nonce = Nonce::random();
+        let nonce = Nonce::random().unwrap();
         let mut text = b"Welcome!\x1b[31m\n@0000 begin 0\n".to_vec();
         text.extend(answer(&nonce, &[("text 3", b"a\nb")]));
         text.extend(b"logout\n");
         let frames = parse(&text, &nonce).unwrap();
         assert_eq!(frames, [Frame { kind: "text", index: Some(3), body: b"a\nb" }]);
-        assert!(is_complete(&text, &nonce));
+    }
+
+    #[test]
+    fn the_end_is_found_however_the_answer_is_cut() {
+        let nonce = Nonce::random().unwrap();
+        let text = answer(&nonce, &[("text 0", b"x")]);
+        for cut in 0..text.len() {
+            let mut end = End::of(&nonce);
+            assert!(!end.is_in(&text[..cut]), "{cut}");
+            assert!(end.is_in(&text), "{cut}");
+        }
     }
 
     #[test]
     fn a_frame_inside_a_body_is_content() {
-        let nonce = Nonce::random();
+        let nonce = Nonce::random().unwrap();
         let inner = answer(&nonce, &[("root", b"")]);
         let text = answer(&nonce, &[("text 0", &inner)]);
         assert_eq!(parse(&text, &nonce).unwrap()[0].body, inner);
@@ -143,13 +166,13 @@ mod tests {
 
     #[test]
     fn another_nonce_is_no_answer() {
-        let text = answer(&Nonce::random(), &[("units", b"x")]);
-        assert_eq!(parse(&text, &Nonce::random()), Err(Malformed::CutOff));
+        let text = answer(&Nonce::random().unwrap(), &[("units", b"x")]);
+        assert_eq!(parse(&text, &Nonce::random().unwrap()), Err(Malformed::CutOff));
     }
 
     #[test]
     fn lies_about_lengths_are_refused() {
-        let nonce = Nonce::random();
+        let nonce = Nonce::random().unwrap();
         for header in
             ["text 0 1", "text 0 3", "text 0 99999999999999999999", "text 0 -1", "text x 2", "text 0 0 2"]
         {
@@ -163,7 +186,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_framed_is_read(bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..5)) {
-            let nonce = Nonce::random();
+            let nonce = Nonce::random().unwrap();
             let frames: Vec<_> = bodies.iter().map(|body| ("text 7", body.as_slice())).collect();
             let text = answer(&nonce, &frames);
             let read = parse(&text, &nonce).unwrap();
@@ -172,7 +195,7 @@ mod tests {
 
         #[test]
         fn a_truncated_answer_is_cut_off(body in prop::collection::vec(any::<u8>(), 0..300), keep in 0.0..1.0f64) {
-            let nonce = Nonce::random();
+            let nonce = Nonce::random().unwrap();
             let text = answer(&nonce, &[("text 7", &body)]);
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
             let kept = (keep * text.len() as f64) as usize;
@@ -181,7 +204,7 @@ mod tests {
 
         #[test]
         fn nothing_makes_it_panic(text in prop::collection::vec(any::<u8>(), 0..500)) {
-            let nonce = Nonce::random();
+            let nonce = Nonce::random().unwrap();
             let mut framed = format!("@{nonce} begin 0\n\n@{nonce} ").into_bytes();
             framed.extend(&text);
             let _ = parse(&framed, &nonce);

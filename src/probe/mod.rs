@@ -4,7 +4,7 @@ mod facts;
 mod frame;
 mod script;
 
-pub use facts::{Facts, FileFact, OsRelease, UnitState};
+pub use facts::{Content, Facts, FileFact, OsRelease, UnitState};
 pub use script::Questions;
 
 use crate::error::Error;
@@ -14,16 +14,16 @@ use crate::ssh::Connection;
 ///
 /// Errors: those of the connection; the answer is cut off, too long or not of the agreed form.
 pub fn ask(questions: &Questions, connection: &Connection, user_is_root: bool) -> Result<Facts, Error> {
-    let nonce = frame::Nonce::random();
+    let nonce = frame::Nonce::random()?;
     let command = script::command(questions, &nonce, user_is_root);
-    let output = connection.run(&command, LONGEST_ANSWER, |stdout| frame::is_complete(stdout, &nonce))?;
+    let mut end = frame::End::of(&nonce);
+    let output = connection.run(&command, LONGEST_ANSWER, |stdout| end.is_in(stdout))?;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let frames = frame::parse(&output.stdout, &nonce).map_err(|malformed| match malformed {
-        frame::Malformed::CutOff => {
-            Error::AnswerIncomplete { stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
-        }
+        frame::Malformed::CutOff => Error::AnswerIncomplete { stderr: stderr.clone() },
         frame::Malformed::Form => Error::AnswerMalformed,
     })?;
-    Facts::from_frames(questions, &frames)
+    Ok(Facts { stderr, ..Facts::from_frames(questions, &frames)? })
 }
 
 /// Of the whole answer; several files of the longest kind fit.

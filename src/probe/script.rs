@@ -40,13 +40,13 @@ impl Questions {
     pub fn about<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
         let mut questions = Self { addresses: true, ..Self::default() };
         for flavour in services.into_iter().flat_map(|service| &service.flavours) {
-            for unit in flavour.units.iter().chain(&flavour.found.units) {
+            for unit in flavour.units.iter().chain(&flavour.signs.units) {
                 if !questions.units.contains(unit) {
                     questions.units.push(unit.clone());
                 }
             }
             let root = flavour.kubeconfig.root;
-            for path in &flavour.found.files {
+            for path in &flavour.signs.files {
                 questions.add_file(FileQuestion { path: path.clone(), root, content: false });
             }
             questions.add_file(FileQuestion { path: flavour.kubeconfig.path.clone(), root, content: true });
@@ -70,7 +70,7 @@ pub(super) fn command(questions: &Questions, nonce: &Nonce, user_is_root: bool) 
     let functions = one_line(FUNCTIONS);
     let main = main(questions, user_is_root);
     // `env` and not `LC_ALL=C sh`, which is no command in tcsh. `${#x}` counts bytes in this locale only.
-    format!("env LC_ALL=C sh -c '{main}' service-manager '{functions}' {nonce} '\"'")
+    format!("env LC_ALL=C sh -c '{main}' service-manager '{functions}' {nonce} '\"' \"'\"")
 }
 
 fn main(questions: &Questions, user_is_root: bool) -> String {
@@ -79,7 +79,7 @@ fn main(questions: &Questions, user_is_root: bool) -> String {
         let units = questions.units.iter().map(UnitName::as_str).collect::<Vec<_>>().join(" ");
         let _ = write!(
             main,
-            "frame units \"$(systemctl show -p Id -p LoadState -p ActiveState {units} 2>/dev/null)\"; "
+            "frame units \"$(systemctl show -p Id -p LoadState -p ActiveState -p SubState {units} 2>/dev/null)\"; "
         );
     }
     if questions.addresses {
@@ -97,7 +97,8 @@ fn main(questions: &Questions, user_is_root: bool) -> String {
             "frame root \"\"; eval \"$r\"; "
         } else {
             // One sudo for all of it. Without sudo, what can be seen is still worth knowing.
-            "sudo -n sh -c \"$1 frame root $q$q; $r :\" service-manager \"$1\" \"$n\" \"$q\" || eval \"$r\"; "
+            // On standard input, since sudo logs arguments.
+            "printf %s \"$1 frame root $q$q; $r :\" | sudo -n sh -s service-manager \"$n\" \"$q\" \"$s\" || eval \"$r\"; "
         });
     }
     main.push_str("frame end \"\"");
@@ -114,15 +115,16 @@ fn one_line(text: &str) -> String {
 }
 
 /// `frame KIND BODY` writes an answer; `seen` and `text` answer for one file; `parts` for the files that a
-/// kubeconfig names instead of holding their content. `$q` is a double quote.
+/// kubeconfig names instead of holding their content, by the path as YAML would read it. `$q` is a double
+/// quote, `$s` a single one. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
 const FUNCTIONS: &str = "\
-    n=$2; q=$3;
+    n=$2; q=$3; s=$4; PATH=$PATH:/usr/sbin:/sbin;
     frame() { echo \"@$n $1 ${#2}\"; printf %s \"$2\"; echo; };
     hidden() {
         d=${2%/*};
         while [ -n \"$d\" ]; do
             if [ -d \"$d\" ]; then [ -x \"$d\" ] || frame \"hidden $1\" \"\"; break; fi;
-            d=${d%/*};
+            case $d in */*) d=${d%/*};; *) break;; esac;
         done;
     };
     seen() { if [ -e \"$2\" ]; then frame \"present $1\" \"\"; else hidden $1 $2; fi; };
@@ -135,7 +137,11 @@ const FUNCTIONS: &str = "\
     parts() {
         { printf %s \"$3\"; echo; } | while read -r k p; do
             case $k in certificate-authority:|client-certificate:|client-key:|tokenFile:)
-                p=${p#\"$q\"}; p=${p%\"$q\"};
+                case $p in
+                    \"$q\"*) p=${p#?}; p=${p%%\"$q\"*};;
+                    \"$s\"*) p=${p#?}; p=${p%%\"$s\"*};;
+                    *) p=${p%%[[:space:]]*};;
+                esac;
                 case $p in /*) f=$p;; *) f=${2%/*}/$p;; esac;
                 if [ -f \"$f\" ] && [ -r \"$f\" ]; then
                     c=$(head -c 65537 \"$f\"); frame \"path $1\" \"$p\"; frame \"part $1\" \"$c\";
@@ -157,15 +163,16 @@ mod tests {
     #[test]
     fn every_login_shell_reads_the_command_alike() {
         for user_is_root in [false, true] {
-            let command = command(&questions(), &Nonce::random(), user_is_root);
+            let command = command(&questions(), &Nonce::random().unwrap(), user_is_root);
             assert!(!command.contains(['\\', '!', '\n']), "{command}");
-            assert_eq!(command.matches('\'').count(), 6, "{command}");
+            // Around the program, the functions and the double quote; and the one between double quotes.
+            assert_eq!(command.matches('\'').count(), 7, "{command}");
         }
     }
 
     #[test]
     fn sudo_is_used_once_and_only_for_what_needs_root() {
-        let nonce = Nonce::random();
+        let nonce = Nonce::random().unwrap();
         assert_eq!(command(&questions(), &nonce, false).matches("sudo").count(), 1);
         assert_eq!(command(&questions(), &nonce, true).matches("sudo").count(), 0);
         let address = Questions { addresses: true, ..Questions::default() };

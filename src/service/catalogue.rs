@@ -2,6 +2,7 @@
 
 use super::Service;
 use crate::error::Error;
+use crate::nearest::nearest;
 
 /// All services, in the order in which they are shown.
 #[derive(Debug)]
@@ -38,18 +39,12 @@ impl Catalogue {
 
     fn unknown(&self, name: &str) -> Error {
         let known: Vec<String> = self.services.iter().map(|service| service.name.to_string()).collect();
-        let similarity = |known: &String| strsim::jaro_winkler(name, known);
-        let nearest = known.iter().filter(|known| similarity(known) > ALIKE);
-        let nearest = nearest.max_by(|a, b| similarity(a).total_cmp(&similarity(b))).cloned();
-        Error::UnknownService { name: crate::grammar::printable(name), nearest, known }
+        Error::UnknownService { name: name.to_owned(), nearest: nearest(name, &known), known }
     }
 }
 
 const BUILT_IN: [(&str, &str); 1] =
     [("services/kubernetes.yaml", include_str!("../../services/kubernetes.yaml"))];
-
-/// The similarity from which on clap, too, suggests a name.
-const ALIKE: f64 = 0.7;
 
 #[cfg(test)]
 mod tests {
@@ -65,7 +60,12 @@ mod tests {
             }
             for flavour in &service.flavours {
                 assert!(!flavour.units.is_empty(), "{}: nothing tells whether it runs", flavour.name);
-                assert!(!flavour.found.files.is_empty() || !flavour.found.units.is_empty());
+                let kubeconfig = &flavour.kubeconfig;
+                assert!(
+                    !kubeconfig.root || kubeconfig.path.as_str().starts_with('/'),
+                    "root's home is not meant"
+                );
+                assert!(!flavour.signs.files.is_empty() || !flavour.signs.units.is_empty());
             }
         }
     }

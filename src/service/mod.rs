@@ -41,7 +41,7 @@ pub struct Flavour {
     /// Its name.
     pub name: ServiceName,
     /// What is there when this flavour is.
-    pub found: Found,
+    pub signs: Signs,
     /// The systemd units that must be active for the service to run.
     pub units: Vec<UnitName>,
     /// The admin's kubeconfig.
@@ -53,7 +53,7 @@ pub struct Flavour {
 /// What must be there, all of it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Found {
+pub struct Signs {
     /// Files that exist.
     #[serde(default)]
     pub files: Vec<GuestPath>,

@@ -14,23 +14,21 @@ use super::transport::Transport;
 use crate::error::Error;
 use crate::files;
 
-/// Tries the hop's keys, then, unless it wants its own only, those of the agent.
+/// Tries the keys that were chosen for the hop; then, unless only those are wanted, those of the agent and
+/// the default ones.
 pub(super) fn authenticate(transport: &Transport, hop: &Hop) -> Result<(), Error> {
     let mut login = Login { transport, hop, agent: None, unusable: None, refused: Vec::new() };
-    for path in &hop.identities {
-        if login.try_file(path)? {
-            return Ok(());
-        }
-    }
-    if !hop.identities_only && login.try_agent(None)? {
+    if login.try_all()? {
         return Ok(());
     }
+    let Login { unusable, refused, .. } = login;
+    let (user, place) = (hop.user.to_string(), hop.place());
     // A key that could not be used explains the failure better than those that were refused.
-    Err(login.unusable.take().unwrap_or(Error::AuthenticationFailed {
-        user: hop.user.to_string(),
-        place: hop.place(),
-        tried: login.refused,
-    }))
+    Err(match unusable {
+        Some(unusable) => unusable,
+        None if refused.len() == MOST_OFFERS => Error::TooManyKeys { user, place, tried: refused },
+        None => Error::AuthenticationFailed { user, place, tried: refused },
+    })
 }
 
 /// A private key's file, as far as it can be used.
@@ -52,6 +50,23 @@ struct Login<'a> {
 }
 
 impl Login<'_> {
+    fn try_all(&mut self) -> Result<bool, Error> {
+        let chosen = self.try_files(&self.hop.identities)?;
+        if chosen || self.hop.identities_only {
+            return Ok(chosen);
+        }
+        Ok(self.try_agent(None)? || self.try_files(&self.hop.default_identities)?)
+    }
+
+    fn try_files(&mut self, paths: &[PathBuf]) -> Result<bool, Error> {
+        for path in paths {
+            if self.refused.len() < MOST_OFFERS && self.try_file(path)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn try_file(&mut self, path: &Path) -> Result<bool, Error> {
         match Identity::read(path) {
             Ok(Identity::Usable(text)) => self.try_key(path, &text),
@@ -100,7 +115,7 @@ impl Login<'_> {
         let Some(agent) = &self.agent else { return Ok(false) };
         let keys = agent.identities().unwrap_or_default();
         let fitting = keys.iter().filter(|key| wanted.is_none_or(|wanted| wanted == key.blob()));
-        for key in fitting.take(MOST_AGENT_KEYS) {
+        for key in fitting.take(MOST_OFFERS.saturating_sub(self.refused.len())) {
             match self.transport.attempt(|_| agent.userauth(self.hop.user.as_str(), key))? {
                 Ok(()) => return Ok(true),
                 Err(error) if is_refusal(&error) => self.refused.push(format!("agent: {}", key.comment())),
@@ -114,8 +129,11 @@ impl Login<'_> {
 impl Identity {
     fn read(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::Key { path: path.to_owned(), source };
-        if !fs::metadata(path).map_err(failed)?.is_file() {
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a file")));
+        match fs::metadata(path) {
+            Ok(meta) if meta.is_file() => {}
+            Ok(_) => return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a file"))),
+            // The private half may be in the agent only.
+            Err(error) => return public_half(path).map(|key| Self::Locked(Some(key))).ok_or(failed(error)),
         }
         let text = match files::read_text(path, LONGEST_KEY) {
             Ok(text) => SecretString::from(text.unwrap_or_default()),
@@ -138,6 +156,10 @@ enum Lock {
 
 impl Lock {
     fn of(text: &str) -> Self {
+        if let Ok(public) = PublicKey::from_openssh(text.trim()) {
+            // As `IdentityFile` may name one: which key of the agent to use.
+            return Self::Passphrase(public.to_bytes().ok());
+        }
         if let Ok(key) = PrivateKey::from_openssh(text) {
             let public = || key.public_key().to_bytes().ok();
             return if key.is_encrypted() { Self::Passphrase(public()) } else { Self::None };
@@ -184,6 +206,6 @@ fn is_bad_key(error: &ssh2::Error) -> bool {
     )
 }
 
-/// OpenSSH's server hangs up after six tries (`MaxAuthTries` in `sshd_config(5)`).
-const MOST_AGENT_KEYS: usize = 5;
+/// OpenSSH's server hangs up at the sixth failure (`MaxAuthTries` in `sshd_config(5)`).
+const MOST_OFFERS: usize = 5;
 const LONGEST_KEY: u64 = 64 << 10;

@@ -4,21 +4,20 @@ use ssh_key::{HashAlg, PublicKey};
 
 use super::Hop;
 use crate::error::Error;
-use crate::grammar::MachineName;
 
 /// The host keys of one machine, and of the server it is reached through.
 #[derive(Debug)]
 pub struct KnownHosts {
-    machine: MachineName,
+    machine: String,
     entries: Vec<(String, PublicKey)>,
     learnt: bool,
 }
 
 impl KnownHosts {
-    /// Reads the `known_hosts` file of `machine`: `[host]:port algorithm key` per line (`sshd(8)`).
+    /// Reads the `known_hosts` file of the machine with the key `machine`: `[host]:port algorithm key` per line (`sshd(8)`).
     ///
     /// None when a line is not of this form. Nothing is guessed: a key that is not read would be learnt anew.
-    pub fn parse(machine: MachineName, text: &str) -> Option<Self> {
+    pub fn parse(machine: String, text: &str) -> Option<Self> {
         let entry = |line: &str| {
             let (place, key) = line.split_once(' ')?;
             Some((place.to_owned(), PublicKey::from_openssh(key).ok()?))
@@ -56,7 +55,7 @@ impl KnownHosts {
         match self.known(&name) {
             Some(known) if known.key_data() == offered.key_data() => Ok(()),
             Some(known) => Err(Error::HostKeyChanged {
-                machine: self.machine.to_string(),
+                machine: self.machine.clone(),
                 place: hop.place(),
                 known: known.fingerprint(HashAlg::Sha256).to_string(),
                 offered: offered.fingerprint(HashAlg::Sha256).to_string(),
@@ -87,7 +86,7 @@ mod tests {
     const B: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIsUmZVJfnR4L6Cp3tMsRHFm3IV7nnVFmNCqnOQxwDcN";
 
     fn hosts(text: &str) -> KnownHosts {
-        KnownHosts::parse("m".parse().unwrap(), text).unwrap()
+        KnownHosts::parse("m".to_owned(), text).unwrap()
     }
 
     fn server(port: u16) -> Hop {
@@ -97,6 +96,7 @@ mod tests {
             port,
             identities: Vec::new(),
             identities_only: false,
+            default_identities: Vec::new(),
         }
     }
 
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_not_read_as_empty() {
         for text in ["x", "[h]:22 ssh-ed25519 AAAA", "[h]:22 nonsense\n", "\0\n"] {
-            assert!(KnownHosts::parse("m".parse().unwrap(), text).is_none(), "{text:?}");
+            assert!(KnownHosts::parse("m".to_owned(), text).is_none(), "{text:?}");
         }
         assert_eq!(hosts("").learnt(), None);
     }

@@ -40,16 +40,19 @@ impl Pump {
             let arrived = inbound.copy(&mut self.channel, &mut self.local);
             let left = outbound.copy(&mut self.local, &mut self.channel);
             match (arrived, left) {
-                (Ok(false), Ok(false)) if self.wait(&inbound).is_err() => return,
+                (Ok(false), Ok(false)) if self.wait(&inbound, &outbound).is_err() => return,
                 (Ok(_), Ok(_)) => {}
                 _ => return,
             }
         }
     }
 
-    fn wait(&self, inbound: &Pending) -> io::Result<()> {
+    /// Waits for what can be moved on. A side whose last bytes are still here is not asked for more.
+    fn wait(&self, inbound: &Pending, outbound: &Pending) -> io::Result<()> {
         self.gate.acknowledge_at_once();
-        let local = if inbound.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
+        let mut local = PollFlags::empty();
+        local.set(PollFlags::OUT, !inbound.is_empty());
+        local.set(PollFlags::IN, outbound.is_empty());
         let gate = PollFd::new(self.gate.socket(), self.gate.interest());
         poll(&mut [gate, PollFd::new(&self.local, local)], None)?;
         Ok(())

@@ -32,10 +32,12 @@ pub struct Hop {
     pub host: HostName,
     /// TCP port.
     pub port: u16,
-    /// Private keys to try, in order.
+    /// Keys that were chosen for this server, in order.
     pub identities: Vec<PathBuf>,
-    /// Try no key of the agent that is not one of `identities`.
+    /// Try no other key than `identities`.
     pub identities_only: bool,
+    /// Keys to try after those of the agent.
+    pub default_identities: Vec<PathBuf>,
 }
 
 /// The way to the guest: directly, or through one other server.
@@ -48,8 +50,8 @@ pub struct Route {
     pub jump: Option<Hop>,
 }
 
-/// What a command in the guest wrote.
-#[derive(Debug, Default)]
+/// What a command in the guest wrote. There may be secrets in it, so there is no `Debug`.
+#[derive(Default)]
 pub struct Output {
     /// Its standard output.
     pub stdout: Vec<u8>,
@@ -88,12 +90,12 @@ impl Connection {
     /// Runs `command` and reads what it writes until `is_complete` says so of its standard output, or the
     /// command ends. Not waiting for the end saves a round trip.
     ///
-    /// Errors: standard output is longer than `limit` bytes, the connection ends or `deadline` is over.
+    /// Errors: standard output is longer than `limit` bytes, the connection ends or the deadline is over.
     pub fn run(
         &self,
         command: &str,
         limit: usize,
-        is_complete: impl Fn(&[u8]) -> bool,
+        mut is_complete: impl FnMut(&[u8]) -> bool,
     ) -> Result<Output, Error> {
         let io = &self.transport;
         let mut channel = io.drive(ssh2::Session::channel_session)?;
@@ -101,14 +103,19 @@ impl Connection {
         let mut output = Output::default();
         loop {
             let read = drain(&mut channel, &mut output.stdout, limit + 1)?;
-            drain(&mut channel.stderr(), &mut output.stderr, LONGEST_STDERR)?;
             if output.stdout.len() > limit {
                 return Err(Error::AnswerTooLong { limit });
             }
+            drain(&mut channel.stderr(), &mut output.stderr, LONGEST_STDERR)?;
             if (read && is_complete(&output.stdout)) || channel.eof() {
                 return Ok(output);
             }
-            io.wait()?;
+            // Reading one stream also takes in packets of the other: those must be read before waiting.
+            if channel.read_window().available == 0 {
+                io.wait()?;
+            } else {
+                io.check_deadline()?;
+            }
         }
     }
 
@@ -164,52 +171,24 @@ fn connect(hop: &Hop, deadline: Deadline) -> Result<(TcpStream, IpAddr), Error> 
     Err(failure)
 }
 
-/// Reads what is there, up to `limit` bytes in all; what comes after that is dropped. True when anything was read.
+/// Reads what is there, in bounded time, and keeps the first `limit` bytes: what is left unread would take the
+/// room that the other stream needs. True when anything was read.
 fn drain(stream: &mut impl Read, into: &mut Vec<u8>, limit: usize) -> Result<bool, Error> {
     let mut buffer = [0; 16 << 10];
-    let mut any = false;
-    loop {
+    for reads in 0..MOST_READS {
         match stream.read(&mut buffer) {
-            Ok(0) => return Ok(any),
+            Ok(0) => return Ok(reads > 0),
             Ok(count) => {
                 let room = limit.saturating_sub(into.len());
                 into.extend_from_slice(&buffer[..count.min(room)]);
-                any = true;
-                if into.len() >= limit {
-                    return Ok(any);
-                }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(any),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(reads > 0),
             Err(source) => return Err(Error::ConnectionLost { source: Box::new(source) }),
         }
     }
+    Ok(true)
 }
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const LONGEST_STDERR: usize = 64 << 10;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Trickle(Vec<io::Result<usize>>);
-
-    impl Read for Trickle {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let count = self.0.pop().unwrap_or(Ok(0))?;
-            buffer[..count].fill(b'x');
-            Ok(count)
-        }
-    }
-
-    #[test]
-    fn drain_stops_at_the_limit_and_when_nothing_is_there() {
-        let mut into = Vec::new();
-        let would_block = || Err(io::ErrorKind::WouldBlock.into());
-        assert!(drain(&mut Trickle(vec![would_block(), Ok(10)]), &mut into, 100).unwrap());
-        assert_eq!(into.len(), 10);
-        assert!(!drain(&mut Trickle(vec![would_block()]), &mut into, 100).unwrap());
-        drain(&mut Trickle(vec![Ok(1000), Ok(1000)]), &mut into, 100).unwrap();
-        assert_eq!(into.len(), 100);
-    }
-}
+const MOST_READS: usize = 64;

@@ -73,6 +73,11 @@ impl Transport {
         }
     }
 
+    /// Errors when the deadline is over.
+    pub(super) fn check_deadline(&self) -> Result<(), Error> {
+        if self.deadline.is_over() { Err(self.timed_out()) } else { Ok(()) }
+    }
+
     /// Waits until the socket can do what libssh2 waits for.
     pub(super) fn wait(&self) -> Result<(), Error> {
         if self.is_ready_in_time() { Ok(()) } else { Err(self.timed_out()) }

@@ -1,0 +1,94 @@
+//! What a client needs to be sure of a service and to be accepted by it.
+
+use std::time::SystemTime;
+
+use secrecy::SecretString;
+
+use crate::certificate::Certificates;
+use crate::grammar::HostName;
+
+/// An authority, and how the client proves who it is.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The authorities that vouch for the server.
+    pub authority: Certificates,
+    /// How the client proves who it is.
+    pub proof: Proof,
+    /// The server's port as the guest's file names it.
+    pub port: u16,
+    /// The host name in the guest's `server`, when it is a name and no address.
+    pub server_name: Option<HostName>,
+}
+
+/// How a client proves who it is.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// A certificate and its key.
+    Certificate {
+        /// The chain.
+        certificate: Certificates,
+        /// The private key, in PEM.
+        key: SecretString,
+    },
+    /// A bearer token.
+    Token(SecretString),
+    /// A user and a password, as old servers accept them.
+    Password {
+        /// The user.
+        user: String,
+        /// The password.
+        password: SecretString,
+    },
+}
+
+/// Credentials that were good once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// Which part of them.
+    pub what: &'static str,
+    /// The last day, as `2021-01-01`.
+    pub on: String,
+}
+
+impl Credentials {
+    /// These credentials without the authorities that have expired: some libraries would still trust them,
+    /// kubectl does not.
+    ///
+    /// Errors: nothing is left, or the client's certificate has expired. A server would say of it only that it
+    /// does not accept it.
+    pub fn current(self, now: SystemTime) -> Result<Self, Expired> {
+        if let Proof::Certificate { certificate, .. } = &self.proof
+            && let Some(on) = certificate.expired(now)
+        {
+            return Err(Expired { what: "client certificate", on });
+        }
+        match self.authority.current(now) {
+            Ok(authority) => Ok(Self { authority, ..self }),
+            Err(on) => Err(Expired { what: "certificate authority", on }),
+        }
+    }
+}
+
+/// Why credentials from the guest are not used. No text of the guest is in the message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the message says what a variant is")]
+pub enum Refusal {
+    #[error("it is not text")]
+    NotText,
+    #[error("it is longer than 1 MiB")]
+    TooLong,
+    #[error("it uses YAML anchors or aliases")]
+    Alias,
+    #[error("it is not the YAML of a kubeconfig")]
+    NotKubeconfig,
+    #[error("it has no {0}")]
+    Missing(&'static str),
+    #[error("its user wants to run a program on the host (`{0}`)")]
+    Program(&'static str),
+    #[error("its {0} is not valid")]
+    Invalid(&'static str),
+    #[error("its {0} names a file that the guest does not have or does not show")]
+    File(&'static str),
+    #[error("its key does not belong to its certificate")]
+    OtherKey,
+}
