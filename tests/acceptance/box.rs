@@ -1,0 +1,57 @@
+//! `service-manager box ip` and `service-manager box version`
+
+use crate::support::{Guest, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_address_stands_alone() {
+    User::of(&Guest::light()).types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_address_is_never_that_of_the_nat() {
+    User::of(&Guest::nat()).types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn programs_get_the_address_as_a_variable() {
+    User::of(&Guest::light())
+        .types("service-manager box ip --script-readable")
+        .stdout("IP=[ADDRESS]\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_version_is_a_sentence() {
+    User::of(&Guest::light())
+        .types("service-manager box version")
+        .stdout("Debian GNU/Linux 12 (bookworm)\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn programs_get_the_version_as_variables() {
+    User::of(&Guest::light())
+        .types("service-manager box version --script-readable")
+        .stdout("NAME=\"Debian GNU/Linux\"\nID=\"debian\"\nVERSION_ID=\"12\"\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_product_has_a_variant() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.replaces(
+        "/usr/lib/os-release",
+        "NAME=\"CentOS Linux\"\nVARIANT=\"Atomic Developer Bundle (ADB)\"\nVARIANT_ID=\"adb\"\nVARIANT_VERSION=\"2.2.0\"\n",
+    );
+    let user = User::of(&guest);
+    user.types("service-manager box version").stdout("Atomic Developer Bundle (ADB) 2.2.0\n").succeeds();
+    user.types("service-manager box version --script-readable")
+        .stdout("VARIANT=\"Atomic Developer Bundle (ADB)\"\nVARIANT_ID=\"adb\"\nVARIANT_VERSION=\"2.2.0\"\n")
+        .succeeds();
+}

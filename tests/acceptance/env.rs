@@ -1,0 +1,186 @@
+//! `service-manager env`
+
+use crate::support::{Guest, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn it_prints_what_was_announced() {
+    let guest = Guest::kubeadm();
+    for shell in SHELLS {
+        User::of(&guest).types("service-manager env kubernetes").to(shell).stdout(ANNOUNCED).succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn kubectl_works_after_eval_in_every_shell() {
+    let guest = Guest::kubeadm();
+    for shell in SHELLS {
+        let name = format!("from-{shell}");
+        User::of(&guest)
+            .types(format!(
+                r#"eval "$(service-manager env kubernetes)" &&
+                kubectl get namespace kube-system --output name &&
+                kubectl delete configmap {name} --ignore-not-found >/dev/null &&
+                kubectl create configmap {name} --from-literal=shell={shell} &&
+                kubectl get configmap {name} --output 'jsonpath={{.data.shell}}'"#
+            ))
+            .to(shell)
+            .stdout(&format!("namespace/kube-system\nconfigmap/{name} created\n{shell}"))
+            .succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_certificate_that_does_not_name_the_address_is_used_by_its_name() {
+    let guest = Guest::nat();
+    let user = User::of(&guest);
+    user.types(KUBECTL).stdout("namespace/default\n").stderr(NAT_NOTE).succeeds();
+    let kubeconfig = user.kubeconfig();
+    assert_eq!(kubeconfig["clusters"][0]["cluster"]["tls-server-name"], "kubernetes");
+    let server = format!("https://{}:6443", guest.address());
+    assert_eq!(kubeconfig["clusters"][0]["cluster"]["server"], server.as_str());
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn notes_are_left_out_on_request() {
+    User::of(&Guest::nat())
+        .types("service-manager --quiet env --script-readable")
+        .stdout(READABLE)
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_name_that_is_not_needed_is_not_written() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    user.types("service-manager env kubernetes").stdout(ANNOUNCED).succeeds();
+    let cluster = &user.kubeconfig()["clusters"][0]["cluster"];
+    assert!(cluster.get("tls-server-name").is_none());
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_path_that_needs_quotes_gets_them() {
+    let guest = Guest::kubeadm();
+    for shell in SHELLS {
+        let user = User::of_at_home(&guest, "Dev's $HOME `x` \"y\" ü");
+        let quoted = r"export KUBECONFIG='[..]/Dev'\''s $HOME `x` ";
+        let announced = ANNOUNCED.replace("export KUBECONFIG=[MACHINE]/", &format!("{quoted}[..]/"));
+        let announced = announced.replace("kubeconfig\n\n", "kubeconfig'\n\n");
+        user.types("service-manager env kubernetes").to(shell).stdout(&announced).succeeds();
+        user.types(KUBECTL).to(shell).stdout("namespace/default\n").succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn without_a_service_every_running_one_has_a_heading() {
+    User::of(&Guest::kubeadm())
+        .types("service-manager env")
+        .stdout(
+            "
+
+            # kubernetes env:
+            # Set the following environment variables to enable access to the
+            # kubernetes server running inside of the vagrant virtual machine:
+            export KUBECONFIG=[MACHINE]/kubeconfig
+
+            # run following command to configure your shell:
+            # eval \"$(service-manager env)\"
+            ",
+        )
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn programs_get_lines_without_comments() {
+    let guest = Guest::kubeadm();
+    for line in ["service-manager env kubernetes --script-readable", "service-manager env --script-readable"]
+    {
+        User::of(&guest).types(line).stdout(READABLE).succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_hint_repeats_what_was_typed() {
+    let guest = Guest::kubeadm();
+    let line = "service-manager env kubernetes --shell bash --ssh-config 'my box'";
+    let user = User::near(&guest);
+    std::fs::copy(guest.folder().join("ssh_config"), user.home().join("my box")).unwrap();
+    user.types(line).stdout(&ANNOUNCED.replace("service-manager env kubernetes", line)).succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_is_written_is_private() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    user.types("umask 0; service-manager env kubernetes").stdout(ANNOUNCED).succeeds();
+    let folder = user.machine_folder();
+    let folder = folder.file_name().unwrap().to_string_lossy();
+    assert_eq!(
+        user.files(),
+        [
+            "700 machines".to_owned(),
+            format!("700 {folder}"),
+            "600 known_hosts".to_owned(),
+            "600 kubeconfig".to_owned(),
+            "600 lock".to_owned(),
+            "600 machine.json".to_owned(),
+        ]
+    );
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_steps_are_shown_without_secrets() {
+    // That no secret is among them is looked at after every line that is typed.
+    User::of(&Guest::kubeadm())
+        .types("service-manager --verbose env kubernetes --script-readable")
+        .stdout(READABLE)
+        .stderr(
+            "
+            [..] ms  logged in as vagrant@[ADDRESS]:22
+            [..] ms  the guest answered: [..] units, [..] files
+            [..] ms  Kubernetes v[..] answers at https://[ADDRESS]:6443
+            ",
+        )
+        .succeeds();
+}
+
+#[test]
+fn the_result_of_a_service_that_does_not_exist_is_a_failure_for_eval() {
+    User::new()
+        .types("service-manager env kubernets")
+        .stdout("(exit 126)\n")
+        .stderr(
+            "
+            error: there is no service `kubernets`
+            hint: did you mean `kubernetes`?
+            ",
+        )
+        .fails(126);
+}
+
+pub(crate) const SHELLS: [&str; 3] = ["dash", "bash", "zsh"];
+/// Asks the cluster that `env` has just exported.
+pub(crate) const KUBECTL: &str =
+    r#"eval "$(service-manager env kubernetes)" && kubectl get namespace default --output name"#;
+pub(crate) const READABLE: &str = "KUBECONFIG=[MACHINE]/kubeconfig\n";
+pub(crate) const ANNOUNCED: &str = "
+    # Set the following environment variables to enable access to the
+    # kubernetes server running inside of the vagrant virtual machine:
+    export KUBECONFIG=[MACHINE]/kubeconfig
+
+    # run following command to configure your shell:
+    # eval \"$(service-manager env kubernetes)\"
+    ";
+const NAT_NOTE: &str = "
+    note: the certificate does not name [ADDRESS], so the kubeconfig says `tls-server-name: kubernetes`; kubectl before 1.18 and some other clients ignore that
+    ";

@@ -1,0 +1,102 @@
+//! What a shell makes of `env` when it fails, and what a terminal shows.
+
+use crate::env::{ANNOUNCED, SHELLS};
+use crate::support::{Guest, Port, User};
+
+#[test]
+fn eval_fails_with_the_exit_code() {
+    for shell in SHELLS {
+        User::new()
+            .types(r#"eval "$(service-manager env kubernetes)"; echo $?"#)
+            .to(shell)
+            .stdout("1\n")
+            .stderr(NO_MACHINE)
+            .succeeds();
+    }
+}
+
+#[test]
+fn an_unreachable_machine_is_another_failure_for_eval() {
+    let port = Port::closed();
+    for shell in SHELLS {
+        User::new()
+            .types(format!(
+                r#"eval "$(service-manager --host dev@{port} env kubernetes 2>/dev/null)"; echo $?"#
+            ))
+            .to(shell)
+            .stdout("3\n")
+            .succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_is_not_there_is_a_third_failure_for_eval() {
+    let guest = Guest::light();
+    for shell in SHELLS {
+        User::of(&guest)
+            .types(r#"eval "$(service-manager env kubernetes 2>/dev/null)"; echo $?"#)
+            .to(shell)
+            .stdout("126\n")
+            .succeeds();
+    }
+}
+
+#[test]
+fn a_script_with_set_e_ends() {
+    for shell in SHELLS {
+        User::new()
+            .types(r#"set -e; eval "$(service-manager env kubernetes)"; echo still here"#)
+            .to(shell)
+            .stderr(NO_MACHINE)
+            .fails(1);
+    }
+}
+
+#[test]
+fn a_failure_is_one_statement() {
+    User::new().types("service-manager env kubernetes").stdout("(exit 1)\n").stderr(NO_MACHINE).fails(1);
+}
+
+#[test]
+fn programs_get_nothing_at_all_of_a_failure() {
+    User::new().types("service-manager env kubernetes --script-readable").stderr(NO_MACHINE).fails(1);
+}
+
+#[test]
+fn wrong_usage_is_a_failure_for_eval_too() {
+    User::new().types("service-manager env --nonsense 2>/dev/null").stdout("(exit 1)\n").fails(1);
+    User::new().types("service-manager env --script-readable --nonsense 2>/dev/null").fails(1);
+}
+
+#[test]
+fn a_terminal_sees_no_statement() {
+    let user = User::new().with("NO_COLOR", "1");
+    user.types(on_a_terminal("service-manager env kubernetes")).stdout(NO_MACHINE).fails(1);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_terminal_sees_what_eval_would_get() {
+    let guest = Guest::kubeadm();
+    User::of(&guest).types(on_a_terminal("service-manager env kubernetes")).stdout(ANNOUNCED).succeeds();
+}
+
+#[test]
+fn a_terminal_gets_colours_and_a_file_does_not() {
+    let error = "\x1b[31m\x1b[1merror\x1b[0m: no machine is given\n\x1b[32m\x1b[1mhint\x1b[0m: [..]\n";
+    User::new().types(on_a_terminal("service-manager status")).stdout(error).fails(1);
+    User::new().types("service-manager --color always status").stderr(error).fails(1);
+    User::new().types("service-manager status").stderr(NO_MACHINE).fails(1);
+    User::new().types(on_a_terminal("service-manager --color never status")).stdout(NO_MACHINE).fails(1);
+}
+
+/// The line with a terminal as both streams; what that shows comes as standard output.
+pub(crate) fn on_a_terminal(line: &str) -> String {
+    format!("set -o pipefail; script --quiet --return --command '{line}' /dev/null | tr -d '\\r'")
+}
+
+const NO_MACHINE: &str = "
+    error: no machine is given
+    hint: `vagrant ssh-config > box.ssh`, then add `--ssh-config box.ssh`; or add `--host USER@HOST --identity KEY`
+    ";

@@ -1,0 +1,111 @@
+//! The flavours of Kubernetes: each works, and each says what is wrong with it.
+
+use crate::env::KUBECTL;
+use crate::support::{Failure, Guest, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn k3s_works() {
+    let guest = Guest::own("k3s", "address");
+    User::of(&guest).types(KUBECTL).stdout("namespace/default\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_files_that_a_kubeconfig_names_are_embedded() {
+    let guest = Guest::own("plain", "address");
+    let user = User::of(&guest);
+    user.types(KUBECTL).stdout("namespace/default\n").succeeds();
+    let kubeconfig = user.kubeconfig();
+    let names = |value: &serde_yaml::Value| {
+        value.as_mapping().unwrap().keys().map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&kubeconfig["clusters"][0]["cluster"]), ["server", "certificate-authority-data"]);
+    assert_eq!(names(&kubeconfig["users"][0]["user"]), ["client-certificate-data", "client-key-data"]);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_file_that_a_kubeconfig_names_may_be_missing() {
+    let guest = Guest::own("plain", "address");
+    guest.changes(
+        "mv /home/vagrant/.kube/admin-key.pem{,.away}",
+        "mv /home/vagrant/.kube/admin-key.pem{.away,}",
+    );
+    Failure::of(&guest)
+        .error("the kubeconfig `~/.kube/config` in `[NAME]` is refused")
+        .cause("its client-key names a file that the guest does not have or does not show")
+        .ends();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn no_kubernetes_at_all() {
+    Failure::of(&Guest::light())
+        .error("there is no kubernetes in `[NAME]`")
+        .hint("`service-manager status` shows what the machine has")
+        .ends();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn where_nothing_runs_there_is_nothing_to_export() {
+    let guest = Guest::light();
+    User::of(&guest).types("service-manager env --script-readable").succeeds();
+    User::of(&guest)
+        .types("service-manager env")
+        .stdout(
+            "
+
+            # run following command to configure your shell:
+            # eval \"$(service-manager env)\"
+            ",
+        )
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_kubeconfig_that_is_gone() {
+    let guest = Guest::own("k3s", "address");
+    let path = "/etc/rancher/k3s/k3s.yaml";
+    guest.changes(&format!("mv {path} {path}.away"), &format!("mv {path}.away {path}"));
+    Failure::of(&guest)
+        .error("there is no kubernetes in `[NAME]`")
+        .hint("`service-manager status` shows what the machine has")
+        .ends();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_certificate_without_any_name_that_could_be_used() {
+    let guest = Guest::own("kubeadm", "nameless");
+    Failure::of(&guest)
+        .error(
+            "the certificate of kubernetes at [ADDRESS]:6443 is not valid for any address of `[NAME]` \
+             (it is for 10.0.2.15)",
+        )
+        .hint("in the machine: add [ADDRESS] to `apiServer.certSANs`[..]")
+        .ends();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_serving_certificate_that_has_expired() {
+    let guest = Guest::own("kubeadm", "expired");
+    Failure::of(&guest)
+        .error("the certificate of kubernetes at [ADDRESS]:6443 is not valid")
+        .cause("[..]expired[..]")
+        .hint("in the machine: `sudo kubeadm certs renew all`[..]")
+        .ends();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_client_certificate_that_has_expired() {
+    let guest = Guest::own("kubeadm", "expired-client");
+    Failure::of(&guest)
+        .error("the client certificate in `/etc/kubernetes/admin.conf` of `[NAME]` expired on 2021-01-01")
+        .hint("in the machine: `sudo kubeadm certs renew all`[..]")
+        .ends();
+}

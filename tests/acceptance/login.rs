@@ -1,0 +1,257 @@
+//! Logging in: every kind of key, the agent, and users whose shells are not `sh`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::env::READABLE;
+use crate::support::{Guest, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn every_kind_of_key_opens_the_door() {
+    let guest = Guest::light();
+    for key in ["ed25519", "rsa", "rsa.pem", "ecdsa", "ecdsa.pem"] {
+        User::near(&guest).types(with_key(&guest, key)).stdout("[ADDRESS]\n").succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_key_in_its_usual_place_needs_no_option() {
+    let guest = Guest::light();
+    let user = User::near(&guest);
+    user.writes(".ssh/id_ed25519", &fs::read_to_string(guest.folder().join("keys/ed25519")).unwrap());
+    user.types(without_key(&guest)).stdout("[ADDRESS]\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_key_that_the_machine_does_not_know() {
+    let guest = Guest::light();
+    User::near(&guest)
+        .types(with_key(&guest, "stranger"))
+        .stderr(
+            "
+            error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried [GUEST]/keys/stranger)
+            hint: name the machine's key with `--identity FILE`
+            ",
+        )
+        .fails(3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn no_key_at_all() {
+    let guest = Guest::light();
+    User::near(&guest)
+        .types(without_key(&guest))
+        .stderr(
+            "
+            error: no key of `vagrant` is accepted by [ADDRESS]:22
+            hint: name the machine's key with `--identity FILE`
+            ",
+        )
+        .fails(3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_key_that_is_not_there() {
+    let guest = Guest::light();
+    User::near(&guest)
+        .types(format!("{} --identity no/key", without_key(&guest)))
+        .stderr(
+            "
+            error: could not use the key `[HOME]/no/key`
+            caused by: No such file or directory (os error 2)
+            hint: name another key with `--identity FILE`
+            ",
+        )
+        .fails(3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_file_that_is_no_key() {
+    let guest = Guest::light();
+    User::near(&guest)
+        .types(format!("{} --identity /etc/hostname", without_key(&guest)))
+        .stderr(
+            "
+            error: could not use the key `/etc/hostname`
+            caused by: [..]
+            hint: name another key with `--identity FILE`
+            ",
+        )
+        .fails(3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_locked_key_needs_an_agent() {
+    let guest = Guest::light();
+    User::near(&guest)
+        .types(with_key(&guest, "encrypted"))
+        .stderr(
+            "
+            error: the key `[GUEST]/keys/encrypted` is protected by a passphrase and no agent holds it
+            hint: `ssh-add '[GUEST]/keys/encrypted'`
+            ",
+        )
+        .fails(3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_locked_key_in_an_agent_opens_the_door() {
+    let guest = Guest::light();
+    let agent = Agent::start();
+    let user = agent.user(&guest, "encrypted");
+    user.types(with_key(&guest, "encrypted")).stdout("[ADDRESS]\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_key_of_the_agent_needs_no_file() {
+    let guest = Guest::light();
+    let agent = Agent::start();
+    let user = agent.user(&guest, "ecdsa");
+    user.types(without_key(&guest)).stdout("[ADDRESS]\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_agent_is_asked_only_where_the_config_lets_it() {
+    let guest = Guest::light();
+    let agent = Agent::start();
+    let user = agent.user(&guest, "rsa");
+    let config = |only| {
+        let (address, keys) = (guest.address(), guest.folder().join("keys"));
+        let keys = keys.display();
+        format!(
+            "Host box\nHostName {address}\nUser vagrant\nIdentityFile {keys}/stranger\nIdentitiesOnly {only}\n"
+        )
+    };
+    user.writes("config", &config("no"));
+    user.types("service-manager --ssh-config config box ip").stdout("[ADDRESS]\n").succeeds();
+    user.writes("config", &config("yes"));
+    user.types("service-manager --ssh-config config box ip")
+        .stderr(
+            "
+            error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried [GUEST]/keys/stranger)
+            hint: name the machine's key with `--identity FILE`
+            ",
+        )
+        .fails(3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn an_agent_that_is_gone_is_no_agent() {
+    let guest = Guest::light();
+    let user = User::near(&guest).with("SSH_AUTH_SOCK", "/nowhere/agent");
+    user.types(with_key(&guest, "rsa")).stdout("[ADDRESS]\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn every_login_shell_will_do() {
+    let guest = Guest::kubeadm();
+    for user in ["root", "noisy", "fisher", "cshell"] {
+        User::near(&guest)
+            .types(format!("{} env --script-readable", log_in_as(user, &guest)))
+            .stdout(READABLE)
+            .succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_user_without_sudo_is_told_what_to_type() {
+    let guest = Guest::kubeadm();
+    User::near(&guest)
+        .types(format!("{} env kubernetes", log_in_as("nosudo", &guest)))
+        .stdout("(exit 126)\n")
+        .stderr(
+            "
+            error: `nosudo` cannot use sudo without a password in `[ADDRESS]`, and `/etc/kubernetes/admin.conf` is for root only; it said: sudo: a password is required
+            hint: in the machine, as root: `echo 'nosudo ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root
+            ",
+        )
+        .fails(126);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn without_sudo_the_state_is_seen_all_the_same() {
+    let guest = Guest::kubeadm();
+    User::near(&guest)
+        .types(format!("{} status", log_in_as("nosudo", &guest)))
+        .stdout("kubernetes - running\n")
+        .stderr("warning: `nosudo` cannot use sudo without a password in `[ADDRESS]`[..]\nhint: in the machine, as root: [..]\n")
+        .succeeds();
+}
+
+fn log_in_as(user: &str, guest: &Guest) -> String {
+    let (address, keys) = (guest.address(), guest.folder().join("keys"));
+    format!("service-manager --host {user}@{address} --identity {}/ed25519", keys.display())
+}
+
+fn with_key(guest: &Guest, key: &str) -> String {
+    format!("{} --identity {}", without_key(guest), guest.folder().join("keys").join(key).display())
+}
+
+fn without_key(guest: &Guest) -> String {
+    format!("service-manager --host vagrant@{} box ip", guest.address())
+}
+
+/// A real `ssh-agent`, until the test ends.
+struct Agent {
+    process: Child,
+    folder: TempDir,
+}
+
+impl Agent {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent");
+        let process = Command::new("ssh-agent")
+            .arg("-D")
+            .arg("-a")
+            .arg(&socket)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let begin = Instant::now();
+        while !socket.exists() {
+            assert!(begin.elapsed() < Duration::from_secs(10), "no agent");
+            thread::sleep(Duration::from_millis(5));
+        }
+        Self { process, folder }
+    }
+
+    /// Somebody who has given it one of the guest's keys.
+    fn user<'g>(&self, guest: &'g Guest, key: &str) -> User<'g> {
+        let socket: PathBuf = self.folder.path().join("agent");
+        let user = User::near(guest).with("SSH_AUTH_SOCK", socket.to_str().unwrap());
+        let askpass = user.writes("askpass", "#!/bin/sh\necho secret\n");
+        fs::set_permissions(&askpass, fs::Permissions::from_mode(0o700)).unwrap();
+        let key = guest.folder().join("keys").join(key);
+        user.types(format!("SSH_ASKPASS=./askpass SSH_ASKPASS_REQUIRE=force ssh-add -q {}", key.display()))
+            .succeeds();
+        user
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,52 @@
+//! The program as its users meet it: real shells, a real `kubectl`, real guests.
+
+#![allow(missing_docs, reason = "the names of tests are sentences")]
+#![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "this is another program")]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails in no other way")]
+
+// What the tests are written with.
+mod support;
+
+// `box ip`, `box version`.
+mod r#box;
+// `completions`, read by the shells they are for.
+mod completions;
+// Credentials of every kind, and ones that are not accepted.
+mod credentials;
+// Services that are stopped, or do not answer.
+mod down;
+// `env`: three shells, kubectl, both kinds of certificates.
+mod env;
+// What `eval` makes of a failure, and a terminal of a success.
+mod eval;
+// Flavours of Kubernetes and of its certificates.
+mod flavour;
+// A guest that means harm: kubeconfigs, names, login shells.
+mod hostile;
+// `machines`, and what is remembered of one.
+mod machines;
+// One connection and one command, counted by the guest.
+mod round_trip;
+// Servers that are not there, or are not what they should be.
+mod server;
+// Logging in: keys, the agent, users and their shells.
+mod login;
+// What may come from an ssh config, and what not.
+mod ssh_config;
+// Files on the host: full disks, two at once, killed.
+mod state;
+// `status`.
+mod status;
+// Help, versions and misspelt words.
+mod usage;
+
+#[test]
+fn no_file_of_tests_is_forgotten() {
+    let known: Vec<&str> =
+        include_str!("main.rs").lines().filter_map(|line| line.strip_prefix("mod ")).collect();
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/acceptance")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else { continue };
+        assert!(known.iter().any(|line| line.trim_start_matches("r#") == format!("{module};")), "{name}");
+    }
+}

@@ -1,0 +1,152 @@
+//! Servers that are not there, are something else, or are not the one that was known.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::support::{Guest, Port, User};
+
+#[test]
+fn a_host_that_nobody_knows() {
+    User::new()
+        .types("service-manager --host dev@nowhere.invalid status")
+        .stderr(
+            "
+            error: the host `nowhere.invalid` is not known
+            caused by: failed to lookup address information: [..]
+            hint: check the spelling after `--host`, or `HostName` in the ssh config
+            ",
+        )
+        .fails(3);
+}
+
+#[test]
+fn a_port_that_is_closed() {
+    let port = Port::closed();
+    User::new()
+        .types(format!("service-manager --host dev@{port} status"))
+        .stderr(&format!(
+            "
+            error: could not connect to {port}
+            caused by: Connection refused (os error 111)
+            hint: start the machine (`vagrant up`), or check host and port
+            "
+        ))
+        .fails(3);
+}
+
+#[test]
+fn a_server_that_says_nothing() {
+    let port = Port::silent();
+    let begin = Instant::now();
+    User::new()
+        .types(format!("service-manager --host dev@{port} --timeout 1 status"))
+        .stderr(&format!(
+            "
+            error: gave up after 1 s, waiting for SSH at {port}
+            hint: `--timeout SECONDS` waits longer
+            "
+        ))
+        .fails(3);
+    assert!((Duration::from_secs(1)..Duration::from_secs(2)).contains(&begin.elapsed()));
+}
+
+#[test]
+fn a_web_server() {
+    let port = Port::answering("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    User::new()
+        .types(format!("service-manager --host dev@{port} status"))
+        .stderr(&format!(
+            "
+            error: could not agree with {port} on how to talk SSH
+            caused by: [..]
+            hint: check that an SSH server listens at {port}
+            "
+        ))
+        .fails(3);
+}
+
+#[test]
+fn nobody_to_log_in_as() {
+    User::new().types("service-manager --host box status").stderr("error: [..]\nhint: [..]\n").fails(1);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_host_key_that_has_changed() {
+    let guest = Guest::light();
+    let user = User::of(&guest);
+    user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+    let known_hosts = user.machine_folder().join("known_hosts");
+    let learnt = fs::read_to_string(&known_hosts).unwrap();
+    let place = learnt.split(' ').next().unwrap();
+    let other = format!("{place} {OTHER_KEY}\n");
+    fs::write(&known_hosts, &other).unwrap();
+
+    user.types("service-manager box ip").stderr(HOST_KEY_CHANGED).fails(3);
+    assert_eq!(fs::read_to_string(&known_hosts).unwrap(), other, "nothing is learnt");
+
+    user.types("service-manager machines forget light").succeeds();
+    user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+    assert_eq!(fs::read_to_string(&known_hosts).unwrap(), learnt);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn every_kind_of_host_key_is_learnt() {
+    let guest = Guest::own("kubeadm", "address");
+    for (kind, others) in [("ed25519", "rsa ecdsa"), ("ecdsa", "ed25519 rsa"), ("rsa", "ed25519 ecdsa")] {
+        offer_no_host_keys(&guest, others);
+        let user = User::of(&guest);
+        for _ in ["learnt", "known"] {
+            user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+        }
+        let known_hosts = fs::read_to_string(user.machine_folder().join("known_hosts")).unwrap();
+        assert!(known_hosts.contains(kind), "{known_hosts}");
+        guest.changes_back();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_host_key_of_another_kind_is_another_one() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+    offer_no_host_keys(&guest, "ed25519");
+    user.types("service-manager box ip").stderr(HOST_KEY_CHANGED).fails(3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_file_of_host_keys_that_is_damaged() {
+    let guest = Guest::light();
+    let user = User::of(&guest);
+    user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+    fs::write(user.machine_folder().join("known_hosts"), "nonsense\n").unwrap();
+    user.types("service-manager box ip")
+        .stderr(
+            "
+            error: `[MACHINE]/known_hosts` is damaged
+            hint: `service-manager machines forget [NAME]-[..]`
+            ",
+        )
+        .fails(1);
+}
+
+/// Takes the host keys of these kinds away.
+fn offer_no_host_keys(guest: &Guest, kinds: &str) {
+    // systemd lets a unit start five times in ten seconds, unless told to forget that.
+    const RESTART: &str = "systemctl reset-failed ssh; systemctl restart ssh";
+    let moves = |from, to| {
+        format!(
+            "for kind in {kinds}; do mv /etc/ssh/{{{from}ssh,{to}ssh}}_host_${{kind}}_key; done; {RESTART}"
+        )
+    };
+    guest.changes(&moves("", "no-"), &moves("no-", ""));
+}
+
+const HOST_KEY_CHANGED: &str = "
+    error: the host key of [ADDRESS]:22 is not the one learnt before: SHA256:[..] was known, SHA256:[..] is offered
+    hint: if the machine was rebuilt: `service-manager machines forget [NAME]-[..]`; if not, somebody may be in between
+    ";
+const OTHER_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";

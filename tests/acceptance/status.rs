@@ -1,0 +1,72 @@
+//! `service-manager status`
+
+use crate::eval::on_a_terminal;
+use crate::support::{Guest, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_running_service_is_said_to_run() {
+    let guest = Guest::kubeadm();
+    for line in ["service-manager status", "service-manager status kubernetes"] {
+        User::of(&guest).types(line).stdout("kubernetes - running\n").succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_terminal_shows_a_table() {
+    User::of(&Guest::kubeadm())
+        .with("NO_COLOR", "1")
+        .types(on_a_terminal("service-manager status"))
+        .stdout(
+            "
+            SERVICE     STATE    FLAVOUR  VERSION  ENDPOINT
+            kubernetes  running  kubeadm  v1.[..]  https://[ADDRESS]:6443
+            ",
+        )
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn nothing_is_written_for_kubectl() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    user.types("service-manager status").stdout("kubernetes - running\n").succeeds();
+    assert!(!user.machine_folder().join("kubeconfig").exists());
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_is_not_there_is_said_not_to_be() {
+    User::of(&Guest::light())
+        .types("service-manager status")
+        .stdout("kubernetes - not installed\n")
+        .succeeds();
+}
+
+#[test]
+fn a_misspelt_service_gets_the_nearest_name() {
+    User::new()
+        .types("service-manager status kubernets")
+        .stderr(
+            "
+            error: there is no service `kubernets`
+            hint: did you mean `kubernetes`?
+            ",
+        )
+        .fails(126);
+}
+
+#[test]
+fn an_unknown_service_gets_the_known_ones() {
+    User::new()
+        .types("service-manager status postgres")
+        .stderr(
+            "
+            error: there is no service `postgres`
+            hint: known services: kubernetes
+            ",
+        )
+        .fails(126);
+}

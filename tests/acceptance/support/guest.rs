@@ -1,0 +1,250 @@
+//! The test guests (`guest/README.md`). They are started when a test first wants them, shared by all test
+//! processes and left running; `make guest-down` stops them.
+
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::io::Write;
+use std::panic;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
+
+/// A guest, held until it is dropped: shared with other tests, or by this one alone.
+pub(crate) struct Guest {
+    recipe: &'static Recipe,
+    folder: &'static Path,
+    /// What makes it again what it was; none where other tests use it at the same time.
+    undo: Option<RefCell<Vec<String>>>,
+    /// Unlocked when it is closed. A file and no `RwLock`: another test process has the same guests.
+    _lock: File,
+}
+
+impl Guest {
+    /// kubeadm; its certificate names the address that the host uses. For tests that change nothing there.
+    pub(crate) fn kubeadm() -> Self {
+        Self::shared(&KUBEADM)
+    }
+
+    /// kubeadm behind a NAT as `VirtualBox` makes it: its certificate names no address that the host could use.
+    pub(crate) fn nat() -> Self {
+        Self::shared(&NAT)
+    }
+
+    /// An SSH server and nothing else.
+    pub(crate) fn light() -> Self {
+        Self::shared(&LIGHT)
+    }
+
+    /// One for this test alone, laid out as `flavour` with `certificate`.
+    pub(crate) fn own(flavour: &str, certificate: &str) -> Self {
+        let layout = format!("{flavour} {certificate}");
+        let mut guest = Self::exclusive(&layout);
+        // Left by a test that was killed: nobody knows what it had changed.
+        if guest.in_use().exists() {
+            guest.recipe.remake();
+        }
+        fs::write(guest.in_use(), "").unwrap();
+        guest.undo = Some(RefCell::default());
+        if !guest.is_laid_out_as(&layout) {
+            let _ = fs::remove_file(guest.folder.join(LAYOUT));
+            guest.run(&format!("lay-out {layout}"));
+            fs::write(guest.folder.join(LAYOUT), layout).unwrap();
+        }
+        guest
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.recipe.name
+    }
+
+    /// Its folder: `address`, `keys/`, `ssh_config`.
+    pub(crate) fn folder(&self) -> &'static Path {
+        self.folder
+    }
+
+    pub(crate) fn address(&self) -> String {
+        fs::read_to_string(self.folder.join("address")).unwrap().trim().to_owned()
+    }
+
+    /// Runs a line of bash in it, as root, and returns what it printed.
+    #[track_caller]
+    pub(crate) fn run(&self, line: &str) -> String {
+        self.run_with(line, "")
+    }
+
+    /// As [`Self::run`], with something to read for the line.
+    #[track_caller]
+    pub(crate) fn run_with(&self, line: &str, input: &str) -> String {
+        let output = self.exec(line, input);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "in the guest `{}`: {line}\n{said}", self.name());
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Changes the guest; `undo` is run when it is dropped, even by a test that fails.
+    #[track_caller]
+    pub(crate) fn changes(&self, line: &str, undo: &str) {
+        let all = self.undo.as_ref().expect("only a guest of the test's own is changed");
+        all.borrow_mut().push(undo.to_owned());
+        self.run(line);
+    }
+
+    #[track_caller]
+    pub(crate) fn stops(&self, unit: &str) {
+        self.changes(&format!("systemctl stop {unit}"), &format!("systemctl start {unit}; {UNTIL_READY}"));
+    }
+
+    /// Replaces a file's content; owner and mode stay.
+    #[track_caller]
+    pub(crate) fn replaces(&self, path: &str, content: &str) {
+        let undo = format!("[ ! -e {path}.original ] || mv {path}.original {path}");
+        self.changes(&format!("[ -e {path}.original ] || cp -a {path} {path}.original"), &undo);
+        self.run_with(&format!("cat >{path}"), content);
+    }
+
+    /// Undoes what was changed so far.
+    #[track_caller]
+    pub(crate) fn changes_back(&self) {
+        assert!(self.has_undone_all(), "`{}` is not what it was", self.name());
+    }
+
+    /// The last lines of its journal.
+    pub(crate) fn journal(&self) -> String {
+        let output = self.exec("journalctl --no-pager --lines=15 | cut --characters=-200", "");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn shared(recipe: &'static Recipe) -> Self {
+        let (folder, lock) = recipe.start();
+        lock.lock_shared().unwrap();
+        Self { recipe, folder, undo: None, _lock: lock }
+    }
+
+    /// A spare guest that nobody uses; of several, one that is laid out so already.
+    fn exclusive(layout: &str) -> Self {
+        loop {
+            let free = |recipe: &'static Recipe| {
+                let (folder, lock) = recipe.start();
+                lock.try_lock().is_ok().then_some(Self { recipe, folder, undo: None, _lock: lock })
+            };
+            let mut free: Vec<Self> = SPARE.iter().filter_map(free).collect();
+            free.sort_by_key(|guest| guest.is_laid_out_as(layout));
+            match free.pop() {
+                Some(guest) => return guest,
+                None => thread::sleep(POLL),
+            }
+        }
+    }
+
+    fn is_laid_out_as(&self, layout: &str) -> bool {
+        fs::read_to_string(self.folder.join(LAYOUT)).is_ok_and(|found| found == layout)
+    }
+
+    /// A file that is there while a test may change the guest.
+    fn in_use(&self) -> PathBuf {
+        self.folder.join("in-use")
+    }
+
+    /// Undoes the last change first. False when that does not work.
+    fn has_undone_all(&self) -> bool {
+        let Some(undo) = &self.undo else { return true };
+        let lines: Vec<_> = undo.borrow().iter().rev().cloned().collect();
+        let done = lines.is_empty() || self.exec(&lines.join("\n"), "").status.success();
+        if done {
+            undo.borrow_mut().clear();
+        }
+        done
+    }
+
+    fn exec(&self, line: &str, input: &str) -> Output {
+        script(&["exec", self.name(), "--", "bash", "-e", "-c", line], input)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // Else the next test has it made anew.
+        if self.undo.is_some() && self.has_undone_all() {
+            let _ = fs::remove_file(self.in_use());
+        }
+    }
+}
+
+/// A guest that can be started.
+struct Recipe {
+    name: &'static str,
+    options: &'static [&'static str],
+    folder: OnceLock<Result<PathBuf, String>>,
+}
+
+impl Recipe {
+    const fn new(name: &'static str, options: &'static [&'static str]) -> Self {
+        Self { name, options, folder: OnceLock::new() }
+    }
+
+    /// The guest's folder, and the file that is locked by its users. Without a guest the test ends here,
+    /// with the one line in which the script says why.
+    fn start(&self) -> (&Path, File) {
+        let started = self.folder.get_or_init(|| {
+            answer(&self.up())?;
+            answer(&["dir", self.name]).map(PathBuf::from)
+        });
+        match started {
+            // Beside the folder, which goes when the guest is made anew.
+            Ok(folder) => (folder, File::create(folder.with_extension("lock")).unwrap()),
+            Err(reason) => {
+                eprintln!("{reason}");
+                panic::resume_unwind(Box::new("no guest"));
+            }
+        }
+    }
+
+    #[track_caller]
+    fn remake(&self) {
+        answer(&["down", self.name]).and_then(|_| answer(&self.up())).unwrap();
+    }
+
+    fn up(&self) -> Vec<&str> {
+        [&["up", self.name], self.options].concat()
+    }
+}
+
+/// What `guest` printed, or the last line of what it complained about.
+fn answer(arguments: &[&str]) -> Result<String, String> {
+    let output = script(arguments, "");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        let complaint = text(&output.stderr);
+        Err(complaint.lines().last().unwrap_or("`guest` failed and did not say why").to_owned())
+    }
+}
+
+fn script(arguments: &[&str], input: &str) -> Output {
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/acceptance/guest/guest");
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The command may end without having read it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+static KUBEADM: Recipe = Recipe::new("kubeadm", &[]);
+static NAT: Recipe = Recipe::new("nat", &["--certificate", "nat"]);
+static LIGHT: Recipe = Recipe::new("light", &["--light"]);
+/// Light, since tests lay them out. Two, so that two such tests run at once.
+static SPARE: [Recipe; 2] = [Recipe::new("spare-1", &["--light"]), Recipe::new("spare-2", &["--light"])];
+
+const UNTIL_READY: &str =
+    "timeout 60 bash -c 'until [[ $(curl -sk https://127.0.0.1:6443/readyz) == ok ]]; do sleep 0.1; done'";
+/// A file in a spare guest's folder that says what it is laid out as.
+const LAYOUT: &str = "layout";
+const POLL: Duration = Duration::from_millis(20);

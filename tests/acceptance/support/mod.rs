@@ -1,0 +1,21 @@
+//! What the tests are written with: a [`Guest`] to talk to, a [`User`] who types, and what the terminal then
+//! shows, compared exactly.
+//!
+//! A test reads as a session:
+//!
+//! ```ignore
+//! let user = User::of(&Guest::kubeadm());
+//! user.types("service-manager status").stdout("kubernetes - running\n").succeeds();
+//! ```
+
+mod failure;
+mod guest;
+mod port;
+mod text;
+mod typed;
+mod user;
+
+pub(crate) use failure::Failure;
+pub(crate) use guest::Guest;
+pub(crate) use port::Port;
+pub(crate) use user::User;

@@ -1,0 +1,52 @@
+//! A port of the host at which something else than an SSH server is.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+/// A port of the loopback interface, written `127.0.0.1:PORT`.
+pub(crate) struct Port(SocketAddr);
+
+impl Port {
+    /// One at which nothing listens.
+    pub(crate) fn closed() -> Self {
+        Self(listen().1)
+    }
+
+    /// One that accepts and says nothing.
+    pub(crate) fn silent() -> Self {
+        let (listener, address) = listen();
+        thread::spawn(move || {
+            let mut open = Vec::new();
+            for stream in listener.incoming() {
+                open.push(stream);
+            }
+        });
+        Self(address)
+    }
+
+    /// One that answers the first words of everybody with `text` and hangs up.
+    pub(crate) fn answering(text: &'static str) -> Self {
+        let (listener, address) = listen();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                // Whoever has gone needs no answer.
+                let _ = stream.read(&mut [0; 1024]).and_then(|_| stream.write_all(text.as_bytes()));
+            }
+        });
+        Self(address)
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}

@@ -1,0 +1,177 @@
+//! A line that was typed, what is expected of it, and the report when it comes otherwise.
+
+use std::fmt::Write;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::User;
+use super::text::{diff, fits, unindent};
+
+/// A line that was typed. It is expected to print nothing, unless [`Self::stdout`] or [`Self::stderr`] says so.
+///
+/// In an expected text `[HOME]` stands for the home folder, `[MACHINE]` for the machine's folder, `[NAME]`,
+/// `[ADDRESS]` and `[GUEST]` for the guest's name, address and run folder, `[..]` for any part of a line.
+#[must_use = "nothing happens until it `succeeds` or `fails`"]
+pub(crate) struct Typed<'u> {
+    user: &'u User<'u>,
+    line: String,
+    shell: &'u str,
+    stdout: String,
+    stderr: String,
+}
+
+/// What a line wrote, as it wrote it.
+pub(crate) struct Written {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl<'u> Typed<'u> {
+    pub(super) fn new(user: &'u User<'u>, line: String) -> Self {
+        Self { user, line, shell: "bash", stdout: String::new(), stderr: String::new() }
+    }
+
+    /// The shell that reads the line; bash unless said.
+    pub(crate) fn to(self, shell: &'u str) -> Self {
+        Self { shell, ..self }
+    }
+
+    /// The standard output that is expected.
+    pub(crate) fn stdout(self, text: &str) -> Self {
+        Self { stdout: unindent(text), ..self }
+    }
+
+    /// The standard error that is expected.
+    pub(crate) fn stderr(self, text: &str) -> Self {
+        Self { stderr: unindent(text), ..self }
+    }
+
+    /// Runs it; the exit code must be 0.
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> Written {
+        self.ends(0)
+    }
+
+    /// Runs it; the exit code must be `code`.
+    #[track_caller]
+    pub(crate) fn fails(self, code: i32) -> Written {
+        assert_ne!(code, 0);
+        self.ends(code)
+    }
+
+    #[track_caller]
+    fn ends(self, code: i32) -> Written {
+        let (written, actual) = self.run();
+        let problem = self.problem(&written, actual, code);
+        assert!(problem.is_empty(), "{problem}{}", self.circumstances(&written));
+        written
+    }
+
+    /// Starts it and leaves it alone.
+    pub(crate) fn starts(&self) -> Child {
+        const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        let folder = Path::new(env!("CARGO_BIN_EXE_service-manager")).parent().unwrap();
+        let variables = self.user.variables.iter().map(|(name, value)| (name, value));
+        Command::new(self.shell)
+            .args(["-c", &self.line])
+            .env_clear()
+            .env("PATH", format!("{}:{PATH}", folder.display()))
+            .env("HOME", self.user.home())
+            .envs(variables)
+            .current_dir(self.user.home())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", self.shell))
+    }
+
+    /// What it wrote and its exit code. The code is none when it had to be killed.
+    fn run(&self) -> (Written, Option<i32>) {
+        let child = self.starts();
+        let group = Pid::from_child(&child);
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || sender.send(child.wait_with_output()));
+        let output = receiver.recv_timeout(LIMIT).or_else(|_| {
+            kill_process_group(group, Signal::KILL).unwrap();
+            receiver.recv()
+        });
+        let output = output.unwrap().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (Written { stdout: text(output.stdout), stderr: text(output.stderr) }, output.status.code())
+    }
+
+    /// What is not as it should be; empty when all is well.
+    fn problem(&self, written: &Written, code: Option<i32>, expected: i32) -> String {
+        let mut problem = String::new();
+        if code != Some(expected) {
+            let code = code.map_or_else(|| format!("none within {LIMIT:?}"), |code| code.to_string());
+            let _ = writeln!(problem, "exit code {code} instead of {expected}");
+        }
+        let streams = [("stdout", &self.stdout, &written.stdout), ("stderr", &self.stderr, &written.stderr)];
+        for (name, expected, text) in streams {
+            let expected = self.filled_in(expected);
+            if !fits(&expected, text) {
+                let _ = write!(problem, "{name} (-expected, +written):\n{}", diff(&expected, text));
+            }
+        }
+        for secret in self.secrets() {
+            if written.stdout.contains(&secret) || written.stderr.contains(&secret) {
+                problem.push_str("a secret of the kubeconfig was printed\n");
+            }
+        }
+        problem
+    }
+
+    fn filled_in(&self, expected: &str) -> String {
+        let mut text = expected.replace("[HOME]", self.user.home().to_str().unwrap());
+        if let Some(folder) = self.user.machine_folders().first() {
+            text = text.replace("[MACHINE]", folder.to_str().unwrap());
+        }
+        if let Some(guest) = self.user.guest {
+            text = text.replace("[NAME]", guest.name()).replace("[ADDRESS]", &guest.address());
+            text = text.replace("[GUEST]", guest.folder().to_str().unwrap());
+        }
+        text
+    }
+
+    /// What no command may ever print.
+    fn secrets(&self) -> Vec<String> {
+        let is_secret = |line: &str| {
+            let (name, value) = line.trim().split_once(": ")?;
+            matches!(name, "client-key-data" | "token" | "password").then(|| value.to_owned())
+        };
+        let kubeconfigs = self.user.kubeconfigs();
+        kubeconfigs.iter().flat_map(|text| text.lines()).filter_map(is_secret).collect()
+    }
+
+    /// All there is to know about a failure.
+    fn circumstances(&self, written: &Written) -> String {
+        let mut text = format!("line for {}: {}\n", self.shell, self.line);
+        for (name, value) in &self.user.variables {
+            let _ = writeln!(text, "  {name}={value}");
+        }
+        for (name, stream) in [("stdout", &written.stdout), ("stderr", &written.stderr)] {
+            let _ = writeln!(text, "{name}:\n{}", indent(stream));
+        }
+        let _ = writeln!(text, "files:\n{}", indent(&self.user.files().join("\n")));
+        if let Some(guest) = self.user.guest {
+            let _ = writeln!(text, "journal of `{}`:\n{}", guest.name(), indent(&guest.journal()));
+        }
+        text
+    }
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect::<String>().trim_end().to_owned()
+}
+
+/// No line takes longer; one that does is killed.
+const LIMIT: Duration = Duration::from_mins(1);

@@ -1,0 +1,128 @@
+//! Somebody at a host: a home folder of their own, and no variable but those the test sets.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::Guest;
+use super::typed::Typed;
+
+/// A user of the host.
+pub(crate) struct User<'g> {
+    pub(super) guest: Option<&'g Guest>,
+    pub(super) variables: Vec<(String, String)>,
+    home: PathBuf,
+    _folder: TempDir,
+}
+
+impl<'g> User<'g> {
+    /// Somebody who has not yet said which machine.
+    pub(crate) fn new() -> Self {
+        Self::at_home("home", None)
+    }
+
+    /// Somebody whose ssh config is that of `guest`.
+    pub(crate) fn of(guest: &'g Guest) -> Self {
+        Self::at_home("home", Some(guest)).with_ssh_config_of(guest)
+    }
+
+    /// The same in a home folder called `name`.
+    pub(crate) fn of_at_home(guest: &'g Guest, name: &str) -> Self {
+        Self::at_home(name, Some(guest)).with_ssh_config_of(guest)
+    }
+
+    /// Somebody who says with options that they mean `guest`.
+    pub(crate) fn near(guest: &'g Guest) -> Self {
+        Self::at_home("home", Some(guest))
+    }
+
+    fn at_home(name: &str, guest: Option<&'g Guest>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join(name);
+        fs::create_dir(&home).unwrap();
+        Self { guest, variables: Vec::new(), home, _folder: folder }
+    }
+
+    fn with_ssh_config_of(self, guest: &Guest) -> Self {
+        let config = guest.folder().join("ssh_config");
+        self.with("SERVICE_MANAGER_SSH_CONFIG", config.to_str().unwrap())
+    }
+
+    /// Sets a variable.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A line as it is typed. Where it goes through a shell it may be one that only this shell knows.
+    pub(crate) fn types(&self, line: impl Into<String>) -> Typed<'_> {
+        Typed::new(self, line.into())
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Writes a file below the home folder and returns its path.
+    pub(crate) fn writes(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.home.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// The folder in which the program keeps its machines.
+    pub(crate) fn machines(&self) -> PathBuf {
+        self.home.join(".local/state/service-manager/machines")
+    }
+
+    /// The folders of the machines that were used, in the order of their names.
+    pub(crate) fn machine_folders(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.machines()).into_iter().flatten();
+        let mut folders: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        folders.sort();
+        folders
+    }
+
+    /// The folder of the only machine that was used.
+    #[track_caller]
+    pub(crate) fn machine_folder(&self) -> PathBuf {
+        let mut folders = self.machine_folders();
+        assert_eq!(folders.len(), 1, "{folders:?}");
+        folders.remove(0)
+    }
+
+    /// The kubeconfig of the only machine that was used.
+    #[track_caller]
+    pub(crate) fn kubeconfig(&self) -> serde_yaml::Value {
+        let text = fs::read_to_string(self.machine_folder().join("kubeconfig")).unwrap();
+        serde_yaml::from_str(&text).unwrap()
+    }
+
+    /// The text of every kubeconfig that was written.
+    pub(super) fn kubeconfigs(&self) -> Vec<String> {
+        let paths = self.machine_folders().into_iter().map(|folder| folder.join("kubeconfig"));
+        paths.filter_map(|path| fs::read_to_string(path).ok()).collect()
+    }
+
+    /// What the program wrote, with modes: `600 machine.json`, folders too.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        list(&self.home.join(".local/state/service-manager"), &mut lines);
+        lines
+    }
+}
+
+fn list(folder: &Path, lines: &mut Vec<String>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        let Ok(meta) = fs::symlink_metadata(&path) else { continue };
+        let name = path.file_name().unwrap().to_string_lossy();
+        lines.push(format!("{:o} {name}", meta.permissions().mode() & 0o7777));
+        list(&path, lines);
+    }
+}
