@@ -51,9 +51,12 @@ pub(crate) struct EnvArgs {
     /// The service, for example `kubernetes`
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
-    /// Dialect of the output
+    /// The shell to write for; otherwise the one this was started from
     #[arg(long, value_name = "SHELL")]
     pub(crate) shell: Option<Shell>,
+    /// Print what removes the variables; asks no machine
+    #[arg(long, conflicts_with = "script_readable")]
+    pub(crate) unset: bool,
     /// Print NAME=value lines and nothing else
     #[arg(long)]
     pub(crate) script_readable: bool,

@@ -19,6 +19,8 @@ pub struct Host {
     pub ssh_config: Option<PathBuf>,
     /// `USER`: the user to log in as when none is given.
     pub user: Option<String>,
+    /// `SERVICE_MANAGER_SHELL`: the shell to write for.
+    pub shell_override: Option<String>,
     /// `SHELL`: the user's login shell.
     pub shell: Option<String>,
     /// `NO_COLOR` is set and not empty (<https://no-color.org>).
@@ -38,6 +40,7 @@ impl Host {
             service_manager_home: variable("SERVICE_MANAGER_HOME").map(PathBuf::from),
             ssh_config: variable("SERVICE_MANAGER_SSH_CONFIG").map(PathBuf::from),
             user: text("USER").or_else(|| text("LOGNAME")),
+            shell_override: text("SERVICE_MANAGER_SHELL"),
             shell: text("SHELL"),
             no_color: variable("NO_COLOR").is_some(),
         }
@@ -51,6 +54,20 @@ impl Host {
         }
     }
 }
+
+/// The names of the processes that started this one, the nearest first; none where there is no `/proc`.
+pub fn ancestors() -> impl Iterator<Item = String> {
+    let parent_of = |pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+        parent.trim().parse().ok().filter(|parent| *parent != 0)
+    };
+    let name_of = |pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok();
+    let pids = std::iter::successors(Some(std::process::id()), parent_of);
+    pids.skip(1).take(MOST_ANCESTORS).filter_map(name_of).map(|name| name.trim_end().to_owned())
+}
+
+const MOST_ANCESTORS: usize = 5;
 
 #[cfg(test)]
 mod tests {

@@ -45,7 +45,7 @@ use std::thread;
 use clap::Parser;
 
 use crate::cli::Cli;
-use crate::commands::Context;
+use crate::commands::{Context, Script};
 use crate::deadline::Deadline;
 use crate::error::Error;
 pub use crate::error::ExitCode;
@@ -63,12 +63,12 @@ pub fn run(host: &Host) -> ExitCode {
         ui::show_steps();
     }
     let ui = Ui::new(cli.global.color, host.no_color, cli.global.quiet);
-    let failure_statement = commands::failure_statement(&cli.command);
+    let script = Script::of(&cli.command);
     match in_time(host.clone(), cli, ui) {
         Ok(()) => ExitCode::Done,
         Err(error) => {
             ui.error(&error);
-            fail(failure_statement, error.exit_code())
+            fail(host, script, error.exit_code())
         }
     }
 }
@@ -97,18 +97,17 @@ fn in_time(host: Host, cli: Cli, ui: Ui) -> Result<(), Error> {
 fn answer_of_the_parser(host: &Host, answer: &clap::Error) -> ExitCode {
     Ui::new(ColorChoice::Auto, host.no_color, false).parser(answer);
     if answer.use_stderr() {
-        let statement = commands::failure_statement_of_arguments(&host.arguments);
-        fail(statement, ExitCode::Failure)
+        fail(host, Script::of_arguments(&host.arguments), ExitCode::Failure)
     } else {
         ExitCode::Done
     }
 }
 
 /// Where a shell would evaluate the output, one statement makes it fail too.
-fn fail(statement: Option<shell::Shell>, code: ExitCode) -> ExitCode {
-    if let Some(shell) = statement.filter(|_| !ui::is_stdout_terminal()) {
+fn fail(host: &Host, script: Option<Script>, code: ExitCode) -> ExitCode {
+    if let Some(script) = script.filter(|_| !ui::is_stdout_terminal()) {
         // The exit code says it all the same.
-        let _ = ui::print(&shell.failure(code));
+        let _ = ui::print(&script.failure(host, code));
     }
     code
 }

@@ -16,6 +16,11 @@ use crate::visit::Visit;
 pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let catalogue = Catalogue::built_in()?;
     let services = catalogue.select(&args.services)?;
+    if args.unset {
+        let exports = services.iter().flat_map(|service| &service.exports);
+        let names: Vec<_> = exports.map(|export| export.name.clone()).collect();
+        return ui::print(&context.shell(args.shell).unset(&names, &context.host.arguments)?);
+    }
     let machine = context.machine()?;
     let visit = Visit::make(&machine, &Questions::about(services.iter().copied()), context.deadline)?;
     let all = args.services.is_empty();
@@ -31,7 +36,7 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     ui::print(&if args.script_readable {
         script_readable(&blocks)
     } else {
-        args.shell.unwrap_or_default().render(&blocks, all, &context.host.arguments)?
+        context.shell(args.shell).set(&blocks, all, &context.host.arguments)?
     })
 }
 

@@ -9,13 +9,15 @@ mod status;
 use std::ffi::OsString;
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use crate::cli::{Command, Global};
 use crate::deadline::Deadline;
 use crate::dirs::Folders;
-use crate::error::Error;
-use crate::host::Host;
+use crate::error::{Error, ExitCode};
+use crate::host::{self, Host};
 use crate::machine::{self, Machine, Selection};
-use crate::shell::Shell;
+use crate::shell::{self, Detected, Shell};
 use crate::ui::Ui;
 
 /// What every command is given.
@@ -35,6 +37,19 @@ impl Context {
             identity: global.identity.clone(),
         };
         Self { host, ui, deadline, selection }
+    }
+
+    /// The shell to write for.
+    fn shell(&self, named: Option<Shell>) -> Shell {
+        named.unwrap_or_else(|| match shell::detect(&self.host, host::ancestors()) {
+            Detected::Known(shell) => shell,
+            Detected::Assumed(shell, unknown) => {
+                let unknown =
+                    unknown.iter().map(|name| format!(" (`{name}` is not known)")).collect::<String>();
+                self.ui.note(&format!("writing for sh{unknown}; `--shell NAME` names another shell"));
+                shell
+            }
+        })
     }
 
     /// The machine that the user means.
@@ -57,18 +72,33 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
     }
 }
 
-/// The shell that evaluates what `command` prints, if one does.
-pub(crate) fn failure_statement(command: &Command) -> Option<Shell> {
-    match command {
-        Command::Env(args) if !args.script_readable => Some(args.shell.unwrap_or_default()),
-        _ => None,
-    }
+/// Output that a shell evaluates, so that a failure has to reach the shell too.
+pub(crate) struct Script {
+    shell: Option<Shell>,
 }
 
-/// The same for arguments that could not be parsed.
-pub(crate) fn failure_statement_of_arguments(arguments: &[OsString]) -> Option<Shell> {
-    let has = |word: &str| arguments.iter().any(|argument| argument == word);
-    (has("env") && !has("--script-readable")).then(Shell::default)
+impl Script {
+    /// What `command` prints, if that is a script.
+    pub(crate) fn of(command: &Command) -> Option<Self> {
+        match command {
+            Command::Env(args) if !args.script_readable => Some(Self { shell: args.shell }),
+            _ => None,
+        }
+    }
+
+    /// The same for arguments that could not be parsed.
+    pub(crate) fn of_arguments(arguments: &[OsString]) -> Option<Self> {
+        let has = |word: &str| arguments.iter().any(|argument| argument == word);
+        let named = arguments.windows(2).find(|pair| pair[0] == "--shell").and_then(|pair| pair[1].to_str());
+        let shell = named.and_then(|name| Shell::from_str(name, true).ok());
+        (has("env") && !has("--script-readable")).then_some(Self { shell })
+    }
+
+    /// One statement that makes the evaluation fail with `code`.
+    pub(crate) fn failure(&self, host: &Host, code: ExitCode) -> String {
+        let shell = self.shell.unwrap_or_else(|| shell::detect(host, host::ancestors()).shell());
+        shell.failure(code)
+    }
 }
 
 /// What a command may take beyond its time to say itself what it was waiting for.

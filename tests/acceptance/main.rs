@@ -31,6 +31,8 @@ mod round_trip;
 mod server;
 // Logging in: keys, the agent, users and their shells.
 mod login;
+// The output of every dialect, read by the real shell.
+mod shell;
 // What may come from an ssh config, and what not.
 mod ssh_config;
 // Files on the host: full disks, two at once, killed.

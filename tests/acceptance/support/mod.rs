@@ -18,4 +18,5 @@ mod user;
 pub(crate) use failure::Failure;
 pub(crate) use guest::Guest;
 pub(crate) use port::Port;
+pub(crate) use typed::programs;
 pub(crate) use user::User;

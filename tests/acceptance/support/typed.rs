@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -75,13 +75,11 @@ impl<'u> Typed<'u> {
 
     /// Starts it and leaves it alone.
     pub(crate) fn starts(&self) -> Child {
-        const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        let folder = Path::new(env!("CARGO_BIN_EXE_service-manager")).parent().unwrap();
         let variables = self.user.variables.iter().map(|(name, value)| (name, value));
         Command::new(self.shell)
             .args(["-c", &self.line])
             .env_clear()
-            .env("PATH", format!("{}:{PATH}", folder.display()))
+            .env("PATH", programs())
             .env("HOME", self.user.home())
             .envs(variables)
             .current_dir(self.user.home())
@@ -167,6 +165,19 @@ impl<'u> Typed<'u> {
         }
         text
     }
+}
+
+/// The `PATH` of every user and shell: the program that is tested, the system's own, and what `tools/setup` took
+/// from npm.
+pub(crate) fn programs() -> String {
+    const SYSTEM: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let program = Path::new(env!("CARGO_BIN_EXE_service-manager")).parent().unwrap();
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let user_cache = || variable("XDG_CACHE_HOME").or(variable("HOME").map(|home| home.join(".cache")));
+    let cache = variable("SERVICE_MANAGER_TEST_CACHE")
+        .or_else(|| user_cache().map(|cache| cache.join("service-manager-test")))
+        .unwrap_or_default();
+    format!("{}:{SYSTEM}:{}", program.display(), cache.join("npm/node_modules/.bin").display())
 }
 
 fn indent(text: &str) -> String {
