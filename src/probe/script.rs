@@ -75,34 +75,44 @@ pub(super) fn command(questions: &Questions, nonce: &Nonce, user_is_root: bool) 
 
 fn main(questions: &Questions, user_is_root: bool) -> String {
     let mut main = String::from("eval \"$1\"; echo; frame begin \"\"; ");
-    if !questions.units.is_empty() {
+    let rest = everything_but_units(questions, user_is_root);
+    if questions.units.is_empty() {
+        main += &rest;
+    } else {
+        // systemctl takes longer than all the rest, so the rest goes on beside it.
         let units = questions.units.iter().map(UnitName::as_str).collect::<Vec<_>>().join(" ");
         let _ = write!(
             main,
-            "frame units \"$(systemctl show -p Id -p LoadState -p ActiveState -p SubState {units} 2>/dev/null)\"; "
+            "systemctl show -p Id -p LoadState -p ActiveState -p SubState {units} 2>/dev/null | \
+             {{ {rest}frame units \"$(cat)\"; }}; "
         );
     }
+    main + "frame end \"\""
+}
+
+fn everything_but_units(questions: &Questions, user_is_root: bool) -> String {
+    let mut script = String::new();
     if questions.addresses {
-        main.push_str("frame addresses \"$(ip -o addr show scope global 2>/dev/null || hostname -I)\"; ");
+        script += "frame addresses \"$(ip -o addr show scope global 2>/dev/null || hostname -I)\"; ";
     }
     if questions.release {
-        main.push_str("frame release \"$(cat /etc/os-release)\"; ");
+        script += "frame release \"$(cat /etc/os-release)\"; ";
     }
     let files = || questions.files.iter().enumerate();
-    main.extend(files().filter(|(_, file)| !file.root).map(file_call));
+    script.extend(files().filter(|(_, file)| !file.root).map(file_call));
     let root: String = files().filter(|(_, file)| file.root).map(file_call).collect();
     if !root.is_empty() {
-        let _ = write!(main, "r=\"{root}\"; ");
-        main.push_str(if user_is_root {
+        let _ = write!(script, "r=\"{root}\"; ");
+        script += if user_is_root {
             "frame root \"\"; eval \"$r\"; "
         } else {
-            // One sudo for all of it. Without sudo, what can be seen is still worth knowing.
-            // On standard input, since sudo logs arguments.
-            "printf %s \"$1 frame root $q$q; $r :\" | sudo -n sh -s service-manager \"$n\" \"$q\" \"$s\" || eval \"$r\"; "
-        });
+            // One sudo for all of it, on standard input, since sudo logs arguments. Without sudo, what can be
+            // seen is still worth knowing.
+            "printf %s \"$1 frame root $q$q; $r :\" | \
+             sudo -n sh -s service-manager \"$n\" \"$q\" \"$s\" || eval \"$r\"; "
+        };
     }
-    main.push_str("frame end \"\"");
-    main
+    script
 }
 
 fn file_call((index, file): (usize, &FileQuestion)) -> String {
