@@ -229,7 +229,7 @@ impl Error {
     /// What to type next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Value { .. } => "correct it there".into(),
+            Self::Value { .. } => "correct it, or name the machine with `--host USER@HOST --identity KEY`".into(),
             Self::NoMachine => "`vagrant ssh-config > box.ssh`, then add `--ssh-config box.ssh`; or add \
                 `--host USER@HOST --identity KEY`"
                 .into(),
