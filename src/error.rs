@@ -48,7 +48,7 @@ pub enum Error {
     #[error("no machine `{name}` is known here")]
     UnknownMachine { name: String, nearest: Option<String>, known: Vec<String> },
     #[error("several machines may be meant: {}", .known.join(", "))]
-    SeveralMachines { known: Vec<String> },
+    SeveralMachines { known: Vec<String>, words: &'static str },
     #[error("there is no ssh config `{}`", .path.display())]
     NoSshConfig { path: PathBuf },
     #[error("`{}` {}", .path.display(), match .name { Some(name) => format!("has no `Host {name}`"), None if .known.is_empty() => "names no machine".into(), None => format!("names several machines: {}", .known.join(", ")) })]
@@ -245,9 +245,10 @@ impl Error {
                 "`vagrant ssh-config > FILE` writes one that does".into()
             }
             Self::NoSuchAlias { name: Some(_), known, .. } => format!("it has: {}", known.join(", ")),
-            Self::SeveralMachines { known, .. } | Self::NoSuchAlias { known, .. } => {
-                format!("name one, as with `--machine {}`", known.first()?)
+            Self::SeveralMachines { known, words } => {
+                format!("name one, as with `{words} {}`", known.first()?)
             }
+            Self::NoSuchAlias { known, .. } => format!("name one, as with `--machine {}`", known.first()?),
             Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
             Self::SeveralJumps { .. } => "name one host in `ProxyJump`".into(),
             Self::UnknownService { known, .. } => format!("known services: {}", known.join(", ")),

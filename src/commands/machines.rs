@@ -32,6 +32,7 @@ fn forget_one(name: &str, context: &Context) -> Result<(), Error> {
         [] => Err(unknown_machine(name, &known)),
         several => Err(Error::SeveralMachines {
             known: several.iter().map(|machine| machine.label(&known)).collect(),
+            words: "service-manager machines forget",
         }),
     }
 }

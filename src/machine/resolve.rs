@@ -99,6 +99,7 @@ fn from_memory(selection: &Selection, host: &Host, folders: &Folders) -> Result<
         ([], None) => Err(Error::NoMachine),
         (several, _) => Err(Error::SeveralMachines {
             known: several.iter().map(|machine| machine.label(&known)).collect(),
+            words: "--machine",
         }),
     }
 }
