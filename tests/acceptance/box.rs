@@ -55,3 +55,33 @@ fn a_product_has_a_variant() {
         .stdout("VARIANT=\"Atomic Developer Bundle (ADB)\"\nVARIANT_ID=\"adb\"\nVARIANT_VERSION=\"2.2.0\"\n")
         .succeeds();
 }
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_variant_without_a_version_is_no_product() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.replaces(
+        "/usr/lib/os-release",
+        "NAME=\"Fedora Linux\"\nID=fedora\nVERSION_ID=43\nPRETTY_NAME=\"Fedora Linux 43 (Server Edition)\"\nVARIANT=\"Server Edition\"\nVARIANT_ID=server\n",
+    );
+    let user = User::of(&guest);
+    user.types("service-manager box version").stdout("Fedora Linux 43 (Server Edition)\n").succeeds();
+    user.types("service-manager box version --script-readable")
+        .stdout("NAME=\"Fedora Linux\"\nID=\"fedora\"\nVERSION_ID=\"43\"\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_name_that_a_shell_would_expand_is_for_people_only() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.replaces(
+        "/usr/lib/os-release",
+        "NAME=\"Pop!_OS\"\nVERSION=\"22.04 LTS\"\nID=pop\nPRETTY_NAME=\"Pop!_OS 22.04\"\nVERSION_ID=\"22.04\"\n",
+    );
+    let user = User::of(&guest);
+    user.types("service-manager box version").stdout("Pop!_OS 22.04\n").succeeds();
+    user.types("service-manager box version --script-readable")
+        .stdout("ID=\"pop\"\nVERSION_ID=\"22.04\"\n")
+        .succeeds();
+}

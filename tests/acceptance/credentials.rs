@@ -1,5 +1,6 @@
 //! Credentials of the guest's kubeconfig: of every kind, and ones that the server does not accept.
 
+use crate::env::KUBECTL;
 use crate::support::{Failure, Guest, User};
 
 #[test]
@@ -52,4 +53,73 @@ fn a_token_that_the_server_does_not_know() {
     Failure::of(&guest).error(REFUSED).hint("in the machine: [..]").ends();
 }
 
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_password_that_the_server_does_not_look_at() {
+    let guest = Guest::own("kubeadm", "address");
+    let kubeconfig = guest.run(
+        "sed 's/client-certificate-data: .*/username: admin/; s/client-key-data: .*/password: s3cr3t/' /etc/kubernetes/admin.conf",
+    );
+    guest.replaces("/etc/kubernetes/admin.conf", &kubeconfig);
+    anybody_may_ask_for_the_version(&guest);
+    Failure::of(&guest).error(FORBIDDEN).hint("in the machine: [..]").ends();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_client_certificate_that_the_server_does_not_ask_for() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.restarts("static-pod-kube-apiserver", "s/ --client-ca-file=[^ ]*//");
+    anybody_may_ask_for_the_version(&guest);
+    Failure::of(&guest).error(FORBIDDEN).hint("in the machine: [..]").ends();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn an_authority_that_has_expired() {
+    let guest = Guest::own("kubeadm", "address");
+    let (day, _) = replace_authority(&guest, "old.crt");
+    Failure::of(&guest)
+        .error(&format!(
+            "the certificate authority in `/etc/kubernetes/admin.conf` of `[NAME]` expired on {day}"
+        ))
+        .hint("in the machine: `sudo kubeadm certs renew all`[..]")
+        .ends();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn an_authority_that_has_expired_beside_the_one_that_followed_it() {
+    let guest = Guest::own("kubeadm", "address");
+    let (_, valid) = replace_authority(&guest, "old.crt /etc/kubernetes/pki/ca.crt");
+    let user = User::of(&guest);
+    user.types(KUBECTL).stdout("namespace/default\n").succeeds();
+    let written = &user.kubeconfig()["clusters"][0]["cluster"]["certificate-authority-data"];
+    assert_eq!(written.as_str(), Some(valid.as_str()), "only the valid one");
+}
+
+/// Has the kubeconfig hold these authorities; `old.crt` has the subject and the key of the real one, but has
+/// expired. Returns its last day, and the real one in base64.
+fn replace_authority(guest: &Guest, certificates: &str) -> (String, String) {
+    let text = guest.run(&format!(
+        "cd $(mktemp -d); pki=/etc/kubernetes/pki
+        openssl x509 -in $pki/ca.crt -signkey $pki/ca.key -days -1 -out old.crt
+        date --utc --date \"$(openssl x509 -in old.crt -noout -enddate | cut --delimiter== --fields=2)\" +%F
+        base64 -w0 $pki/ca.crt; echo
+        sed \"s/certificate-authority-data: .*/certificate-authority-data: $(cat {certificates} | base64 -w0)/\" /etc/kubernetes/admin.conf",
+    ));
+    let mut lines = text.splitn(3, '\n').map(str::to_owned);
+    let mut next = || lines.next().unwrap();
+    let (day, valid, kubeconfig) = (next(), next(), next());
+    guest.replaces("/etc/kubernetes/admin.conf", &kubeconfig);
+    (day, valid)
+}
+
+/// So that an answer to that proves nothing.
+#[track_caller]
+fn anybody_may_ask_for_the_version(guest: &Guest) {
+    guest.run("curl --silent --insecure --fail https://127.0.0.1:6443/version");
+}
+
 const REFUSED: &str = "kubernetes at [ADDRESS]:6443 does not accept the credentials in `/etc/kubernetes/admin.conf` of `[NAME]` (HTTP 401)";
+const FORBIDDEN: &str = "kubernetes at [ADDRESS]:6443 does not accept the credentials in `/etc/kubernetes/admin.conf` of `[NAME]` (HTTP 403)";

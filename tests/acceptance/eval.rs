@@ -77,6 +77,30 @@ fn a_terminal_sees_no_statement() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn an_output_that_cannot_be_written_is_a_failure() {
+    let guest = Guest::kubeadm();
+    for line in ["service-manager env", "service-manager env --script-readable", "service-manager status"] {
+        User::of(&guest)
+            .types(format!("{line} >/dev/full"))
+            .stderr(
+                "
+                error: could not write to standard output
+                caused by: No space left on device (os error 28)
+                ",
+            )
+            .fails(1);
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_reader_that_has_gone_is_no_failure() {
+    let guest = Guest::kubeadm();
+    User::of(&guest).types("set -o pipefail; service-manager env | true").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_terminal_sees_what_eval_would_get() {
     let guest = Guest::kubeadm();
     User::of(&guest).types(on_a_terminal("service-manager env kubernetes")).stdout(ANNOUNCED).succeeds();

@@ -40,6 +40,46 @@ fn a_file_that_a_kubeconfig_names_may_be_missing() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_paths_in_a_kubeconfig_are_read_as_yaml() {
+    const PATH: &str = "/home/vagrant/.kube/config";
+    let guest = Guest::own("plain", "address");
+    let kubeconfig = guest.run(&format!("cat {PATH}"));
+    let change = |change: fn(&str, &str) -> String| {
+        let line = |line: &str| match line.split_once(": ") {
+            Some((name, path)) if path.starts_with('/') => change(name, path),
+            _ => line.to_owned(),
+        };
+        kubeconfig.lines().map(|text| line(text) + "\n").collect::<String>()
+    };
+    for changed in [
+        change(|name, path| format!("{name}: '{path}'")),
+        change(|name, path| format!("{name}: \"{path}\"  # the admin's \"own\"")),
+        change(|name, path| format!("{name}:   {path} # the admin's \"own\"")),
+        kubeconfig.replace('\n', "\r\n"),
+        change(|name, path| format!("{name}: '{path}' # the admin's")).replace('\n', "\r\n"),
+        // Below the folder of the kubeconfig.
+        kubeconfig.replace("/home/vagrant/.kube/", "./"),
+    ] {
+        assert_ne!(changed, kubeconfig);
+        guest.replaces(PATH, &changed);
+        User::of(&guest).types(KUBECTL).stdout("namespace/default\n").succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_kubeconfig_that_its_user_cannot_read() {
+    let guest = Guest::own("plain", "address");
+    let give = |owner| format!("chown {owner}: /home/vagrant/.kube/config");
+    guest.changes(&give("root"), &give("vagrant"));
+    Failure::of(&guest)
+        .error("`vagrant` cannot read `~/.kube/config` in `[NAME]`")
+        .hint("in the machine: `sudo chown vagrant ~/.kube/config`")
+        .ends();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn no_kubernetes_at_all() {
     Failure::of(&Guest::light())
         .error("there is no kubernetes in `[NAME]`")

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::env::READABLE;
-use crate::support::{Guest, User};
+use crate::support::{Failure, Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -153,6 +153,58 @@ fn the_agent_is_asked_only_where_the_config_lets_it() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_last_key_of_the_agent_comes_before_the_usual_ones() {
+    let guest = Guest::light();
+    let agent = Agent::start();
+    let user = agent.owner(&guest);
+    add_strangers(&user, 3);
+    add(&user, &guest.folder().join("keys/ed25519"));
+    let stranger = fs::read_to_string(guest.folder().join("keys/stranger")).unwrap();
+    for name in ["id_rsa", "id_ecdsa", "id_ed25519"] {
+        user.writes(&format!(".ssh/{name}"), &stranger);
+    }
+    user.types(without_key(&guest)).stdout("[ADDRESS]\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn more_keys_than_the_server_takes() {
+    let guest = Guest::light();
+    let agent = Agent::start();
+    let user = agent.owner(&guest);
+    add_strangers(&user, 6);
+    add(&user, &guest.folder().join("keys/ed25519"));
+    user.types(without_key(&guest))
+        .stderr(
+            "
+            error: none of the first keys of `vagrant` is accepted by [ADDRESS]:22, and it takes no more (tried agent: stranger-1, agent: stranger-2, agent: stranger-3, agent: stranger-4, agent: stranger-5)
+            hint: name the machine's key with `--identity FILE`
+            ",
+        )
+        .fails(3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_public_key_says_which_one_of_the_agent() {
+    let guest = Guest::light();
+    let agent = Agent::start();
+    let user = agent.owner(&guest);
+    add_strangers(&user, 6);
+    add(&user, &guest.folder().join("keys/rsa"));
+    user.writes("key.pub", &fs::read_to_string(guest.folder().join("keys/rsa.pub")).unwrap());
+    for file in ["key.pub", "key"] {
+        let address = guest.address();
+        user.writes(
+            "config",
+            &format!("Host box\nHostName {address}\nUser vagrant\nIdentityFile {file}\nIdentitiesOnly yes\n"),
+        );
+        user.types("service-manager --ssh-config config box ip").stdout("[ADDRESS]\n").succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn an_agent_that_is_gone_is_no_agent() {
     let guest = Guest::light();
     let user = User::near(&guest).with("SSH_AUTH_SOCK", "/nowhere/agent");
@@ -198,6 +250,32 @@ fn without_sudo_the_state_is_seen_all_the_same() {
         .succeeds();
 }
 
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_sudo_that_wants_a_terminal_says_so() {
+    const FILE: &str = "/etc/sudoers.d/requiretty";
+    let guest = Guest::own("kubeadm", "address");
+    guest.changes(&format!("echo 'Defaults requiretty' >{FILE}"), &format!("rm {FILE}"));
+    Failure::of(&guest)
+        .error(
+            "`vagrant` cannot use sudo without a password in `[NAME]`, and `/etc/kubernetes/admin.conf` is for root only; \
+             it said: sudo: sorry, you must have a tty to run sudo",
+        )
+        .hint("in the machine, as root: [..]")
+        .ends();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_login_shell_that_floods_standard_error() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.replaces("/home/noisy/.bashrc", "head --bytes=6M /dev/zero | tr '\\0' x >&2\n");
+    User::near(&guest)
+        .types(format!("{} --timeout 10 box ip", log_in_as("noisy", &guest)))
+        .stdout("[ADDRESS]\n")
+        .succeeds();
+}
+
 fn log_in_as(user: &str, guest: &Guest) -> String {
     let (address, keys) = (guest.address(), guest.folder().join("keys"));
     format!("service-manager --host {user}@{address} --identity {}/ed25519", keys.display())
@@ -238,14 +316,32 @@ impl Agent {
 
     /// Somebody who has given it one of the guest's keys.
     fn user<'g>(&self, guest: &'g Guest, key: &str) -> User<'g> {
-        let socket: PathBuf = self.folder.path().join("agent");
-        let user = User::near(guest).with("SSH_AUTH_SOCK", socket.to_str().unwrap());
-        let askpass = user.writes("askpass", "#!/bin/sh\necho secret\n");
-        fs::set_permissions(&askpass, fs::Permissions::from_mode(0o700)).unwrap();
-        let key = guest.folder().join("keys").join(key);
-        user.types(format!("SSH_ASKPASS=./askpass SSH_ASKPASS_REQUIRE=force ssh-add -q {}", key.display()))
-            .succeeds();
+        let user = self.owner(guest);
+        add(&user, &guest.folder().join("keys").join(key));
         user
+    }
+
+    /// Somebody who has not yet given it a key.
+    fn owner<'g>(&self, guest: &'g Guest) -> User<'g> {
+        let socket: PathBuf = self.folder.path().join("agent");
+        User::near(guest).with("SSH_AUTH_SOCK", socket.to_str().unwrap())
+    }
+}
+
+/// Gives a key to the user's agent.
+fn add(user: &User, key: &Path) {
+    let askpass = user.writes("askpass", "#!/bin/sh\necho secret\n");
+    fs::set_permissions(&askpass, fs::Permissions::from_mode(0o700)).unwrap();
+    user.types(format!("SSH_ASKPASS=./askpass SSH_ASKPASS_REQUIRE=force ssh-add -q {}", key.display()))
+        .succeeds();
+}
+
+/// Gives new keys that open no door to the user's agent.
+fn add_strangers(user: &User, count: u32) {
+    for number in 1..=count {
+        let name = format!("stranger-{number}");
+        user.types(format!("ssh-keygen -q -t ed25519 -N '' -C {name} -f {name}")).succeeds();
+        add(user, &user.home().join(name));
     }
 }
 

@@ -1,5 +1,7 @@
 //! `service-manager machines`, and what is remembered of one.
 
+use std::fs;
+
 use crate::env::KUBECTL;
 use crate::support::{Guest, User};
 
@@ -50,6 +52,74 @@ fn of_several_machines_one_must_be_named() {
         )
         .fails(1);
     user.types("service-manager box ip --machine light").stdout("[ADDRESS]\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn namesakes_are_told_apart_by_their_keys() {
+    let guests = [Guest::kubeadm(), Guest::light()];
+    let user = User::new();
+    let mut lines: Vec<(String, String)> = Vec::new();
+    for guest in &guests {
+        let address = guest.address();
+        let key = guest.folder().join("keys/ed25519");
+        let config =
+            format!("Host default\nHostName {address}\nUser vagrant\nIdentityFile {}\n", key.display());
+        user.writes("config", &config);
+        user.types("service-manager --ssh-config config box ip").stdout(&format!("{address}\n")).succeeds();
+        let keys = user.machine_folders().into_iter().map(|folder| folder.file_name().unwrap().to_owned());
+        let mut keys = keys.map(|key| key.into_string().unwrap());
+        let new = keys.find(|key| lines.iter().all(|(known, _)| known != key)).unwrap();
+        lines.push((new, address));
+    }
+    lines.sort();
+    let [(first, address), (second, other_address)] = lines.try_into().unwrap();
+
+    user.types("service-manager machines")
+        .stdout(&format!("{first}  vagrant@{address}:22\n{second}  vagrant@{other_address}:22\n"))
+        .succeeds();
+    for (key, address) in [(&first, &address), (&second, &other_address)] {
+        user.types(format!("service-manager box ip --machine {key}"))
+            .stdout(&format!("{address}\n"))
+            .succeeds();
+    }
+    let several =
+        format!("error: several machines may be meant: {first}, {second}\nhint: name one, as with ");
+    user.types("service-manager box ip --machine default")
+        .stderr(&format!("{several}`--machine {first}`\n"))
+        .fails(1);
+    user.types("service-manager machines forget default")
+        .stderr(&format!("{several}`service-manager machines forget {first}`\n"))
+        .fails(1);
+
+    user.types(format!("service-manager machines forget {first}")).succeeds();
+    user.types("service-manager machines")
+        .stdout(&format!("default  vagrant@{other_address}:22\n"))
+        .succeeds();
+    user.types("service-manager box ip").stdout(&format!("{other_address}\n")).succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_key_can_be_named_for_a_machine_that_is_known() {
+    let guest = Guest::light();
+    let user = User::near(&guest);
+    let key = |name| fs::read_to_string(guest.folder().join("keys").join(name)).unwrap();
+    user.writes("old", &key("ed25519"));
+    let line = format!("service-manager box ip --host vagrant@{}", guest.address());
+    user.types(format!("{line} --identity old")).stdout("[ADDRESS]\n").succeeds();
+    user.types("service-manager box ip --identity new")
+        .stderr(
+            "
+            error: could not use the key `[HOME]/new`
+            caused by: No such file or directory (os error 2)
+            hint: name another key with `--identity FILE`
+            ",
+        )
+        .fails(3);
+    user.writes("old", &key("stranger"));
+    user.writes("new", &key("rsa"));
+    user.types("service-manager box ip --identity new").stdout("[ADDRESS]\n").succeeds();
 }
 
 #[test]

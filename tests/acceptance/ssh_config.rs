@@ -1,5 +1,7 @@
 //! What is taken from an ssh config: data. What is not: commands.
 
+use std::path::Path;
+
 use crate::env::KUBECTL;
 use crate::support::{Guest, User};
 
@@ -31,6 +33,35 @@ fn a_machine_behind_the_other_one_may_be_gone() {
             ",
         )
         .fails(3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_key_that_is_typed_is_not_for_the_machine_on_the_way() {
+    let (inner, gate) = (Guest::kubeadm(), Guest::light());
+    let user = User::near(&inner);
+    let types = |key: &str| {
+        let key = inner.folder().join("keys").join(key);
+        let line = "service-manager --ssh-config config --machine inner --identity";
+        user.types(format!("{line} {} box ip", key.display()))
+    };
+    let writes = |inner: &str, gate: &str| {
+        user.writes("config", &format!("{inner}  ProxyJump gate\n{gate}"));
+    };
+    let bad = |alias, guest| block(alias, guest).replace("keys/ed25519", "keys/stranger");
+    let refused = |address: &str, folder: &Path| {
+        format!(
+            "error: no key of `vagrant` is accepted by {address}:22 (tried {}/keys/stranger)\nhint: [..]\n",
+            folder.display()
+        )
+    };
+
+    writes(&bad("inner", &inner), &block("gate", &gate));
+    types("rsa").stdout("[ADDRESS]\n").succeeds();
+    writes(&block("inner", &inner), &block("gate", &gate));
+    types("stranger").stderr(&refused("[ADDRESS]", inner.folder())).fails(3);
+    writes(&block("inner", &inner), &bad("gate", &gate));
+    types("rsa").stderr(&refused(&gate.address(), gate.folder())).fails(3);
 }
 
 #[test]

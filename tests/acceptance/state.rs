@@ -24,6 +24,23 @@ fn another_folder_can_be_named() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_folder_that_kubectl_would_take_for_two() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest).with("SERVICE_MANAGER_HOME", "a:b");
+    user.types("service-manager env kubernetes")
+        .stdout("(exit 1)\n")
+        .stderr(
+            "
+            error: kubectl takes `:` for the end of a path, and there is one in `[HOME]/a:b/machines/[..]/kubeconfig`
+            hint: set SERVICE_MANAGER_HOME to a folder without `:`
+            ",
+        )
+        .fails(1);
+    user.types("ls -A a:b/machines/*").stdout("known_hosts\nlock\nmachine.json\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_disk_that_cannot_be_written() {
     let guest = Guest::kubeadm();
     User::of(&guest)

@@ -96,6 +96,15 @@ impl Guest {
         self.changes(&format!("systemctl stop {unit}"), &format!("systemctl start {unit}; {UNTIL_READY}"));
     }
 
+    /// Starts a unit anew, with its file changed by an expression for `sed`.
+    #[track_caller]
+    pub(crate) fn restarts(&self, unit: &str, expression: &str) {
+        let file = format!("/etc/systemd/system/{unit}.service");
+        let restart = format!("systemctl daemon-reload; systemctl restart {unit}; {UNTIL_READY}");
+        let edit = format!("cp {file} {file}.original; sed --in-place '{expression}' {file}");
+        self.changes(&format!("{edit}; {restart}"), &format!("mv {file}.original {file}; {restart}"));
+    }
+
     /// Replaces a file's content; owner and mode stay.
     #[track_caller]
     pub(crate) fn replaces(&self, path: &str, content: &str) {
