@@ -131,7 +131,7 @@ pub enum Error {
     NotInstalled { service: String, machine: String },
     #[error("{service} is {state} in `{machine}`")]
     NotRunning { service: String, machine: String, state: &'static str, units: Vec<String> },
-    #[error("`{user}` cannot use sudo without a password in `{machine}`, and `{path}` is for root only{}", said(.stderr))]
+    #[error("`{user}` cannot use sudo without being asked in `{machine}`, and `{path}` is for root only{}", said(.stderr))]
     NoSudo { user: String, machine: String, path: String, stderr: String },
     #[error("`{user}` cannot read `{path}` in `{machine}`")]
     NotReadable { user: String, machine: String, path: String },
@@ -229,7 +229,9 @@ impl Error {
     /// What to type next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Value { .. } => "correct it, or name the machine with `--host USER@HOST --identity KEY`".into(),
+            Self::Value { .. } => {
+                "correct it, or name the machine with `--host USER@HOST --identity KEY`".into()
+            }
             Self::NoMachine => "`vagrant ssh-config > box.ssh`, then add `--ssh-config box.ssh`; or add \
                 `--host USER@HOST --identity KEY`"
                 .into(),
@@ -300,6 +302,9 @@ impl Error {
                 as `config.vm.network \"private_network\", type: \"dhcp\"` in a Vagrantfile does"
                     .into()
             }
+            Self::NoSudo { user, stderr, .. } if stderr.contains("a tty") => format!(
+                "in the machine, as root: `echo 'Defaults:{user} !requiretty' > /etc/sudoers.d/service-manager`"
+            ),
             Self::NoSudo { user, .. } => format!(
                 "in the machine, as root: \
                  `echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root"

@@ -232,7 +232,7 @@ fn a_user_without_sudo_is_told_what_to_type() {
         .stdout("(exit 126)\n")
         .stderr(
             "
-            error: `nosudo` cannot use sudo without a password in `[ADDRESS]`, and `/etc/kubernetes/admin.conf` is for root only; it said: sudo: a password is required
+            error: `nosudo` cannot use sudo without being asked in `[ADDRESS]`, and `/etc/kubernetes/admin.conf` is for root only; it said: sudo: a password is required
             hint: in the machine, as root: `echo 'nosudo ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root
             ",
         )
@@ -246,7 +246,7 @@ fn without_sudo_the_state_is_seen_all_the_same() {
     User::near(&guest)
         .types(format!("{} status", log_in_as("nosudo", &guest)))
         .stdout("kubernetes - running\n")
-        .stderr("warning: `nosudo` cannot use sudo without a password in `[ADDRESS]`[..]\nhint: in the machine, as root: [..]\n")
+        .stderr("warning: `nosudo` cannot use sudo without being asked in `[ADDRESS]`[..]\nhint: in the machine, as root: [..]\n")
         .succeeds();
 }
 
@@ -258,10 +258,10 @@ fn a_sudo_that_wants_a_terminal_says_so() {
     guest.changes(&format!("echo 'Defaults requiretty' >{FILE}"), &format!("rm {FILE}"));
     Failure::of(&guest)
         .error(
-            "`vagrant` cannot use sudo without a password in `[NAME]`, and `/etc/kubernetes/admin.conf` is for root only; \
+            "`vagrant` cannot use sudo without being asked in `[NAME]`, and `/etc/kubernetes/admin.conf` is for root only; \
              it said: sudo: sorry, you must have a tty to run sudo",
         )
-        .hint("in the machine, as root: [..]")
+        .hint("in the machine, as root: `echo 'Defaults:vagrant !requiretty' > /etc/sudoers.d/service-manager`")
         .ends();
 }
 
