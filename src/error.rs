@@ -227,6 +227,7 @@ impl Error {
     }
 
     /// What to type next.
+    #[allow(clippy::too_many_lines, reason = "a table: one entry per variant")]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Value { .. } => {
