@@ -13,13 +13,7 @@ use crate::ui::ColorChoice;
 
 /// Makes the services inside a development VM usable from here
 #[derive(Debug, Parser)]
-#[command(
-    name = "service-manager",
-    version,
-    propagate_version = true,
-    disable_help_subcommand = true,
-    subcommand_required = true
-)]
+#[command(name = "service-manager", version, propagate_version = true, subcommand_required = true)]
 #[command(after_help = "Examples:
   eval \"$(service-manager env kubernetes)\"     kubectl now talks to the cluster in the machine
   service-manager status                       what runs in there

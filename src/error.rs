@@ -274,8 +274,8 @@ impl Error {
             Self::Timeout { .. } => "`--timeout SECONDS` waits longer".into(),
             Self::HostKeyUnknown { .. } => "give the machine an ed25519, ECDSA or RSA host key".into(),
             Self::HostKeyChanged { machine, .. } => format!(
-                "if the machine was rebuilt: `service-manager machines forget {machine}`; \
-                 if not, somebody may be in between"
+                "if the machine was rebuilt: `service-manager machines forget {machine}`, \
+                 then name it again with `--ssh-config` or `--host`; if not, somebody may be in between"
             ),
             Self::AuthenticationFailed { .. } | Self::TooManyKeys { .. } => {
                 "name the machine's key with `--identity FILE`".into()

@@ -28,8 +28,10 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     for service in services {
         match block(service, &machine, &visit, context) {
             Ok(block) => blocks.push(block),
-            // Who asks for whatever runs is not told about what does not.
-            Err(Error::NotInstalled { .. } | Error::NotRunning { .. }) if all => {}
+            // Who asks for whatever runs takes what does not for no failure.
+            Err(error @ (Error::NotInstalled { .. } | Error::NotRunning { .. })) if all => {
+                context.ui.note(&format!("nothing to export: {error}"));
+            }
             Err(error) => return Err(error),
         }
     }

@@ -10,9 +10,12 @@ fn bash_reads_its_completions() {
             COMP_WORDS=(service-manager stat) COMP_CWORD=1
             [[ $(complete -p service-manager) =~ -F\ ([^ ]+) ]]
             ${BASH_REMATCH[1]} service-manager stat service-manager
+            echo "${COMPREPLY[@]}"
+            COMP_WORDS=(service-manager env --sh) COMP_CWORD=2
+            ${BASH_REMATCH[1]} service-manager --sh env
             echo "${COMPREPLY[@]}""#,
         )
-        .stdout("status\n")
+        .stdout("status\n--shell\n")
         .succeeds();
 }
 

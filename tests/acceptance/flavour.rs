@@ -91,9 +91,11 @@ fn no_kubernetes_at_all() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn where_nothing_runs_there_is_nothing_to_export() {
     let guest = Guest::light();
-    User::of(&guest).types("service-manager env --script-readable").succeeds();
+    const NOTE: &str = "note: nothing to export: there is no kubernetes in `[NAME]`\n";
+    User::of(&guest).types("service-manager env --script-readable").stderr(NOTE).succeeds();
     User::of(&guest)
         .types("service-manager env")
+        .stderr(NOTE)
         .stdout(
             "
 

@@ -147,6 +147,6 @@ fn offer_no_host_keys(guest: &Guest, kinds: &str) {
 
 const HOST_KEY_CHANGED: &str = "
     error: the host key of [ADDRESS]:22 is not the one learnt before: SHA256:[..] was known, SHA256:[..] is offered
-    hint: if the machine was rebuilt: `service-manager machines forget [NAME]-[..]`; if not, somebody may be in between
+    hint: if the machine was rebuilt: `service-manager machines forget [NAME]-[..]`, then name it again with `--ssh-config` or `--host`; if not, somebody may be in between
     ";
 const OTHER_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
