@@ -12,10 +12,11 @@ help: ## show this list
 setup: ## install what is missing here, and say what
 	@tools/setup
 
-build: setup ## build the program
+build: ## build the program
+	@tools/setup build
 	cargo build --release --locked
 
-demo: build ## boot a real guest and use the Kubernetes in it
+demo: setup build ## boot a real guest and use the Kubernetes in it
 	@tools/demo $(PROGRAM)
 
 test: setup ## run all tests; the guest is built the first time, which takes some minutes
@@ -27,9 +28,9 @@ lint: setup ## check format, lints, dependencies and scripts
 bench: build guest-up ## measure against ssh
 	cargo bench --locked --bench peers
 
-guest-up: setup ## start a guest to play with
+guest-up: setup build ## start a guest to play with
 	@$(GUEST) up demo
-	@echo "service-manager --ssh-config $$($(GUEST) dir demo)/ssh_config status"
+	@echo "target/release/service-manager --ssh-config $$($(GUEST) dir demo)/ssh_config status"
 
 guest-down: ## stop all guests
 	@$(GUEST) down --all

@@ -90,8 +90,8 @@ fn no_kubernetes_at_all() {
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn where_nothing_runs_there_is_nothing_to_export() {
-    let guest = Guest::light();
     const NOTE: &str = "note: nothing to export: there is no kubernetes in `[NAME]`\n";
+    let guest = Guest::light();
     User::of(&guest).types("service-manager env --script-readable").stderr(NOTE).succeeds();
     User::of(&guest)
         .types("service-manager env")
