@@ -3,7 +3,7 @@
 use super::Context;
 use crate::cli::{MachinesArgs, MachinesCommand};
 use crate::error::Error;
-use crate::machine::{self, Machine, remembered, unknown_machine};
+use crate::machine::{self, remembered};
 use crate::ui;
 
 pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
@@ -26,13 +26,5 @@ fn list(context: &Context) -> Result<(), Error> {
 /// would go.
 fn forget_one(name: &str, context: &Context) -> Result<(), Error> {
     let known = remembered(&context.folders()?)?;
-    let meant: Vec<&Machine> = known.iter().filter(|machine| machine.is_called(name)).collect();
-    match meant.as_slice() {
-        [machine] => machine::forget(machine, context.deadline),
-        [] => Err(unknown_machine(name, &known)),
-        several => Err(Error::SeveralMachines {
-            known: several.iter().map(|machine| machine.label(&known)).collect(),
-            words: "service-manager machines forget",
-        }),
-    }
+    machine::forget(machine::find(Some(name), &known, "service-manager machines forget")?, context.deadline)
 }

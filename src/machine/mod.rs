@@ -6,5 +6,5 @@ mod ssh_config;
 mod state;
 
 pub use address::Address;
-pub use resolve::{Selection, resolve, unknown_machine};
+pub use resolve::{Selection, find, resolve};
 pub use state::{Machine, forget, remembered};

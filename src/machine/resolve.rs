@@ -87,27 +87,33 @@ fn from_ssh_config(
 fn from_memory(selection: &Selection, host: &Host, folders: &Folders) -> Result<Machine, Error> {
     let known = remembered(folders)?;
     let wanted = selection.machine.as_ref().map(MachineName::as_str);
-    let fitting: Vec<_> =
-        known.iter().filter(|machine| wanted.is_none_or(|wanted| machine.is_called(wanted))).collect();
-    match (fitting.as_slice(), wanted) {
-        ([machine], _) => {
-            let mut machine = (*machine).clone();
-            choose_identity(&mut machine.route.target, selection, host);
-            Ok(machine)
-        }
-        ([], Some(name)) => Err(unknown_machine(name, &known)),
-        ([], None) => Err(Error::NoMachine),
-        (several, _) => Err(Error::SeveralMachines {
-            known: several.iter().map(|machine| machine.label(&known)).collect(),
-            words: "--machine",
-        }),
-    }
+    let mut machine = find(wanted, &known, "--machine")?.clone();
+    choose_identity(&mut machine.route.target, selection, host);
+    Ok(machine)
 }
 
-/// The error for a name that no remembered machine has.
-pub fn unknown_machine(name: &str, known: &[Machine]) -> Error {
-    let names: Vec<String> = known.iter().map(|machine| machine.name.to_string()).collect();
-    Error::UnknownMachine { name: name.to_owned(), nearest: nearest(name, &names), known: names }
+/// The one of `known` that is called `wanted`, or the only one when no name is given.
+///
+/// Errors: there is none, or several may be meant; `words` before a name say which.
+pub fn find<'m>(
+    wanted: Option<&str>,
+    known: &'m [Machine],
+    words: &'static str,
+) -> Result<&'m Machine, Error> {
+    let fitting: Vec<&Machine> =
+        known.iter().filter(|machine| wanted.is_none_or(|wanted| machine.is_called(wanted))).collect();
+    match (fitting.as_slice(), wanted) {
+        ([machine], _) => Ok(machine),
+        ([], Some(name)) => {
+            let names: Vec<String> = known.iter().map(|machine| machine.name.to_string()).collect();
+            Err(Error::UnknownMachine { name: name.to_owned(), nearest: nearest(name, &names), known: names })
+        }
+        ([], None) => Err(Error::NoMachine),
+        (several, _) => Err(Error::SeveralMachines {
+            known: several.iter().map(|machine| machine.label(known)).collect(),
+            words,
+        }),
+    }
 }
 
 /// The alias that was named, or the only one of the file.
