@@ -54,6 +54,9 @@ pub(crate) struct EnvArgs {
     /// Print NAME=value lines and nothing else
     #[arg(long)]
     pub(crate) script_readable: bool,
+    /// Print `DOCKER_API_VERSION` too, which Docker clients that are newer than the daemon once needed
+    #[arg(long)]
+    pub(crate) api_version: bool,
 }
 
 /// Shows the state of the services

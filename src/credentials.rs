@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use secrecy::SecretString;
 
 use crate::certificate::Certificates;
-use crate::grammar::HostName;
+use crate::grammar::{AccountToken, HostName};
 
 /// An authority, and how the client proves who it is.
 #[derive(Clone, Debug)]
@@ -41,6 +41,22 @@ pub enum Proof {
     },
 }
 
+impl Proof {
+    /// A client's certificate and its key, both in PEM.
+    ///
+    /// Errors: there is none in one of them.
+    pub fn certificate(certificate: &[u8], key: &[u8]) -> Result<Self, Refusal> {
+        let certificate = Certificates::parse(certificate).ok_or(Refusal::Invalid("client certificate"))?;
+        let blocks = pem::parse_many(key).map_err(|_| Refusal::Invalid("client key"))?;
+        let key = blocks
+            .iter()
+            .find(|block| block.tag().ends_with("PRIVATE KEY"))
+            .ok_or(Refusal::Invalid("client key"))?;
+        let key = pem::encode_config(key, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF));
+        Ok(Self::Certificate { certificate, key: key.into() })
+    }
+}
+
 /// Credentials that were good once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expired {
@@ -51,6 +67,31 @@ pub struct Expired {
 }
 
 impl Credentials {
+    /// What Docker's client keeps in `ca.pem`, `cert.pem` and `key.pem`.
+    ///
+    /// Errors: one of them does not hold what it should.
+    pub fn docker(authority: &[u8], certificate: &[u8], key: &[u8], port: u16) -> Result<Self, Refusal> {
+        Ok(Self {
+            authority: Certificates::parse(authority).ok_or(Refusal::Invalid("certificate authority"))?,
+            proof: Proof::certificate(certificate, key)?,
+            port,
+            server_name: None,
+        })
+    }
+
+    /// A service account's token, and the certificate of a server that vouches for itself.
+    ///
+    /// Errors: one of them is not what it should be.
+    pub fn service_account(authority: &[u8], token: &[u8], port: u16) -> Result<Self, Refusal> {
+        let token = std::str::from_utf8(token).ok().and_then(|text| AccountToken::parse(text.trim()).ok());
+        Ok(Self {
+            authority: Certificates::parse(authority).ok_or(Refusal::Invalid("server certificate"))?,
+            proof: Proof::Token(token.ok_or(Refusal::Missing("service account's token"))?.as_str().into()),
+            port,
+            server_name: None,
+        })
+    }
+
     /// These credentials without the authorities that have expired: some libraries would still trust them,
     /// kubectl does not.
     ///

@@ -55,8 +55,14 @@ impl MachineFiles {
         self.0.join("known_hosts")
     }
 
-    /// What kubectl reads.
-    pub fn kubeconfig(&self) -> PathBuf {
-        self.0.join("kubeconfig")
+    /// What the clients of the service `name` read.
+    pub fn service(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// What kubectl reads: the file of one service, or the one of several, with a context for each.
+    pub fn kubeconfig(&self, services: &[&str]) -> PathBuf {
+        let folder = if let [only] = services { self.service(only) } else { self.0.clone() };
+        folder.join("kubeconfig")
     }
 }

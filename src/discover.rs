@@ -1,11 +1,13 @@
 //! A service and the facts → the flavour that is there, its state, its credentials. Pure.
 
-use crate::credentials::Credentials;
+use std::collections::BTreeMap;
+
+use crate::credentials::{Credentials, Refusal};
 use crate::error::Error;
-use crate::grammar::UnitName;
+use crate::grammar::{GuestPath, GuestPattern, Port, UnitName, VariantId};
 use crate::kubeconfig;
-use crate::probe::{Facts, FileFact, UnitState};
-use crate::service::{Flavour, Service};
+use crate::probe::{Content, Facts, FileFact, UnitState};
+use crate::service::{Access, DOCKER_FILES, Flavour, Service};
 
 /// A service as it is in the guest.
 #[derive(Clone, Debug)]
@@ -51,6 +53,15 @@ impl State {
     }
 }
 
+/// Credentials from the guest, and where they were.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The file or folder in the guest.
+    pub path: String,
+    /// What was in it.
+    pub credentials: Credentials,
+}
+
 /// Finds the flavour of `service` that is in the guest: the first that runs, else the first.
 pub fn discover<'a>(service: &'a Service, facts: &Facts) -> Option<Found<'a>> {
     let there = service.flavours.iter().filter(|flavour| is_there(flavour, facts));
@@ -61,53 +72,168 @@ pub fn discover<'a>(service: &'a Service, facts: &Facts) -> Option<Found<'a>> {
 
 impl<'a> Found<'a> {
     fn new(service: &'a Service, flavour: &'a Flavour, facts: &Facts) -> Self {
-        let state_of = |unit: &UnitName| facts.units.get(unit.as_str()).copied();
+        let state_of = |unit: &UnitName| facts.units.get(unit.short()).copied();
         // A unit that the guest does not have is no part of this installation: etcd may run elsewhere.
-        let states: Vec<UnitState> = flavour.units.iter().filter_map(state_of).collect();
+        let units = flavour.units.iter().filter_map(state_of);
+        let is_active = |path| facts.files.contains_key(path);
+        let sockets = flavour
+            .sockets
+            .iter()
+            .map(|path| if is_active(path) { UnitState::Active } else { UnitState::Inactive });
+        let states: Vec<UnitState> = units.chain(sockets).collect();
         let is_down = |unit: &&UnitName| state_of(unit).is_some_and(|state| state != UnitState::Active);
         let down = flavour.units.iter().filter(is_down).cloned().collect();
-        Self { service, flavour, state: state(&states), down }
+        // Whether it really runs, the service will say itself.
+        let state = if flavour.must_be_asked() { State::Running } else { state(&states) };
+        Self { service, flavour, state, down }
     }
 
     /// Errors when nothing of the service is up.
     pub fn require_running(&self, machine: &str) -> Result<(), Error> {
         match self.state {
             State::Running | State::Starting | State::Degraded => Ok(()),
-            state @ (State::Stopped | State::Failed | State::NotInstalled) => Err(Error::NotRunning {
+            state @ (State::Stopped | State::Failed | State::NotInstalled) => {
+                Err(self.not_running(state, machine))
+            }
+        }
+    }
+
+    /// The error for a service that is in `state`.
+    pub fn not_running(&self, state: State, machine: &str) -> Error {
+        Error::NotRunning {
+            service: self.service.name.to_string(),
+            machine: machine.to_owned(),
+            state,
+            units: self.down.iter().map(ToString::to_string).collect(),
+            start: self.flavour.remedies.start.clone(),
+        }
+    }
+
+    /// The admin's credentials from the guest, what is preferred first; at least one.
+    ///
+    /// Errors: there are none, they cannot be read, or are refused; the service cannot be used from outside.
+    pub fn credentials(&self, facts: &Facts, user: &str, machine: &str) -> Result<Vec<Candidate>, Error> {
+        let guest = Guest { found: self, facts, user, machine };
+        match &self.flavour.access {
+            Access::Kubeconfig { paths, .. } => guest.kubeconfigs(paths),
+            Access::ServiceAccount { authority, port } => guest.service_account(authority, *port),
+            Access::Docker { folder, port, .. } => guest.docker(folder, *port),
+            Access::Nothing { because, help } => Err(Error::NoAccess {
                 service: self.service.name.to_string(),
                 machine: machine.to_owned(),
-                state: state.as_str(),
-                units: self.down.iter().map(ToString::to_string).collect(),
+                because: because.clone(),
+                help: help.clone(),
+            }),
+        }
+    }
+}
+
+/// Looks for credentials in what a guest answered.
+struct Guest<'a> {
+    found: &'a Found<'a>,
+    facts: &'a Facts,
+    user: &'a str,
+    machine: &'a str,
+}
+
+impl Guest<'_> {
+    /// Those of all readable files. One that is refused matters only when no other is good.
+    fn kubeconfigs(&self, paths: &[GuestPattern]) -> Result<Vec<Candidate>, Error> {
+        let (mut good, mut failed) = (Vec::new(), None);
+        for path in paths.iter().flat_map(|pattern| self.expand(pattern)) {
+            match self.kubeconfig(&path) {
+                Ok(candidate) => good.push(candidate),
+                Err(error) => {
+                    log::debug!("{path}: {error}");
+                    // What is wrong with a file says more than that there is none.
+                    let says_more = matches!(failed, None | Some(Error::NoCredentials { .. }));
+                    failed = if says_more { Some(error) } else { failed };
+                }
+            }
+        }
+        match failed {
+            Some(error) if good.is_empty() => Err(error),
+            _ => Ok(good),
+        }
+    }
+
+    /// The files that `pattern` means; its folder when none is seen.
+    fn expand(&self, pattern: &GuestPattern) -> Vec<GuestPath> {
+        if let Some(path) = pattern.path() {
+            return vec![path];
+        }
+        let matching: Vec<GuestPath> =
+            self.facts.files.keys().filter(|path| pattern.matches(path)).cloned().collect();
+        if matching.is_empty() { GuestPath::parse(pattern.folder()).into_iter().collect() } else { matching }
+    }
+
+    fn kubeconfig(&self, path: &GuestPath) -> Result<Candidate, Error> {
+        let (content, parts) = self.text(path)?;
+        let credentials = kubeconfig::read(content.bytes(), parts).map_err(|source| Error::Kubeconfig {
+            path: path.to_string(),
+            machine: self.machine.to_owned(),
+            source,
+        })?;
+        Ok(Candidate { path: path.to_string(), credentials })
+    }
+
+    fn service_account(&self, authority: &GuestPath, port: Port) -> Result<Vec<Candidate>, Error> {
+        let (authority_text, _) = self.text(authority)?;
+        let token = self.facts.token.as_ref().map(Content::bytes).unwrap_or_default();
+        let credentials = Credentials::service_account(authority_text.bytes(), token, port.number())
+            .map_err(|source| self.refused(authority, source))?;
+        Ok(vec![Candidate { path: authority.to_string(), credentials }])
+    }
+
+    fn docker(&self, folder: &GuestPath, port: Port) -> Result<Vec<Candidate>, Error> {
+        let text = |name| self.text(&folder.child(name)).map(|(content, _)| content.bytes());
+        let [authority, certificate, key] = DOCKER_FILES;
+        let (authority, certificate, key) = (text(authority)?, text(certificate)?, text(key)?);
+        let credentials = Credentials::docker(authority, certificate, key, port.number())
+            .map_err(|source| self.refused(folder, source))?;
+        Ok(vec![Candidate { path: folder.to_string(), credentials }])
+    }
+
+    fn text(&self, path: &GuestPath) -> Result<(&Content, &BTreeMap<String, Content>), Error> {
+        let (user, machine) = (self.user.to_owned(), self.machine.to_owned());
+        match self.facts.files.get(path) {
+            Some(FileFact::Text { content, parts }) => Ok((content, parts)),
+            Some(_) if self.found.flavour.access.needs_root() && !self.facts.root => Err(Error::NoSudo {
+                user,
+                machine,
+                path: path.to_string(),
+                stderr: self.facts.stderr.clone(),
+            }),
+            Some(_) => Err(Error::NotReadable { user, machine, path: path.to_string() }),
+            None => Err(Error::NoCredentials {
+                service: self.found.service.name.to_string(),
+                flavour: self.found.flavour.name.to_string(),
+                machine,
+                path: path.to_string(),
             }),
         }
     }
 
-    /// The admin's credentials from the guest.
-    ///
-    /// Errors: the file is not there, cannot be read, or is refused.
-    pub fn credentials(&self, facts: &Facts, user: &str, machine: &str) -> Result<Credentials, Error> {
-        let file = &self.flavour.kubeconfig;
-        let (path, user, machine) = (file.path.to_string(), user.to_owned(), machine.to_owned());
-        match facts.files.get(&file.path) {
-            Some(FileFact::Text { content, parts }) => kubeconfig::read(content.bytes(), parts)
-                .map_err(|source| Error::Kubeconfig { path, machine, source }),
-            Some(_) if file.root && !facts.root => {
-                Err(Error::NoSudo { user, machine, path, stderr: facts.stderr.clone() })
-            }
-            Some(_) => Err(Error::NotReadable { user, machine, path }),
-            None => Err(Error::NoCredentials {
-                service: self.service.name.to_string(),
-                flavour: self.flavour.name.to_string(),
-                machine,
-                path,
-            }),
+    fn refused(&self, path: &GuestPath, source: Refusal) -> Error {
+        Error::CredentialsInvalid {
+            service: self.found.service.name.to_string(),
+            path: path.to_string(),
+            machine: self.machine.to_owned(),
+            source,
+            remedy: self.found.flavour.remedies.expired.clone(),
         }
     }
 }
 
 fn is_there(flavour: &Flavour, facts: &Facts) -> bool {
     flavour.signs.files.iter().all(|path| facts.files.contains_key(path))
-        && flavour.signs.units.iter().all(|unit| facts.units.contains_key(unit.as_str()))
+        && flavour.signs.units.iter().all(|unit| facts.units.contains_key(unit.short()))
+        && is_variant(&flavour.signs.variants, facts)
+}
+
+fn is_variant(wanted: &[VariantId], facts: &Facts) -> bool {
+    let variant = facts.release.value("VARIANT_ID");
+    wanted.is_empty() || variant.is_some_and(|found| wanted.iter().any(|id| id.as_str() == found.as_str()))
 }
 
 fn state(units: &[UnitState]) -> State {

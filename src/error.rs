@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::credentials::Refusal;
+use crate::discover::State;
 use crate::grammar::{Invalid, printable};
 
 /// How the program ends; part of its interface (README, "Exit codes").
@@ -129,14 +130,18 @@ pub enum Error {
     // The service.
     #[error("there is no {service} in `{machine}`")]
     NotInstalled { service: String, machine: String },
-    #[error("{service} is {state} in `{machine}`")]
-    NotRunning { service: String, machine: String, state: &'static str, units: Vec<String> },
+    #[error("{service} is {} in `{machine}`", .state.as_str())]
+    NotRunning { service: String, machine: String, state: State, units: Vec<String>, start: Option<String> },
     #[error("`{user}` cannot use sudo without being asked in `{machine}`, and `{path}` is for root only{}", said(.stderr))]
     NoSudo { user: String, machine: String, path: String, stderr: String },
     #[error("`{user}` cannot read `{path}` in `{machine}`")]
     NotReadable { user: String, machine: String, path: String },
     #[error("`{machine}` has no `{path}`, which {service} ({flavour}) should have")]
     NoCredentials { service: String, flavour: String, machine: String, path: String },
+    #[error("{service} in `{machine}` {because}")]
+    NoAccess { service: String, machine: String, because: String, help: String },
+    #[error("the credentials for {service} in `{path}` of `{machine}` are refused")]
+    CredentialsInvalid { service: String, path: String, machine: String, source: Refusal, remedy: String },
     #[error("the kubeconfig `{path}` in `{machine}` is refused")]
     Kubeconfig { path: String, machine: String, source: Refusal },
     #[error("{service} does not answer at any address of `{machine}`{}", list(": ", .tried, ""))]
@@ -216,6 +221,8 @@ impl Error {
             | Self::NoSudo { .. }
             | Self::NotReadable { .. }
             | Self::NoCredentials { .. }
+            | Self::NoAccess { .. }
+            | Self::CredentialsInvalid { .. }
             | Self::Kubeconfig { .. }
             | Self::NoAnswer { .. }
             | Self::CertificateNames { .. }
@@ -286,9 +293,12 @@ impl Error {
                 "check that the user's login shell in the machine can run `sh`".into()
             }
             Self::NotInstalled { .. } => "`service-manager status` shows what the machine has".into(),
+            Self::NotRunning { start: Some(start), .. } => start.clone(),
+            Self::NotRunning { units, .. } if units.is_empty() => return None,
             Self::NotRunning { units, .. } => {
                 format!("in the machine: `sudo systemctl start {}`", units.join(" "))
             }
+            Self::NoAccess { help, .. } => help.clone(),
             Self::NoAnswer { silence: Silence::Refused, unit, .. } => {
                 format!(
                     "it may be starting; else, in the machine: `sudo systemctl restart {}`",
@@ -311,7 +321,8 @@ impl Error {
                  `echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root"
             ),
             Self::NotReadable { user, path, .. } => format!("in the machine: `sudo chown {user} {path}`"),
-            Self::CertificateNames { remedy, .. }
+            Self::CredentialsInvalid { remedy, .. }
+            | Self::CertificateNames { remedy, .. }
             | Self::Certificate { remedy, .. }
             | Self::CredentialsExpired { remedy, .. }
             | Self::CredentialsRefused { remedy, .. } => remedy.clone(),

@@ -1,10 +1,9 @@
 //! Service templates → the variables to export. Pure.
 
-use std::path::Path;
-
 use crate::error::Error;
-use crate::grammar::VariableName;
-use crate::service::Service;
+use crate::grammar::{DnsName, ValueName, VariableName, Version};
+use crate::service::{Access, ExportTemplate, Source, VERSION};
+use crate::visit::InUse;
 
 /// One variable for the shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +12,8 @@ pub struct Export {
     pub name: VariableName,
     /// Its value: no control characters, at most 32 KiB.
     pub value: String,
+    /// `--script-readable` puts it between single quotes.
+    pub quoted: bool,
 }
 
 /// The exports of one service, with the lines that introduce them.
@@ -27,26 +28,87 @@ pub struct Block {
 }
 
 impl Block {
-    /// Fills in the templates of `service`.
+    /// Fills in the templates of the service. What has no value is left out; `left_out` is told why.
     ///
     /// Errors: a value that no shell could carry, or that kubectl would take for several.
-    pub fn new(service: &Service, kubeconfig: &Path) -> Result<Self, Error> {
-        if kubeconfig.as_os_str().as_encoded_bytes().contains(&b':') {
-            return Err(Error::ColonInPath { path: kubeconfig.to_owned() });
+    pub fn new(values: &Values, mut left_out: impl FnMut(&str)) -> Result<Self, Error> {
+        let service = values.in_use.found.service;
+        let mut exports = Vec::new();
+        for template in &service.exports {
+            match template.value.fill(&|name| values.get(name)) {
+                Some(value) => exports.push(Export::new(template, value)?),
+                None => template.missing.iter().for_each(|reason| left_out(reason)),
+            }
         }
-        let export = |template: &crate::service::ExportTemplate| {
-            let unprintable = || Error::Unprintable { name: template.name.to_string() };
-            let kubeconfig = kubeconfig.to_str().ok_or_else(unprintable)?;
-            let value = template.value.replace("{kubeconfig}", kubeconfig);
-            let printable = value.len() <= LONGEST_VALUE && !value.chars().any(char::is_control);
-            printable.then(|| Export { name: template.name.clone(), value }).ok_or_else(unprintable)
-        };
-        Ok(Self {
-            service: service.name.to_string(),
-            comment: service.comment.clone(),
-            exports: service.exports.iter().map(export).collect::<Result<_, _>>()?,
+        Ok(Self { service: service.name.to_string(), comment: service.comment.clone(), exports })
+    }
+}
+
+impl Export {
+    fn new(template: &ExportTemplate, value: String) -> Result<Self, Error> {
+        let printable = value.len() <= LONGEST_VALUE && !value.chars().any(char::is_control);
+        if !printable {
+            return Err(Error::Unprintable { name: template.name.to_string() });
+        }
+        Ok(Self { name: template.name.clone(), value, quoted: template.quoted })
+    }
+}
+
+/// What the placeholders in a service's templates stand for.
+#[derive(Clone, Copy, Debug)]
+pub struct Values<'a> {
+    /// The service, which is asked what the guest's files do not tell.
+    pub in_use: &'a InUse<'a>,
+    /// The kubeconfig on the host.
+    pub kubeconfig: &'a str,
+    /// The folder of Docker's certificates on the host.
+    pub folder: &'a str,
+    /// The version of Docker's API is wanted even where the clients find it out themselves.
+    pub api_version: bool,
+}
+
+impl Values<'_> {
+    /// The value of `name`; none when there is none.
+    pub fn get(&self, name: &ValueName) -> Option<String> {
+        match self.in_use.found.flavour.values.get(name) {
+            Some(Source::Text(template)) => template.fill(&|name| self.simple(name)),
+            _ => self.simple(name),
+        }
+    }
+
+    /// A value that is not made of others.
+    fn simple(&self, name: &ValueName) -> Option<String> {
+        if let Some(Source::Ask(questions)) = self.in_use.found.flavour.values.get(name) {
+            return self.in_use.ask(questions).and_then(|answer| checked(name, &answer));
+        }
+        let endpoint = &self.in_use.endpoint;
+        Some(match name.as_str() {
+            "url" => endpoint.url(),
+            "endpoint" => endpoint.place(),
+            "kubeconfig" => self.kubeconfig.to_owned(),
+            "folder" => self.folder.to_owned(),
+            "api_version" if self.wants_api_version() => endpoint.api_version.as_ref()?.to_string(),
+            _ => return None,
         })
     }
+
+    fn wants_api_version(&self) -> bool {
+        self.api_version
+            || matches!(self.in_use.found.flavour.access, Access::Docker { api_version: true, .. })
+    }
+}
+
+/// The names of the values that every flavour has.
+pub const BUILT_IN_VALUES: [&str; 5] = ["url", "endpoint", "kubeconfig", "folder", "api_version"];
+
+/// What an API says, if it is what the value should be: a version, or else a host's name.
+fn checked(name: &ValueName, answer: &str) -> Option<String> {
+    let checked = if name.as_str() == VERSION {
+        Version::parse(answer).map(|version| version.to_string())
+    } else {
+        DnsName::parse(&answer.to_ascii_lowercase()).map(|host| host.to_string())
+    };
+    checked.inspect_err(|error| log::debug!("{name}: {error}")).ok()
 }
 
 /// Linux starts no program any more when one variable is longer than 128 KiB; this is well below.
@@ -55,28 +117,29 @@ const LONGEST_VALUE: usize = 32 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::Catalogue;
 
-    fn block(path: &str) -> Result<Block, Error> {
-        let catalogue = Catalogue::built_in().unwrap();
-        let services = catalogue.select(&["kubernetes".to_owned()]).unwrap();
-        Block::new(services[0], Path::new(path))
-    }
-
-    #[test]
-    fn the_template_is_filled_in() {
-        let exports = block("/state/kubeconfig").unwrap().exports;
-        assert_eq!(exports.len(), 1);
-        assert_eq!(exports[0].name.as_str(), "KUBECONFIG");
-        assert_eq!(exports[0].value, "/state/kubeconfig");
+    fn export(value: &str) -> Result<Export, Error> {
+        let template = serde_yaml::from_str("{name: KUBECONFIG, value: '{kubeconfig}'}").unwrap();
+        Export::new(&template, value.to_owned())
     }
 
     #[test]
     fn what_no_shell_carries_is_refused() {
-        for path in ["/a\nb", "/a\rb", "/\x1b[31m", "/\x7f", "/\u{85}"] {
-            assert!(matches!(block(path), Err(Error::Unprintable { .. })), "{path:?}");
+        assert_eq!(export("/state/kubeconfig").unwrap().value, "/state/kubeconfig");
+        for value in ["/a\nb", "/a\rb", "/\x1b[31m", "/\x7f", "/\u{85}"] {
+            assert!(matches!(export(value), Err(Error::Unprintable { .. })), "{value:?}");
         }
-        assert!(block(&"x".repeat(40_000)).is_err());
-        assert!(matches!(block("/a:b/kubeconfig"), Err(Error::ColonInPath { .. })));
+        assert!(export(&"x".repeat(40_000)).is_err());
+    }
+
+    #[test]
+    fn an_answer_is_a_version_or_the_name_of_a_host() {
+        let checked = |name: &str, answer: &str| checked(&name.parse().unwrap(), answer);
+        assert_eq!(checked("version", "4.18.2").as_deref(), Some("4.18.2"));
+        assert_eq!(checked("registry", "Hub.Example.com").as_deref(), Some("hub.example.com"));
+        for hostile in ["$(id)", "`id`", "a b", "a\nexport X=1", "-x", "../x", "", &"a".repeat(1 << 20)] {
+            assert_eq!(checked("version", hostile), None, "{hostile:.20}");
+            assert_eq!(checked("registry", hostile), None, "{hostile:.20}");
+        }
     }
 }

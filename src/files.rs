@@ -42,14 +42,18 @@ impl PrivateFolder {
         Ok(folder)
     }
 
-    /// Replaces the file `path` in this folder by `content` (0600): written to a temporary name, synced
-    /// and renamed. A file that already is so is left alone, which saves the disk's sync.
+    /// Replaces the file `path` in this folder, or in a folder in it, by `content` (0600): written to a temporary
+    /// name, synced and renamed. A file that already is so is left alone, which saves the disk's sync.
     pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
-        debug_assert_eq!(path.parent(), Some(self.path.as_path()));
+        debug_assert!(path.starts_with(&self.path));
         if already_is(path, content) {
             return Ok(());
         }
-        self.replace(path, content).map_err(|source| Error::Write { path: path.to_owned(), source })
+        let parent = path.parent().unwrap_or(&self.path);
+        let failed = |source| Error::Write { path: path.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(parent).map_err(failed)?;
+        refuse_shared(parent)?;
+        self.replace(path, parent, content).map_err(failed)
     }
 
     /// Removes the folder and everything in it.
@@ -58,13 +62,13 @@ impl PrivateFolder {
         fs::remove_dir_all(path).map_err(|source| Error::Write { path: path.clone(), source })
     }
 
-    fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+    fn replace(&self, path: &Path, parent: &Path, content: &[u8]) -> io::Result<()> {
         let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.path)?;
         // On the file itself: tempfile's own methods add the temporary name to an error.
         file.as_file_mut().write_all(content)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
-        File::open(&self.path)?.sync_all()
+        File::open(parent)?.sync_all()
     }
 
     fn remove_leftovers(&self) -> io::Result<()> {
@@ -218,6 +222,20 @@ mod tests {
         private.write(&path.join("file"), b"ours").unwrap();
         assert_eq!(fs::read_to_string(victim).unwrap(), "untouched");
         assert!(fs::symlink_metadata(path.join("file")).unwrap().is_file());
+    }
+
+    #[test]
+    fn a_folder_in_the_folder_is_as_private() {
+        let below = tempfile::tempdir().unwrap();
+        let path = folder(&below);
+        let private = PrivateFolder::lock(&path, soon()).unwrap();
+        private.write(&path.join("docker/key.pem"), b"key").unwrap();
+        assert_eq!(mode(&path.join("docker")), 0o700);
+        assert_eq!(mode(&path.join("docker/key.pem")), 0o600);
+
+        std::os::unix::fs::symlink(below.path(), path.join("elsewhere")).unwrap();
+        assert!(private.write(&path.join("elsewhere/key.pem"), b"key").is_err());
+        assert!(!below.path().join("key.pem").exists());
     }
 
     #[test]

@@ -48,6 +48,12 @@ macro_rules! validated {
             }
         }
 
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl TryFrom<String> for $name {
             type Error = Invalid;
 
@@ -103,17 +109,61 @@ validated!(
 );
 
 validated!(
-    /// A path in the guest, absolute or below the login user's home (`~/`). The characters are such
-    /// that no shell needs quotes around it.
-    GuestPath, "path in the guest", "absolute or `~/…`; letters, digits and `._/@:+-`, no `..`",
-    |text| (text.starts_with('/') || text.starts_with("~/"))
+    /// A path in the guest, absolute, below the login user's home (`~/`) or below that user's runtime folder
+    /// (`%t/`, as systemd calls it). The characters are such that no shell needs quotes around it.
+    GuestPath, "path in the guest", "absolute, `~/…` or `%t/…`; letters, digits and `._/@:+-`, no `..`",
+    |text| (text.starts_with('/') || text.starts_with("~/") || text.starts_with("%t/"))
         && text.len() <= 255
         && !text.contains("..")
-        && text.chars().skip(1).all(|c| c.is_ascii_alphanumeric() || "._/@:+-".contains(c))
+        && text.trim_start_matches("%t").chars().skip(1).all(|c| c.is_ascii_alphanumeric() || "._/@:+-".contains(c))
 );
 
 validated!(
-    /// The name of a systemd unit, without its `.service`.
+    /// A [`GuestPath`] in which a whole part may be `*`, for any one name.
+    GuestPattern, "pattern of paths in the guest", "a path in which a whole part may be `*`",
+    |text| GuestPath::parse(&text.replace("/*/", "/x/")).is_ok()
+);
+
+validated!(
+    /// `VARIANT_ID` of `/etc/os-release` (`os-release(5)`).
+    VariantId, "VARIANT_ID", "small letters, digits and `._-`; at most 32",
+    |text| (1..=32).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))
+);
+
+validated!(
+    /// The name of a value that templates can hold.
+    ValueName, "value name", "small letters and `_`; at most 32",
+    |text| (1..=32).contains(&text.len()) && text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+);
+
+validated!(
+    /// The path of a GET request to a service's API.
+    ApiPath, "API path", "`/`, then letters, digits and `._/-`",
+    |text| text.starts_with('/')
+        && text.len() <= 255
+        && !text.contains("..")
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._/-".contains(c))
+);
+
+validated!(
+    /// A JSON pointer (RFC 6901) without escapes.
+    JsonPointer, "JSON pointer", "`/name/name`",
+    |text| text.starts_with('/')
+        && text.len() <= 255
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._/-".contains(c))
+);
+
+validated!(
+    /// A version of Docker's API.
+    ApiVersion, "API version", "`N.N`",
+    |text| text.split_once('.').is_some_and(|parts| {
+        [parts.0, parts.1].iter().all(|n| (1..=3).contains(&n.len()) && n.chars().all(|c| c.is_ascii_digit()))
+    })
+);
+
+validated!(
+    /// The name of a systemd unit; `.service` at its end may be left out.
     UnitName, "unit name", "letters, digits and `._@:-`",
     |text| begins_with(text, |c| c.is_ascii_alphanumeric())
         && text.len() <= 128
@@ -142,10 +192,97 @@ validated!(
 );
 
 validated!(
+    /// A service account's token: a JSON Web Token (RFC 7519), three parts in base64url.
+    AccountToken, "service account token", "three parts of letters, digits, `_` and `-`; at most 8192",
+    |text| text.len() <= 8192
+        && text.split('.').count() == 3
+        && text.split('.').all(|part| !part.is_empty()
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)))
+);
+
+validated!(
     /// A value of `/etc/os-release` as it may stand between double quotes in any shell.
     ReleaseValue, "value of os-release", "letters, digits, blanks and `._()+:/,-`; at most 128",
     |text| text.len() <= 128 && text.chars().all(|c| c.is_ascii_alphanumeric() || " ._()+:/,-".contains(c))
 );
+
+impl GuestPath {
+    /// How a path below the login user's home begins.
+    pub const HOME: &str = "~/";
+    /// How a path below the login user's runtime folder begins.
+    pub const RUNTIME: &str = "%t/";
+
+    /// The file `name` in this folder.
+    #[must_use]
+    pub fn child(&self, name: &'static str) -> Self {
+        Self(format!("{}/{name}", self.0))
+    }
+}
+
+impl From<IpAddr> for HostName {
+    fn from(address: IpAddr) -> Self {
+        Self(address.to_string())
+    }
+}
+
+impl From<&DnsName> for HostName {
+    fn from(name: &DnsName) -> Self {
+        Self(name.0.clone())
+    }
+}
+
+impl UnitName {
+    /// The name without `.service`, by which the facts know it.
+    pub fn short(&self) -> &str {
+        self.0.strip_suffix(".service").unwrap_or(&self.0)
+    }
+}
+
+impl From<&GuestPath> for GuestPattern {
+    fn from(path: &GuestPath) -> Self {
+        Self(path.0.clone())
+    }
+}
+
+impl GuestPattern {
+    /// True when `path` is one of those meant.
+    pub fn matches(&self, path: &GuestPath) -> bool {
+        let (pattern, path) = (self.0.split('/'), path.0.split('/'));
+        pattern.clone().count() == path.clone().count()
+            && pattern.zip(path).all(|(wanted, part)| wanted == "*" && !part.is_empty() || wanted == part)
+    }
+
+    /// The part before the first `*`.
+    pub fn folder(&self) -> &str {
+        self.0.split("/*").next().unwrap_or_default()
+    }
+
+    /// The path, when only one is meant.
+    pub fn path(&self) -> Option<GuestPath> {
+        GuestPath::parse(&self.0).ok()
+    }
+}
+
+/// A TCP port, 1 to 65535.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u16")]
+pub struct Port(u16);
+
+impl Port {
+    /// The number.
+    pub fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl TryFrom<u16> for Port {
+    type Error = Invalid;
+
+    fn try_from(number: u16) -> Result<Self, Invalid> {
+        let invalid = Invalid { kind: "port", form: "1 to 65535" };
+        (number != 0).then_some(Self(number)).ok_or(invalid)
+    }
+}
 
 /// Text from the guest, for people only: as [`visible`], and cut when it is long.
 pub fn printable(text: &str) -> String {
@@ -233,6 +370,13 @@ mod tests {
             assert!(MachineName::parse(text).is_err(), "machine {text:?}");
             assert!(ServiceName::parse(text).is_err(), "service {text:?}");
             assert!(GuestPath::parse(text).is_err(), "path {text:?}");
+            assert!(GuestPattern::parse(text).is_err(), "pattern {text:?}");
+            assert!(VariantId::parse(text).is_err(), "variant {text:?}");
+            assert!(ValueName::parse(text).is_err(), "value name {text:?}");
+            assert!(AccountToken::parse(text).is_err(), "account token {text:?}");
+            assert!(ApiPath::parse(text).is_err(), "API path {text:?}");
+            assert!(ApiVersion::parse(text).is_err(), "API version {text:?}");
+            assert!(JsonPointer::parse(text).is_err(), "pointer {text:?}");
             assert!(UnitName::parse(text).is_err(), "unit {text:?}");
             assert!(VariableName::parse(text).is_err(), "variable {text:?}");
             assert!(Version::parse(text).is_err(), "version {text:?}");
@@ -267,6 +411,26 @@ mod tests {
             assert!(DnsName::parse(text).is_err(), "{text}");
         }
         assert!(ReleaseValue::parse("Atomic Developer Bundle (ADB)").is_ok());
+    }
+
+    #[test]
+    fn a_pattern_means_one_name_in_place_of_its_star() {
+        let pattern = GuestPattern::parse("/var/kubeadmin/*/kubeconfig").unwrap();
+        let matches = |path| pattern.matches(&GuestPath::parse(path).unwrap());
+        assert!(matches("/var/kubeadmin/node.example/kubeconfig"));
+        assert!(!matches("/var/kubeadmin/kubeconfig"));
+        assert!(!matches("/var/kubeadmin//kubeconfig"));
+        assert!(!matches("/var/kubeadmin/a/b/kubeconfig"));
+        assert_eq!(pattern.path(), None);
+        assert!(GuestPattern::parse("/etc/k*s").is_err());
+    }
+
+    #[test]
+    fn versions_of_an_api_are_two_numbers() {
+        assert!(ApiVersion::parse("1.41").is_ok());
+        for text in ["1", "1.", ".1", "1.41.0", "1.4 1", "1.4444", "v1.41"] {
+            assert!(ApiVersion::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

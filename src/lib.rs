@@ -9,7 +9,7 @@
 //! 5. `visit` carries it through `ssh`, one connection and one command, and brings the facts home.
 //! 6. `discover` finds flavour, state and credentials in the facts; `kubeconfig` lets only the harmless part in.
 //! 7. `endpoint` connects to the service with those credentials, over `tls`, and so proves what is exported.
-//! 8. `export` fills in the templates, `shell` renders them, `ui` writes them.
+//! 8. `export` fills in the templates, `client_files` writes what the clients read, `shell` renders, `ui` prints.
 //!
 //! `docs/architecture.md` is the same map with the reasons.
 
@@ -17,6 +17,7 @@
 
 pub mod certificate;
 mod cli;
+pub mod client_files;
 mod commands;
 pub mod credentials;
 pub mod deadline;

@@ -1,16 +1,19 @@
 //! One visit to the guest: connect, ask everything, remember the way.
 
 use std::net::IpAddr;
+use std::thread;
 use std::time::SystemTime;
 
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Expired};
 use crate::deadline::Deadline;
-use crate::discover::Found;
-use crate::endpoint::{Endpoint, Search};
+use crate::discover::{Candidate, Found, State};
+use crate::endpoint::{Caller, Endpoint, Search};
 use crate::error::Error;
 use crate::files;
+use crate::grammar::Version;
 use crate::machine::Machine;
 use crate::probe::{self, Facts, Questions};
+use crate::service::{ApiQuestion, Source, VERSION};
 use crate::ssh::{Connection, KnownHosts};
 
 /// What a visit brought home.
@@ -20,6 +23,35 @@ pub struct Visit {
     pub facts: Facts,
     /// The address at which SSH reached the guest; none through a jump host.
     pub address: Option<IpAddr>,
+}
+
+/// A service that the host has used: all that is needed to use it again.
+#[derive(Debug)]
+pub struct InUse<'a> {
+    /// The service, as it is in the guest.
+    pub found: Found<'a>,
+    /// With what the host logged in.
+    pub credentials: Credentials,
+    /// Where.
+    pub endpoint: Endpoint,
+    caller: Caller,
+}
+
+impl InUse<'_> {
+    /// The version of the service: what its API says it is, or what the flavour says to ask instead.
+    pub fn version(&self) -> Version {
+        let questions = match self.found.flavour.values.get(VERSION) {
+            Some(Source::Ask(questions)) => questions.as_slice(),
+            _ => &[],
+        };
+        let answer = self.ask(questions).and_then(|answer| Version::parse(&answer).ok());
+        answer.unwrap_or_else(|| self.endpoint.version.clone())
+    }
+
+    /// What the service's API says to the first of `questions` that it has an answer to.
+    pub fn ask(&self, questions: &[ApiQuestion]) -> Option<String> {
+        questions.iter().find_map(|question| self.caller.ask(question))
+    }
 }
 
 impl Visit {
@@ -44,43 +76,83 @@ impl Visit {
         Ok(Self { facts, address: connection.address() })
     }
 
-    /// Uses `found` with the admin's credentials from the guest, and says where and with which.
-    ///
-    /// Errors: nothing of it is up, there are no good credentials, or it cannot be used at any address.
-    pub fn use_service(
+    /// Uses each of `found`, all at once, in their order.
+    pub fn use_services<'a>(
         &self,
-        found: &Found,
+        found: Vec<Found<'a>>,
         machine: &Machine,
         deadline: Deadline,
-    ) -> Result<(Credentials, Endpoint), Error> {
+    ) -> Vec<Result<InUse<'a>, Error>> {
+        thread::scope(|scope| {
+            let start = |found| scope.spawn(|| self.use_service(found, machine, deadline));
+            let attempts: Vec<_> = found.into_iter().map(start).collect();
+            attempts.into_iter().map(|attempt| attempt.join().unwrap_or(Err(Error::BrokenOff))).collect()
+        })
+    }
+
+    /// Uses `found` with the admin's credentials from the guest.
+    ///
+    /// Errors: nothing of it is up, there are no good credentials, or it cannot be used at any address.
+    fn use_service<'a>(
+        &self,
+        found: Found<'a>,
+        machine: &Machine,
+        deadline: Deadline,
+    ) -> Result<InUse<'a>, Error> {
         let name = machine.name.as_str();
         found.require_running(name)?;
-        let credentials = found.credentials(&self.facts, machine.route.target.user.as_str(), name)?;
-        let credentials =
-            credentials.current(SystemTime::now()).map_err(|expired| Error::CredentialsExpired {
-                what: expired.what,
-                on: expired.on,
-                path: found.flavour.kubeconfig.path.to_string(),
-                machine: name.to_owned(),
-                remedy: found.flavour.remedies.expired.clone(),
-            })?;
-        let search =
-            Search { found, machine: name, candidates: self.candidates(), credentials: &credentials };
-        let endpoint = search.run(deadline)?;
-        log::debug!("{} {} answers at {}", found.service.title, endpoint.version, endpoint.url());
-        Ok((credentials, endpoint))
+        let user = machine.route.target.user.as_str();
+        let mut failed = None;
+        for candidate in found.credentials(&self.facts, user, name)? {
+            match self.try_candidate(&found, candidate, name, deadline) {
+                Ok((credentials, endpoint, caller)) => {
+                    log::debug!("{} {} answers at {}", found.service.title, endpoint.version, endpoint.url());
+                    return Ok(InUse { found, credentials, endpoint, caller });
+                }
+                // The first one is the preferred one, so its failure is the one to tell.
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        Err(match failed {
+            Some(Error::NoAnswer { .. }) if found.flavour.must_be_asked() => {
+                found.not_running(State::Stopped, name)
+            }
+            failed => failed.unwrap_or(Error::BrokenOff),
+        })
+    }
+
+    fn try_candidate(
+        &self,
+        found: &Found,
+        candidate: Candidate,
+        machine: &str,
+        deadline: Deadline,
+    ) -> Result<(Credentials, Endpoint, Caller), Error> {
+        let Candidate { path, credentials } = candidate;
+        let credentials = match credentials.current(SystemTime::now()) {
+            Ok(credentials) => credentials,
+            Err(Expired { what, on }) => {
+                let (machine, remedy) = (machine.to_owned(), found.flavour.remedies.expired.clone());
+                return Err(Error::CredentialsExpired { what, on, path, machine, remedy });
+            }
+        };
+        let candidate = Candidate { path, credentials };
+        let addresses = self.addresses();
+        let search = Search { found, machine, addresses: &addresses, candidate: &candidate };
+        let (endpoint, caller) = search.run(deadline)?;
+        Ok((candidate.credentials, endpoint, caller))
     }
 
     /// The addresses at which the host may reach the guest's services, the likeliest first: the one that
     /// just worked for SSH, then those the guest has.
-    fn candidates(&self) -> Vec<IpAddr> {
-        let mut candidates: Vec<IpAddr> = self.address.into_iter().collect();
+    fn addresses(&self) -> Vec<IpAddr> {
+        let mut addresses: Vec<IpAddr> = self.address.into_iter().collect();
         for address in &self.facts.addresses {
-            if !candidates.contains(address) {
-                candidates.push(*address);
+            if !addresses.contains(address) {
+                addresses.push(*address);
             }
         }
-        candidates
+        addresses
     }
 }
 

@@ -2,16 +2,16 @@
 
 use super::Context;
 use crate::cli::EnvArgs;
+use crate::client_files::ClientFiles;
 use crate::discover::discover;
 use crate::error::Error;
-use crate::export::Block;
-use crate::kubeconfig;
+use crate::export::{Block, Values};
 use crate::machine::Machine;
 use crate::probe::Questions;
 use crate::service::{Catalogue, Service};
 use crate::shell::script_readable;
 use crate::ui;
-use crate::visit::Visit;
+use crate::visit::{InUse, Visit};
 
 pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let catalogue = Catalogue::built_in()?;
@@ -23,41 +23,70 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     }
     let machine = context.machine()?;
     let visit = Visit::make(&machine, &Questions::about(services.iter().copied()), context.deadline)?;
-    let all = args.services.is_empty();
-    let mut blocks = Vec::new();
+    let in_use = use_services(&services, args.services.is_empty(), &machine, &visit, context)?;
+    let files = ClientFiles::new(&machine, &in_use)?;
+    let blocks: Vec<Block> =
+        in_use.iter().map(|service| block(service, &files, args, context)).collect::<Result<_, _>>()?;
+    files.write(context.deadline)?;
+    ui::print(&if args.script_readable {
+        script_readable(&blocks)
+    } else {
+        context.shell(args.shell).set(&blocks, args.services.len() != 1, &context.host.arguments)?
+    })
+}
+
+/// Uses `services`, so that what is printed of them is known to work. Who asks for `all` that run takes what
+/// does not for no failure.
+pub(super) fn use_services<'a>(
+    services: &[&'a Service],
+    all: bool,
+    machine: &Machine,
+    visit: &Visit,
+    context: &Context,
+) -> Result<Vec<InUse<'a>>, Error> {
+    let machine_name = machine.name.to_string();
+    let not_installed =
+        |service: &str| Error::NotInstalled { service: service.to_owned(), machine: machine_name.clone() };
+    let mut found = Vec::new();
     for service in services {
-        match block(service, &machine, &visit, context) {
-            Ok(block) => blocks.push(block),
-            // Who asks for whatever runs takes what does not for no failure.
-            Err(error @ (Error::NotInstalled { .. } | Error::NotRunning { .. })) if all => {
+        match discover(service, &visit.facts) {
+            Some(service) => found.push(service),
+            None if all => {}
+            None => return Err(not_installed(service.name.as_str())),
+        }
+    }
+    if found.is_empty() {
+        context.ui.note(&format!("nothing to export: `{machine_name}` has none of the services"));
+    }
+    let mut in_use = Vec::new();
+    for service in visit.use_services(found, machine, context.deadline) {
+        match service {
+            Ok(service) => in_use.push(service),
+            Err(error @ (Error::NotRunning { .. } | Error::NoAccess { .. })) if all => {
                 context.ui.note(&format!("nothing to export: {error}"));
             }
             Err(error) => return Err(error),
         }
     }
-    ui::print(&if args.script_readable {
-        script_readable(&blocks)
-    } else {
-        context.shell(args.shell).set(&blocks, all, &context.host.arguments)?
-    })
+    Ok(in_use)
 }
 
-/// Proves that `service` can be used, writes its kubeconfig and says what to export.
-fn block(service: &Service, machine: &Machine, visit: &Visit, context: &Context) -> Result<Block, Error> {
-    let name = machine.name.as_str();
-    let found = discover(service, &visit.facts)
-        .ok_or_else(|| Error::NotInstalled { service: service.name.to_string(), machine: name.to_owned() })?;
-    // Before anything is written: a folder that no shell can carry is no place for a kubeconfig.
-    let block = Block::new(service, &machine.files.kubeconfig())?;
-    let (credentials, endpoint) = visit.use_service(&found, machine, context.deadline)?;
+fn block(service: &InUse, files: &ClientFiles, args: &EnvArgs, context: &Context) -> Result<Block, Error> {
+    let endpoint = &service.endpoint;
     if let Some(name) = &endpoint.server_name {
         context.ui.note(&format!(
             "the certificate does not name {}, so the kubeconfig says `tls-server-name: {name}`; \
              kubectl before 1.18 and some other clients ignore that",
-            endpoint.address
+            endpoint.host
         ));
     }
-    let text = kubeconfig::write(name, &endpoint.url(), endpoint.server_name.as_ref(), &credentials)?;
-    machine.lock(context.deadline)?.write(&machine.files.kubeconfig(), text.as_bytes())?;
-    Ok(block)
+    let text = |path: &std::path::Path| path.to_str().map(ToOwned::to_owned);
+    let unprintable = || Error::Unprintable { name: "the state folder".to_owned() };
+    let values = Values {
+        in_use: service,
+        kubeconfig: &text(files.kubeconfig()).ok_or_else(unprintable)?,
+        folder: &text(&files.folder(service)).ok_or_else(unprintable)?,
+        api_version: args.api_version,
+    };
+    Block::new(&values, |reason| context.ui.note(&format!("{}: {reason}", service.found.service.title)))
 }

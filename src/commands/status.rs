@@ -4,21 +4,22 @@ use console::Style;
 
 use super::Context;
 use crate::cli::StatusArgs;
-use crate::discover::{State, discover};
+use crate::discover::{Found, State, discover};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
+use crate::grammar::Version;
 use crate::machine::Machine;
 use crate::probe::Questions;
 use crate::service::{Catalogue, Service};
 use crate::ui;
-use crate::visit::Visit;
+use crate::visit::{InUse, Visit};
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
     let catalogue = Catalogue::built_in()?;
     let services = catalogue.select(&args.services)?;
     let machine = context.machine()?;
     let visit = Visit::make(&machine, &Questions::about(services.iter().copied()), context.deadline)?;
-    let rows: Vec<Row> = services.iter().map(|service| row(service, &machine, &visit, context)).collect();
+    let rows = rows(&services, &machine, &visit, context);
     if ui::is_stdout_terminal() {
         ui::print(&table(&rows, context))
     } else {
@@ -33,25 +34,47 @@ struct Row {
     service: String,
     state: State,
     flavour: String,
+    version: Option<Version>,
     endpoint: Option<Endpoint>,
 }
 
-fn row(service: &Service, machine: &Machine, visit: &Visit, context: &Context) -> Row {
-    let name = service.name.to_string();
-    let Some(found) = discover(service, &visit.facts) else {
-        return Row { service: name, state: State::NotInstalled, flavour: String::new(), endpoint: None };
+/// A line for each of `services`, in their order.
+fn rows(services: &[&Service], machine: &Machine, visit: &Visit, context: &Context) -> Vec<Row> {
+    let found: Vec<Option<Found>> = services.iter().map(|service| discover(service, &visit.facts)).collect();
+    let mut answers =
+        visit.use_services(found.iter().flatten().cloned().collect(), machine, context.deadline).into_iter();
+    let row = |(service, found): (&&Service, Option<Found>)| match found {
+        None => Row::not_installed(service),
+        Some(found) => match answers.next() {
+            Some(answer) => Row::new(&found, answer, context),
+            None => Row::not_installed(service),
+        },
     };
-    let flavour = found.flavour.name.to_string();
-    let (state, endpoint) = match visit.use_service(&found, machine, context.deadline) {
-        Ok((_, endpoint)) => (found.state, Some(endpoint)),
-        Err(Error::NotRunning { .. }) => (found.state, None),
-        Err(error) => {
-            context.ui.warning(&error);
-            let silent = matches!(error, Error::NoAnswer { .. }) && found.state == State::Running;
-            (if silent { State::Degraded } else { found.state }, None)
-        }
-    };
-    Row { service: name, state, flavour, endpoint }
+    services.iter().zip(found).map(row).collect()
+}
+
+impl Row {
+    fn not_installed(service: &Service) -> Self {
+        let (service, state) = (service.name.to_string(), State::NotInstalled);
+        Self { service, state, flavour: String::new(), version: None, endpoint: None }
+    }
+
+    fn new(found: &Found, answer: Result<InUse, Error>, context: &Context) -> Self {
+        let (service, flavour) = (found.service.name.to_string(), found.flavour.name.to_string());
+        let (state, in_use) = match answer {
+            Ok(in_use) => (found.state, Some(in_use)),
+            Err(Error::NotRunning { state, .. }) => (state, None),
+            // That it cannot be used from here is no failure of the service.
+            Err(Error::NoAccess { .. }) => (found.state, None),
+            Err(error) => {
+                context.ui.warning(&error);
+                let silent = matches!(error, Error::NoAnswer { .. }) && found.state == State::Running;
+                (if silent { State::Degraded } else { found.state }, None)
+            }
+        };
+        let version = in_use.as_ref().map(InUse::version);
+        Self { service, state, flavour, version, endpoint: in_use.map(|in_use| in_use.endpoint) }
+    }
 }
 
 fn table(rows: &[Row], context: &Context) -> String {
@@ -81,10 +104,8 @@ fn table(rows: &[Row], context: &Context) -> String {
 impl Row {
     fn cells(&self) -> [String; 5] {
         let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-        let (version, url) = match &self.endpoint {
-            Some(endpoint) => (endpoint.version.to_string(), endpoint.url()),
-            None => (String::new(), String::new()),
-        };
+        let version = self.version.as_ref().map(ToString::to_string).unwrap_or_default();
+        let url = self.endpoint.as_ref().map(Endpoint::url).unwrap_or_default();
         let state = self.state.as_str().to_owned();
         [self.service.clone(), state, or_dash(self.flavour.clone()), or_dash(version), or_dash(url)]
     }

@@ -36,7 +36,7 @@ pub fn read(content: &[u8], parts: &BTreeMap<String, Content>) -> Result<Credent
     let server = filled(cluster.server.as_ref()).ok_or(Refusal::Missing("server"))?;
     let (server_name, port) = split_server(server).ok_or(Refusal::Invalid("server"))?;
     Ok(Credentials {
-        authority: Certificates::parse(&authority).ok_or(Refusal::Invalid("certificate-authority-data"))?,
+        authority: Certificates::parse(&authority).ok_or(Refusal::Invalid("certificate authority"))?,
         proof: source.proof(user)?,
         port,
         server_name,
@@ -55,7 +55,7 @@ impl Source<'_> {
         )?;
         let key = self.bytes(filled(user.key_data.as_ref()), filled(user.key.as_ref()), "client-key")?;
         if let (Some(certificate), Some(key)) = (certificate, key) {
-            return certificate_proof(&certificate, &key);
+            return Proof::certificate(&certificate, &key);
         }
         let token_file = self.file(filled(user.token_file.as_ref()), "tokenFile")?;
         let token_file = token_file.map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned());
@@ -98,17 +98,6 @@ impl Source<'_> {
 /// kubectl takes an empty value for an absent one.
 fn filled(value: Option<&String>) -> Option<&String> {
     value.filter(|value| !value.is_empty())
-}
-
-fn certificate_proof(certificate: &[u8], key: &[u8]) -> Result<Proof, Refusal> {
-    let certificate = Certificates::parse(certificate).ok_or(Refusal::Invalid("client-certificate-data"))?;
-    let blocks = pem::parse_many(key).map_err(|_| Refusal::Invalid("client-key-data"))?;
-    let key = blocks
-        .iter()
-        .find(|block| block.tag().ends_with("PRIVATE KEY"))
-        .ok_or(Refusal::Invalid("client-key-data"))?;
-    let key = pem::encode_config(key, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF));
-    Ok(Proof::Certificate { certificate, key: key.into() })
 }
 
 /// Splits `https://HOST[:PORT]`; the name is none when the host is an address. A path or anything else that
@@ -392,8 +381,8 @@ mod tests {
             ))
         };
         let half = &certificate[..certificate.len() / 2];
-        assert_eq!(refusal(&user(half, &key)), Refusal::Invalid("client-certificate-data"));
-        assert_eq!(refusal(&user(&certificate, "no key")), Refusal::Invalid("client-key-data"));
+        assert_eq!(refusal(&user(half, &key)), Refusal::Invalid("client certificate"));
+        assert_eq!(refusal(&user(&certificate, "no key")), Refusal::Invalid("client key"));
         assert_eq!(refusal(&kubeconfig("token: \"a\\nb\"")), Refusal::Invalid("token"));
         assert_eq!(refusal(&kubeconfig("{}")), Refusal::Missing("client certificate, token or password"));
     }

@@ -8,38 +8,28 @@ use crate::credentials::{Credentials, Proof};
 use crate::error::Error;
 use crate::grammar::DnsName;
 
-/// Writes the kubeconfig for kubectl on the host. Cluster, user and context are called `name`; `server_name`
-/// is the name in the server's certificate, when that does not name the address in `server`.
-pub fn write(
-    name: &str,
-    server: &str,
-    server_name: Option<&DnsName>,
-    credentials: &Credentials,
-) -> Result<String, Error> {
-    let data = |text: &str| Some(BASE64_STANDARD.encode(text));
-    let user = match &credentials.proof {
-        Proof::Certificate { certificate, key } => User {
-            certificate_data: data(certificate.as_str()),
-            key_data: data(key.expose_secret()),
-            ..User::default()
-        },
-        Proof::Token(token) => User { token: Some(token.expose_secret()), ..User::default() },
-        Proof::Password { user, password } => {
-            User { username: Some(user), password: Some(password.expose_secret()), ..User::default() }
-        }
-    };
-    let cluster = Cluster {
-        server,
-        server_name: server_name.map(DnsName::as_str),
-        authority_data: data(credentials.authority.as_str()),
-    };
+/// A cluster, its admin, and the context that joins them.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// What all three are called.
+    pub name: &'a str,
+    /// The URL of the API server.
+    pub server: &'a str,
+    /// The name in the server's certificate, when that does not name the host in `server`.
+    pub server_name: Option<&'a DnsName>,
+    /// Whom to trust, and how to log in.
+    pub credentials: &'a Credentials,
+}
+
+/// Writes the kubeconfig for kubectl on the host. The first of `entries` is the current context.
+pub fn write(entries: &[Entry]) -> Result<String, Error> {
     let file = File {
         api_version: "v1",
         kind: "Config",
-        clusters: [Named { name, of: Of::Cluster(cluster) }],
-        users: [Named { name, of: Of::User(user) }],
-        contexts: [Named { name, of: Of::Context { cluster: name, user: name } }],
-        current_context: name,
+        clusters: named(entries, |entry| Of::Cluster(Cluster::of(entry))),
+        users: named(entries, |entry| Of::User(User::of(&entry.credentials.proof))),
+        contexts: named(entries, |entry| Of::Context { cluster: entry.name, user: entry.name }),
+        current_context: entries.first().map(|entry| entry.name),
     };
     serde_yaml::to_string(&file).map_err(|source| Error::KubeconfigText { source })
 }
@@ -50,10 +40,10 @@ struct File<'a> {
     #[serde(rename = "apiVersion")]
     api_version: &'a str,
     kind: &'a str,
-    clusters: [Named<'a>; 1],
-    users: [Named<'a>; 1],
-    contexts: [Named<'a>; 1],
-    current_context: &'a str,
+    clusters: Vec<Named<'a>>,
+    users: Vec<Named<'a>>,
+    contexts: Vec<Named<'a>>,
+    current_context: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -71,13 +61,47 @@ enum Of<'a> {
     Context { cluster: &'a str, user: &'a str },
 }
 
+impl<'a> Cluster<'a> {
+    fn of(entry: &Entry<'a>) -> Self {
+        Self {
+            server: entry.server,
+            server_name: entry.server_name.map(DnsName::as_str),
+            authority_data: data(entry.credentials.authority.as_str()),
+        }
+    }
+}
+
+impl<'a> User<'a> {
+    fn of(proof: &'a Proof) -> Self {
+        match proof {
+            Proof::Certificate { certificate, key } => Self {
+                certificate_data: Some(data(certificate.as_str())),
+                key_data: Some(data(key.expose_secret())),
+                ..Self::default()
+            },
+            Proof::Token(token) => Self { token: Some(token.expose_secret()), ..Self::default() },
+            Proof::Password { user, password } => {
+                Self { username: Some(user), password: Some(password.expose_secret()), ..Self::default() }
+            }
+        }
+    }
+}
+
+fn named<'a>(entries: &[Entry<'a>], of: impl Fn(&Entry<'a>) -> Of<'a>) -> Vec<Named<'a>> {
+    entries.iter().map(|entry| Named { name: entry.name, of: of(entry) }).collect()
+}
+
+fn data(text: &str) -> String {
+    BASE64_STANDARD.encode(text)
+}
+
 #[derive(Serialize)]
 struct Cluster<'a> {
     server: &'a str,
     #[serde(rename = "tls-server-name", skip_serializing_if = "Option::is_none")]
     server_name: Option<&'a str>,
     #[serde(rename = "certificate-authority-data")]
-    authority_data: Option<String>,
+    authority_data: String,
 }
 
 #[derive(Default, Serialize)]
@@ -108,12 +132,25 @@ mod tests {
     fn written(server_name: Option<&str>) -> serde_yaml::Value {
         let server_name = server_name.map(|name| name.parse().unwrap());
         let credentials = credentials(Proof::Token("abc".into()));
-        let text = write("box", "https://172.30.0.2:6443", server_name.as_ref(), &credentials).unwrap();
-        serde_yaml::from_str(&text).unwrap()
+        let entry = |name| Entry {
+            name,
+            server: "https://172.30.0.2:6443",
+            server_name: server_name.as_ref(),
+            credentials: &credentials,
+        };
+        serde_yaml::from_str(&write(&[entry("box"), entry("other")]).unwrap()).unwrap()
     }
 
     #[test]
-    fn everything_is_named_after_the_machine() {
+    fn the_first_of_several_is_the_current_one() {
+        let file = written(None);
+        assert_eq!(file["contexts"][1]["name"], "other");
+        assert_eq!(file["contexts"][1]["context"]["cluster"], "other");
+        assert_eq!(file["current-context"], "box");
+    }
+
+    #[test]
+    fn everything_of_an_entry_has_its_name() {
         let file = written(None);
         for path in [&file["clusters"][0], &file["users"][0], &file["contexts"][0]] {
             assert_eq!(path["name"], "box");

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+
 use super::frame::Frame;
 use super::script::Questions;
 use crate::error::Error;
-use crate::grammar::{GuestPath, ReleaseValue, printable};
+use crate::grammar::{GuestPath, GuestPattern, ReleaseValue, printable};
 
 /// The answers.
 #[derive(Clone, Debug, Default)]
@@ -16,8 +18,11 @@ pub struct Facts {
     pub root: bool,
     /// The units that systemd knows, by name without `.service`.
     pub units: BTreeMap<String, UnitState>,
-    /// The files that were found; the others are absent.
+    /// The files that were found; the others are absent. For a pattern whose folder cannot be entered, that
+    /// folder.
     pub files: BTreeMap<GuestPath, FileFact>,
+    /// A token of the cluster's service account `default`.
+    pub token: Option<Content>,
     /// The guest's own addresses that another machine may be able to use, in the guest's order.
     pub addresses: Vec<IpAddr>,
     /// `/etc/os-release`.
@@ -89,45 +94,93 @@ impl Facts {
     ///
     /// Errors: an answer to something that was not asked, or twice the same.
     pub(super) fn from_frames(questions: &Questions, frames: &[Frame]) -> Result<Self, Error> {
-        let mut facts = Self::default();
-        let mut part_path = None;
+        let mut reader = Reader { questions, facts: Self::default(), matched: None, part: None };
         for frame in frames {
-            let path = match frame.index {
-                Some(index) => Some(&questions.files.get(index).ok_or(Error::AnswerMalformed)?.path),
-                None => None,
-            };
-            match (frame.kind, path) {
-                ("root", None) => facts.root = true,
-                ("units", None) => facts.units = parse_units(&text(frame.body)),
-                ("addresses", None) => facts.addresses = parse_addresses(&text(frame.body)),
-                ("release", None) => facts.release = OsRelease::parse(&text(frame.body)),
-                ("present", Some(path)) => facts.add_file(path, FileFact::Present)?,
-                ("denied", Some(path)) => facts.add_file(path, FileFact::Denied)?,
-                ("hidden", Some(path)) => facts.add_file(path, FileFact::Hidden)?,
-                ("text", Some(path)) => {
-                    let fact = FileFact::Text { content: frame.body.to_vec().into(), parts: BTreeMap::new() };
-                    facts.add_file(path, fact)?;
+            match frame.index {
+                None => reader.read(frame)?,
+                Some(index) => {
+                    let question = questions.files.get(index).ok_or(Error::AnswerMalformed)?;
+                    reader.read_file(frame, &question.pattern)?;
                 }
-                ("path", Some(_)) => part_path = Some(text(frame.body).into_owned()),
-                ("part", Some(path)) => {
-                    let name = part_path.take().ok_or(Error::AnswerMalformed)?;
-                    facts.add_part(path, name, frame.body)?;
-                }
-                _ => return Err(Error::AnswerMalformed),
             }
         }
-        Ok(facts)
+        Ok(reader.facts)
+    }
+}
+
+/// Reads one frame after the other.
+struct Reader<'q> {
+    questions: &'q Questions,
+    facts: Facts,
+    /// The file of a pattern that is spoken of; none when its name is too odd to be used.
+    matched: Option<GuestPath>,
+    /// The file named in a kubeconfig that is spoken of.
+    part: Option<String>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, frame: &Frame) -> Result<(), Error> {
+        match frame.kind {
+            "root" => self.facts.root = true,
+            "units" => self.facts.units = parse_units(&text(frame.body)),
+            "addresses" => self.facts.addresses = parse_addresses(&text(frame.body)),
+            "release" if self.questions.release => self.facts.release = OsRelease::parse(&text(frame.body)),
+            _ => return Err(Error::AnswerMalformed),
+        }
+        Ok(())
     }
 
-    fn add_file(&mut self, path: &GuestPath, fact: FileFact) -> Result<(), Error> {
-        match self.files.insert(path.clone(), fact) {
+    fn read_file(&mut self, frame: &Frame, pattern: &GuestPattern) -> Result<(), Error> {
+        if frame.kind == "match" {
+            let path = GuestPath::parse(&text(frame.body)).ok();
+            self.matched = path.filter(|path| pattern.matches(path));
+            return Ok(());
+        }
+        if frame.kind == "hidden" {
+            // Several patterns may be below one folder.
+            if let Ok(folder) = GuestPath::parse(pattern.folder()) {
+                self.facts.files.entry(folder).or_insert(FileFact::Hidden);
+            }
+            return Ok(());
+        }
+        let path = pattern.path().or_else(|| self.matched.clone());
+        match frame.kind {
+            "present" => self.add_file(path, FileFact::Present),
+            "denied" => self.add_file(path, FileFact::Denied),
+            "text" => {
+                let content = frame.body.to_vec().into();
+                self.add_file(path, FileFact::Text { content, parts: BTreeMap::new() })
+            }
+            "path" => {
+                self.part = Some(text(frame.body).into_owned());
+                Ok(())
+            }
+            "part" => self.add_part(path, frame.body),
+            "token" => {
+                self.facts.token = Some(frame.body.to_vec().into());
+                Ok(())
+            }
+            "secret" => {
+                let packed: String = text(frame.body).split_whitespace().collect();
+                self.facts.token = BASE64_STANDARD.decode(packed).ok().map(Content::from);
+                Ok(())
+            }
+            _ => Err(Error::AnswerMalformed),
+        }
+    }
+
+    fn add_file(&mut self, path: Option<GuestPath>, fact: FileFact) -> Result<(), Error> {
+        let Some(path) = path else { return Ok(()) };
+        match self.facts.files.insert(path, fact) {
             None => Ok(()),
             Some(_) => Err(Error::AnswerMalformed),
         }
     }
 
-    fn add_part(&mut self, path: &GuestPath, name: String, body: &[u8]) -> Result<(), Error> {
-        match self.files.get_mut(path) {
+    fn add_part(&mut self, path: Option<GuestPath>, body: &[u8]) -> Result<(), Error> {
+        let name = self.part.take().ok_or(Error::AnswerMalformed)?;
+        let Some(path) = path else { return Ok(()) };
+        match self.facts.files.get_mut(&path) {
             Some(FileFact::Text { parts, .. }) => {
                 parts.insert(name, body.to_vec().into());
                 Ok(())
@@ -329,6 +382,32 @@ mod tests {
         assert!(refused(&[Frame { kind: "text", index: Some(0), body: b"" }]));
         assert!(refused(&[Frame { kind: "evil", index: None, body: b"" }]));
         assert!(refused(&[Frame { kind: "part", index: None, body: b"" }]));
+    }
+
+    #[test]
+    fn files_of_a_pattern_are_told_apart() {
+        let service = |text: &str| serde_yaml::from_str::<crate::service::Service>(text).unwrap();
+        let questions = Questions::about([&service(
+            "{name: s, title: S, comment: '', exports: [], flavours: [{name: f, signs: {}, \
+             access: {kubeconfig: {paths: [/etc/*/kubeconfig]}}}]}",
+        )]);
+        let frame = |kind, body: &'static str| Frame { kind, index: Some(0), body: body.as_bytes() };
+        let facts = Facts::from_frames(
+            &questions,
+            &[
+                frame("match", "/etc/a/kubeconfig"),
+                frame("text", "A"),
+                frame("match", "/etc/$(id)/kubeconfig"),
+                frame("text", "evil"),
+                frame("match", "/root/b/kubeconfig"),
+                frame("text", "of another pattern"),
+                frame("match", "/etc/c/kubeconfig"),
+                frame("denied", ""),
+            ],
+        );
+        let files = facts.unwrap().files;
+        let paths: Vec<_> = files.keys().map(GuestPath::as_str).collect();
+        assert_eq!(paths, ["/etc/a/kubeconfig", "/etc/c/kubeconfig"]);
     }
 
     proptest! {

@@ -5,7 +5,7 @@ mod frame;
 mod script;
 
 pub use facts::{Content, Facts, FileFact, OsRelease, UnitState};
-pub use script::Questions;
+pub use script::{Questions, Wanted};
 
 use crate::error::Error;
 use crate::ssh::Connection;

@@ -8,8 +8,8 @@
 use std::fmt::Write;
 
 use super::frame::Nonce;
-use crate::grammar::{GuestPath, UnitName};
-use crate::service::Service;
+use crate::grammar::{GuestPath, GuestPattern, UnitName};
+use crate::service::{Access, Flavour, Service};
 
 /// What to ask in the guest.
 #[derive(Clone, Debug, Default)]
@@ -24,15 +24,26 @@ pub struct Questions {
     pub release: bool,
 }
 
-/// A file to look for.
+/// A file to look for, or several of one pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileQuestion {
     /// Where it is.
-    pub path: GuestPath,
+    pub pattern: GuestPattern,
     /// Only root can see it.
     pub root: bool,
-    /// Its content is wanted, and that of the files it names as a kubeconfig does.
-    pub content: bool,
+    /// What is wanted of it.
+    pub wanted: Wanted,
+}
+
+/// What is wanted of a file; what is greater includes what is less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// That it exists.
+    Presence,
+    /// Its content, and that of the files it names as a kubeconfig does.
+    Content,
+    /// Its content and, where it exists, a token of the cluster's service account `default`.
+    Token,
 }
 
 impl Questions {
@@ -40,28 +51,46 @@ impl Questions {
     pub fn about<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
         let mut questions = Self { addresses: true, ..Self::default() };
         for flavour in services.into_iter().flat_map(|service| &service.flavours) {
-            for unit in flavour.units.iter().chain(&flavour.signs.units) {
-                if !questions.units.contains(unit) {
-                    questions.units.push(unit.clone());
-                }
-            }
-            let root = flavour.kubeconfig.root;
-            for path in &flavour.signs.files {
-                questions.add_file(FileQuestion { path: path.clone(), root, content: false });
-            }
-            questions.add_file(FileQuestion { path: flavour.kubeconfig.path.clone(), root, content: true });
+            questions.add_flavour(flavour);
         }
         questions
     }
 
-    fn add_file(&mut self, question: FileQuestion) {
-        match self.files.iter_mut().find(|known| known.path == question.path) {
-            Some(known) => {
-                known.root |= question.root;
-                known.content |= question.content;
+    fn add_flavour(&mut self, flavour: &Flavour) {
+        self.release |= !flavour.signs.variants.is_empty();
+        for unit in flavour.units.iter().chain(&flavour.signs.units) {
+            if !self.units.contains(unit) {
+                self.units.push(unit.clone());
             }
-            None => self.files.push(question),
         }
+        let root = flavour.access.needs_root();
+        for path in &flavour.signs.files {
+            self.add_file(path.into(), root, Wanted::Presence);
+        }
+        for path in &flavour.sockets {
+            self.add_file(path.into(), false, Wanted::Presence);
+        }
+        let wanted = match flavour.access {
+            Access::ServiceAccount { .. } => Wanted::Token,
+            _ => Wanted::Content,
+        };
+        for pattern in flavour.access.files() {
+            self.add_file(pattern, root, wanted);
+        }
+    }
+
+    fn add_file(&mut self, pattern: GuestPattern, root: bool, wanted: Wanted) {
+        match self.files.iter_mut().find(|known| known.pattern == pattern) {
+            Some(known) => {
+                known.root |= root;
+                known.wanted = known.wanted.max(wanted);
+            }
+            None => self.files.push(FileQuestion { pattern, root, wanted }),
+        }
+    }
+
+    fn mention(&self, prefix: &str) -> bool {
+        self.files.iter().any(|file| file.pattern.as_str().starts_with(prefix))
     }
 }
 
@@ -92,6 +121,9 @@ fn main(questions: &Questions, user_is_root: bool) -> String {
 
 fn everything_but_units(questions: &Questions, user_is_root: bool) -> String {
     let mut script = String::new();
+    if questions.mention(GuestPath::RUNTIME) {
+        script += "t=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}; ";
+    }
     if questions.addresses {
         script += "frame addresses \"$(ip -o addr show scope global 2>/dev/null || hostname -I)\"; ";
     }
@@ -116,17 +148,33 @@ fn everything_but_units(questions: &Questions, user_is_root: bool) -> String {
 }
 
 fn file_call((index, file): (usize, &FileQuestion)) -> String {
-    let function = if file.content { "text" } else { "seen" };
-    format!("{function} {index} {}; ", file.path)
+    let path = file.pattern.as_str();
+    let word = if let Some(rest) = path.strip_prefix(GuestPath::RUNTIME) {
+        format!("$t/{rest}")
+    } else if let Some(rest) = path.strip_prefix(GuestPath::HOME).filter(|_| file.root) {
+        // Root has another home.
+        format!("$HOME/{rest}")
+    } else {
+        path.to_owned()
+    };
+    let function = match file.wanted {
+        Wanted::Presence => "seen",
+        Wanted::Content if file.pattern.path().is_none() => "texts",
+        Wanted::Content => "text",
+        Wanted::Token => "account",
+    };
+    format!("{function} {index} {word}; ")
 }
 
 fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// `frame KIND BODY` writes an answer; `seen` and `text` answer for one file; `parts` for the files that a
-/// kubeconfig names instead of holding their content, by the path as YAML would read it. `$q` is a double
-/// quote, `$s` a single one. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
+/// `frame KIND BODY` writes an answer; `seen` and `text` answer for one file, `texts` for all that a pattern
+/// means; `parts` for the files that a kubeconfig names instead of holding their content, by the path as YAML
+/// would read it. `account` adds a token of the service account `default`: the one in its secret or, since
+/// Kubernetes 1.24 makes none, a new one. `$q` is a double quote, `$s` a single one. A command over SSH often
+/// has no `sbin` in its path, where some guests have `ip`.
 const FUNCTIONS: &str = "\
     n=$2; q=$3; s=$4; PATH=$PATH:/usr/sbin:/sbin;
     frame() { echo \"@$n $1 ${#2}\"; printf %s \"$2\"; echo; };
@@ -143,6 +191,19 @@ const FUNCTIONS: &str = "\
             c=$(head -c 1048577 \"$2\"); frame \"text $1\" \"$c\"; parts \"$1\" \"$2\" \"$c\";
         elif [ -e \"$2\" ]; then frame \"denied $1\" \"\";
         else hidden $1 $2; fi;
+    };
+    texts() {
+        j=$1; shift;
+        for m in \"$@\"; do
+            if [ -f \"$m\" ]; then frame \"match $j\" \"$m\"; text \"$j\" \"$m\"; else hidden \"$j\" \"$m\"; fi;
+        done;
+    };
+    api() { kubectl --request-timeout=5s --namespace=default \"$@\" </dev/null; };
+    account() {
+        text \"$1\" \"$2\"; [ -f \"$2\" ] || return 0;
+        m=$(api get serviceaccount default -o \"jsonpath={.secrets[0].name}\") || return 0;
+        if [ -n \"$m\" ]; then c=$(api get secret -o \"jsonpath={.data.token}\" -- \"$m\") && frame \"secret $1\" \"$c\";
+        else c=$(api create token default) && frame \"token $1\" \"$c\"; fi;
     };
     parts() {
         { printf %s \"$3\"; echo; } | while read -r k p; do
@@ -192,9 +253,10 @@ mod tests {
     #[test]
     fn a_file_asked_for_twice_is_asked_for_once() {
         let questions = questions();
-        let admin = questions.files.iter().filter(|file| file.path.as_str() == "/etc/kubernetes/admin.conf");
+        let path = "/etc/kubernetes/admin.conf";
+        let admin = questions.files.iter().filter(|file| file.pattern.as_str() == path);
         let admin: Vec<_> = admin.collect();
         assert_eq!(admin.len(), 1);
-        assert!(admin[0].root && admin[0].content);
+        assert!(admin[0].root && admin[0].wanted == Wanted::Content);
     }
 }

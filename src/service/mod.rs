@@ -1,12 +1,20 @@
 //! Services are data: these types are the form of `services/*.yaml`. Rust knows only the mechanisms they name.
 
 mod catalogue;
+mod template;
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_yaml::with::{singleton_map, singleton_map_recursive};
 
 pub use catalogue::Catalogue;
+pub use template::Template;
 
-use crate::grammar::{GuestPath, ServiceName, UnitName, VariableName};
+use crate::grammar::{
+    ApiPath, GuestPath, GuestPattern, JsonPointer, Port, ServiceName, UnitName, ValueName, VariableName,
+    VariantId,
+};
 
 /// One service: how it comes, and what the host's programs need to use it.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,14 +32,20 @@ pub struct Service {
     pub flavours: Vec<Flavour>,
 }
 
-/// A variable to export.
+/// A variable to export. It is left out when a placeholder in its value has none.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportTemplate {
     /// Its name.
     pub name: VariableName,
-    /// Its value; `{kubeconfig}` stands for the path of the kubeconfig on the host.
-    pub value: String,
+    /// Its value.
+    pub value: Template,
+    /// What to tell the user when it is left out.
+    #[serde(default)]
+    pub missing: Option<String>,
+    /// `--script-readable` puts it between single quotes.
+    #[serde(default)]
+    pub quoted: bool,
 }
 
 /// A way a service comes.
@@ -42,11 +56,21 @@ pub struct Flavour {
     pub name: ServiceName,
     /// What is there when this flavour is.
     pub signs: Signs,
-    /// The systemd units that must be active for the service to run.
+    /// The systemd units that must be active for the service to run. With neither units nor sockets the
+    /// service itself is asked whether it runs.
+    #[serde(default)]
     pub units: Vec<UnitName>,
-    /// The admin's kubeconfig.
-    pub kubeconfig: Kubeconfig,
+    /// The sockets that exist while the service runs, where systemd's own instance does not manage it.
+    #[serde(default)]
+    pub sockets: Vec<GuestPath>,
+    /// How the host gets in.
+    #[serde(with = "singleton_map")]
+    pub access: Access,
+    /// What placeholders stand for, besides those of the mechanism.
+    #[serde(default, with = "singleton_map_recursive")]
+    pub values: BTreeMap<ValueName, Source>,
     /// What the user can do about a failure.
+    #[serde(default)]
     pub remedies: Remedies,
 }
 
@@ -54,31 +78,120 @@ pub struct Flavour {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signs {
-    /// Files that exist.
+    /// Files or folders that exist.
     #[serde(default)]
     pub files: Vec<GuestPath>,
     /// Units that systemd knows.
     #[serde(default)]
     pub units: Vec<UnitName>,
+    /// `VARIANT_ID` of `/etc/os-release` is one of these, if there are any.
+    #[serde(default)]
+    pub variants: Vec<VariantId>,
 }
 
-/// A kubeconfig in the guest.
+/// The mechanisms by which the host gets in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Access {
+    /// A kubeconfig in the guest.
+    Kubeconfig {
+        /// Where it is; of several the first that works is used.
+        paths: Vec<GuestPattern>,
+        /// Only root can read it.
+        #[serde(default)]
+        root: bool,
+    },
+    /// The token of the service account `default`, for clusters without any kubeconfig.
+    ServiceAccount {
+        /// The server's certificate, which vouches for itself.
+        authority: GuestPath,
+        /// The server's port.
+        port: Port,
+    },
+    /// Docker's client certificate: `ca.pem`, `cert.pem` and `key.pem` in one folder.
+    Docker {
+        /// The folder.
+        folder: GuestPath,
+        /// The port on which the daemon talks TLS.
+        port: Port,
+        /// Old clients need to be told the API's version.
+        #[serde(default)]
+        api_version: bool,
+    },
+    /// It cannot be used from outside the guest.
+    Nothing {
+        /// What is missing, after the service's name: `only listens on its socket`.
+        because: String,
+        /// What would help; `{ssh}` stands for the machine's address in the form `ssh://USER@HOST:PORT`.
+        help: String,
+    },
+}
+
+/// Where the value of a placeholder comes from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Source {
+    /// Other values.
+    Text(Template),
+    /// The service's API: the first of these that it answers.
+    Ask(Vec<ApiQuestion>),
+}
+
+/// A question to a service's API.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Kubeconfig {
-    /// Where it is.
-    pub path: GuestPath,
-    /// Only root can read it.
-    #[serde(default)]
-    pub root: bool,
+pub struct ApiQuestion {
+    /// What to GET.
+    pub path: ApiPath,
+    /// Where the value is in the JSON that comes back (RFC 6901).
+    pub pointer: JsonPointer,
 }
 
 /// Hints; `{address}` stands for the address that the host uses.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Remedies {
     /// How to add an address to the server's certificate.
     pub names: String,
     /// How to renew certificates.
     pub expired: String,
+    /// How to start it, when that is not just starting its units.
+    pub start: Option<String>,
+}
+
+/// The value that says which version of the service runs, where it has one besides the API server's.
+pub const VERSION: &str = "version";
+
+impl Access {
+    /// The files of the guest that it reads.
+    pub fn files(&self) -> Vec<GuestPattern> {
+        match self {
+            Self::Kubeconfig { paths, .. } => paths.clone(),
+            Self::ServiceAccount { authority, .. } => vec![authority.into()],
+            Self::Docker { folder, .. } => {
+                DOCKER_FILES.iter().map(|name| (&folder.child(name)).into()).collect()
+            }
+            Self::Nothing { .. } => Vec::new(),
+        }
+    }
+
+    /// True when only root can read them.
+    pub fn needs_root(&self) -> bool {
+        match self {
+            Self::Kubeconfig { root, .. } => *root,
+            Self::ServiceAccount { .. } => true,
+            Self::Docker { .. } | Self::Nothing { .. } => false,
+        }
+    }
+}
+
+/// The files of Docker's client in its folder: the authority, the client's certificate and its key
+/// (<https://docs.docker.com/engine/security/protect-access/>).
+pub const DOCKER_FILES: [&str; 3] = ["ca.pem", "cert.pem", "key.pem"];
+
+impl Flavour {
+    /// True when neither units nor sockets tell whether it runs.
+    pub fn must_be_asked(&self) -> bool {
+        self.units.is_empty() && self.sockets.is_empty()
+    }
 }

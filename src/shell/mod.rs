@@ -120,7 +120,10 @@ impl Shell {
 /// `NAME=value` lines for programs; the values stand as they are.
 pub fn script_readable(blocks: &[Block]) -> String {
     let exports = blocks.iter().flat_map(|block| &block.exports);
-    exports.map(|export| format!("{}={}\n", export.name, export.value)).collect()
+    let line = |Export { name, value, quoted }: &Export| {
+        if *quoted { format!("{name}='{value}'\n") } else { format!("{name}={value}\n") }
+    };
+    exports.map(line).collect()
 }
 
 fn json_object<'a>(exports: impl Iterator<Item = &'a Export>) -> String {
@@ -138,7 +141,11 @@ mod tests {
         Block {
             service: "kubernetes".into(),
             comment: "one\ntwo".into(),
-            exports: vec![Export { name: "KUBECONFIG".parse().unwrap(), value: "/a/b".into() }],
+            exports: vec![Export {
+                name: "KUBECONFIG".parse().unwrap(),
+                value: "/a/b".into(),
+                quoted: false,
+            }],
         }
     }
 

@@ -87,7 +87,7 @@ fn without_a_service_every_running_one_has_a_heading() {
             # kubernetes env:
             # Set the following environment variables to enable access to the
             # kubernetes server running inside of the vagrant virtual machine:
-            export KUBECONFIG=[MACHINE]/kubeconfig
+            export KUBECONFIG=[MACHINE]/kubernetes/kubeconfig
 
             # run following command to configure your shell:
             # eval \"$(service-manager env)\"
@@ -172,11 +172,11 @@ pub(crate) const SHELLS: [&str; 3] = ["dash", "bash", "zsh"];
 /// Asks the cluster that `env` has just exported.
 pub(crate) const KUBECTL: &str =
     r#"eval "$(service-manager env kubernetes)" && kubectl get namespace default --output name"#;
-pub(crate) const READABLE: &str = "KUBECONFIG=[MACHINE]/kubeconfig\n";
+pub(crate) const READABLE: &str = "KUBECONFIG=[MACHINE]/kubernetes/kubeconfig\n";
 pub(crate) const ANNOUNCED: &str = "
     # Set the following environment variables to enable access to the
     # kubernetes server running inside of the vagrant virtual machine:
-    export KUBECONFIG=[MACHINE]/kubeconfig
+    export KUBECONFIG=[MACHINE]/kubernetes/kubeconfig
 
     # run following command to configure your shell:
     # eval \"$(service-manager env kubernetes)\"

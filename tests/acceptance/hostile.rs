@@ -132,7 +132,7 @@ fn what_is_not_needed_is_not_taken() {
     });
     let user = User::of(&guest);
     user.types("service-manager env --script-readable").stdout(READABLE).succeeds();
-    let text = std::fs::read_to_string(user.machine_folder().join("kubeconfig")).unwrap();
+    let text = std::fs::read_to_string(user.machine_folder().join("kubernetes/kubeconfig")).unwrap();
     let shape: Vec<&str> = text.lines().map(|line| line.split(": ").next().unwrap()).collect();
     assert_eq!(
         shape,

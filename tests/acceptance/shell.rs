@@ -106,11 +106,11 @@ fn every_value_reaches_a_child_process_as_it_was() {
     for program in &PROGRAMS {
         let values = VALUES.map(str::to_owned).into_iter().chain([String::new(), "x".repeat(32 << 10)]);
         let exports: Vec<Export> =
-            values.enumerate().map(|(number, value)| Export { name: name(number), value }).collect();
+            values.enumerate().map(|(number, value)| Export { name: name(number), value, quoted: false }).collect();
         let text = set(program.dialect, exports.clone());
         let output = program.evaluate(folder.path(), &text, "env -0");
         let environment = String::from_utf8(output.stdout.clone()).unwrap();
-        for Export { name, value } in exports {
+        for Export { name, value, .. } in exports {
             let wanted = format!("{name}={value}");
             assert!(
                 environment.split('\0').any(|line| line == wanted),
@@ -126,7 +126,7 @@ fn every_value_reaches_a_child_process_as_it_was() {
 fn what_is_removed_is_gone_and_removing_it_again_is_harmless() {
     let folder = tempfile::tempdir().unwrap();
     for program in PROGRAMS.iter().filter(|program| program.dialect != Shell::Nushell) {
-        let export = Export { name: name(1), value: "x".into() };
+        let export = Export { name: name(1), value: "x".into(), quoted: false };
         let unset = program.dialect.unset(std::slice::from_ref(&export.name), &command()).unwrap();
         let text = set(program.dialect, vec![export]) + &unset + &unset;
         let output = program.evaluate(folder.path(), &text, "env -0");

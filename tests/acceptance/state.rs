@@ -17,7 +17,7 @@ fn another_folder_can_be_named() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest).with("SERVICE_MANAGER_HOME", "state");
     user.types("service-manager env --script-readable")
-        .stdout("KUBECONFIG=[HOME]/state/machines/[..]/kubeconfig\n")
+        .stdout("KUBECONFIG=[HOME]/state/machines/[..]/kubernetes/kubeconfig\n")
         .succeeds();
     assert!(!user.machines().exists());
 }
@@ -31,7 +31,7 @@ fn a_folder_that_kubectl_would_take_for_two() {
         .stdout("(exit 1)\n")
         .stderr(
             "
-            error: kubectl takes `:` for the end of a path, and there is one in `[HOME]/a:b/machines/[..]/kubeconfig`
+            error: kubectl takes `:` for the end of a path, and there is one in `[HOME]/a:b/machines/[..]/kubernetes/kubeconfig`
             hint: set SERVICE_MANAGER_HOME to a folder without `:`
             ",
         )

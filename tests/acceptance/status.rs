@@ -33,7 +33,7 @@ fn nothing_is_written_for_kubectl() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     user.types("service-manager status").stdout("kubernetes - running\n").succeeds();
-    assert!(!user.machine_folder().join("kubeconfig").exists());
+    assert!(!user.machine_folder().join("kubernetes/kubeconfig").exists());
 }
 
 #[test]

@@ -97,13 +97,13 @@ impl<'g> User<'g> {
     /// The kubeconfig of the only machine that was used.
     #[track_caller]
     pub(crate) fn kubeconfig(&self) -> serde_yaml::Value {
-        let text = fs::read_to_string(self.machine_folder().join("kubeconfig")).unwrap();
+        let text = fs::read_to_string(self.machine_folder().join("kubernetes/kubeconfig")).unwrap();
         serde_yaml::from_str(&text).unwrap()
     }
 
     /// The text of every kubeconfig that was written.
     pub(super) fn kubeconfigs(&self) -> Vec<String> {
-        let paths = self.machine_folders().into_iter().map(|folder| folder.join("kubeconfig"));
+        let paths = self.machine_folders().into_iter().map(|folder| folder.join("kubernetes/kubeconfig"));
         paths.filter_map(|path| fs::read_to_string(path).ok()).collect()
     }
 

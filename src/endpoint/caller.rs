@@ -1,0 +1,300 @@
+//! One service at one address: the requests, and what their answers mean.
+
+use std::error::Error as StdError;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::blocking::{Client, Response};
+use rustls::{AlertDescription, CertificateError};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::certificate::Names;
+use crate::credentials::Proof;
+use crate::deadline::Deadline;
+use crate::error::{Silence, chain};
+use crate::grammar::{ApiVersion, DnsName, Version};
+use crate::service::{Access, ApiQuestion};
+use crate::tls::{Material, Witness};
+
+/// How an attempt to use a service at one address ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Good(Box<(Caller, Answer)>),
+    /// The certificate is good, but for other names.
+    OtherNames(Names),
+    /// The service does not answer there.
+    Silent(Silence, String),
+    BadCertificate(CertificateError),
+    /// The credentials are not accepted.
+    Refused(String),
+    /// Something answers that is no such service.
+    Odd(Box<dyn StdError + Send + Sync>),
+}
+
+/// What a service says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) version: Version,
+    pub(super) api_version: Option<ApiVersion>,
+}
+
+/// The API a service speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Api {
+    Kubernetes,
+    Docker,
+}
+
+impl Api {
+    pub(super) fn of(access: &Access) -> Self {
+        match access {
+            Access::Docker { .. } => Self::Docker,
+            Access::Kubeconfig { .. } | Access::ServiceAccount { .. } | Access::Nothing { .. } => {
+                Self::Kubernetes
+            }
+        }
+    }
+}
+
+/// What is the same for all addresses of one service.
+#[derive(Clone)]
+pub(super) struct Call {
+    pub(super) api: Api,
+    pub(super) material: Material,
+    pub(super) proof: Proof,
+    pub(super) deadline: Deadline,
+}
+
+impl Call {
+    /// Uses the service at `place`. With a `name`, that one is expected in its certificate.
+    pub(super) fn attempt(self, place: SocketAddr, name: Option<&DnsName>) -> Outcome {
+        let witness = Witness::default();
+        let (api, deadline) = (self.api, self.deadline);
+        let caller = match Caller::new(self, place, name, &witness) {
+            Ok(caller) => caller,
+            Err(error) => return Outcome::Odd(error),
+        };
+        log::debug!("{place}: trying, with {:.1} s left", deadline.left().as_secs_f32());
+        match caller.prove(api) {
+            Ok(Verdict::Good(answer)) => Outcome::Good(Box::new((caller, answer))),
+            Ok(Verdict::Other(outcome)) => outcome,
+            Err(error) => match tls_error(&error) {
+                Some(tls) => judge_tls(tls, &witness),
+                None if error.is_timeout() => Outcome::Silent(Silence::Lost, "no answer in time".to_owned()),
+                None => judge_connection(&error),
+            },
+        }
+    }
+}
+
+/// A client of one address.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    client: Client,
+    base: String,
+    proof: Proof,
+}
+
+/// What the answers to a caller's requests mean.
+enum Verdict {
+    Good(Answer),
+    Other(Outcome),
+}
+
+impl Caller {
+    fn new(
+        call: Call,
+        place: SocketAddr,
+        name: Option<&DnsName>,
+        witness: &Witness,
+    ) -> Result<Self, Box<dyn StdError + Send + Sync>> {
+        let Call { material, proof, deadline, .. } = call;
+        let client = Client::builder()
+            .tls_backend_preconfigured(material.config(witness)?)
+            // What goes to the machine never goes through a proxy.
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(deadline.at_most(CONNECT_LIMIT).left())
+            .timeout(deadline.at_most(ANSWER_LIMIT).left());
+        let (client, host) = match name {
+            Some(name) => (client.resolve(name.as_str(), place), format!("{name}:{}", place.port())),
+            None => (client, place.to_string()),
+        };
+        Ok(Self { client: client.build()?, base: format!("https://{host}"), proof })
+    }
+
+    /// The value that the service's API has for `question`; none when it has none.
+    pub(crate) fn ask(&self, question: &ApiQuestion) -> Option<String> {
+        let response =
+            self.get(question.path.as_str()).ok().filter(|response| response.status().is_success())?;
+        let body = read_body(response).ok()?;
+        let json: serde_json::Value = serde_json::from_slice(&body).ok()?;
+        json.pointer(question.pointer.as_str())?.as_str().map(ToOwned::to_owned)
+    }
+
+    fn prove(&self, api: Api) -> reqwest::Result<Verdict> {
+        match api {
+            Api::Kubernetes => self.prove_kubernetes(),
+            // The daemon lets nobody in without a certificate, so any answer proves it.
+            Api::Docker => Ok(judge(self.get("/version")?, |info: DockerVersion| Answer {
+                version: info.version,
+                api_version: Some(info.api_version),
+            })),
+        }
+    }
+
+    /// Anybody may ask for the version, so it proves nothing; the list of APIs is for those who are logged in
+    /// (`system:discovery` in <https://kubernetes.io/docs/reference/access-authn-authz/rbac/>). Both go over one
+    /// connection.
+    fn prove_kubernetes(&self) -> reqwest::Result<Verdict> {
+        let apis = self.get("/api")?;
+        if !apis.status().is_success() {
+            return Ok(Verdict::Other(judge_status(apis.status())));
+        }
+        // Read to its end, so that the connection can be used again.
+        let _ = read_body(apis);
+        Ok(judge(self.get("/version")?, |info: KubernetesVersion| Answer {
+            version: info.version,
+            api_version: None,
+        }))
+    }
+
+    fn get(&self, path: &str) -> reqwest::Result<Response> {
+        let request = self.client.get(format!("{}{path}", self.base));
+        let request = match &self.proof {
+            Proof::Certificate { .. } => request,
+            Proof::Token(token) => request.bearer_auth(token.expose_secret()),
+            Proof::Password { user, password } => request.basic_auth(user, Some(password.expose_secret())),
+        };
+        request.send()
+    }
+}
+
+/// The answer to `/version` (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/>, `Info`).
+#[derive(Deserialize)]
+struct KubernetesVersion {
+    #[serde(rename = "gitVersion")]
+    version: Version,
+}
+
+/// The answer to `/version` (<https://docs.docker.com/reference/api/engine/version/v1.41/>, `SystemVersion`).
+#[derive(Deserialize)]
+struct DockerVersion {
+    #[serde(rename = "Version")]
+    version: Version,
+    #[serde(rename = "ApiVersion")]
+    api_version: ApiVersion,
+}
+
+fn judge<T: DeserializeOwned>(response: Response, answer: impl Fn(T) -> Answer) -> Verdict {
+    if !response.status().is_success() {
+        return Verdict::Other(judge_status(response.status()));
+    }
+    match read_body(response) {
+        Err(error) => Verdict::Other(Outcome::Silent(Silence::Lost, error.to_string())),
+        Ok(body) => match serde_json::from_slice(&body) {
+            Ok(info) => Verdict::Good(answer(info)),
+            Err(error) => Verdict::Other(Outcome::Odd(error.into())),
+        },
+    }
+}
+
+fn judge_status(status: StatusCode) -> Outcome {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            Outcome::Refused(format!("HTTP {}", status.as_u16()))
+        }
+        // As a server says it while it starts.
+        status if status.is_server_error() => Outcome::Silent(Silence::Refused, format!("HTTP {status}")),
+        status => Outcome::Odd(format!("HTTP {status}").into()),
+    }
+}
+
+fn judge_tls(error: rustls::Error, witness: &Witness) -> Outcome {
+    use AlertDescription as Alert;
+    match error {
+        rustls::Error::InvalidCertificate(error) => match error {
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Outcome::OtherNames(witness.names())
+            }
+            // On the host's own address it may be any program of the host.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Outcome::Silent(
+                Silence::Stranger,
+                "another server answers, whose certificate is from another authority".to_owned(),
+            ),
+            error => Outcome::BadCertificate(error),
+        },
+        rustls::Error::AlertReceived(
+            alert @ (Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::CertificateRequired),
+        ) => Outcome::Refused(format!("TLS alert {alert:?}")),
+        error => Outcome::Odd(error.into()),
+    }
+}
+
+fn judge_connection(error: &reqwest::Error) -> Outcome {
+    let innermost = chain(error.source()).last();
+    let io = innermost.and_then(|cause| cause.downcast_ref::<io::Error>());
+    let refused = io.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+    let reason = innermost.map_or_else(|| error.to_string(), ToString::to_string);
+    Outcome::Silent(if refused { Silence::Refused } else { Silence::Lost }, reason)
+}
+
+/// The TLS failure that is the reason of an HTTP failure. The libraries between wrap it in one `io::Error`
+/// after the other, whose content is in no chain of sources.
+fn tls_error(error: &(dyn StdError + 'static)) -> Option<rustls::Error> {
+    chain(Some(error)).find_map(|mut cause| {
+        while let Some(inner) = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            cause = inner;
+        }
+        cause.downcast_ref::<rustls::Error>().cloned()
+    })
+}
+
+fn read_body(response: Response) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    response.take(LONGEST_BODY).read_to_end(&mut body)?;
+    Ok(body)
+}
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+const LONGEST_BODY: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tls_failure_is_found_however_deep_it_is_wrapped() {
+        let tls = || rustls::Error::InvalidCertificate(CertificateError::Expired);
+        let once = io::Error::new(io::ErrorKind::InvalidData, tls());
+        let twice = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls()));
+        assert_eq!(tls_error(&tls()), Some(tls()));
+        assert_eq!(tls_error(&once), Some(tls()));
+        assert_eq!(tls_error(&twice), Some(tls()));
+        assert_eq!(tls_error(&io::Error::from(io::ErrorKind::ConnectionRefused)), None);
+    }
+
+    #[test]
+    fn a_status_tells_who_is_to_blame() {
+        assert!(matches!(judge_status(StatusCode::UNAUTHORIZED), Outcome::Refused(_)));
+        assert!(matches!(judge_status(StatusCode::FORBIDDEN), Outcome::Refused(_)));
+        assert!(matches!(
+            judge_status(StatusCode::SERVICE_UNAVAILABLE),
+            Outcome::Silent(Silence::Refused, _)
+        ));
+        assert!(matches!(judge_status(StatusCode::NOT_FOUND), Outcome::Odd(_)));
+        assert!(matches!(judge_status(StatusCode::FOUND), Outcome::Odd(_)));
+    }
+}
