@@ -6,6 +6,7 @@ use crate::client_files::ClientFiles;
 use crate::discover::discover;
 use crate::error::Error;
 use crate::export::{Block, Values};
+use crate::grammar::VariableName;
 use crate::machine::Machine;
 use crate::probe::Questions;
 use crate::service::{Catalogue, Service};
@@ -17,8 +18,12 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let catalogue = Catalogue::built_in()?;
     let services = catalogue.select(&args.services)?;
     if args.unset {
-        let exports = services.iter().flat_map(|service| &service.exports);
-        let names: Vec<_> = exports.map(|export| export.name.clone()).collect();
+        let mut names: Vec<VariableName> = Vec::new();
+        for export in services.iter().flat_map(|service| &service.exports) {
+            if !names.contains(&export.name) {
+                names.push(export.name.clone());
+            }
+        }
         return ui::print(&context.shell(args.shell).unset(&names, &context.host.arguments)?);
     }
     let machine = context.machine()?;
@@ -55,17 +60,19 @@ pub(super) fn use_services<'a>(
             None => return Err(not_installed(service.name.as_str())),
         }
     }
-    if found.is_empty() {
-        context.ui.note(&format!("nothing to export: `{machine_name}` has none of the services"));
-    }
-    let mut in_use = Vec::new();
+    let (mut in_use, mut left_out) = (Vec::new(), Vec::new());
     for service in visit.use_services(found, machine, context.deadline) {
         match service {
             Ok(service) => in_use.push(service),
-            Err(error @ (Error::NotRunning { .. } | Error::NoAccess { .. })) if all => {
-                context.ui.note(&format!("nothing to export: {error}"));
-            }
+            Err(error @ (Error::NotRunning { .. } | Error::NoAccess { .. })) if all => left_out.push(error),
             Err(error) => return Err(error),
+        }
+    }
+    // In a shell's start-up, what is left out on purpose would be noise.
+    if in_use.is_empty() {
+        let none = left_out.is_empty().then(|| format!("`{machine_name}` has none of the services"));
+        for reason in left_out.iter().map(ToString::to_string).chain(none) {
+            context.ui.note(&format!("nothing to export: {reason}"));
         }
     }
     Ok(in_use)

@@ -73,12 +73,11 @@ impl Call {
     /// Uses the service at `place`. With a `name`, that one is expected in its certificate.
     pub(super) fn attempt(self, place: SocketAddr, name: Option<&DnsName>) -> Outcome {
         let witness = Witness::default();
-        let (api, deadline) = (self.api, self.deadline);
+        let api = self.api;
         let caller = match Caller::new(self, place, name, &witness) {
             Ok(caller) => caller,
             Err(error) => return Outcome::Odd(error),
         };
-        log::debug!("{place}: trying, with {:.1} s left", deadline.left().as_secs_f32());
         match caller.prove(api) {
             Ok(Verdict::Good(answer)) => Outcome::Good(Box::new((caller, answer))),
             Ok(Verdict::Other(outcome)) => outcome,

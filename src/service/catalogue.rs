@@ -29,7 +29,14 @@ impl Catalogue {
         if names.is_empty() {
             return Ok(self.services.iter().collect());
         }
-        names.iter().map(|name| self.find(name)).collect()
+        let mut services: Vec<&Service> = Vec::new();
+        for name in names {
+            let service = self.find(name)?;
+            if !services.iter().any(|known| known.name == service.name) {
+                services.push(service);
+            }
+        }
+        Ok(services)
     }
 
     fn find(&self, name: &str) -> Result<&Service, Error> {

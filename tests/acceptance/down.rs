@@ -7,7 +7,7 @@ use crate::support::{Failure, Guest, User};
 fn a_service_that_was_stopped() {
     let guest = Guest::own("kubeadm", "address");
     guest.stops("kubelet");
-    User::of(&guest).types("service-manager status").stdout("kubernetes - stopped\n").succeeds();
+    User::of(&guest).types("service-manager status kubernetes").stdout("kubernetes - stopped\n").succeeds();
     Failure::of(&guest)
         .error("kubernetes is stopped in `[NAME]`")
         .hint("in the machine: `sudo systemctl start kubelet`")
@@ -35,7 +35,7 @@ fn a_service_whose_units_run_and_that_does_not_answer() {
 fn of_several_units_those_that_are_down_are_named() {
     let guest = Guest::own("plain", "address");
     guest.stops("etcd kube-apiserver");
-    User::of(&guest).types("service-manager status").stdout("kubernetes - stopped\n").succeeds();
+    User::of(&guest).types("service-manager status kubernetes").stdout("kubernetes - stopped\n").succeeds();
     Failure::of(&guest)
         .error("kubernetes is stopped in `[NAME]`")
         .hint("in the machine: `sudo systemctl start etcd kube-apiserver`")
@@ -46,7 +46,7 @@ fn of_several_units_those_that_are_down_are_named() {
         [..][ADDRESS]:6443: Connection refused (os error 111)[..]";
     let restart = "it may be starting; else, in the machine: `sudo systemctl restart kube-apiserver`";
     User::of(&guest)
-        .types("service-manager status")
+        .types("service-manager status kubernetes")
         .stdout("kubernetes - degraded\n")
         .stderr(&format!("warning: {silent}\nhint: {restart}\n"))
         .succeeds();

@@ -47,7 +47,7 @@ fn a_certificate_that_does_not_name_the_address_is_used_by_its_name() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn notes_are_left_out_on_request() {
     User::of(&Guest::nat())
-        .types("service-manager --quiet env --script-readable")
+        .types("service-manager --quiet env kubernetes --script-readable")
         .stdout(READABLE)
         .succeeds();
 }
@@ -84,6 +84,13 @@ fn without_a_service_every_running_one_has_a_heading() {
         .stdout(
             "
 
+            # docker env:
+            # Set the following environment variables to enable access to the
+            # docker daemon running inside of the vagrant virtual machine:
+            export DOCKER_HOST=tcp://[ADDRESS]:2376
+            export DOCKER_CERT_PATH=[MACHINE]/docker
+            export DOCKER_TLS_VERIFY=1
+
             # kubernetes env:
             # Set the following environment variables to enable access to the
             # kubernetes server running inside of the vagrant virtual machine:
@@ -100,10 +107,13 @@ fn without_a_service_every_running_one_has_a_heading() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn programs_get_lines_without_comments() {
     let guest = Guest::kubeadm();
-    for line in ["service-manager env kubernetes --script-readable", "service-manager env --script-readable"]
-    {
-        User::of(&guest).types(line).stdout(READABLE).succeeds();
-    }
+    let user = User::of(&guest);
+    user.types("service-manager env kubernetes --script-readable").stdout(READABLE).succeeds();
+    user.types("service-manager env --script-readable")
+        .stdout(&format!(
+            "DOCKER_HOST=tcp://[ADDRESS]:2376\nDOCKER_CERT_PATH='[MACHINE]/docker'\nDOCKER_TLS_VERIFY=1\n{READABLE}"
+        ))
+        .succeeds();
 }
 
 #[test]
@@ -130,6 +140,7 @@ fn what_is_written_is_private() {
             "700 machines".to_owned(),
             format!("700 {folder}"),
             "600 known_hosts".to_owned(),
+            "700 kubernetes".to_owned(),
             "600 kubeconfig".to_owned(),
             "600 lock".to_owned(),
             "600 machine.json".to_owned(),

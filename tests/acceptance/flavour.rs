@@ -90,7 +90,7 @@ fn no_kubernetes_at_all() {
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn where_nothing_runs_there_is_nothing_to_export() {
-    const NOTE: &str = "note: nothing to export: there is no kubernetes in `[NAME]`\n";
+    const NOTE: &str = "note: nothing to export: docker is stopped in `[NAME]`\n";
     let guest = Guest::light();
     User::of(&guest).types("service-manager env --script-readable").stderr(NOTE).succeeds();
     User::of(&guest)

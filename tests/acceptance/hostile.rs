@@ -37,7 +37,7 @@ fn a_path_is_not_looked_for_on_the_host() {
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_path_to_something_that_is_no_key() {
-    refused("its [..]client-key[..] is not valid", |kubeconfig| {
+    refused("its client key is not valid", |kubeconfig| {
         let data = field(&kubeconfig, "client-key-data");
         kubeconfig.replace(&format!("client-key-data: {data}"), "client-key: /etc/passwd")
     });
@@ -71,9 +71,12 @@ fn ten_megabytes() {
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn half_a_certificate() {
-    for name in ["certificate-authority-data", "client-certificate-data"] {
+    for (field_name, name) in [
+        ("certificate-authority-data", "certificate authority"),
+        ("client-certificate-data", "client certificate"),
+    ] {
         refused(&format!("its {name} is not valid"), |kubeconfig| {
-            let data = field(&kubeconfig, name);
+            let data = field(&kubeconfig, field_name);
             kubeconfig.replacen(data, &data[..data.len() / 8 * 4], 1)
         });
     }
@@ -84,9 +87,12 @@ fn half_a_certificate() {
 fn the_key_of_another_certificate() {
     let guest = Guest::own("kubeadm", "address");
     let key = guest.run("base64 -w0 /etc/kubernetes/pki/apiserver.key");
-    refused_by(&guest, "its key does not belong to its certificate", |kubeconfig| {
-        kubeconfig.replace(field(&kubeconfig, "client-key-data"), &key)
-    });
+    replace_kubeconfig(&guest, |kubeconfig| kubeconfig.replace(field(&kubeconfig, "client-key-data"), &key));
+    Failure::of(&guest)
+        .error("the credentials for kubernetes in `/etc/kubernetes/admin.conf` of `[NAME]` are refused")
+        .cause("its key does not belong to its certificate")
+        .hint("[..]")
+        .ends();
 }
 
 #[test]
@@ -131,7 +137,7 @@ fn what_is_not_needed_is_not_taken() {
             + "extensions:\n- name: evil\n"
     });
     let user = User::of(&guest);
-    user.types("service-manager env --script-readable").stdout(READABLE).succeeds();
+    user.types("service-manager env kubernetes --script-readable").stdout(READABLE).succeeds();
     let text = std::fs::read_to_string(user.machine_folder().join("kubernetes/kubeconfig")).unwrap();
     let shape: Vec<&str> = text.lines().map(|line| line.split(": ").next().unwrap()).collect();
     assert_eq!(
@@ -168,7 +174,7 @@ fn another_server_than_the_guest() {
         kubeconfig.replace(&format!("https://{}:6443", guest.address()), "https://evil.example:6443")
     });
     let user = User::of(&guest);
-    user.types("service-manager env --script-readable").stdout(READABLE).succeeds();
+    user.types("service-manager env kubernetes --script-readable").stdout(READABLE).succeeds();
     let server = format!("https://{}:6443", guest.address());
     assert_eq!(user.kubeconfig()["clusters"][0]["cluster"]["server"], server.as_str());
 }
@@ -182,7 +188,7 @@ fn names_that_a_terminal_would_obey() {
     });
     let user = User::of(&guest);
     user.types(r#"eval "$(service-manager env kubernetes)" && kubectl config current-context"#)
-        .stdout("[NAME]\n")
+        .stdout("[NAME]-kubernetes\n")
         .succeeds();
     assert!(!user.home().join("pwned").exists());
 }
@@ -197,7 +203,7 @@ fn a_host_name_that_a_shell_would_obey() {
     let user = User::of(&guest);
     user.types("service-manager box ip --script-readable").stdout("IP=[ADDRESS]\n").succeeds();
     user.types(r#"eval "$(service-manager env kubernetes)" && kubectl config current-context"#)
-        .stdout("[NAME]\n")
+        .stdout("[NAME]-kubernetes\n")
         .succeeds();
     assert!(!user.home().join("pwned").exists());
 }

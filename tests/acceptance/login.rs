@@ -217,7 +217,7 @@ fn every_login_shell_will_do() {
     let guest = Guest::kubeadm();
     for user in ["root", "noisy", "fisher", "cshell"] {
         User::near(&guest)
-            .types(format!("{} env --script-readable", log_in_as(user, &guest)))
+            .types(format!("{} env kubernetes --script-readable", log_in_as(user, &guest)))
             .stdout(READABLE)
             .succeeds();
     }
@@ -244,7 +244,7 @@ fn a_user_without_sudo_is_told_what_to_type() {
 fn without_sudo_the_state_is_seen_all_the_same() {
     let guest = Guest::kubeadm();
     User::near(&guest)
-        .types(format!("{} status", log_in_as("nosudo", &guest)))
+        .types(format!("{} status kubernetes", log_in_as("nosudo", &guest)))
         .stdout("kubernetes - running\n")
         .stderr("warning: `nosudo` cannot use sudo without being asked in `[ADDRESS]`[..]\nhint: in the machine, as root: [..]\n")
         .succeeds();

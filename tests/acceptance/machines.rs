@@ -21,7 +21,9 @@ fn a_machine_that_was_used_is_remembered_and_forgotten() {
         .succeeds();
     user.types("service-manager machines").stdout("[NAME]  vagrant@[ADDRESS]:22\n").succeeds();
     user.types(KUBECTL).stdout("namespace/default\n").succeeds();
-    user.types("service-manager status --machine kubeadm").stdout("kubernetes - running\n").succeeds();
+    user.types("service-manager status kubernetes --machine kubeadm")
+        .stdout("kubernetes - running\n")
+        .succeeds();
 
     user.types("service-manager machines forget kubeadm").succeeds();
     user.types("service-manager machines").succeeds();

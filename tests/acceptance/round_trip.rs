@@ -12,7 +12,7 @@ fn every_command_connects_once_and_runs_one_command() {
         ("env kubernetes", ANNOUNCED),
         // With host key and kubeconfig known.
         ("env kubernetes", ANNOUNCED),
-        ("status", "kubernetes - running\n"),
+        ("status", "docker - stopped\nopenshift - not installed\nkubernetes - running\n"),
         ("box ip", "[ADDRESS]\n"),
         ("box version", "Debian GNU/Linux 12 (bookworm)\n"),
     ] {

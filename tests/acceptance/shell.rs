@@ -105,8 +105,10 @@ fn every_value_reaches_a_child_process_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     for program in &PROGRAMS {
         let values = VALUES.map(str::to_owned).into_iter().chain([String::new(), "x".repeat(32 << 10)]);
-        let exports: Vec<Export> =
-            values.enumerate().map(|(number, value)| Export { name: name(number), value, quoted: false }).collect();
+        let exports: Vec<Export> = values
+            .enumerate()
+            .map(|(number, value)| Export { name: name(number), value, quoted: false })
+            .collect();
         let text = set(program.dialect, exports.clone());
         let output = program.evaluate(folder.path(), &text, "env -0");
         let environment = String::from_utf8(output.stdout.clone()).unwrap();
@@ -223,8 +225,8 @@ fn another_shell_can_be_named() {
         )
         .succeeds();
     user.with("SERVICE_MANAGER_SHELL", "nu")
-        .types("service-manager env --unset")
-        .stdout("[\"KUBECONFIG\"]\n")
+        .types("service-manager env docker --unset")
+        .stdout("[\"DOCKER_HOST\",\"DOCKER_CERT_PATH\",\"DOCKER_TLS_VERIFY\",\"DOCKER_API_VERSION\"]\n")
         .succeeds();
 }
 

@@ -16,7 +16,7 @@ use crate::support::{Guest, User};
 fn another_folder_can_be_named() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest).with("SERVICE_MANAGER_HOME", "state");
-    user.types("service-manager env --script-readable")
+    user.types("service-manager env kubernetes --script-readable")
         .stdout("KUBECONFIG=[HOME]/state/machines/[..]/kubernetes/kubeconfig\n")
         .succeeds();
     assert!(!user.machines().exists());
@@ -78,7 +78,7 @@ fn a_disk_that_is_full() {
 fn a_folder_that_others_can_write_is_not_trusted() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
-    user.types("service-manager env --script-readable").stdout(READABLE).succeeds();
+    user.types("service-manager env kubernetes --script-readable").stdout(READABLE).succeeds();
     for folder in [user.machine_folder(), user.machines()] {
         let shown = if folder == user.machines() {
             "[HOME]/.local/state/service-manager/machines"
@@ -86,7 +86,7 @@ fn a_folder_that_others_can_write_is_not_trusted() {
             "[MACHINE]"
         };
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
-        user.types("service-manager env --script-readable")
+        user.types("service-manager env kubernetes --script-readable")
             .stderr(&format!(
                 "
                 error: `{shown}` is not a folder that only you can write
@@ -95,7 +95,7 @@ fn a_folder_that_others_can_write_is_not_trusted() {
             ))
             .fails(1);
         user.types(format!("chmod go-w '{}'", folder.display())).succeeds();
-        user.types("service-manager env --script-readable").stdout(READABLE).succeeds();
+        user.types("service-manager env kubernetes --script-readable").stdout(READABLE).succeeds();
     }
 }
 
@@ -105,8 +105,8 @@ fn two_at_once_both_succeed() {
     let guest = Guest::kubeadm();
     User::of(&guest)
         .types(
-            "service-manager env --script-readable & first=$!
-            service-manager env --script-readable && wait $first",
+            "service-manager env kubernetes --script-readable & first=$!
+            service-manager env kubernetes --script-readable && wait $first",
         )
         .stdout(&READABLE.repeat(2))
         .succeeds();
@@ -118,7 +118,7 @@ fn a_kill_at_any_moment_leaves_nothing_half_done() {
     const KILLS: u32 = 50;
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
-    let line = "service-manager env --script-readable";
+    let line = "service-manager env kubernetes --script-readable";
     let begin = Instant::now();
     user.types(line).stdout(READABLE).succeeds();
     let whole = begin.elapsed() + Duration::from_millis(20);
@@ -138,13 +138,17 @@ fn a_kill_at_any_moment_leaves_nothing_half_done() {
     all_is_whole_and_private(&folder);
     let mut left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["known_hosts", "kubeconfig", "lock", "machine.json"]);
+    assert_eq!(left, ["known_hosts", "kubernetes", "lock", "machine.json"]);
 }
 
 /// Every file is private, and every file that is not marked as unfinished is whole.
 fn all_is_whole_and_private(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            all_is_whole_and_private(&path);
+            continue;
+        }
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", path.display());
         let name = path.file_name().unwrap().to_str().unwrap();

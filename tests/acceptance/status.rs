@@ -7,9 +7,9 @@ use crate::support::{Guest, User};
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_running_service_is_said_to_run() {
     let guest = Guest::kubeadm();
-    for line in ["service-manager status", "service-manager status kubernetes"] {
-        User::of(&guest).types(line).stdout("kubernetes - running\n").succeeds();
-    }
+    let user = User::of(&guest);
+    user.types("service-manager status kubernetes").stdout("kubernetes - running\n").succeeds();
+    user.types("service-manager status").stdout(ALL).succeeds();
 }
 
 #[test]
@@ -20,8 +20,10 @@ fn a_terminal_shows_a_table() {
         .types(on_a_terminal("service-manager status"))
         .stdout(
             "
-            SERVICE     STATE    FLAVOUR  VERSION  ENDPOINT
-            kubernetes  running  kubeadm  v1.[..]  https://[ADDRESS]:6443
+            SERVICE     STATE          FLAVOUR  VERSION[..]ENDPOINT
+            docker      running        tls      20.[..]  https://[ADDRESS]:2376
+            openshift   not installed  -        -[..]-
+            kubernetes  running        kubeadm  v1.[..]  https://[ADDRESS]:6443
             ",
         )
         .succeeds();
@@ -32,7 +34,7 @@ fn a_terminal_shows_a_table() {
 fn nothing_is_written_for_kubectl() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
-    user.types("service-manager status").stdout("kubernetes - running\n").succeeds();
+    user.types("service-manager status").stdout(ALL).succeeds();
     assert!(!user.machine_folder().join("kubernetes/kubeconfig").exists());
 }
 
@@ -41,7 +43,7 @@ fn nothing_is_written_for_kubectl() {
 fn a_service_that_is_not_there_is_said_not_to_be() {
     User::of(&Guest::light())
         .types("service-manager status")
-        .stdout("kubernetes - not installed\n")
+        .stdout("docker - stopped\nopenshift - not installed\nkubernetes - not installed\n")
         .succeeds();
 }
 
@@ -65,8 +67,11 @@ fn an_unknown_service_gets_the_known_ones() {
         .stderr(
             "
             error: there is no service `postgres`
-            hint: known services: kubernetes
+            hint: known services: docker, openshift, kubernetes
             ",
         )
         .fails(126);
 }
+
+/// What runs in a full guest.
+const ALL: &str = "docker - running\nopenshift - not installed\nkubernetes - running\n";
