@@ -6,6 +6,7 @@ use crate::credentials::{Credentials, Refusal};
 use crate::error::Error;
 use crate::grammar::{GuestPath, GuestPattern, Port, UnitName, VariantId};
 use crate::kubeconfig;
+use crate::machine::Machine;
 use crate::probe::{Content, Facts, FileFact, UnitState};
 use crate::service::{Access, DOCKER_FILES, Flavour, Service};
 
@@ -112,17 +113,18 @@ impl<'a> Found<'a> {
     /// The admin's credentials from the guest, what is preferred first; at least one.
     ///
     /// Errors: there are none, they cannot be read, or are refused; the service cannot be used from outside.
-    pub fn credentials(&self, facts: &Facts, user: &str, machine: &str) -> Result<Vec<Candidate>, Error> {
-        let guest = Guest { found: self, facts, user, machine };
+    pub fn credentials(&self, facts: &Facts, machine: &Machine) -> Result<Vec<Candidate>, Error> {
+        let guest = Guest { found: self, facts, machine };
         match &self.flavour.access {
             Access::Kubeconfig { paths, .. } => guest.kubeconfigs(paths),
             Access::ServiceAccount { authority, port } => guest.service_account(authority, *port),
             Access::Docker { folder, port, .. } => guest.docker(folder, *port),
-            Access::Nothing { because, help } => Err(Error::NoAccess {
+            Access::Nothing { reason, ports } => Err(Error::NoAccess {
                 service: self.service.name.to_string(),
-                machine: machine.to_owned(),
-                because: because.clone(),
-                help: help.clone(),
+                machine: machine.name.to_string(),
+                ssh: format!("ssh://{}", machine.route.target),
+                reason: reason.clone(),
+                ports: ports.clone(),
             }),
         }
     }
@@ -132,8 +134,7 @@ impl<'a> Found<'a> {
 struct Guest<'a> {
     found: &'a Found<'a>,
     facts: &'a Facts,
-    user: &'a str,
-    machine: &'a str,
+    machine: &'a Machine,
 }
 
 impl Guest<'_> {
@@ -171,7 +172,7 @@ impl Guest<'_> {
         let (content, parts) = self.text(path)?;
         let credentials = kubeconfig::read(content.bytes(), parts).map_err(|source| Error::Kubeconfig {
             path: path.to_string(),
-            machine: self.machine.to_owned(),
+            machine: self.machine.name.to_string(),
             source,
         })?;
         Ok(Candidate { path: path.to_string(), credentials })
@@ -195,7 +196,7 @@ impl Guest<'_> {
     }
 
     fn text(&self, path: &GuestPath) -> Result<(&Content, &BTreeMap<String, Content>), Error> {
-        let (user, machine) = (self.user.to_owned(), self.machine.to_owned());
+        let (user, machine) = (self.machine.route.target.user.to_string(), self.machine.name.to_string());
         match self.facts.files.get(path) {
             Some(FileFact::Text { content, parts }) => Ok((content, parts)),
             Some(_) if self.found.flavour.access.needs_root() && !self.facts.root => Err(Error::NoSudo {
@@ -218,7 +219,7 @@ impl Guest<'_> {
         Error::CredentialsInvalid {
             service: self.found.service.name.to_string(),
             path: path.to_string(),
-            machine: self.machine.to_owned(),
+            machine: self.machine.name.to_string(),
             source,
             remedy: self.found.flavour.remedies.expired.clone(),
         }

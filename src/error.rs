@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::credentials::Refusal;
 use crate::discover::State;
 use crate::grammar::{Invalid, printable};
+use crate::service::{OpenPort, Reason};
 
 /// How the program ends; part of its interface (README, "Exit codes").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,8 +139,8 @@ pub enum Error {
     NotReadable { user: String, machine: String, path: String },
     #[error("`{machine}` has no `{path}`, which {service} ({flavour}) should have")]
     NoCredentials { service: String, flavour: String, machine: String, path: String },
-    #[error("{service} in `{machine}` {because}")]
-    NoAccess { service: String, machine: String, because: String, help: String },
+    #[error("{service} in `{machine}` {}", .reason.because)]
+    NoAccess { service: String, machine: String, ssh: String, reason: Reason, ports: Vec<OpenPort> },
     #[error("the credentials for {service} in `{path}` of `{machine}` are refused")]
     CredentialsInvalid { service: String, path: String, machine: String, source: Refusal, remedy: String },
     #[error("the kubeconfig `{path}` in `{machine}` is refused")]
@@ -298,7 +299,7 @@ impl Error {
             Self::NotRunning { units, .. } => {
                 format!("in the machine: `sudo systemctl start {}`", units.join(" "))
             }
-            Self::NoAccess { help, .. } => help.clone(),
+            Self::NoAccess { reason, ssh, .. } => reason.help.replace("{ssh}", ssh),
             Self::NoAnswer { silence: Silence::Refused, unit, .. } => {
                 format!(
                     "it may be starting; else, in the machine: `sudo systemctl restart {}`",

@@ -1,8 +1,8 @@
 //! One visit to the guest: connect, ask everything, remember the way.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpStream};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::credentials::{Credentials, Expired};
 use crate::deadline::Deadline;
@@ -10,7 +10,7 @@ use crate::discover::{Candidate, Found, State};
 use crate::endpoint::{Caller, Endpoint, Search};
 use crate::error::Error;
 use crate::files;
-use crate::grammar::Version;
+use crate::grammar::{Port, Version};
 use crate::machine::Machine;
 use crate::probe::{self, Facts, Questions};
 use crate::service::{ApiQuestion, Source, VERSION};
@@ -101,9 +101,8 @@ impl Visit {
     ) -> Result<InUse<'a>, Error> {
         let name = machine.name.as_str();
         found.require_running(name)?;
-        let user = machine.route.target.user.as_str();
         let mut failed = None;
-        for candidate in found.credentials(&self.facts, user, name)? {
+        for candidate in found.credentials(&self.facts, machine)? {
             match self.try_candidate(&found, candidate, name, deadline) {
                 Ok((credentials, endpoint, caller)) => {
                     log::debug!("{} {} answers at {}", found.service.title, endpoint.version, endpoint.url());
@@ -143,6 +142,17 @@ impl Visit {
         Ok((candidate.credentials, endpoint, caller))
     }
 
+    /// The same error, with a better reason where a port of the guest that is open gives one.
+    pub fn look_closer(&self, error: Error) -> Error {
+        let Error::NoAccess { service, machine, ssh, reason, ports } = error else { return error };
+        let is_open = |port: Port| {
+            let connects = |address| TcpStream::connect_timeout(&(address, port.number()).into(), GLANCE);
+            self.addresses().into_iter().map(connects).any(|stream| stream.is_ok())
+        };
+        let better = ports.iter().find(|open| is_open(open.port)).map(|open| open.reason.clone());
+        Error::NoAccess { service, machine, ssh, reason: better.unwrap_or(reason), ports }
+    }
+
     /// The addresses at which the host may reach the guest's services, the likeliest first: the one that
     /// just worked for SSH, then those the guest has.
     fn addresses(&self) -> Vec<IpAddr> {
@@ -163,4 +173,6 @@ fn read_known_hosts(machine: &Machine) -> Result<KnownHosts, Error> {
         .ok_or_else(|| Error::KnownHostsDamaged { path, machine: machine.key() })
 }
 
+/// How long to wait for a port that only explains a failure.
+const GLANCE: Duration = Duration::from_millis(250);
 const LONGEST_KNOWN_HOSTS: u64 = 64 << 10;

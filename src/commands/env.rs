@@ -65,7 +65,7 @@ pub(super) fn use_services<'a>(
         match service {
             Ok(service) => in_use.push(service),
             Err(error @ (Error::NotRunning { .. } | Error::NoAccess { .. })) if all => left_out.push(error),
-            Err(error) => return Err(error),
+            Err(error) => return Err(visit.look_closer(error)),
         }
     }
     // In a shell's start-up, what is left out on purpose would be noise.

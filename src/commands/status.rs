@@ -69,7 +69,8 @@ impl Row {
             Err(error) => {
                 context.ui.warning(&error);
                 let silent = matches!(error, Error::NoAnswer { .. }) && found.state == State::Running;
-                (if silent { State::Degraded } else { found.state }, None)
+                let unsure = silent || found.flavour.must_be_asked();
+                (if unsure { State::Degraded } else { found.state }, None)
             }
         };
         let version = in_use.as_ref().map(InUse::version);

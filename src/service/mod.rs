@@ -120,11 +120,32 @@ pub enum Access {
     },
     /// It cannot be used from outside the guest.
     Nothing {
-        /// What is missing, after the service's name: `only listens on its socket`.
-        because: String,
-        /// What would help; `{ssh}` stands for the machine's address in the form `ssh://USER@HOST:PORT`.
-        help: String,
+        /// Why.
+        reason: Reason,
+        /// Better reasons, each for a port that is open.
+        #[serde(default)]
+        ports: Vec<OpenPort>,
     },
+}
+
+/// Why a service cannot be used from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// What is missing, after the service's name: `only listens on its socket`.
+    pub because: String,
+    /// What would help; `{ssh}` stands for the machine's address in the form `ssh://USER@HOST:PORT`.
+    pub help: String,
+}
+
+/// What it means that a port is open.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenPort {
+    /// The port.
+    pub port: Port,
+    /// What that tells.
+    pub reason: Reason,
 }
 
 /// Where the value of a placeholder comes from.
