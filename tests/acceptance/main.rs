@@ -23,6 +23,8 @@ mod eval;
 mod flavour;
 // A guest that means harm: kubeconfigs, names, login shells.
 mod hostile;
+// A guest that lies in answer to every question.
+mod liar;
 // `machines`, and what is remembered of one.
 mod machines;
 // One connection and one command, counted by the guest.

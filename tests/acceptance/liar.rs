@@ -1,0 +1,270 @@
+//! A guest that lies: its login shell answers the probe as it likes, with the nonce that it was given.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Guest, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn answers_that_do_not_end() {
+    let guest = Guest::own("kubeadm", "address");
+    for endless in ["head --bytes=1G /dev/zero", "yes", "begin; yes", "begin; while frame root x; do :; done"]
+    {
+        lies(&guest, endless);
+        User::of(&guest)
+            .types(frugally("service-manager env kubernetes"))
+            .stdout("(exit 126)\n")
+            .stderr("error: the guest's answer is longer than 8192 KiB\n")
+            .fails(126);
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn answers_that_do_not_come() {
+    let guest = Guest::own("kubeadm", "address");
+    for never in [
+        "sleep 60",
+        "begin; sleep 60",
+        "while :; do printf x; sleep 0.1; done",
+        "exec >&2; begin; yes",
+        "begin; exec >&-; sleep 60",
+    ] {
+        lies(&guest, never);
+        let begin = Instant::now();
+        User::of(&guest)
+            .types(frugally("service-manager --timeout 1 status"))
+            .stderr("error: gave up after 1 s, waiting for [..]\nhint: `--timeout SECONDS` waits longer\n")
+            .fails(3);
+        assert!(begin.elapsed() < Duration::from_secs(10), "{never}");
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn answers_that_are_cut_off() {
+    let guest = Guest::own("kubeadm", "address");
+    for short in
+        ["", "begin", "begin; frame root ''", "begin; printf '@%s text 0 999\\nshort' $n", "n=0; begin; end"]
+    {
+        lies(&guest, short);
+        User::of(&guest)
+            .types(frugally("service-manager env kubernetes"))
+            .stdout("(exit 126)\n")
+            .stderr(
+                "
+                error: the guest's answer is not complete
+                hint: check that the user's login shell in the machine can run `sh`
+                ",
+            )
+            .fails(126);
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn answers_to_what_nobody_asked() {
+    let guest = Guest::own("kubeadm", "address");
+    for odd in [
+        "begin; frame evil x; end",
+        "begin; frame 'text 9999' x; end",
+        "begin; frame 'text 18446744073709551616' x; end",
+        "begin; frame 'text -1' x; end",
+        "begin; frame 'part 0' x; end",
+        "begin; printf '@%s root 99999999999999999999\\n\\n' $n; end",
+        "begin; printf '@%s root 0\\nmore\\n' $n; end",
+        "begin; printf 'noise\\n'; end",
+        "begin; kubeconfig text x; kubeconfig text x; end",
+        "begin; printf '@%s %s\\n' $n \"$(head --bytes=100 /dev/zero | tr '\\0' x)\"; end",
+    ] {
+        lies(&guest, odd);
+        User::of(&guest)
+            .types(frugally("service-manager env kubernetes"))
+            .stdout("(exit 126)\n")
+            .stderr(
+                "
+                error: the guest's answer is malformed
+                hint: check that the user's login shell in the machine can run `sh`
+                ",
+            )
+            .fails(126);
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn values_that_a_shell_or_a_terminal_would_obey() {
+    let guest = Guest::own("kubeadm", "address");
+    for evil in [
+        r"$(touch pwned)",
+        r"`touch pwned`",
+        r#"";touch pwned;""#,
+        "';touch pwned;'",
+        r"\e]0;x\a",
+        r"a\nexport X=1",
+    ] {
+        let evil = format!("evil=$(printf '%b' {}); ", shlex::try_quote(evil).unwrap());
+        lies(
+            &guest,
+            &(evil.clone()
+                + r#"begin; frame addresses "2: eth0 inet $evil/24 $evil"; [[ $2 != *os-release* ]] || frame release "VARIANT_ID=\"$evil\"
+NAME=\"$evil\"
+PRETTY_NAME=$evil"; frame units "Id=$evil
+LoadState=loaded
+ActiveState=$evil"; end"#),
+        );
+        let user = User::of(&guest);
+        user.types(frugally("service-manager box ip --script-readable")).stdout("IP=[ADDRESS]\n").succeeds();
+        user.types(frugally("service-manager box version --script-readable"))
+            .stderr("error: the guest does not say what runs in it\n")
+            .fails(126);
+        let written = user.types(frugally("service-manager box version")).stdout("[..]\n").succeeds();
+        assert!(!written.stdout.trim_end().contains(char::is_control), "{:?}", written.stdout);
+        user.types(frugally("service-manager status"))
+            .stdout("docker - not installed\nopenshift - not installed\nkubernetes - not installed\n")
+            .succeeds();
+        user.types(r#"eval "$(service-manager env kubernetes)""#)
+            .stderr("error: there is no kubernetes in `[NAME]`\nhint: [..]\n")
+            .fails(126);
+        assert!(!user.home().join("pwned").exists(), "{evil}");
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_kubeconfig_of_any_size_and_form() {
+    let guest = Guest::own("kubeadm", "address");
+    for (content, why) in [
+        ("$(head --bytes=3M /dev/zero | tr '\\0' x)", "it is longer than 1 MiB"),
+        ("$(printf 'a: &a [x,x]\\nb: &b [*a,*a]\\nc: [*b,*b]')", "it uses YAML anchors or aliases"),
+        ("$(head --bytes=900K /dev/zero | tr '\\0' '[')", "it is not the YAML of a kubeconfig"),
+        (
+            "$(for i in {1..20000}; do printf '%*s%s:\\n' $((i / 2000)) '' k$i; done)",
+            "it is not the YAML of a kubeconfig",
+        ),
+        ("$(printf '\\377\\376')", "it is not text"),
+        ("", "it has no current context"),
+    ] {
+        lies(&guest, &format!("begin; {UNITS}; kubeconfig text \"{content}\"; end"));
+        let why = why.to_owned();
+        User::of(&guest)
+            .types(frugally("service-manager env kubernetes"))
+            .stdout("(exit 126)\n")
+            .stderr(&format!(
+                "
+                error: the kubeconfig `/etc/kubernetes/admin.conf` in `[NAME]` is refused
+                caused by: {why}
+                hint: [..]
+                "
+            ))
+            .fails(126);
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn addresses_that_are_not_the_guests() {
+    // Those of the host itself, of everybody, of nobody; and more than anybody has.
+    let guest = Guest::own("kubeadm", "address");
+    let many = "$(for i in {1..250}; do echo \"2: eth0 inet 192.0.2.$i/24\"; done)";
+    for addresses in
+        ["2: eth0 inet 127.0.0.1/8", "2: eth0 inet 169.254.169.254/16", "2: eth0 inet 0.0.0.0/0", many]
+    {
+        lies(&guest, &format!("begin; frame addresses \"{addresses}\"; end"));
+        User::of(&guest)
+            .types(frugally("service-manager box ip --script-readable"))
+            .stdout("IP=[ADDRESS]\n")
+            .succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_server_with_the_right_certificate() {
+    const OK: &str = r"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n";
+    let guest = Guest::own("kubeadm", "address");
+    guest.stops("static-pod-kube-apiserver");
+    // It sends the files of its folder as they are.
+    let pki = "/etc/kubernetes/pki";
+    guest.changes(
+        &format!(
+            "mkdir -p /run/liar; systemd-run --quiet --unit=liar --working-directory=/run/liar \
+             openssl s_server -quiet -accept 6443 -HTTP -CAfile {pki}/ca.crt -verify 1 \
+             -cert {pki}/apiserver.crt -key {pki}/apiserver.key; \
+             timeout 10 bash -c 'until (: </dev/tcp/127.0.0.1/6443) 2>/dev/null; do sleep 0.1; done'"
+        ),
+        "systemctl stop liar",
+    );
+    for (api, version, problem) in [
+        ("", r#"{"gitVersion": "v1.2.3$(touch pwned)"}"#, ODD),
+        ("", r#"{"gitVersion": "v1.2.3\\u001b]0;x"}"#, ODD),
+        ("", r#"{"gitVersion": ["v1.2.3"]}"#, ODD),
+        ("", "<html>", ODD),
+        ("", "", ODD),
+        (r"HTTP/1.0 302 Found\r\nLocation: https://192.0.2.1/api\r\n\r\n", "", ODD),
+        (r"HTTP/1.0 401 Unauthorized\r\n\r\n", "", REFUSED),
+    ] {
+        let api = if api.is_empty() { format!("{OK}{{}}") } else { api.to_owned() };
+        let print =
+            |name, text: &str| format!("printf '%b' {} >/run/liar/{name}; ", shlex::try_quote(text).unwrap());
+        guest.run(&(print("api", &api) + &print("version", &format!("{OK}{version}"))));
+        fails_with(&guest, problem);
+    }
+    for endless in ["version", "api"] {
+        guest.run(&format!("printf '%b{{}}' '{OK}' | tee /run/liar/api >/run/liar/version; truncate --size=1G /run/liar/{endless}"));
+        fails_with(&guest, ODD);
+    }
+    guest.run("{ printf 'HTTP/1.0 200 OK\\r\\n'; yes 'X: y' | head --bytes=100M; } >/run/liar/api");
+    fails_with(&guest, "kubernetes does not answer at any address of `[NAME]`");
+}
+
+#[track_caller]
+fn fails_with(guest: &Guest, problem: &str) {
+    let user = User::of(guest);
+    let written = user
+        .types(format!("{} 2>complaint", frugally("service-manager env kubernetes")))
+        .stdout("(exit 126)\n")
+        .fails(126);
+    let complaint = std::fs::read_to_string(user.home().join("complaint")).unwrap();
+    let first = complaint.lines().next().unwrap();
+    let problem = problem.replace("[ADDRESS]", &guest.address()).replace("[NAME]", guest.name());
+    assert!(first.starts_with(&format!("error: {problem}")), "{}{complaint}", written.stdout);
+    assert!(!complaint.chars().any(|c| c.is_control() && c != '\n'), "{complaint:?}");
+    assert!(!user.home().join("pwned").exists());
+}
+
+const ODD: &str = "kubernetes at [ADDRESS]:6443 answers what this program does not understand";
+const REFUSED: &str = "kubernetes at [ADDRESS]:6443 does not accept the credentials in `/etc/kubernetes/admin.conf` of `[NAME]`";
+
+/// Has every login end in `answer`, a few lines of bash. `frame KIND BODY` writes a frame, `begin` and `end` the
+/// first and the last one, `kubeconfig KIND BODY` one about `/etc/kubernetes/admin.conf`.
+fn lies(guest: &Guest, answer: &str) {
+    guest.changes_back();
+    guest.changes(
+        "cp /etc/passwd /etc/passwd.true; sed -i '/^vagrant:/s#:[^:]*$#:/usr/local/bin/liar#' /etc/passwd",
+        "mv /etc/passwd.true /etc/passwd",
+    );
+    guest.run_with("cat >/usr/local/bin/liar; chmod 755 /usr/local/bin/liar", &format!("{LIAR}{answer}\n"));
+}
+
+/// `line`, which must get by with 50 MiB.
+fn frugally(line: &str) -> String {
+    let measure = "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); \
+        used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss; \
+        sys.exit(code if used < 50 << 10 else f'{used} KiB of memory')";
+    format!("python3 -c {} {line}", shlex::try_quote(measure).unwrap())
+}
+
+const LIAR: &str = r#"#!/bin/bash
+export LC_ALL=C
+[[ $2 =~ [0-9a-f]{32} ]]; n=$BASH_REMATCH
+[[ $2 =~ ([0-9]+)\ /etc/kubernetes/admin.conf ]]; i=${BASH_REMATCH[1]}
+frame() { printf '@%s %s %s\n%s\n' "$n" "$1" "${#2}" "$2"; }
+begin() { echo; frame begin ''; }
+end() { frame end ''; }
+kubeconfig() { frame "$1 $i" "$2"; }
+"#;
+
+const UNITS: &str = r#"[[ $2 =~ ([0-9]+)\ /etc/kubernetes/manifests ]]; frame "present ${BASH_REMATCH[1]}" ""; frame units "Id=kubelet.service
+LoadState=loaded
+ActiveState=active""#;
