@@ -1,14 +1,7 @@
-//! The flavours of Kubernetes: each works, and each says what is wrong with it.
+//! What a flavour of Kubernetes may lack, and what is then said.
 
 use crate::env::KUBECTL;
 use crate::support::{Failure, Guest, User};
-
-#[test]
-#[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn k3s_works() {
-    let guest = Guest::own("k3s", "address");
-    User::of(&guest).types(KUBECTL).stdout("namespace/default\n").succeeds();
-}
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

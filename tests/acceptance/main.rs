@@ -19,8 +19,10 @@ mod down;
 mod env;
 // What `eval` makes of a failure, and a terminal of a success.
 mod eval;
-// Flavours of Kubernetes and of its certificates.
+// What a flavour may lack, and what is wrong with its certificates.
 mod flavour;
+// Every flavour of every service, with a real client.
+mod flavours;
 // A guest that means harm: kubeconfigs, names, login shells.
 mod hostile;
 // A guest that lies in answer to every question.

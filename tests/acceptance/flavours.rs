@@ -1,0 +1,96 @@
+//! Every flavour of every service, each in a guest laid out like it: it is found, it is used by a real client through
+//! what `env` printed, and it is seen to be stopped. Each test leaves a line for `tools/test` to show.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+
+use crate::eval::on_a_terminal;
+use crate::support::{Guest, User};
+
+/// A flavour: `NAME: SERVICE "FLAVOUR" in "LAYOUT" [stopped with "UNITS"]`.
+macro_rules! flavours {
+    ($($name:ident: $service:ident $flavour:literal in $layout:literal $(stopped with $units:literal)?;)*) => {$(
+        #[test]
+        #[cfg_attr(no_guest, ignore = "needs the test guest")]
+        fn $name() {
+            let check = Check { service: stringify!($service), flavour: $flavour, layout: $layout };
+            let guest = check.works();
+            $(check.stops(&guest, $units);)?
+            drop(guest);
+        }
+    )*};
+}
+
+flavours! {
+    kubeadm: kubernetes "kubeadm" in "kubeadm" stopped with "kubelet";
+    k3s: kubernetes "k3s" in "k3s" stopped with "k3s";
+    rke2: kubernetes "rke2" in "rke2" stopped with "rke2-server";
+    k0s: kubernetes "k0s" in "k0s" stopped with "k0scontroller";
+    microk8s: kubernetes "microk8s" in "microk8s" stopped with "snap.microk8s.daemon-kubelite";
+    minikube: kubernetes "minikube" in "minikube" stopped with "kubelet";
+    plain: kubernetes "plain" in "plain" stopped with "etcd kube-apiserver";
+    adb_kubernetes: kubernetes "adb" in "adb";
+    microshift: openshift "microshift" in "microshift" stopped with "microshift";
+    crc: openshift "crc" in "crc" stopped with "kubelet";
+    node: openshift "node" in "okd" stopped with "kubelet";
+    origin: openshift "origin" in "origin" stopped with "origin-master";
+    cluster_up: openshift "cluster-up" in "cluster-up";
+    cluster_up_old: openshift "cluster-up-old" in "cluster-up-old";
+    minishift: openshift "minishift" in "minishift";
+    adb_openshift: openshift "adb" in "adb-openshift" stopped with "openshift";
+}
+
+struct Check {
+    service: &'static str,
+    flavour: &'static str,
+    layout: &'static str,
+}
+
+impl Check {
+    fn works(&self) -> Guest {
+        let guest = Guest::own(self.layout, "address");
+        let (service, user) = (self.service, User::of(&guest));
+        user.types(format!("service-manager status {service}"))
+            .stdout(&format!("{service} - running\n"))
+            .succeeds();
+        user.with("NO_COLOR", "1")
+            .types(on_a_terminal(&format!("service-manager status {service}")))
+            .stdout(&format!("SERVICE[..]\n{service}[..]running[..]{}[..]https://[..]\n", self.flavour))
+            .succeeds();
+        self.report("status");
+
+        let user = User::of(&guest);
+        user.types(format!(
+            "eval \"$(service-manager --quiet env {service})\" && kubectl get namespace default -o name"
+        ))
+        .stdout("namespace/default\n")
+        .succeeds();
+        self.report("env, kubectl");
+        guest
+    }
+
+    fn stops(&self, guest: &Guest, units: &str) {
+        let (service, user) = (self.service, User::of(guest));
+        guest.stops(units);
+        user.types(format!("service-manager status {service}"))
+            .stdout(&format!("{service} - stopped\n"))
+            .succeeds();
+        user.types(format!("service-manager env {service} --script-readable"))
+            .stderr(&format!(
+                "error: {service} is stopped in `[NAME]`\nhint: in the machine: `sudo systemctl start {units}`\n"
+            ))
+            .fails(126);
+        self.report("stopped");
+    }
+
+    fn report(&self, command: &str) {
+        report(self.service, self.flavour, command);
+    }
+}
+
+/// Leaves a line that says what was done with a flavour.
+pub(crate) fn report(service: &str, flavour: &str, command: &str) {
+    let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/flavours");
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    file.write_all(format!("{service:<10}  {flavour:<16}  {command}\n").as_bytes()).unwrap();
+}
