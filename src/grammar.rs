@@ -163,7 +163,7 @@ validated!(
 );
 
 validated!(
-    /// The name of a systemd unit; `.service` at its end may be left out.
+    /// The name of a systemd unit, no alias; `.service` at its end may be left out.
     UnitName, "unit name", "letters, digits and `._@:-`",
     |text| begins_with(text, |c| c.is_ascii_alphanumeric())
         && text.len() <= 128
@@ -232,6 +232,13 @@ impl From<&DnsName> for HostName {
 }
 
 impl UnitName {
+    /// The name with its suffix.
+    pub fn full(&self) -> String {
+        let kind = self.0.rsplit_once('.').map(|(_, kind)| kind);
+        let has_kind = kind.is_some_and(|kind| UNIT_KINDS.contains(&kind));
+        if has_kind { self.0.clone() } else { format!("{}.service", self.0) }
+    }
+
     /// The name without `.service`, by which the facts know it.
     pub fn short(&self) -> &str {
         self.0.strip_suffix(".service").unwrap_or(&self.0)
@@ -262,6 +269,21 @@ impl GuestPattern {
         GuestPath::parse(&self.0).ok()
     }
 }
+
+/// The suffixes of units (`systemd.unit(5)`).
+const UNIT_KINDS: [&str; 11] = [
+    "service",
+    "socket",
+    "device",
+    "mount",
+    "automount",
+    "swap",
+    "target",
+    "path",
+    "timer",
+    "slice",
+    "scope",
+];
 
 /// A TCP port, 1 to 65535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -423,6 +445,14 @@ mod tests {
         assert!(!matches("/var/kubeadmin/a/b/kubeconfig"));
         assert_eq!(pattern.path(), None);
         assert!(GuestPattern::parse("/etc/k*s").is_err());
+    }
+
+    #[test]
+    fn a_unit_is_a_service_unless_it_says_otherwise() {
+        let full = |name| UnitName::parse(name).unwrap().full();
+        assert_eq!(full("docker"), "docker.service");
+        assert_eq!(full("podman.socket"), "podman.socket");
+        assert_eq!(full("snap.microk8s.daemon-kubelite"), "snap.microk8s.daemon-kubelite.service");
     }
 
     #[test]

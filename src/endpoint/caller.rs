@@ -138,12 +138,22 @@ impl Caller {
     fn prove(&self, api: Api) -> reqwest::Result<Verdict> {
         match api {
             Api::Kubernetes => self.prove_kubernetes(),
-            // The daemon lets nobody in without a certificate, so any answer proves it.
-            Api::Docker => Ok(judge(self.get("/version")?, |info: DockerVersion| Answer {
-                version: info.version,
-                api_version: Some(info.api_version),
-            })),
+            Api::Docker => self.prove_docker(),
         }
+    }
+
+    /// The daemon lets nobody in without a certificate, so any answer proves it. The headers of `/_ping` tell the
+    /// versions; only old daemons have to be asked for them, which takes ten times as long, since for `/version`
+    /// the daemon starts programs.
+    fn prove_docker(&self) -> reqwest::Result<Verdict> {
+        let ping = self.get("/_ping")?;
+        if let Some(answer) = docker_headers(&ping).filter(|_| ping.status().is_success()) {
+            return Ok(Verdict::Good(answer));
+        }
+        Ok(judge(self.get("/version")?, |info: DockerVersion| Answer {
+            version: info.version,
+            api_version: Some(info.api_version),
+        }))
     }
 
     /// Anybody may ask for the version, so it proves nothing; the list of APIs is for those who are logged in
@@ -187,6 +197,15 @@ struct DockerVersion {
     version: Version,
     #[serde(rename = "ApiVersion")]
     api_version: ApiVersion,
+}
+
+/// `Server: Docker/20.10.24 (linux)` and `Api-Version: 1.41`
+/// (<https://docs.docker.com/reference/api/engine/version/v1.41/>, `SystemPing`).
+fn docker_headers(response: &Response) -> Option<Answer> {
+    let header = |name| response.headers().get(name)?.to_str().ok();
+    let version = header("server")?.strip_prefix("Docker/")?.split(' ').next()?;
+    let api_version = ApiVersion::parse(header("api-version")?).ok()?;
+    Some(Answer { version: Version::parse(version).ok()?, api_version: Some(api_version) })
 }
 
 fn judge<T: DeserializeOwned>(response: Response, answer: impl Fn(T) -> Answer) -> Verdict {

@@ -122,7 +122,13 @@ impl Reader<'_> {
     fn read(&mut self, frame: &Frame) -> Result<(), Error> {
         match frame.kind {
             "root" => self.facts.root = true,
-            "units" => self.facts.units = parse_units(&text(frame.body)),
+            "units" => self.facts.units.extend(parse_units(&text(frame.body))),
+            // Comes first. What is not loaded is not active either.
+            "installed" => {
+                let names = text(frame.body);
+                self.facts.units =
+                    names.split_whitespace().map(|name| (short(name), UnitState::Inactive)).collect();
+            }
             "addresses" => self.facts.addresses = parse_addresses(&text(frame.body)),
             "release" if self.questions.release => self.facts.release = OsRelease::parse(&text(frame.body)),
             _ => return Err(Error::AnswerMalformed),
@@ -214,22 +220,28 @@ impl OsRelease {
     }
 }
 
-/// Reads the blocks of `systemctl show`; a unit that systemd does not know is left out.
+/// Reads the lines of `systemctl list-units`: name, load state, active state, sub state, description. Older
+/// ones put a mark before a unit that failed.
 fn parse_units(text: &str) -> BTreeMap<String, UnitState> {
-    let unit = |block: &str| {
-        let property = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        let id = property("Id")?;
-        let known = !matches!(property("LoadState")?, "not-found" | "error" | "bad-setting");
-        let state = match (property("ActiveState")?, property("SubState")) {
+    let unit = |line: &str| {
+        let mut words = line.split_whitespace().skip_while(|word| !word.contains('.'));
+        let (name, load, active, sub) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let known = !matches!(load, "not-found" | "error" | "bad-setting");
+        let state = match (active, sub) {
             ("active" | "reloading" | "refreshing", _) => UnitState::Active,
             // It ended with an error and is started again and again.
-            ("activating", Some("auto-restart")) | ("failed", _) => UnitState::Failed,
+            ("activating", "auto-restart") | ("failed", _) => UnitState::Failed,
             ("activating", _) => UnitState::Activating,
             _ => UnitState::Inactive,
         };
-        known.then(|| (id.strip_suffix(".service").unwrap_or(id).to_owned(), state))
+        known.then(|| (short(name), state))
     };
-    text.split("\n\n").filter_map(unit).collect()
+    text.lines().filter_map(unit).collect()
+}
+
+/// The name by which [`crate::grammar::UnitName::short`] asks for a unit.
+fn short(name: &str) -> String {
+    name.strip_suffix(".service").unwrap_or(name).to_owned()
 }
 
 /// Reads `ip -o addr` (interface in the second column, `inet` or `inet6` and the address after it) or, from
@@ -305,12 +317,14 @@ mod tests {
     #[test]
     fn units_are_read_and_unknown_ones_left_out() {
         let units = parse_units(
-            "Id=k3s.service\nLoadState=not-found\nActiveState=inactive\n\n\
-             ActiveState=active\nId=kubelet.service\nLoadState=loaded\n\n\
-             Id=etcd.service\nLoadState=loaded\nActiveState=failed\n\n\
-             Id=kube-apiserver.service\nLoadState=loaded\nActiveState=activating\nSubState=auto-restart",
+            "kubelet.service loaded active running kubelet: The Kubernetes Node Agent\n\
+             etcd.service loaded failed failed etcd\n\
+             * k3s.service not-found inactive dead k3s.service\n\
+             \u{25cf} kube-apiserver.service loaded activating auto-restart Kubernetes API server\n\
+             podman.socket loaded active listening Podman API Socket",
         );
-        assert_eq!(units.len(), 3);
+        assert_eq!(units.len(), 4);
+        assert_eq!(units["podman.socket"], UnitState::Active);
         assert_eq!(units["kube-apiserver"], UnitState::Failed);
         assert_eq!(units["kubelet"], UnitState::Active);
         assert_eq!(units["etcd"], UnitState::Failed);

@@ -5,8 +5,6 @@
 //! no line break, the characters that those shells treat differently there. It writes nothing and starts
 //! nothing. As an argument it costs no round trip more; on standard input it would.
 
-use std::fmt::Write;
-
 use super::frame::Nonce;
 use crate::grammar::{GuestPath, GuestPattern, UnitName};
 use crate::service::{Access, Flavour, Service};
@@ -102,24 +100,27 @@ pub(super) fn command(questions: &Questions, nonce: &Nonce, user_is_root: bool) 
     format!("env LC_ALL=C sh -c '{main}' service-manager '{functions}' {nonce} '\"' \"'\"")
 }
 
+/// Starting systemctl and sudo takes longer than all the rest, so the three go on beside each other; whoever comes
+/// later in a pipeline passes on what the one before wrote.
 fn main(questions: &Questions, user_is_root: bool) -> String {
-    let mut main = String::from("eval \"$1\"; echo; frame begin \"\"; ");
-    let rest = everything_but_units(questions, user_is_root);
-    if questions.units.is_empty() {
-        main += &rest;
-    } else {
-        // systemctl takes longer than all the rest, so the rest goes on beside it.
-        let units = questions.units.iter().map(UnitName::as_str).collect::<Vec<_>>().join(" ");
-        let _ = write!(
-            main,
-            "systemctl show -p Id -p LoadState -p ActiveState -p SubState {units} 2>/dev/null | \
-             {{ {rest}frame units \"$(cat)\"; }}; "
+    let mut script = as_user(questions);
+    let root = as_root(questions, user_is_root);
+    if !root.is_empty() {
+        script = format!("{{ {root}}} | {{ {script}cat; }}; ");
+    }
+    if !questions.units.is_empty() {
+        // `show` would take ten times as long, one or two milliseconds for each unit; but this one knows only units
+        // that are loaded, so that of the others the files are looked for.
+        let units = questions.units.iter().map(UnitName::full).collect::<Vec<_>>().join(" ");
+        script = format!(
+            "systemctl list-units --all --plain --no-legend --full {units} 2>/dev/null | \
+             {{ installed {units}; {script}frame units \"$(cat)\"; }}; "
         );
     }
-    main + "frame end \"\""
+    format!("eval \"$1\"; echo; frame begin \"\"; {script}frame end \"\"")
 }
 
-fn everything_but_units(questions: &Questions, user_is_root: bool) -> String {
+fn as_user(questions: &Questions) -> String {
     let mut script = String::new();
     if questions.mention(GuestPath::RUNTIME) {
         script += "t=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}; ";
@@ -130,21 +131,25 @@ fn everything_but_units(questions: &Questions, user_is_root: bool) -> String {
     if questions.release {
         script += "frame release \"$(cat /etc/os-release)\"; ";
     }
-    let files = || questions.files.iter().enumerate();
-    script.extend(files().filter(|(_, file)| !file.root).map(file_call));
-    let root: String = files().filter(|(_, file)| file.root).map(file_call).collect();
-    if !root.is_empty() {
-        let _ = write!(script, "r=\"{root}\"; ");
-        script += if user_is_root {
-            "frame root \"\"; eval \"$r\"; "
-        } else {
-            // One sudo for all of it, on standard input, since sudo logs arguments. Without sudo, what can be
-            // seen is still worth knowing.
-            "printf %s \"$1 frame root $q$q; $r :\" | \
-             sudo -n sh -s service-manager \"$n\" \"$q\" \"$s\" || eval \"$r\"; "
-        };
-    }
+    script.extend(questions.files.iter().enumerate().filter(|(_, file)| !file.root).map(file_call));
     script
+}
+
+fn as_root(questions: &Questions, user_is_root: bool) -> String {
+    let root: String =
+        questions.files.iter().enumerate().filter(|(_, file)| file.root).map(file_call).collect();
+    if root.is_empty() {
+        return root;
+    }
+    if user_is_root {
+        return format!("frame root \"\"; {root}");
+    }
+    // One sudo for all of it, on standard input, since sudo logs arguments. Without sudo, what can be seen is still
+    // worth knowing.
+    format!(
+        "r=\"{root}\"; printf %s \"$1 frame root $q$q; $r :\" | \
+         sudo -n sh -s service-manager \"$n\" \"$q\" \"$s\" || eval \"$r\"; "
+    )
 }
 
 fn file_call((index, file): (usize, &FileQuestion)) -> String {
@@ -170,13 +175,22 @@ fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// `frame KIND BODY` writes an answer; `seen` and `text` answer for one file, `texts` for all that a pattern
-/// means; `parts` for the files that a kubeconfig names instead of holding their content, by the path as YAML
-/// would read it. `account` adds a token of the service account `default`: the one in its secret or, since
-/// Kubernetes 1.24 makes none, a new one. `$q` is a double quote, `$s` a single one. A command over SSH often
-/// has no `sbin` in its path, where some guests have `ip`.
+/// `frame KIND BODY` writes an answer; `installed` the units that have a file (`systemd.unit(5)`); `seen` and `text`
+/// answer for one file, `texts` for all that a pattern means; `parts` for the files that a kubeconfig names instead
+/// of holding their content, by the path as YAML would read it. `account` adds a token of the service account
+/// `default`: the one in its secret or, since Kubernetes 1.24 makes none, a new one. `$q` is a double quote, `$s` a
+/// single one. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
 const FUNCTIONS: &str = "\
     n=$2; q=$3; s=$4; PATH=$PATH:/usr/sbin:/sbin;
+    installed() {
+        l=;
+        for u in \"$@\"; do
+            for d in /etc /run /usr/local/lib /usr/lib /lib; do
+                if [ -e \"$d/systemd/system/$u\" ]; then l=\"$l $u\"; break; fi;
+            done;
+        done;
+        frame installed \"$l\";
+    };
     frame() { echo \"@$n $1 ${#2}\"; printf %s \"$2\"; echo; };
     hidden() {
         d=${2%/*};
@@ -188,7 +202,8 @@ const FUNCTIONS: &str = "\
     seen() { if [ -e \"$2\" ]; then frame \"present $1\" \"\"; else hidden $1 $2; fi; };
     text() {
         if [ -f \"$2\" ] && [ -r \"$2\" ]; then
-            c=$(head -c 1048577 \"$2\"); frame \"text $1\" \"$c\"; parts \"$1\" \"$2\" \"$c\";
+            c=$(head -c 1048577 \"$2\"); frame \"text $1\" \"$c\";
+            case $c in *-authority:*|*-certificate:*|*-key:*|*tokenFile:*) parts \"$1\" \"$2\" \"$c\";; esac;
         elif [ -e \"$2\" ]; then frame \"denied $1\" \"\";
         else hidden $1 $2; fi;
     };

@@ -109,9 +109,7 @@ fn values_that_a_shell_or_a_terminal_would_obey() {
             &(evil.clone()
                 + r#"begin; frame addresses "2: eth0 inet $evil/24 $evil"; [[ $2 != *os-release* ]] || frame release "VARIANT_ID=\"$evil\"
 NAME=\"$evil\"
-PRETTY_NAME=$evil"; frame units "Id=$evil
-LoadState=loaded
-ActiveState=$evil"; end"#),
+PRETTY_NAME=$evil"; frame units "$evil.service loaded active running $evil"; frame installed "$evil"; end"#),
         );
         let user = User::of(&guest);
         user.types(frugally("service-manager box ip --script-readable")).stdout("IP=[ADDRESS]\n").succeeds();
@@ -265,6 +263,4 @@ end() { frame end ''; }
 kubeconfig() { frame "$1 $i" "$2"; }
 "#;
 
-const UNITS: &str = r#"[[ $2 =~ ([0-9]+)\ /etc/kubernetes/manifests ]]; frame "present ${BASH_REMATCH[1]}" ""; frame units "Id=kubelet.service
-LoadState=loaded
-ActiveState=active""#;
+const UNITS: &str = r#"[[ $2 =~ ([0-9]+)\ /etc/kubernetes/manifests ]]; frame "present ${BASH_REMATCH[1]}" ""; frame units "kubelet.service loaded active running x""#;
