@@ -15,6 +15,8 @@ mod completions;
 mod credentials;
 // Services that are stopped, or do not answer.
 mod down;
+// `env docker`, with a real `docker`.
+mod docker;
 // `env`: three shells, kubectl, both kinds of certificates.
 mod env;
 // What `eval` makes of a failure, and a terminal of a success.

@@ -1,0 +1,229 @@
+//! `env docker`: the daemon's TLS, with a real `docker`; and what is said when it cannot be used.
+
+use crate::flavours::report;
+use crate::support::{Guest, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn docker_on_the_host_talks_to_the_daemon_in_the_guest() {
+    let user_of = |guest| User::of(guest);
+    let guest = Guest::kubeadm();
+    user_of(&guest).types("service-manager env docker").stdout(ANNOUNCED).succeeds();
+    user_of(&guest).types(DOCKER).stdout("[NAME]\n").succeeds();
+    report("docker", "tls", "env, docker");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn programs_get_the_folder_between_quotes() {
+    User::of(&Guest::kubeadm())
+        .types("service-manager env docker --script-readable")
+        .stdout(READABLE)
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_version_of_the_api_is_told_on_request() {
+    User::of(&Guest::kubeadm())
+        .types("service-manager env docker --script-readable --api-version")
+        .stdout(&format!("{READABLE}DOCKER_API_VERSION=1.41\n"))
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_certificates_are_private() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    user.types("umask 0; service-manager env docker").stdout(ANNOUNCED).succeeds();
+    let files = user.files();
+    let docker: Vec<&str> =
+        files.iter().map(String::as_str).skip_while(|file| *file != "700 docker").take(4).collect();
+    assert_eq!(docker, ["700 docker", "600 ca.pem", "600 cert.pem", "600 key.pem"]);
+}
+
+#[test]
+fn the_variables_are_removed_without_any_machine() {
+    User::new()
+        .types("export DOCKER_TLS_VERIFY=1; eval \"$(service-manager env docker --unset)\"; echo ${DOCKER_TLS_VERIFY-gone}")
+        .stdout("gone\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn certificates_that_cannot_be_used() {
+    let guest = with_docker();
+    guest.changes(
+        "cp -a /home/vagrant/.docker /home/vagrant/.docker.true",
+        "rm -rf /home/vagrant/.docker; mv /home/vagrant/.docker.true /home/vagrant/.docker",
+    );
+    let client = "issue client cert.pem key.pem /CN=vagrant /etc/docker/ca.pem /etc/docker/ca-key.pem";
+    let invalid = "the credentials for docker in `~/.docker` of `[NAME]` are refused";
+    for (change, error, cause) in [
+        (
+            format!("{client} 20200101000000Z 20210101000000Z"),
+            "the client certificate in `~/.docker` of `[NAME]` expired on 2021-01-01",
+            "",
+        ),
+        (
+            format!("{client}; issue client x.pem key.pem /CN=x /etc/docker/ca.pem /etc/docker/ca-key.pem"),
+            invalid,
+            "its key does not belong to its certificate",
+        ),
+        ("echo hello >cert.pem".to_owned(), invalid, "its client certificate is not valid"),
+        (
+            "head --bytes=100 key.pem >cut.pem; mv cut.pem key.pem".to_owned(),
+            invalid,
+            "its client key is not valid",
+        ),
+        ("cp cert.pem key.pem".to_owned(), invalid, "its client key is not valid"),
+        ("head --bytes=2M /dev/zero >ca.pem".to_owned(), invalid, "its certificate authority is not valid"),
+        ("rm key.pem".to_owned(), "`[NAME]` has no `~/.docker/key.pem`, which docker (tls) should have", ""),
+        (
+            "chmod 0 key.pem; chown root key.pem".to_owned(),
+            "`vagrant` cannot read `~/.docker/key.pem` in `[NAME]`",
+            "",
+        ),
+        // Of an authority that the daemon does not know.
+        (
+            "issue ca own-ca.pem own-key.pem stranger; \
+             issue client cert.pem key.pem /CN=vagrant own-ca.pem own-key.pem"
+                .to_owned(),
+            "docker at [ADDRESS]:2376 does not accept the credentials in `~/.docker` of `[NAME]` (TLS alert [..])",
+            "",
+        ),
+    ] {
+        guest.run(
+            &format!(
+                "rm -rf $HOME_DOCKER; cp -a $HOME_DOCKER.true $HOME_DOCKER; cd $HOME_DOCKER; {change}; \
+             [[ '{change}' == chmod* ]] || chown -R vagrant ."
+            )
+            .replace("$HOME_DOCKER", "/home/vagrant/.docker"),
+        );
+        fails(&guest, error, cause);
+    }
+    report("docker", "tls", "certificates that cannot be used");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_server_that_cannot_be_trusted() {
+    let guest = with_docker();
+    let server = |names: &str, dates: &str| {
+        format!(
+            "issue server /etc/docker/server-cert.pem /etc/docker/server-key.pem docker \
+             /etc/docker/ca.pem /etc/docker/ca-key.pem {names} {dates}"
+        )
+    };
+    for (change, error, cause) in [
+        (
+            server("IP:192.0.2.1,DNS:docker", ""),
+            "the certificate of docker at [ADDRESS]:2376 is not valid for any address of `[NAME]` (it is for docker, 192.0.2.1)",
+            "",
+        ),
+        (
+            server(&format!("IP:{}", guest.address()), "20200101000000Z 20210101000000Z"),
+            "the certificate of docker at [ADDRESS]:2376 is not valid",
+            "invalid peer certificate: [..]",
+        ),
+    ] {
+        guest.changes(
+            &format!("cp -a /etc/docker /etc/docker.true; {change}; systemctl reset-failed docker; systemctl restart docker"),
+            "rm -r /etc/docker; mv /etc/docker.true /etc/docker",
+        );
+        fails(&guest, error, cause);
+        guest.changes_back();
+        start_docker(&guest);
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_daemon_that_only_has_a_socket() {
+    let guest = with_docker();
+    let ssh = format!("`export DOCKER_HOST=ssh://vagrant@{}:22`", guest.address());
+    for (command_line, because) in [
+        ("-H fd://", "only listens on its socket"),
+        (
+            "-H fd:// -H tcp://0.0.0.0:2375",
+            "listens on port 2375 without TLS, where anybody who can reach it is root in the machine",
+        ),
+        ("", "talks TLS on port 2376, but its client certificate is not in ~/.docker of the machine"),
+    ] {
+        let drop_in = format!("[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd {command_line}\\n");
+        let restart = "systemctl daemon-reload; systemctl reset-failed docker; systemctl restart docker";
+        let keep = if command_line.is_empty() {
+            "true".to_owned()
+        } else {
+            format!("printf '{drop_in}' >/run/systemd/system/docker.service.d/zz.conf; {restart}")
+        };
+        guest.changes(
+            &format!(
+                "mkdir -p /run/systemd/system/docker.service.d; mv /home/vagrant/.docker /home/vagrant/.docker.true; {keep}"
+            ),
+            "mv /home/vagrant/.docker.true /home/vagrant/.docker; \
+             rm -r /run/systemd/system/docker.service.d; systemctl daemon-reload",
+        );
+        User::of(&guest).types("service-manager status docker").stdout("docker - running\n").succeeds();
+        let hint = if command_line.is_empty() {
+            "put the client's ca.pem, [..]".to_owned()
+        } else {
+            format!("[..]{ssh}[..]")
+        };
+        User::of(&guest)
+            .types("service-manager env docker")
+            .stdout("(exit 126)\n")
+            .stderr(&format!("error: docker in `[NAME]` {because}\nhint: {hint}\n"))
+            .fails(126);
+        // Where other services run, it is no failure, nor worth a word in every shell's start-up.
+        User::of(&guest)
+            .types("service-manager env --script-readable")
+            .stdout("KUBECONFIG=[..]\n")
+            .succeeds();
+        report("docker", "socket", because.split(',').next().unwrap());
+        guest.changes_back();
+        start_docker(&guest);
+    }
+}
+
+#[track_caller]
+fn fails(guest: &Guest, error: &str, cause: &str) {
+    let cause = if cause.is_empty() { String::new() } else { format!("caused by: {cause}\n") };
+    let user = User::of(guest);
+    user.types("service-manager env docker")
+        .stdout("(exit 126)\n")
+        .stderr(&format!("error: {error}\n{cause}hint: [..]\n"))
+        .fails(126);
+    assert!(!user.files().contains(&"600 key.pem".to_owned()), "{:?}", user.files());
+}
+
+/// A guest of the test's own in which Docker runs.
+fn with_docker() -> Guest {
+    let guest = Guest::own("kubeadm", "address");
+    start_docker(&guest);
+    guest
+}
+
+fn start_docker(guest: &Guest) {
+    // Several restarts in a row are not the unit's own fault.
+    guest.changes(
+        "systemctl reset-failed docker; systemctl restart docker",
+        "systemctl stop docker docker.socket",
+    );
+}
+
+const DOCKER: &str = r#"eval "$(service-manager env docker)" && docker info --format '{{.Name}}'"#;
+const READABLE: &str =
+    "DOCKER_HOST=tcp://[ADDRESS]:2376\nDOCKER_CERT_PATH='[MACHINE]/docker'\nDOCKER_TLS_VERIFY=1\n";
+const ANNOUNCED: &str = "
+    # Set the following environment variables to enable access to the
+    # docker daemon running inside of the vagrant virtual machine:
+    export DOCKER_HOST=tcp://[ADDRESS]:2376
+    export DOCKER_CERT_PATH=[MACHINE]/docker
+    export DOCKER_TLS_VERIFY=1
+
+    # run following command to configure your shell:
+    # eval \"$(service-manager env docker)\"
+    ";
