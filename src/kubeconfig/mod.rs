@@ -1,9 +1,11 @@
 //! A kubeconfig from the guest is a program: kubectl runs what its `exec` names and sends the files its
 //! paths name. So none is ever copied. What may be carried over is read into `Credentials`, and a new file
-//! is written from them. Pure: text in, text out.
+//! is written from them, which `merge` puts into the user's own on request. Pure: text in, text out.
 
+mod merge;
 mod read;
 mod write;
 
+pub use self::merge::{Addition, Context, List, MergeRefusal, Merged, Outcome, merge, remove};
 pub use self::read::read;
 pub use self::write::{Entry, write};
