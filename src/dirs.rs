@@ -24,6 +24,13 @@ impl Folders {
         Ok(Self { state })
     }
 
+    /// True when `path` is one of a machine's files.
+    fn contains(&self, path: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let machines = self.machines();
+        path.starts_with(&machines) || real(path).starts_with(real(&machines))
+    }
+
     /// The folder that holds one folder per machine.
     pub fn machines(&self) -> PathBuf {
         self.state.join("machines")
@@ -55,6 +62,11 @@ impl MachineFiles {
         self.0.join("known_hosts")
     }
 
+    /// The user's own kubeconfigs that entries of the machine were put into.
+    pub fn merged(&self) -> PathBuf {
+        self.0.join("merged.json")
+    }
+
     /// What the clients of the service `name` read.
     pub fn service(&self, name: &str) -> PathBuf {
         self.0.join(name)
@@ -64,5 +76,51 @@ impl MachineFiles {
     pub fn kubeconfig(&self, services: &[&str]) -> PathBuf {
         let folder = if let [only] = services { self.service(only) } else { self.0.clone() };
         folder.join("kubeconfig")
+    }
+}
+
+/// The user's own kubeconfig: the one that `kubectl config` would add an entry to (client-go,
+/// `tools/clientcmd/config.go`): of those in `KUBECONFIG` the first that exists, else the last; else
+/// `~/.kube/config`. Files of `folders` do not count: `env` put them there.
+///
+/// Errors: the home folder is not known.
+pub fn user_kubeconfig(host: &Host, folders: &Folders) -> Result<PathBuf, Error> {
+    let named = host.kubeconfig.iter().flat_map(std::env::split_paths);
+    let named = named.filter(|path| !path.as_os_str().is_empty()).map(|path| host.current_folder.join(path));
+    let named: Vec<PathBuf> = named.filter(|path| !folders.contains(path)).collect();
+    if let Some(path) = named.iter().find(|path| path.exists()).or(named.last()) {
+        return Ok(path.clone());
+    }
+    Ok(host.home.as_ref().ok_or(Error::NoHome)?.join(".kube/config"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_kubeconfig_is_the_one_that_kubectl_would_change() {
+        let below = tempfile::tempdir().unwrap();
+        let folder = below.path().canonicalize().unwrap();
+        let chosen = |kubeconfig: &str| {
+            let host = Host {
+                home: Some("/home/dev".into()),
+                current_folder: folder.clone(),
+                service_manager_home: Some("state".into()),
+                kubeconfig: Some(kubeconfig.replace("STATE", folder.join("state").to_str().unwrap()).into()),
+                ..Host::default()
+            };
+            user_kubeconfig(&host, &Folders::find(&host).unwrap()).unwrap()
+        };
+        std::fs::write(folder.join("there"), "").unwrap();
+        assert_eq!(chosen("/a/b"), Path::new("/a/b"));
+        assert_eq!(chosen("/a/b:there:/c"), folder.join("there"));
+        assert_eq!(chosen("/a/b::/c:"), Path::new("/c"));
+        for ours in
+            ["", ":", "STATE/machines/box-1/kubeconfig", "state/machines/../machines/box-1/kubeconfig"]
+        {
+            assert_eq!(chosen(ours), Path::new("/home/dev/.kube/config"), "{ours}");
+        }
+        assert_eq!(chosen("STATE/machines/box-1/kubeconfig:/a/b"), Path::new("/a/b"));
     }
 }

@@ -2,12 +2,13 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::credentials::Refusal;
 use crate::discover::State;
 use crate::grammar::{Invalid, printable};
+use crate::kubeconfig::MergeRefusal;
 use crate::service::{OpenPort, Reason};
 
 /// How the program ends; part of its interface (README, "Exit codes").
@@ -85,6 +86,16 @@ pub enum Error {
     StateFolderShared { path: PathBuf },
     #[error("another process keeps `{}` locked", .path.display())]
     StateFolderLocked { path: PathBuf },
+    #[error("could not change `{}`", .path.display())]
+    SharedFile { path: PathBuf, source: io::Error },
+    #[error("`{}` {what}", .path.display())]
+    SharedFileOdd { path: PathBuf, what: &'static str },
+    #[error("another program keeps `{}` locked{}", .path.display(), .age.map(|age| format!(" since {}", span(age))).unwrap_or_default())]
+    SharedFileLocked { path: PathBuf, lock: PathBuf, age: Option<Duration> },
+    #[error("`{}` is left as it is", .path.display())]
+    Merge { path: PathBuf, source: MergeRefusal },
+    #[error("`{service}` after `--merge` would be the name of a file")]
+    ServiceAsFile { service: String },
     #[error("`{}` is damaged", .path.display())]
     KnownHostsDamaged { path: PathBuf, machine: String },
 
@@ -198,6 +209,11 @@ impl Error {
             | Self::StateFolder { .. }
             | Self::StateFolderShared { .. }
             | Self::StateFolderLocked { .. }
+            | Self::SharedFile { .. }
+            | Self::SharedFileOdd { .. }
+            | Self::SharedFileLocked { .. }
+            | Self::Merge { .. }
+            | Self::ServiceAsFile { .. }
             | Self::KnownHostsDamaged { .. } => ExitCode::Failure,
             Self::UnknownHost { .. }
             | Self::Connect { .. }
@@ -271,6 +287,19 @@ impl Error {
             },
             Self::StateFolderShared { path } => format!("`chmod go-w '{}'`, if it is yours", path.display()),
             Self::StateFolderLocked { .. } => "wait for the other process, or end it".into(),
+            Self::SharedFile { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "free some space there".into()
+            }
+            Self::SharedFile { .. } | Self::SharedFileOdd { .. } => ANOTHER_FILE.into(),
+            Self::SharedFileLocked { lock, .. } => {
+                format!("if no program does, one was killed: `rm '{}'`", lock.display())
+            }
+            Self::Merge { source, path } => merge_hint(source, path),
+            Self::ServiceAsFile { service } => {
+                format!(
+                    "`service-manager kubeconfig {service} --merge`, or `--merge ./{service}` for the file"
+                )
+            }
             Self::KnownHostsDamaged { machine, .. } => format!("`service-manager machines forget {machine}`"),
             Self::UnknownHost { .. } => {
                 "check the spelling after `--host`, or `HostName` in the ssh config".into()
@@ -373,3 +402,32 @@ fn list(before: &str, items: &[String], after: &str) -> String {
 fn said(stderr: &str) -> String {
     if stderr.trim().is_empty() { String::new() } else { format!("; it said: {}", printable(stderr)) }
 }
+
+fn merge_hint(refusal: &MergeRefusal, path: &Path) -> String {
+    match refusal {
+        MergeRefusal::NotYaml(_) => format!("correct it, or {ANOTHER_FILE}"),
+        MergeRefusal::Twice { .. } => format!("remove one of them, or {ANOTHER_FILE}"),
+        MergeRefusal::Taken { list, name } => format!(
+            "`kubectl config --kubeconfig '{}' delete-{list} {name}` removes it; or {ANOTHER_FILE}",
+            path.display()
+        ),
+        MergeRefusal::OtherMachine { machine, .. } => {
+            format!("`service-manager machines forget {machine}` removes it; or {ANOTHER_FILE}")
+        }
+        MergeRefusal::NotKubeconfig(_) | MergeRefusal::Rest => ANOTHER_FILE.into(),
+    }
+}
+
+/// A time in the unit that says most.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (count, unit) = match seconds {
+        0..60 => (seconds, "second"),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+const ANOTHER_FILE: &str = "name another file with `--merge FILE`";

@@ -2,12 +2,15 @@
 
 #![allow(clippy::disallowed_methods, reason = "the one module that writes and removes files")]
 
+mod shared;
+
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use self::shared::SharedFile;
 use crate::deadline::Deadline;
 use crate::error::Error;
 

@@ -23,6 +23,8 @@ pub struct Host {
     pub shell_override: Option<String>,
     /// `SHELL`: the user's login shell.
     pub shell: Option<String>,
+    /// `KUBECONFIG`: the files that kubectl reads, as it was given.
+    pub kubeconfig: Option<OsString>,
     /// `NO_COLOR` is set and not empty (<https://no-color.org>).
     pub no_color: bool,
 }
@@ -42,6 +44,7 @@ impl Host {
             user: text("USER").or_else(|| text("LOGNAME")),
             shell_override: text("SERVICE_MANAGER_SHELL"),
             shell: text("SHELL"),
+            kubeconfig: variable("KUBECONFIG"),
             no_color: variable("NO_COLOR").is_some(),
         }
     }

@@ -847,6 +847,9 @@ mod tests {
     }
 
     proptest! {
+        // Each case merges and removes several times.
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         #[test]
         fn whatever_is_not_ours_stays(
             file in kubeconfig(),

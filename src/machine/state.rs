@@ -1,6 +1,7 @@
 //! What is kept of a machine between two commands.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -69,6 +70,28 @@ impl Machine {
         let text = serde_json::to_vec_pretty(&record)
             .map_err(|error| Error::Write { path: self.files.machine(), source: io::Error::from(error) })?;
         folder.write(&self.files.machine(), &text)
+    }
+
+    /// The user's own kubeconfigs that entries of this machine were put into.
+    ///
+    /// Errors: the list cannot be read.
+    pub fn merges(&self) -> Result<Vec<PathBuf>, Error> {
+        let path = self.files.merged();
+        let Some(text) = files::read(&path, LONGEST_RECORD)? else { return Ok(Vec::new()) };
+        serde_json::from_slice(&text)
+            .map_err(|error| Error::Read { path, source: io::Error::new(io::ErrorKind::InvalidData, error) })
+    }
+
+    /// Keeps that entries of this machine are put into the user's own kubeconfig `path`, so that they can be removed.
+    pub fn remember_merge(&self, folder: &PrivateFolder, path: &Path) -> Result<(), Error> {
+        let mut merges = self.merges()?;
+        if merges.iter().any(|known| known == path) {
+            return Ok(());
+        }
+        merges.push(path.to_owned());
+        let text = serde_json::to_vec_pretty(&merges)
+            .map_err(|error| Error::Write { path: self.files.merged(), source: io::Error::from(error) })?;
+        folder.write(&self.files.merged(), &text)
     }
 }
 
@@ -145,6 +168,20 @@ mod tests {
         forget(&found[0], Deadline::after(Duration::from_secs(1))).unwrap();
         assert!(remembered(&folders).unwrap().is_empty());
         assert!(!machine.files.folder().exists());
+    }
+
+    #[test]
+    fn a_merge_is_remembered_once() {
+        let below = tempfile::tempdir().unwrap();
+        let machine = machine(&folders(&below), "box");
+        let folder = machine.lock(Deadline::after(Duration::from_secs(1))).unwrap();
+        assert!(machine.merges().unwrap().is_empty());
+        for path in ["/home/dev/.kube/config", "/b", "/b"] {
+            machine.remember_merge(&folder, Path::new(path)).unwrap();
+        }
+        assert_eq!(machine.merges().unwrap(), [Path::new("/home/dev/.kube/config"), Path::new("/b")]);
+        fs::write(machine.files.merged(), "{").unwrap();
+        assert!(matches!(machine.merges(), Err(Error::Read { .. })));
     }
 
     #[test]
