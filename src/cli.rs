@@ -31,6 +31,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Env(EnvArgs),
     Status(StatusArgs),
+    Kubeconfig(KubeconfigArgs),
     Box(BoxArgs),
     Machines(MachinesArgs),
     Completions(CompletionsArgs),
@@ -65,6 +66,27 @@ pub(crate) struct StatusArgs {
     /// The service, for example `kubernetes`; without one, all
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
+}
+
+/// Prints where the kubeconfig is, or puts it into your own
+///
+/// Connects to the service with what is in it before anything is printed or changed.
+#[derive(Debug, Args)]
+pub(crate) struct KubeconfigArgs {
+    /// The service, for example `kubernetes`; without one, all that run
+    pub(crate) service: Option<String>,
+    /// Print the kubeconfig itself; it holds credentials
+    #[arg(long, conflicts_with = "merge")]
+    pub(crate) print: bool,
+    /// Add it to your own kubeconfig: to FILE, else where `kubectl config` would
+    ///
+    /// Keeps all else that is in there, comments too, and the text from before beside it.
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[allow(clippy::option_option, reason = "not given, given alone, given with a file")]
+    pub(crate) merge: Option<Option<PathBuf>>,
+    /// Make it the current context as well
+    #[arg(long = "use", requires = "merge")]
+    pub(crate) switch: bool,
 }
 
 /// Tells about the machine itself
@@ -109,6 +131,8 @@ pub(crate) enum MachinesCommand {
 }
 
 /// Removes what is kept of a machine: credentials, host keys, how it is reached
+///
+/// Takes it out of your own kubeconfigs too, if it was merged there.
 #[derive(Debug, Args)]
 pub(crate) struct ForgetArgs {
     /// The machine's name; when several have it, one as `service-manager machines` lists it

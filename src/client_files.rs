@@ -86,7 +86,7 @@ impl<'a> ClientFiles<'a> {
 }
 
 fn has_kubeconfig(service: &InUse) -> bool {
-    matches!(service.found.flavour.access, Access::Kubeconfig { .. } | Access::ServiceAccount { .. })
+    service.found.flavour.access.has_kubeconfig()
 }
 
 fn name<'a>(service: &InUse<'a>) -> &'a str {

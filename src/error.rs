@@ -150,6 +150,8 @@ pub enum Error {
     NotReadable { user: String, machine: String, path: String },
     #[error("`{machine}` has no `{path}`, which {service} ({flavour}) should have")]
     NoCredentials { service: String, flavour: String, machine: String, path: String },
+    #[error("{what} has no kubeconfig")]
+    NoKubeconfig { what: String },
     #[error("{service} in `{machine}` {}", .reason.because)]
     NoAccess { service: String, machine: String, ssh: String, reason: Reason, ports: Vec<OpenPort> },
     #[error("the credentials for {service} in `{path}` of `{machine}` are refused")]
@@ -239,6 +241,7 @@ impl Error {
             | Self::NotReadable { .. }
             | Self::NoCredentials { .. }
             | Self::NoAccess { .. }
+            | Self::NoKubeconfig { .. }
             | Self::CredentialsInvalid { .. }
             | Self::Kubeconfig { .. }
             | Self::NoAnswer { .. }
@@ -322,7 +325,9 @@ impl Error {
             Self::AnswerIncomplete { .. } | Self::AnswerMalformed => {
                 "check that the user's login shell in the machine can run `sh`".into()
             }
-            Self::NotInstalled { .. } => "`service-manager status` shows what the machine has".into(),
+            Self::NotInstalled { .. } | Self::NoKubeconfig { .. } => {
+                "`service-manager status` shows what the machine has".into()
+            }
             Self::NotRunning { start: Some(start), .. } => start.clone(),
             Self::NotRunning { units, .. } if units.is_empty() => return None,
             Self::NotRunning { units, .. } => {

@@ -28,7 +28,12 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     }
     let machine = context.machine()?;
     let visit = Visit::make(&machine, &Questions::about(services.iter().copied()), context.deadline)?;
-    let in_use = use_services(&services, args.services.is_empty(), &machine, &visit, context)?;
+    let all = args.services.is_empty();
+    let Used { in_use, left_out } = use_services(&services, all, &machine, &visit, context)?;
+    // In a shell's start-up, what is left out on purpose would be noise.
+    if in_use.is_empty() {
+        note_nothing(&left_out, &machine, context);
+    }
     let files = ClientFiles::new(&machine, &in_use)?;
     let blocks: Vec<Block> =
         in_use.iter().map(|service| block(service, &files, args, context)).collect::<Result<_, _>>()?;
@@ -40,6 +45,13 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     })
 }
 
+/// What became of the services that were asked for.
+pub(super) struct Used<'a> {
+    pub(super) in_use: Vec<InUse<'a>>,
+    /// Why the others are left out.
+    pub(super) left_out: Vec<Error>,
+}
+
 /// Uses `services`, so that what is printed of them is known to work. Who asks for `all` that run takes what
 /// does not for no failure.
 pub(super) fn use_services<'a>(
@@ -48,7 +60,7 @@ pub(super) fn use_services<'a>(
     machine: &Machine,
     visit: &Visit,
     context: &Context,
-) -> Result<Vec<InUse<'a>>, Error> {
+) -> Result<Used<'a>, Error> {
     let machine_name = machine.name.to_string();
     let not_installed =
         |service: &str| Error::NotInstalled { service: service.to_owned(), machine: machine_name.clone() };
@@ -68,25 +80,30 @@ pub(super) fn use_services<'a>(
             Err(error) => return Err(visit.look_closer(error)),
         }
     }
-    // In a shell's start-up, what is left out on purpose would be noise.
-    if in_use.is_empty() {
-        let none = left_out.is_empty().then(|| format!("`{machine_name}` has none of the services"));
-        for reason in left_out.iter().map(ToString::to_string).chain(none) {
-            context.ui.note(&format!("nothing to export: {reason}"));
-        }
+    for service in &in_use {
+        note_server_name(service, context);
     }
-    Ok(in_use)
+    Ok(Used { in_use, left_out })
 }
 
-fn block(service: &InUse, files: &ClientFiles, args: &EnvArgs, context: &Context) -> Result<Block, Error> {
-    let endpoint = &service.endpoint;
-    if let Some(name) = &endpoint.server_name {
+fn note_nothing(left_out: &[Error], machine: &Machine, context: &Context) {
+    let none = left_out.is_empty().then(|| format!("`{}` has none of the services", machine.name));
+    for reason in left_out.iter().map(ToString::to_string).chain(none) {
+        context.ui.note(&format!("nothing to export: {reason}"));
+    }
+}
+
+fn note_server_name(service: &InUse, context: &Context) {
+    if let Some(name) = &service.endpoint.server_name {
         context.ui.note(&format!(
             "the certificate does not name {}, so the kubeconfig says `tls-server-name: {name}`; \
              kubectl before 1.18 and some other clients ignore that",
-            endpoint.host
+            service.endpoint.host
         ));
     }
+}
+
+fn block(service: &InUse, files: &ClientFiles, args: &EnvArgs, context: &Context) -> Result<Block, Error> {
     let text = |path: &std::path::Path| path.to_str().map(ToOwned::to_owned);
     let unprintable = || Error::Unprintable { name: "the state folder".to_owned() };
     let values = Values {

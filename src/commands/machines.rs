@@ -1,6 +1,6 @@
 //! `service-manager machines` and `service-manager machines forget NAME`
 
-use super::Context;
+use super::{Context, kubeconfig};
 use crate::cli::{MachinesArgs, MachinesCommand};
 use crate::error::Error;
 use crate::machine::{self, remembered};
@@ -26,5 +26,10 @@ fn list(context: &Context) -> Result<(), Error> {
 /// would go.
 fn forget_one(name: &str, context: &Context) -> Result<(), Error> {
     let known = remembered(&context.folders()?)?;
-    machine::forget(machine::find(Some(name), &known, "service-manager machines forget")?, context.deadline)
+    let machine = machine::find(Some(name), &known, "service-manager machines forget")?;
+    // First, while it is still known where: a failure leaves what a second try needs.
+    for path in machine.merges()? {
+        kubeconfig::take_out(machine, &path, context)?;
+    }
+    machine::forget(machine, context.deadline)
 }

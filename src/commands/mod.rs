@@ -3,6 +3,7 @@
 mod r#box;
 mod completions;
 mod env;
+mod kubeconfig;
 mod machines;
 mod status;
 
@@ -66,6 +67,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
     match command {
         Command::Env(args) => env::run(args, context),
         Command::Status(args) => status::run(args, context),
+        Command::Kubeconfig(args) => kubeconfig::run(args, context),
         Command::Box(args) => r#box::run(args, context),
         Command::Machines(args) => machines::run(args, context),
         Command::Completions(args) => completions::run(args),

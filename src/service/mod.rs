@@ -196,6 +196,11 @@ impl Access {
         }
     }
 
+    /// True when the host's clients are given a kubeconfig.
+    pub fn has_kubeconfig(&self) -> bool {
+        matches!(self, Self::Kubeconfig { .. } | Self::ServiceAccount { .. })
+    }
+
     /// True when only root can read them.
     pub fn needs_root(&self) -> bool {
         match self {

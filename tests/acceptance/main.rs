@@ -29,6 +29,8 @@ mod flavours;
 mod hostile;
 // A guest that lies in answer to every question.
 mod liar;
+// `kubeconfig`: the user's own one, beside kubectl.
+mod kubeconfig;
 // `machines`, and what is remembered of one.
 mod machines;
 // One connection and one command, counted by the guest.

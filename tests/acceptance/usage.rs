@@ -87,10 +87,11 @@ fn values_that_cannot_be_meant_are_refused() {
 }
 
 /// What can be typed, and the first line of its help.
-const COMMANDS: [(&str, &str); 9] = [
+const COMMANDS: [(&str, &str); 10] = [
     ("", "Makes the services inside a development VM usable from here"),
     ("env", "Prints the variables that the host's clients need"),
     ("status", "Shows the state of the services"),
+    ("kubeconfig", "Prints where the kubeconfig is, or puts it into your own"),
     ("box", "Tells about the machine itself"),
     ("box ip", "Prints an address of the machine that the host can reach"),
     ("box version", "Prints the product that runs in the machine, and its version"),

@@ -1,0 +1,124 @@
+//! `service-manager kubeconfig [SERVICE] [--print] [--merge [FILE]] [--use]`
+
+use std::path::{Path, PathBuf};
+
+use super::Context;
+use super::env::{Used, use_services};
+use crate::cli::KubeconfigArgs;
+use crate::client_files::ClientFiles;
+use crate::dirs;
+use crate::error::Error;
+use crate::files::SharedFile;
+use crate::kubeconfig::{self, Addition, Merged, Outcome};
+use crate::machine::Machine;
+use crate::probe::Questions;
+use crate::service::{Catalogue, Service};
+use crate::ui;
+use crate::visit::Visit;
+
+pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error> {
+    let catalogue = Catalogue::built_in()?;
+    let services = orchestrators(args.service.as_deref(), &catalogue)?;
+    let target = args.merge.as_ref().map(|file| target(file.as_deref(), &catalogue, context)).transpose()?;
+    let machine = context.machine()?;
+    let visit = Visit::make(&machine, &Questions::about(services.iter().copied()), context.deadline)?;
+    let Used { in_use, left_out } =
+        use_services(&services, args.service.is_none(), &machine, &visit, context)?;
+    if in_use.is_empty() {
+        let nothing = || Error::NoKubeconfig { what: format!("`{}`", machine.name) };
+        return Err(left_out.into_iter().next().unwrap_or_else(nothing));
+    }
+    let files = ClientFiles::new(&machine, &in_use)?;
+    files.write(context.deadline)?;
+    let text = files.kubeconfig_text()?;
+    match target {
+        Some(target) => merge(&text, &machine, &target, args.switch, context),
+        None if args.print => ui::print(&text),
+        None => ui::print(&format!("{}\n", files.kubeconfig().display())),
+    }
+}
+
+/// The service called `name`, or all that have kubeconfigs.
+///
+/// Errors: there is no such service, or it has none.
+fn orchestrators<'c>(name: Option<&str>, catalogue: &'c Catalogue) -> Result<Vec<&'c Service>, Error> {
+    let mut services = catalogue.select(&name.map(ToOwned::to_owned).into_iter().collect::<Vec<_>>())?;
+    services.retain(|service| service.flavours.iter().any(|flavour| flavour.access.has_kubeconfig()));
+    match name {
+        Some(name) if services.is_empty() => Err(Error::NoKubeconfig { what: name.to_owned() }),
+        _ => Ok(services),
+    }
+}
+
+/// The file to merge into.
+fn target(file: Option<&Path>, catalogue: &Catalogue, context: &Context) -> Result<PathBuf, Error> {
+    let Some(file) = file else { return dirs::user_kubeconfig(&context.host, &context.folders()?) };
+    match file.to_str().filter(|name| catalogue.select(&[(*name).to_owned()]).is_ok()) {
+        Some(service) => Err(Error::ServiceAsFile { service: service.to_owned() }),
+        None => Ok(context.host.expand(file)),
+    }
+}
+
+/// Puts `kubeconfig` into the user's own one at `path`.
+fn merge(
+    kubeconfig: &str,
+    machine: &Machine,
+    path: &Path,
+    switch: bool,
+    context: &Context,
+) -> Result<(), Error> {
+    let file = SharedFile::lock(path, context.deadline)?;
+    let before = file.text(LONGEST)?.unwrap_or_default();
+    let key = machine.key();
+    let merged = kubeconfig::merge(&before, Addition { kubeconfig, machine: &key, switch })
+        .map_err(|source| Error::Merge { path: path.to_owned(), source })?;
+    // First what `machines forget` looks for.
+    machine.remember_merge(&machine.lock(context.deadline)?, path)?;
+    if merged.text != before {
+        file.replace(merged.text.as_bytes())?;
+    }
+    drop(file);
+    report(&merged, path, switch, context);
+    Ok(())
+}
+
+/// Says what became of the user's kubeconfig and how to use it.
+fn report(merged: &Merged, path: &Path, switch: bool, context: &Context) {
+    for kubeconfig::Context { name, outcome } in &merged.contexts {
+        let done = match outcome {
+            Outcome::Added => format!("added the context `{name}` to"),
+            Outcome::Replaced => format!("replaced the context `{name}` in"),
+            Outcome::Unchanged => format!("the context `{name}` is already as it should be in"),
+        };
+        context.ui.note(&format!("{done} `{}`", path.display()));
+        if merged.current.as_ref() != Some(name) {
+            context.ui.note(&format!("`kubectl --context {name}` uses it"));
+        }
+    }
+    match (&merged.previous, &merged.current) {
+        (Some(previous), Some(current)) if switch && previous != current => {
+            context.ui.note(&format!("the current context is `{current}` now; it was `{previous}`"));
+        }
+        (_, Some(current)) if switch => context.ui.note(&format!("the current context is `{current}`")),
+        _ => {}
+    }
+}
+
+/// Takes the entries of `machine` out of the user's kubeconfig at `path`, if it is still there.
+pub(super) fn take_out(machine: &Machine, path: &Path, context: &Context) -> Result<(), Error> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let file = SharedFile::lock(path, context.deadline)?;
+    let before = file.text(LONGEST)?.unwrap_or_default();
+    let after = kubeconfig::remove(&before, &machine.key())
+        .map_err(|source| Error::Merge { path: path.to_owned(), source })?;
+    if after != before {
+        file.replace_for_good(after.as_bytes())?;
+        context.ui.note(&format!("took `{}` out of `{}`", machine.name, path.display()));
+    }
+    Ok(())
+}
+
+/// Far more than the clusters of a company take.
+const LONGEST: u64 = 4 << 20;
