@@ -63,12 +63,12 @@ pub struct Candidate {
     pub credentials: Credentials,
 }
 
-/// Finds the flavour of `service` that is in the guest: the first that runs, else the first.
+/// Finds the flavour of `service` that is in the guest: the first of which something runs, else the first.
 pub fn discover<'a>(service: &'a Service, facts: &Facts) -> Option<Found<'a>> {
     let there = service.flavours.iter().filter(|flavour| is_there(flavour, facts));
     let mut found: Vec<Found> = there.map(|flavour| Found::new(service, flavour, facts)).collect();
-    let running = found.iter().position(|found| found.state == State::Running).unwrap_or(0);
-    (!found.is_empty()).then(|| found.swap_remove(running))
+    let up = found.iter().position(Found::is_up).unwrap_or(0);
+    (!found.is_empty()).then(|| found.swap_remove(up))
 }
 
 impl<'a> Found<'a> {
@@ -91,11 +91,14 @@ impl<'a> Found<'a> {
 
     /// Errors when nothing of the service is up.
     pub fn require_running(&self, machine: &str) -> Result<(), Error> {
+        if self.is_up() { Ok(()) } else { Err(self.not_running(self.state, machine)) }
+    }
+
+    /// True when something of it runs.
+    fn is_up(&self) -> bool {
         match self.state {
-            State::Running | State::Starting | State::Degraded => Ok(()),
-            state @ (State::Stopped | State::Failed | State::NotInstalled) => {
-                Err(self.not_running(state, machine))
-            }
+            State::Running | State::Starting | State::Degraded => true,
+            State::Stopped | State::Failed | State::NotInstalled => false,
         }
     }
 

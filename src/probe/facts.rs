@@ -162,8 +162,11 @@ impl Reader<'_> {
                 Ok(())
             }
             "part" => self.add_part(path, frame.body),
+            // A TokenRequest (<https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/>).
             "token" => {
-                self.facts.token = Some(frame.body.to_vec().into());
+                let request: Option<serde_json::Value> = serde_json::from_slice(frame.body).ok();
+                let token = request.as_ref().and_then(|request| request.pointer("/status/token")?.as_str());
+                self.facts.token = token.map(|token| token.as_bytes().to_vec().into());
                 Ok(())
             }
             "secret" => {

@@ -213,12 +213,17 @@ const FUNCTIONS: &str = "\
             if [ -f \"$m\" ]; then frame \"match $j\" \"$m\"; text \"$j\" \"$m\"; else hidden \"$j\" \"$m\"; fi;
         done;
     };
-    api() { kubectl --request-timeout=5s --namespace=default \"$@\" </dev/null; };
+    api() { kubectl --request-timeout=5s --namespace=default \"$@\"; };
     account() {
         text \"$1\" \"$2\"; [ -f \"$2\" ] || return 0;
-        m=$(api get serviceaccount default -o \"jsonpath={.secrets[0].name}\") || return 0;
-        if [ -n \"$m\" ]; then c=$(api get secret -o \"jsonpath={.data.token}\" -- \"$m\") && frame \"secret $1\" \"$c\";
-        else c=$(api create token default) && frame \"token $1\" \"$c\"; fi;
+        m=$(api get serviceaccount default -o \"jsonpath={.secrets[0].name}\" </dev/null) || return 0;
+        if [ -n \"$m\" ]; then
+            c=$(api get secret -o \"jsonpath={.data.token}\" -- \"$m\" </dev/null) && frame \"secret $1\" \"$c\";
+        else
+            c=$(printf %s \"{ ${q}apiVersion$q: ${q}authentication.k8s.io/v1$q, ${q}kind$q: ${q}TokenRequest$q }\" |
+                api create -f - --raw /api/v1/namespaces/default/serviceaccounts/default/token) &&
+                frame \"token $1\" \"$c\";
+        fi;
     };
     parts() {
         { printf %s \"$3\"; echo; } | while read -r k p; do

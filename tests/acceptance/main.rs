@@ -7,6 +7,8 @@
 // What the tests are written with.
 mod support;
 
+// The Atomic Developer Bundle and its traps.
+mod adb;
 // `box ip`, `box version`.
 mod r#box;
 // `completions`, read by the shells they are for.
@@ -33,6 +35,8 @@ mod liar;
 mod kubeconfig;
 // `machines`, and what is remembered of one.
 mod machines;
+// `env openshift`: routes, and certificates by name.
+mod openshift;
 // One connection and one command, counted by the guest.
 mod round_trip;
 // Servers that are not there, or are not what they should be.

@@ -94,10 +94,16 @@ impl<'g> User<'g> {
         folders.remove(0)
     }
 
-    /// The kubeconfig of the only machine that was used.
+    /// The kubeconfig for Kubernetes in the only machine that was used.
     #[track_caller]
     pub(crate) fn kubeconfig(&self) -> serde_yaml::Value {
-        let text = fs::read_to_string(self.machine_folder().join("kubernetes/kubeconfig")).unwrap();
+        self.kubeconfig_of("kubernetes")
+    }
+
+    /// The kubeconfig for a service of the only machine that was used.
+    #[track_caller]
+    pub(crate) fn kubeconfig_of(&self, service: &str) -> serde_yaml::Value {
+        let text = fs::read_to_string(self.machine_folder().join(service).join("kubeconfig")).unwrap();
         serde_yaml::from_str(&text).unwrap()
     }
 

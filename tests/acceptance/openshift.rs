@@ -1,0 +1,106 @@
+//! `env openshift`: what its routes tell, and the names in its certificates.
+
+use crate::support::{Guest, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn origin_exports_what_it_always_did() {
+    let guest = Guest::own("origin", "address");
+    User::of(&guest)
+        .types("service-manager env openshift")
+        .stdout(
+            "
+            # Set the following environment variables to enable access to the
+            # openshift server running inside of the vagrant virtual machine:
+            export OPENSHIFT_URL=https://[ADDRESS]:8443
+            export OPENSHIFT_WEB_CONSOLE=https://[ADDRESS]:8443/console
+            export DOCKER_REGISTRY=hub.openshift.[NAME].[ADDRESS].xip.io
+            export KUBECONFIG=[MACHINE]/openshift/kubeconfig
+
+            # run following command to configure your shell:
+            # eval \"$(service-manager env openshift)\"
+            ",
+        )
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn without_a_route_there_is_no_registry() {
+    let guest = Guest::own("origin", "address");
+    let kubectl = "kubectl --kubeconfig /etc/origin/master/admin.kubeconfig";
+    guest.changes(
+        &format!(
+            "{kubectl} get route docker-registry -o json | sed '/resourceVersion\\|uid/d' >/run/route; {kubectl} delete route docker-registry"
+        ),
+        &format!("{kubectl} create -f /run/route"),
+    );
+    User::of(&guest)
+        .types("service-manager env openshift --script-readable")
+        .stdout(
+            "
+            OPENSHIFT_URL=https://[ADDRESS]:8443
+            OPENSHIFT_WEB_CONSOLE=https://[ADDRESS]:8443/console
+            KUBECONFIG=[MACHINE]/openshift/kubeconfig
+            ",
+        )
+        .stderr("note: OpenShift: the cluster has no route to its image registry\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_cluster_of_today_says_itself_where_its_console_is() {
+    let guest = Guest::own("crc", "address");
+    User::of(&guest)
+        .types("service-manager --quiet env openshift --script-readable")
+        .stdout(
+            "
+            OPENSHIFT_URL=https://[ADDRESS]:6443
+            OPENSHIFT_WEB_CONSOLE=https://console-openshift-console.apps-crc.testing
+            DOCKER_REGISTRY=default-route-openshift-image-registry.apps-crc.testing
+            KUBECONFIG=[MACHINE]/openshift/kubeconfig
+            ",
+        )
+        .succeeds();
+}
+
+/// A name that leads to the machine needs no `tls-server-name`, which `oc` 3.x and others ignore.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_name_that_leads_there_is_as_good_as_an_address() {
+    let guest = Guest::own("crc", "address");
+    let user = User::of(&guest);
+    user.writes("hosts", &format!("127.0.0.1 localhost\n{} api.crc.testing\n", guest.address()));
+    user.types(
+        "unshare --mount bash -c 'mount --bind hosts /etc/hosts; eval \"$(service-manager env openshift)\"; \
+         echo $OPENSHIFT_URL; kubectl get namespace default -o name'",
+    )
+    .stdout("https://api.crc.testing:6443\nnamespace/default\n")
+    .succeeds();
+    let kubeconfig = user.kubeconfig_of("openshift");
+    let cluster = &kubeconfig["clusters"][0]["cluster"];
+    assert_eq!(cluster["server"], "https://api.crc.testing:6443");
+    assert!(cluster.get("tls-server-name").is_none());
+}
+
+/// Each file has an authority of its own, and the server chooses its certificate by the name that it is asked for.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn microshift_is_used_by_the_outside_or_else_by_localhost() {
+    let guest = Guest::own("microshift", "address");
+    let user = User::of(&guest);
+    user.types("service-manager env openshift --script-readable")
+        .stdout("OPENSHIFT_URL=https://[ADDRESS]:6443\nKUBECONFIG=[MACHINE]/openshift/kubeconfig\n")
+        .stderr("note: OpenShift: the cluster has no route to its image registry\n")
+        .succeeds();
+    assert!(user.kubeconfig_of("openshift")["clusters"][0]["cluster"].get("tls-server-name").is_none());
+
+    let outside = "/var/lib/microshift/resources/kubeadmin/$HOSTNAME";
+    guest.changes(&format!("mv {outside} /run/outside"), &format!("mv /run/outside {outside}"));
+    user.types("eval \"$(service-manager --quiet env openshift)\"; kubectl get namespace default -o name")
+        .stdout("namespace/default\n")
+        .succeeds();
+    let kubeconfig = user.kubeconfig_of("openshift");
+    assert_eq!(kubeconfig["clusters"][0]["cluster"]["tls-server-name"], "localhost");
+}
