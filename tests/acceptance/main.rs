@@ -43,6 +43,8 @@ mod round_trip;
 mod server;
 // Logging in: keys, the agent, users and their shells.
 mod login;
+// Several services at once.
+mod several;
 // The output of every dialect, read by the real shell.
 mod shell;
 // What may come from an ssh config, and what not.

@@ -1,0 +1,43 @@
+//! Several services at once: one connection, one kubeconfig with a context for each.
+
+use crate::support::{Guest, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn each_orchestrator_has_a_context() {
+    let guest = Guest::own("k3s", "address");
+    // As if `oc cluster up` had been typed there too; the same server answers for both.
+    let folder = "/home/vagrant/openshift.local.clusterup";
+    guest.changes(
+        &format!("install -D /etc/rancher/k3s/k3s.yaml {folder}/kube-apiserver/admin.kubeconfig"),
+        &format!("rm -r {folder}"),
+    );
+    let user = User::of(&guest);
+    user.types("service-manager env --script-readable")
+        .stdout(
+            "
+            OPENSHIFT_URL=https://[ADDRESS]:6443
+            OPENSHIFT_WEB_CONSOLE=https://[ADDRESS]:6443/console
+            KUBECONFIG=[MACHINE]/kubeconfig
+            KUBECONFIG=[MACHINE]/kubeconfig
+            ",
+        )
+        .stderr("note: OpenShift: the cluster has no route to its image registry\n")
+        .succeeds();
+    let with = "eval \"$(service-manager --quiet env)\"";
+    user.types(format!("{with}; kubectl config get-contexts -o name; kubectl config current-context"))
+        .stdout("[NAME]-kubernetes\n[NAME]-openshift\n[NAME]-openshift\n")
+        .succeeds();
+    for service in ["kubernetes", "openshift"] {
+        user.types(
+            format!("{with}; kubectl --context [..]-{service} get namespace default -o name")
+                .replace("[..]", guest.name()),
+        )
+        .stdout("namespace/default\n")
+        .succeeds();
+    }
+    // Who asks for one of them gets a file of its own, so that no other shell's current context changes.
+    user.types("service-manager env kubernetes --script-readable")
+        .stdout("KUBECONFIG=[MACHINE]/kubernetes/kubeconfig\n")
+        .succeeds();
+}
