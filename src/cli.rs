@@ -1,9 +1,11 @@
 //! The command line. The doc comments here are the help.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell as CompletionShell;
 
 use crate::grammar::MachineName;
@@ -27,6 +29,16 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
 }
 
+/// The form of what is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Env(EnvArgs),
@@ -47,7 +59,7 @@ pub(crate) struct EnvArgs {
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
     /// The shell to write for; otherwise the one this was started from
-    #[arg(long, value_name = "SHELL")]
+    #[arg(long, value_name = "SHELL", ignore_case = true, value_parser = shell_parser())]
     pub(crate) shell: Option<Shell>,
     /// Print what removes the variables; asks no machine
     #[arg(long, conflicts_with = "script_readable")]
@@ -55,17 +67,34 @@ pub(crate) struct EnvArgs {
     /// Print NAME=value lines and nothing else
     #[arg(long)]
     pub(crate) script_readable: bool,
+    /// Print text, or JSON for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with_all = ["script_readable", "shell"])]
+    pub(crate) output: OutputFormat,
     /// Print `DOCKER_API_VERSION` too, which Docker clients that are newer than the daemon once needed
     #[arg(long)]
     pub(crate) api_version: bool,
 }
 
 /// Shows the state of the services
+///
+/// A table on a terminal; elsewhere a line for each, as `kubernetes - running`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// The service, for example `kubernetes`; without one, all
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
+    /// Print lines on a terminal too, without colours
+    #[arg(long)]
+    pub(crate) script_readable: bool,
+    /// Print text, or JSON for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with = "script_readable")]
+    pub(crate) output: OutputFormat,
+    /// Stay until Ctrl-C and show what changes; looks every SECONDS, or 2
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2")]
+    #[arg(value_parser = parse_seconds)]
+    pub(crate) watch: Option<Duration>,
 }
 
 /// Prints where the kubeconfig is, or puts it into your own
@@ -105,9 +134,16 @@ pub(crate) enum BoxCommand {
 /// Prints an address of the machine that the host can reach
 #[derive(Debug, Args)]
 pub(crate) struct BoxIpArgs {
+    /// Print all addresses, those that the host can reach first
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Print a NAME=value line
     #[arg(long)]
     pub(crate) script_readable: bool,
+    /// Print text, or JSON for programs; that has all addresses
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with = "script_readable")]
+    pub(crate) output: OutputFormat,
 }
 
 /// Prints the product that runs in the machine, and its version
@@ -116,6 +152,10 @@ pub(crate) struct BoxVersionArgs {
     /// Print NAME=value lines
     #[arg(long)]
     pub(crate) script_readable: bool,
+    /// Print text, or JSON for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with = "script_readable")]
+    pub(crate) output: OutputFormat,
 }
 
 /// Lists the machines that were used from here
@@ -153,32 +193,61 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, value_name = "NAME")]
     pub(crate) machine: Option<MachineName>,
     /// An ssh config that says how to reach it, as `vagrant ssh-config` prints one
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "host")]
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "host", hide_short_help = true)]
     pub(crate) ssh_config: Option<PathBuf>,
     /// Its address: `[USER@]HOST[:PORT]`
-    #[arg(long, global = true, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS", hide_short_help = true)]
     pub(crate) host: Option<Address>,
     /// The private key to log in with
-    #[arg(short, long, global = true, value_name = "FILE")]
+    #[arg(short, long, global = true, value_name = "FILE", hide_short_help = true)]
     pub(crate) identity: Option<PathBuf>,
 
     /// Give up after so many seconds
-    #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
-    #[arg(help_heading = "How")]
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = parse_seconds)]
+    #[arg(help_heading = "How", hide_short_help = true)]
     pub(crate) timeout: Duration,
     /// Use colours: auto, always or never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    #[arg(help_heading = "How")]
+    #[arg(help_heading = "How", hide_short_help = true)]
     pub(crate) color: ColorChoice,
     /// Print no notes and no hints
-    #[arg(short, long, global = true, help_heading = "How")]
+    #[arg(short, long, global = true, help_heading = "How", hide_short_help = true)]
     pub(crate) quiet: bool,
     /// Show each step
-    #[arg(short, long, global = true, visible_alias = "debug", help_heading = "How")]
+    #[arg(short, long, global = true, visible_alias = "debug", help_heading = "How", hide_short_help = true)]
     pub(crate) verbose: bool,
 }
 
-fn parse_timeout(text: &str) -> Result<Duration, String> {
+impl Command {
+    /// True when it runs until somebody ends it.
+    pub(crate) fn stays(&self) -> bool {
+        matches!(self, Self::Status(StatusArgs { watch: Some(_), .. }))
+    }
+}
+
+/// What is given for the option `name` in arguments that could not be parsed.
+pub(crate) fn option_in<'a>(arguments: &'a [OsString], name: &str) -> Option<&'a str> {
+    let mut words = arguments.iter().filter_map(|argument| argument.to_str());
+    while let Some(word) = words.next() {
+        match word.strip_prefix(name) {
+            Some("") => return words.next(),
+            Some(rest) if rest.starts_with('=') => return rest.strip_prefix('='),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Takes a shell by any of its names, and shows them all.
+fn shell_parser() -> impl TypedValueParser<Value = Shell> {
+    let values = Shell::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    let names: Vec<String> = values
+        .flat_map(|value| value.get_name_and_aliases().map(ToOwned::to_owned).collect::<Vec<_>>())
+        .collect();
+    PossibleValuesParser::new(names).try_map(|name| Shell::from_str(&name, true))
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     let in_range = (0.1..=3600.0).contains(&seconds);
     in_range.then(|| Duration::from_secs_f64(seconds)).ok_or_else(|| "0.1 to 3600 seconds".to_owned())
@@ -196,10 +265,33 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_is_a_sensible_number() {
-        assert_eq!(parse_timeout("1.5"), Ok(Duration::from_millis(1500)));
+    fn a_time_is_a_sensible_number() {
+        assert_eq!(parse_seconds("1.5"), Ok(Duration::from_millis(1500)));
         for text in ["", "x", "0", "-1", "NaN", "inf", "1e9"] {
-            assert!(parse_timeout(text).is_err(), "{text}");
+            assert!(parse_seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_shell_has_several_names() {
+        for name in ["zsh", "BASH", "PowerShell", "pwsh", "Nu"] {
+            assert!(Cli::try_parse_from(["service-manager", "env", "--shell", name]).is_ok(), "{name}");
+        }
+        let error =
+            Cli::try_parse_from(["service-manager", "env", "--shell", "zhs"]).unwrap_err().to_string();
+        assert!(error.contains(" bash, "), "{error}");
+    }
+
+    #[test]
+    fn an_option_is_found_in_what_could_not_be_parsed() {
+        let find = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            option_in(&words, "--color").map(ToOwned::to_owned)
+        };
+        assert_eq!(find(&["x", "--color", "always", "--nonsense"]).as_deref(), Some("always"));
+        assert_eq!(find(&["x", "--color=never"]).as_deref(), Some("never"));
+        for words in [&["x"][..], &["x", "--color"], &["x", "--colors=never"], &["x", "color=never"]] {
+            assert_eq!(find(words), None, "{words:?}");
         }
     }
 }

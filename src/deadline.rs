@@ -1,6 +1,10 @@
 //! One limit for a whole command.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::error::Error;
 
 /// The moment at which a command gives up.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +42,44 @@ impl Deadline {
     }
 }
 
+/// Does `work` on a thread of its own: whatever waits in there (a name server, an agent, a dead network disk),
+/// the whole takes no longer than `limit`.
+///
+/// Errors: those of `work`; it took longer, or panicked.
+pub fn in_time<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce(Deadline) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        // The receiver is gone only when the time is over.
+        let _ = sender.send(work(Deadline::after(limit)));
+    });
+    receiver.recv_timeout(limit + GRACE).unwrap_or_else(|error| {
+        Err(match error {
+            RecvTimeoutError::Timeout => {
+                Error::Timeout { waiting_for: "the command to end".to_owned(), limit }
+            }
+            RecvTimeoutError::Disconnected => Error::BrokenOff,
+        })
+    })
+}
+
+/// What work may take beyond its time to say itself what it was waiting for.
+const GRACE: Duration = Duration::from_millis(200);
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_that_hangs_or_breaks_is_left_alone() {
+        assert_eq!(in_time(Duration::from_mins(1), |_| Ok(1)).unwrap(), 1);
+        let hangs = |_| Ok(thread::sleep(Duration::from_hours(1)));
+        assert!(matches!(in_time(Duration::from_millis(1), hangs), Err(Error::Timeout { .. })));
+        let breaks = |_| -> Result<(), Error> { panic!("of this test") };
+        assert!(matches!(in_time(Duration::from_mins(1), breaks), Err(Error::BrokenOff)));
+    }
 
     #[test]
     fn the_sooner_end_wins() {

@@ -33,6 +33,7 @@ pub mod kubeconfig;
 pub mod machine;
 pub mod nearest;
 pub mod probe;
+pub mod reach;
 pub mod service;
 pub mod shell;
 pub mod ssh;
@@ -40,14 +41,11 @@ pub mod tls;
 mod ui;
 pub mod visit;
 
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use crate::cli::Cli;
 use crate::commands::{Context, Script};
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, in_time};
 use crate::error::Error;
 pub use crate::error::ExitCode;
 pub use crate::host::Host;
@@ -65,7 +63,7 @@ pub fn run(host: &Host) -> ExitCode {
     }
     let ui = Ui::new(cli.global.color, host.no_color, cli.global.quiet);
     let script = Script::of(&cli.command);
-    match in_time(host.clone(), cli, ui) {
+    match run_command(host.clone(), cli, ui) {
         Ok(()) => ExitCode::Done,
         Err(error) => {
             ui.error(&error);
@@ -74,29 +72,19 @@ pub fn run(host: &Host) -> ExitCode {
     }
 }
 
-/// Runs the command on a thread of its own: whatever waits in there (a name server, an agent, a dead network
-/// disk), the whole takes no longer than the user allows.
-fn in_time(host: Host, cli: Cli, ui: Ui) -> Result<(), Error> {
+/// Runs the command within the time that the user allows. One that stays limits each of its rounds itself.
+fn run_command(host: Host, cli: Cli, ui: Ui) -> Result<(), Error> {
     let limit = cli.global.timeout;
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let context = Context::new(host, &cli.global, ui, Deadline::after(limit));
-        // The receiver is gone only when the time is over.
-        let _ = sender.send(commands::run(&cli.command, &context));
-    });
-    receiver.recv_timeout(limit + commands::GRACE).unwrap_or_else(|error| {
-        Err(match error {
-            RecvTimeoutError::Timeout => {
-                Error::Timeout { waiting_for: "the command to end".to_owned(), limit }
-            }
-            RecvTimeoutError::Disconnected => Error::BrokenOff,
-        })
-    })
+    let stays = cli.command.stays();
+    let run = move |deadline| commands::run(&cli.command, &Context::new(host, &cli.global, ui, deadline));
+    if stays { run(Deadline::after(limit)) } else { in_time(limit, run) }
 }
 
 /// Help and version go to standard output, wrong usage to standard error.
 fn answer_of_the_parser(host: &Host, answer: &clap::Error) -> ExitCode {
-    Ui::new(ColorChoice::Auto, host.no_color, false).parser(answer);
+    let color =
+        cli::option_in(&host.arguments, "--color").and_then(|when| ColorChoice::from_str(when, true).ok());
+    Ui::new(color.unwrap_or_default(), host.no_color, false).parser(answer);
     if answer.use_stderr() {
         fail(host, Script::of_arguments(&host.arguments), ExitCode::Failure)
     } else {

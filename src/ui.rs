@@ -2,8 +2,11 @@
 //! to standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use console::Style;
+use console::{Style, Term, measure_text_width};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::Error;
 use crate::grammar::visible;
@@ -42,7 +45,9 @@ impl Ui {
     /// Something the user should know about what was just done.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
-            self.say(&Style::new().cyan().bold(), "note", text);
+            let note = labelled(&Style::new().cyan().bold(), "note", text, self.color_stderr);
+            // Nothing is left to report to when standard error is gone.
+            let _ = stderr().write_all(note.as_bytes());
         }
     }
 
@@ -56,14 +61,25 @@ impl Ui {
         self.explain(&Style::new().yellow().bold(), "warning", error);
     }
 
+    /// What [`Self::warning`] says, as text for standard output.
+    pub(crate) fn warning_text(self, error: &Error) -> String {
+        self.explanation(&Style::new().yellow().bold(), "warning", error, self.color_stdout)
+    }
+
     fn explain(self, style: &Style, label: &str, error: &Error) {
-        self.say(style, label, &error.to_string());
+        // Nothing is left to report to when standard error is gone.
+        let _ = stderr().write_all(self.explanation(style, label, error, self.color_stderr).as_bytes());
+    }
+
+    fn explanation(self, style: &Style, label: &str, error: &Error, color: bool) -> String {
+        let mut text = labelled(style, label, &error.to_string(), color);
         for cause in error.causes() {
-            self.say(&Style::new().dim(), "caused by", &cause);
+            text += &labelled(&Style::new().dim(), "caused by", &cause, color);
         }
         if let Some(hint) = error.hint().filter(|_| !self.quiet) {
-            self.say(&Style::new().green().bold(), "hint", &hint);
+            text += &labelled(&Style::new().green().bold(), "hint", &hint, color);
         }
+        text
     }
 
     /// What the parser of the command line says, in its own colours.
@@ -83,12 +99,11 @@ impl Ui {
     pub(crate) fn styled(self, text: &str, style: Style) -> String {
         style.force_styling(self.color_stdout).apply_to(text).to_string()
     }
+}
 
-    fn say(self, style: &Style, label: &str, text: &str) {
-        let label = style.clone().force_styling(self.color_stderr).apply_to(label);
-        // Nothing is left to report to when standard error is gone.
-        let _ = writeln!(stderr(), "{label}: {}", visible(text));
-    }
+fn labelled(style: &Style, label: &str, text: &str, color: bool) -> String {
+    let label = style.clone().force_styling(color).apply_to(label);
+    format!("{label}: {}\n", visible(text))
 }
 
 /// Writes `text` to standard output. A reader that has gone is no failure of ours.
@@ -98,6 +113,66 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout { source: error }),
         _ => Ok(()),
     }
+}
+
+/// A text on the terminal that is replaced by the next one. The cursor stays below it and is never hidden, so
+/// that whatever ends the program leaves the terminal as it should be.
+#[derive(Debug, Default)]
+pub(crate) struct Frame {
+    text: String,
+}
+
+impl Frame {
+    /// Shows what `render` makes for the terminal's width, in place of what was shown before.
+    ///
+    /// Errors: the terminal cannot be written to.
+    pub(crate) fn show(&mut self, render: impl Fn(Option<usize>) -> String) -> Result<(), Error> {
+        let terminal = Term::buffered_stdout();
+        let size = terminal.size_checked();
+        let text = render(size.map(|(_, columns)| columns.into()));
+        // With `-v` the steps stand in between.
+        let in_place = !(log::log_enabled!(log::Level::Debug) || console::is_dumb());
+        if text == self.text {
+            return Ok(());
+        }
+        let (rows, columns) =
+            size.map_or((usize::MAX, usize::MAX), |(rows, columns)| (rows.into(), columns.into()));
+        let redraw = || {
+            if in_place {
+                // The terminal has wrapped it at the width that it has now.
+                terminal.move_cursor_up(height(&self.text, columns).min(rows))?;
+                terminal.clear_to_end_of_screen()?;
+            }
+            terminal.write_str(&text)?;
+            terminal.flush()
+        };
+        redraw().map_err(|source| Error::Stdout { source })?;
+        self.text = text;
+        Ok(())
+    }
+}
+
+/// How many lines of a terminal `text` takes.
+fn height(text: &str, columns: usize) -> usize {
+    text.lines().map(|line| measure_text_width(line).div_ceil(columns).max(1)).sum()
+}
+
+/// How many columns the terminal has; none when it does not say, or is none.
+pub(crate) fn stdout_width() -> Option<usize> {
+    Term::stdout().size_checked().map(|(_, columns)| columns.into())
+}
+
+/// Waits. False when nobody reads standard output any more.
+pub(crate) fn wait(time: Duration) -> bool {
+    let end = Instant::now() + time;
+    let stdout = stdout();
+    let mut streams = [PollFd::new(&stdout, PollFlags::empty())];
+    let timeout = Timespec::try_from(time).ok();
+    let gone = poll(&mut streams, timeout.as_ref()).is_ok()
+        && streams[0].revents().intersects(PollFlags::ERR | PollFlags::HUP);
+    // It may have been interrupted.
+    thread::sleep(if gone { Duration::ZERO } else { end.saturating_duration_since(Instant::now()) });
+    !gone
 }
 
 /// True when a person reads standard output.

@@ -59,6 +59,13 @@ impl Visit {
     ///
     /// Errors: those of connecting, of asking, and of keeping what was learnt about the machine.
     pub fn make(machine: &Machine, questions: &Questions, deadline: Deadline) -> Result<Self, Error> {
+        Self::ask(machine, questions, &mut Self::connect(machine, deadline)?)
+    }
+
+    /// Logs in to `machine` and remembers the way.
+    ///
+    /// Errors: those of connecting, and of keeping what was learnt about the machine.
+    pub fn connect(machine: &Machine, deadline: Deadline) -> Result<Connection, Error> {
         files::refuse_shared(machine.files.folder())?;
         let mut known_hosts = read_known_hosts(machine)?;
         let connection = Connection::open(&machine.route, &mut known_hosts, deadline)?;
@@ -69,10 +76,16 @@ impl Visit {
         if let Some(text) = known_hosts.learnt() {
             folder.write(&machine.files.known_hosts(), text.as_bytes())?;
         }
-        drop(folder);
+        Ok(connection)
+    }
+
+    /// Asks `questions` with one command.
+    ///
+    /// Errors: those of asking.
+    pub fn ask(machine: &Machine, questions: &Questions, connection: &mut Connection) -> Result<Self, Error> {
         let user_is_root = machine.route.target.user.as_str() == "root";
-        let facts = probe::ask(questions, &connection, user_is_root)?;
-        log::debug!("the guest answered: {} units, {} files", facts.units.len(), facts.files.len());
+        let facts = probe::ask(questions, connection, user_is_root)?;
+        log::debug!("the guest answered; units: {}, files: {}", facts.units.len(), facts.files.len());
         Ok(Self { facts, address: connection.address() })
     }
 

@@ -1,11 +1,15 @@
 //! `service-manager box ip` and `service-manager box version`
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 
-use super::Context;
-use crate::cli::{BoxArgs, BoxCommand, BoxIpArgs, BoxVersionArgs};
+use serde::Serialize;
+
+use super::{Context, json};
+use crate::cli::{BoxArgs, BoxCommand, BoxIpArgs, BoxVersionArgs, OutputFormat};
 use crate::error::Error;
+use crate::machine::Machine;
 use crate::probe::{OsRelease, Questions};
+use crate::reach::{self, Address};
 use crate::ui;
 use crate::visit::Visit;
 
@@ -18,32 +22,77 @@ pub(super) fn run(args: &BoxArgs, context: &Context) -> Result<(), Error> {
 
 fn ip(args: &BoxIpArgs, context: &Context) -> Result<(), Error> {
     let questions = Questions { addresses: true, ..Questions::default() };
-    let visit = Visit::make(&context.machine()?, &questions, context.deadline)?;
-    let address = reachable(&visit).ok_or(Error::NoAddress)?;
-    let name = if args.script_readable { "IP=" } else { "" };
-    ui::print(&format!("{name}{address}\n"))
-}
-
-/// The address that SSH reached, unless it is a port forwarded on the host itself: then one that the guest
-/// has, and not the one that every `VirtualBox` guest has behind its NAT.
-fn reachable(visit: &Visit) -> Option<IpAddr> {
-    let own = || visit.facts.addresses.iter().copied();
-    let direct = visit.address.filter(|address| !address.is_loopback());
-    direct.or_else(|| own().find(|address| *address != VIRTUALBOX_NAT)).or_else(|| own().next())
+    let machine = context.machine()?;
+    let visit = Visit::make(&machine, &questions, context.deadline)?;
+    if !args.all && args.output == OutputFormat::Text {
+        let address = reach::address(&visit, context.deadline).ok_or(Error::NoAddress)?;
+        return ui::print(&format!("{}{address}\n", if args.script_readable { "IP=" } else { "" }));
+    }
+    let addresses = reach::addresses(&visit, context.deadline);
+    let first = addresses.first().ok_or(Error::NoAddress)?.ip;
+    if args.output == OutputFormat::Json {
+        return json::print(&Addresses { machine: machine.name.as_str(), addresses: &addresses });
+    }
+    let all: Vec<String> = addresses.iter().map(|address| address.ip.to_string()).collect();
+    ui::print(&if args.script_readable {
+        format!("IP={first}\nIPS={}\n", all.join(","))
+    } else {
+        all.join("\n") + "\n"
+    })
 }
 
 fn version(args: &BoxVersionArgs, context: &Context) -> Result<(), Error> {
     let questions = Questions { release: true, ..Questions::default() };
-    let release = Visit::make(&context.machine()?, &questions, context.deadline)?.facts.release;
-    ui::print(&if args.script_readable { script_readable(&release)? } else { sentence(&release)? })
+    let machine = context.machine()?;
+    let release = Visit::make(&machine, &questions, context.deadline)?.facts.release;
+    if args.output == OutputFormat::Json {
+        return json::print(&Version::of(&machine, &release)?);
+    }
+    ui::print(&if args.script_readable { script_readable(&release)? } else { product(&release)? + "\n" })
 }
 
+/// What `box ip --output json` prints.
+#[derive(Serialize)]
+struct Addresses<'a> {
+    machine: &'a str,
+    addresses: &'a [Address],
+}
+
+/// What `box version --output json` prints. The texts are for people: a shell would expand some of them.
+#[derive(Serialize)]
+struct Version<'a> {
+    machine: &'a str,
+    product: String,
+    release: BTreeMap<&'static str, Option<String>>,
+}
+
+impl<'a> Version<'a> {
+    fn of(machine: &'a Machine, release: &OsRelease) -> Result<Self, Error> {
+        let product = product(release)?;
+        let release = FIELDS.into_iter().map(|(name, key)| (name, release.text(key))).collect();
+        Ok(Self { machine: machine.name.as_str(), product, release })
+    }
+}
+
+/// The fields of os-release that JSON has, and their keys there.
+const FIELDS: [(&str, &str); 8] = [
+    ("id", "ID"),
+    ("id_like", "ID_LIKE"),
+    ("name", "NAME"),
+    ("pretty_name", "PRETTY_NAME"),
+    ("variant", "VARIANT"),
+    ("variant_id", "VARIANT_ID"),
+    ("variant_version", "VARIANT_VERSION"),
+    ("version_id", "VERSION_ID"),
+];
+
 /// `VARIANT VARIANT_VERSION` as the products that have them are known by, else the system's own name.
-fn sentence(release: &OsRelease) -> Result<String, Error> {
-    let product = release.text("VARIANT").zip(release.text("VARIANT_VERSION"));
-    let text = product.map(|(name, version)| format!("{name} {version}"));
-    let text = text.or_else(|| release.text("PRETTY_NAME")).or_else(|| release.text("NAME"));
-    text.map(|text| text + "\n").ok_or(Error::NoRelease)
+fn product(release: &OsRelease) -> Result<String, Error> {
+    let named = |name: Option<String>, version| Some(format!("{} {}", name?, release.text(version)?));
+    let product = named(release.text("VARIANT"), "VARIANT_VERSION").or_else(|| release.text("PRETTY_NAME"));
+    let product = product.or_else(|| named(release.text("NAME"), "VERSION"));
+    let product = product.or_else(|| named(release.text("NAME"), "VERSION_ID"));
+    product.or_else(|| release.text("NAME")).or_else(|| release.text("ID")).ok_or(Error::NoRelease)
 }
 
 fn script_readable(release: &OsRelease) -> Result<String, Error> {
@@ -56,59 +105,131 @@ fn script_readable(release: &OsRelease) -> Result<String, Error> {
     if text.is_empty() { Err(Error::NoRelease) } else { Ok(text) }
 }
 
-const VIRTUALBOX_NAT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 2, 15));
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::Facts;
 
-    fn visit(ssh: Option<&str>, own: &[&str]) -> Visit {
-        let addresses = own.iter().map(|address| address.parse().unwrap()).collect();
-        Visit {
-            facts: Facts { addresses, ..Facts::default() },
-            address: ssh.map(|address| address.parse().unwrap()),
-        }
-    }
-
-    #[test]
-    fn the_address_is_one_the_host_can_reach() {
-        let reached = |ssh, own: &[&str]| reachable(&visit(ssh, own)).map(|address| address.to_string());
-        assert_eq!(reached(Some("172.30.0.2"), &["10.0.2.15", "172.30.0.2"]).unwrap(), "172.30.0.2");
-        assert_eq!(reached(Some("127.0.0.1"), &["10.0.2.15", "192.168.56.7"]).unwrap(), "192.168.56.7");
-        assert_eq!(reached(Some("127.0.0.1"), &["10.0.2.15"]).unwrap(), "10.0.2.15");
-        assert_eq!(reached(None, &["192.168.56.7"]).unwrap(), "192.168.56.7");
-        assert_eq!(reached(Some("::1"), &[]), None);
+    /// What both forms say of a system.
+    fn version(text: &str) -> (String, String) {
+        let release = OsRelease::parse(text);
+        (product(&release).unwrap(), script_readable(&release).unwrap())
     }
 
     #[test]
     fn a_product_is_named_by_its_variant() {
-        let adb = OsRelease::parse(
-            "PRETTY_NAME=\"CentOS Linux 7\"\nVARIANT=\"Atomic Developer Bundle (ADB)\"\nVARIANT_ID=\"adb\"\nVARIANT_VERSION=\"2.2.0\"\n",
-        );
-        assert_eq!(sentence(&adb).unwrap(), "Atomic Developer Bundle (ADB) 2.2.0\n");
-        assert_eq!(
-            script_readable(&adb).unwrap(),
-            "VARIANT=\"Atomic Developer Bundle (ADB)\"\nVARIANT_ID=\"adb\"\nVARIANT_VERSION=\"2.2.0\"\n"
-        );
+        for (text, sentence, lines) in PRODUCTS {
+            assert_eq!(version(text), (sentence.into(), lines.into()));
+        }
     }
 
     #[test]
     fn a_stock_system_is_named_by_itself() {
-        let debian = OsRelease::parse(
-            "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nID=debian\nVERSION_ID=\"12\"\n",
-        );
-        assert_eq!(sentence(&debian).unwrap(), "Debian GNU/Linux 12 (bookworm)\n");
-        assert_eq!(
-            script_readable(&debian).unwrap(),
-            "NAME=\"Debian GNU/Linux\"\nID=\"debian\"\nVERSION_ID=\"12\"\n"
-        );
-        assert!(sentence(&OsRelease::parse("")).is_err());
-        assert!(script_readable(&OsRelease::parse("NAME=\"$(id)\"")).is_err());
-
-        let server = OsRelease::parse(
-            "NAME=Fedora\nID=fedora\nVERSION_ID=43\nVARIANT=\"Server Edition\"\nVARIANT_ID=server\n",
-        );
-        assert_eq!(script_readable(&server).unwrap(), "NAME=\"Fedora\"\nID=\"fedora\"\nVERSION_ID=\"43\"\n");
+        for (text, sentence, lines) in SYSTEMS {
+            assert_eq!(version(text), (sentence.into(), lines.into()));
+        }
     }
+
+    #[test]
+    fn what_a_shell_would_expand_is_for_people_only() {
+        let hostile = OsRelease::parse("NAME=\"$(id)\"\nPRETTY_NAME=\"a\x1b[2J\u{202e}b\"\n");
+        assert!(script_readable(&hostile).is_err());
+        assert_eq!(product(&hostile).unwrap(), "a\\u{1b}[2J\\u{202e}b");
+        let nothing = OsRelease::parse("# nothing\n");
+        assert!(product(&nothing).is_err() && script_readable(&nothing).is_err());
+    }
+
+    const PRODUCTS: [(&str, &str, &str); 2] = [
+        (
+            "NAME=\"CentOS Linux\"\nVERSION=\"7 (Core)\"\nID=\"centos\"\nID_LIKE=\"rhel fedora\"\nVERSION_ID=\"7\"\n\
+             PRETTY_NAME=\"CentOS Linux 7 (Core)\"\nVARIANT=\"Atomic Developer Bundle (ADB)\"\nVARIANT_ID=\"adb\"\n\
+             VARIANT_VERSION=\"2.2.0\"\n",
+            "Atomic Developer Bundle (ADB) 2.2.0",
+            "VARIANT=\"Atomic Developer Bundle (ADB)\"\nVARIANT_ID=\"adb\"\nVARIANT_VERSION=\"2.2.0\"\n",
+        ),
+        (
+            "NAME=\"Red Hat Enterprise Linux Server\"\nID=\"rhel\"\nVERSION_ID=\"7.2\"\n\
+             PRETTY_NAME=\"Red Hat Enterprise Linux Server 7.2 (Maipo)\"\nVARIANT=\"Container Development Kit (CDK)\"\n\
+             VARIANT_ID=\"cdk\"\nVARIANT_VERSION=\"2.2\"\n",
+            "Container Development Kit (CDK) 2.2",
+            "VARIANT=\"Container Development Kit (CDK)\"\nVARIANT_ID=\"cdk\"\nVARIANT_VERSION=\"2.2\"\n",
+        ),
+    ];
+
+    /// As `os-release(5)` describes them and these systems have them, shortened.
+    const SYSTEMS: [(&str, &str, &str); 14] = [
+        (
+            "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n\
+             VERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\n",
+            "Debian GNU/Linux 12 (bookworm)",
+            "NAME=\"Debian GNU/Linux\"\nID=\"debian\"\nVERSION_ID=\"12\"\n",
+        ),
+        (
+            "PRETTY_NAME=\"Debian GNU/Linux trixie/sid\"\nNAME=\"Debian GNU/Linux\"\nVERSION_CODENAME=trixie\nID=debian\n",
+            "Debian GNU/Linux trixie/sid",
+            "NAME=\"Debian GNU/Linux\"\nID=\"debian\"\n",
+        ),
+        (
+            "PRETTY_NAME=\"Ubuntu 22.04.3 LTS\"\nNAME=\"Ubuntu\"\nVERSION_ID=\"22.04\"\n\
+             VERSION=\"22.04.3 LTS (Jammy Jellyfish)\"\nID=ubuntu\nID_LIKE=debian\n",
+            "Ubuntu 22.04.3 LTS",
+            "NAME=\"Ubuntu\"\nID=\"ubuntu\"\nVERSION_ID=\"22.04\"\n",
+        ),
+        (
+            "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.19.1\nPRETTY_NAME=\"Alpine Linux v3.19\"\n",
+            "Alpine Linux v3.19",
+            "NAME=\"Alpine Linux\"\nID=\"alpine\"\nVERSION_ID=\"3.19.1\"\n",
+        ),
+        (
+            "NAME=\"Arch Linux\"\nPRETTY_NAME=\"Arch Linux\"\nID=arch\nBUILD_ID=rolling\n",
+            "Arch Linux",
+            "NAME=\"Arch Linux\"\nID=\"arch\"\n",
+        ),
+        (
+            "NAME=\"CentOS Linux\"\nVERSION=\"7 (Core)\"\nID=\"centos\"\nVERSION_ID=\"7\"\nPRETTY_NAME=\"CentOS Linux 7 (Core)\"\n",
+            "CentOS Linux 7 (Core)",
+            "NAME=\"CentOS Linux\"\nID=\"centos\"\nVERSION_ID=\"7\"\n",
+        ),
+        (
+            "NAME=\"CentOS Stream\"\nVERSION=\"9\"\nID=\"centos\"\nVERSION_ID=\"9\"\nPRETTY_NAME=\"CentOS Stream 9\"\n",
+            "CentOS Stream 9",
+            "NAME=\"CentOS Stream\"\nID=\"centos\"\nVERSION_ID=\"9\"\n",
+        ),
+        (
+            "NAME=\"Fedora Linux\"\nVERSION=\"43 (Server Edition)\"\nID=fedora\nVERSION_ID=43\n\
+             PRETTY_NAME=\"Fedora Linux 43 (Server Edition)\"\nVARIANT=\"Server Edition\"\nVARIANT_ID=server\n",
+            "Fedora Linux 43 (Server Edition)",
+            "NAME=\"Fedora Linux\"\nID=\"fedora\"\nVERSION_ID=\"43\"\n",
+        ),
+        (
+            "NAME=Fedora\nVERSION=\"27 (Atomic Host)\"\nID=fedora\nVERSION_ID=27\nPRETTY_NAME=\"Fedora 27 (Atomic Host)\"\n\
+             VARIANT=\"Atomic Host\"\nVARIANT_ID=atomic.host\n",
+            "Fedora 27 (Atomic Host)",
+            "NAME=\"Fedora\"\nID=\"fedora\"\nVERSION_ID=\"27\"\n",
+        ),
+        (
+            "NAME=\"Red Hat Enterprise Linux Atomic Host\"\nVERSION=\"7.4\"\nID=\"rhel\"\nVARIANT=\"Atomic Host\"\n\
+             VARIANT_ID=atomic.host\nVERSION_ID=\"7.4\"\nPRETTY_NAME=\"Red Hat Enterprise Linux Atomic Host 7.4\"\n",
+            "Red Hat Enterprise Linux Atomic Host 7.4",
+            "NAME=\"Red Hat Enterprise Linux Atomic Host\"\nID=\"rhel\"\nVERSION_ID=\"7.4\"\n",
+        ),
+        (
+            "NAME=\"Fedora Linux\"\nVERSION=\"39.20231101.3.0 (CoreOS)\"\nID=fedora\nVERSION_ID=39\n\
+             PRETTY_NAME=\"Fedora CoreOS 39.20231101.3.0\"\nVARIANT=\"CoreOS\"\nVARIANT_ID=coreos\n",
+            "Fedora CoreOS 39.20231101.3.0",
+            "NAME=\"Fedora Linux\"\nID=\"fedora\"\nVERSION_ID=\"39\"\n",
+        ),
+        (
+            "NAME=\"Red Hat Enterprise Linux CoreOS\"\nID=\"rhcos\"\nID_LIKE=\"rhel fedora\"\nVERSION=\"414.92.202310170514-0\"\n\
+             VERSION_ID=\"4.14\"\nVARIANT=\"CoreOS\"\nVARIANT_ID=coreos\n\
+             PRETTY_NAME=\"Red Hat Enterprise Linux CoreOS 414.92.202310170514-0 (Plow)\"\n",
+            "Red Hat Enterprise Linux CoreOS 414.92.202310170514-0 (Plow)",
+            "NAME=\"Red Hat Enterprise Linux CoreOS\"\nID=\"rhcos\"\nVERSION_ID=\"4.14\"\n",
+        ),
+        (
+            "NAME=Boot2Docker\nVERSION=19.03.12\nID=boot2docker\nID_LIKE=tcl\nVERSION_ID=19.03.12\n",
+            "Boot2Docker 19.03.12",
+            "NAME=\"Boot2Docker\"\nID=\"boot2docker\"\nVERSION_ID=\"19.03.12\"\n",
+        ),
+        ("NAME=Own\nVERSION_ID=1\n", "Own 1", "NAME=\"Own\"\nVERSION_ID=\"1\"\n"),
+    ];
 }

@@ -1,12 +1,15 @@
 //! `service-manager env [SERVICE...]`
 
-use super::Context;
-use crate::cli::EnvArgs;
+use serde::Serialize;
+
+use super::json::{self, Place};
+use super::{Context, select};
+use crate::cli::{EnvArgs, OutputFormat};
 use crate::client_files::ClientFiles;
 use crate::discover::discover;
 use crate::error::Error;
-use crate::export::{Block, Values};
-use crate::grammar::VariableName;
+use crate::export::{Block, Export, Values};
+use crate::grammar::{ServiceName, VariableName, Version};
 use crate::machine::Machine;
 use crate::probe::Questions;
 use crate::service::{Catalogue, Service};
@@ -16,7 +19,7 @@ use crate::visit::{InUse, Visit};
 
 pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let catalogue = Catalogue::built_in()?;
-    let services = catalogue.select(&args.services)?;
+    let services = select(&catalogue, &args.services)?;
     if args.unset {
         let mut names: Vec<VariableName> = Vec::new();
         for export in services.iter().flat_map(|service| &service.exports) {
@@ -24,7 +27,14 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
                 names.push(export.name.clone());
             }
         }
-        return ui::print(&context.shell(args.shell).unset(&names, &context.host.arguments)?);
+        return match args.output {
+            OutputFormat::Json => {
+                json::print(&Unset { unset: names.iter().map(VariableName::as_str).collect() })
+            }
+            OutputFormat::Text => {
+                ui::print(&context.shell(args.shell).unset(&names, &context.host.arguments)?)
+            }
+        };
     }
     let machine = context.machine()?;
     let visit = Visit::make(&machine, &Questions::about(services.iter().copied()), context.deadline)?;
@@ -38,6 +48,10 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let blocks: Vec<Block> =
         in_use.iter().map(|service| block(service, &files, args, context)).collect::<Result<_, _>>()?;
     files.write(context.deadline)?;
+    if args.output == OutputFormat::Json {
+        let services = in_use.iter().zip(&blocks).map(Entry::from).collect();
+        return json::print(&Document { machine: machine.name.as_str(), services });
+    }
     ui::print(&if args.script_readable {
         script_readable(&blocks)
     } else {
@@ -113,4 +127,47 @@ fn block(service: &InUse, files: &ClientFiles, args: &EnvArgs, context: &Context
         api_version: args.api_version,
     };
     Block::new(&values, |reason| context.ui.note(&format!("{}: {reason}", service.found.service.title)))
+}
+
+/// What `--output json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    machine: &'a str,
+    services: Vec<Entry<'a>>,
+}
+
+/// What `--unset --output json` prints.
+#[derive(Serialize)]
+struct Unset<'a> {
+    unset: Vec<&'a str>,
+}
+
+/// A service in JSON.
+#[derive(Serialize)]
+struct Entry<'a> {
+    service: &'a ServiceName,
+    flavour: &'a ServiceName,
+    version: Version,
+    endpoint: Place<'a>,
+    exports: Vec<Variable<'a>>,
+}
+
+/// A list of these, unlike an object, keeps its order in every reader.
+#[derive(Serialize)]
+struct Variable<'a> {
+    name: &'a VariableName,
+    value: &'a str,
+}
+
+impl<'a> From<(&'a InUse<'a>, &'a Block)> for Entry<'a> {
+    fn from((in_use, block): (&'a InUse<'a>, &'a Block)) -> Self {
+        let variable = |export: &'a Export| Variable { name: &export.name, value: &export.value };
+        Self {
+            service: &in_use.found.service.name,
+            flavour: &in_use.found.flavour.name,
+            version: in_use.version(),
+            endpoint: Place::from(&in_use.endpoint),
+            exports: block.exports.iter().map(variable).collect(),
+        }
+    }
 }

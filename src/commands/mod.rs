@@ -3,21 +3,22 @@
 mod r#box;
 mod completions;
 mod env;
+mod json;
 mod kubeconfig;
 mod machines;
 mod status;
 
 use std::ffi::OsString;
-use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::cli::{Command, Global};
+use crate::cli::{Command, Global, OutputFormat, option_in};
 use crate::deadline::Deadline;
 use crate::dirs::Folders;
 use crate::error::{Error, ExitCode};
 use crate::host::{self, Host};
 use crate::machine::{self, Machine, Selection};
+use crate::service::{Catalogue, Service};
 use crate::shell::{self, Detected, Shell};
 use crate::ui::Ui;
 
@@ -44,6 +45,13 @@ impl Context {
     fn shell(&self, named: Option<Shell>) -> Shell {
         named.unwrap_or_else(|| match shell::detect(&self.host, host::ancestors()) {
             Detected::Known(shell) => shell,
+            Detected::Instead(shell, unknown) => {
+                let name =
+                    shell.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+                self.ui
+                    .note(&format!("`{unknown}` in SERVICE_MANAGER_SHELL is not known; writing for {name}"));
+                shell
+            }
             Detected::Assumed(shell, unknown) => {
                 let unknown =
                     unknown.iter().map(|name| format!(" (`{name}` is not known)")).collect::<String>();
@@ -61,6 +69,17 @@ impl Context {
     fn folders(&self) -> Result<Folders, Error> {
         Folders::find(&self.host)
     }
+}
+
+/// The services called `names`, each once, or all when none is named.
+fn select<'a>(catalogue: &'a Catalogue, names: &[String]) -> Result<Vec<&'a Service>, Error> {
+    let mut services: Vec<&Service> = Vec::new();
+    for service in catalogue.select(names)? {
+        if !services.iter().any(|known| known.name == service.name) {
+            services.push(service);
+        }
+    }
+    Ok(services)
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
@@ -83,7 +102,9 @@ impl Script {
     /// What `command` prints, if that is a script.
     pub(crate) fn of(command: &Command) -> Option<Self> {
         match command {
-            Command::Env(args) if !args.script_readable => Some(Self { shell: args.shell }),
+            Command::Env(args) if !args.script_readable && args.output == OutputFormat::Text => {
+                Some(Self { shell: args.shell })
+            }
             _ => None,
         }
     }
@@ -91,9 +112,10 @@ impl Script {
     /// The same for arguments that could not be parsed.
     pub(crate) fn of_arguments(arguments: &[OsString]) -> Option<Self> {
         let has = |word: &str| arguments.iter().any(|argument| argument == word);
-        let named = arguments.windows(2).find(|pair| pair[0] == "--shell").and_then(|pair| pair[1].to_str());
-        let shell = named.and_then(|name| Shell::from_str(name, true).ok());
-        (has("env") && !has("--script-readable")).then_some(Self { shell })
+        let shell = option_in(arguments, "--shell").and_then(|name| Shell::from_str(name, true).ok());
+        let is_script =
+            has("env") && !has("--script-readable") && option_in(arguments, "--output") != Some("json");
+        is_script.then_some(Self { shell })
     }
 
     /// One statement that makes the evaluation fail with `code`.
@@ -102,6 +124,3 @@ impl Script {
         shell.failure(code)
     }
 }
-
-/// What a command may take beyond its time to say itself what it was waiting for.
-pub(crate) const GRACE: Duration = Duration::from_millis(200);

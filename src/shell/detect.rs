@@ -8,11 +8,13 @@ use clap::ValueEnum;
 use super::Shell;
 use crate::host::Host;
 
-/// The shell, and whether it was only assumed.
+/// The shell, and how it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Detected {
     /// This one.
     Known(Shell),
+    /// This one; `SERVICE_MANAGER_SHELL` asks for one that is not known.
+    Instead(Shell, String),
     /// None of the names that were found is a known shell's; the names, for a note.
     Assumed(Shell, Vec<String>),
 }
@@ -21,7 +23,7 @@ impl Detected {
     /// The shell to write for.
     pub fn shell(&self) -> Shell {
         match self {
-            Self::Known(shell) | Self::Assumed(shell, _) => *shell,
+            Self::Known(shell) | Self::Instead(shell, _) | Self::Assumed(shell, _) => *shell,
         }
     }
 }
@@ -42,7 +44,7 @@ pub fn detect(host: &Host, ancestors: impl IntoIterator<Item = String>) -> Detec
     // Most ancestors are no shells, which is nothing to wonder about.
     let found = found.or_else(|| ancestors.into_iter().find_map(|name| named(&name)));
     match found.or_else(|| host.shell.as_deref().and_then(&mut known)) {
-        Some(shell) => Detected::Known(shell),
+        Some(shell) => unknown.pop().map_or(Detected::Known(shell), |name| Detected::Instead(shell, name)),
         None => Detected::Assumed(Shell::default(), unknown),
     }
 }
@@ -85,6 +87,15 @@ mod tests {
         let host =
             Host { shell_override: Some("fish".into()), shell: Some("/bin/tcsh".into()), ..Host::default() };
         assert_eq!(detect(&host, ["bash".into()]), Detected::Known(Shell::Fish));
+    }
+
+    #[test]
+    fn a_variable_that_names_no_shell_is_mentioned() {
+        let host =
+            Host { shell_override: Some("fisch".into()), shell: Some("/bin/sh".into()), ..Host::default() };
+        let instead = |shell| Detected::Instead(shell, "fisch".into());
+        assert_eq!(detect(&host, ["tcsh".into()]), instead(Shell::Tcsh));
+        assert_eq!(detect(&host, []), instead(Shell::Posix));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The connection to the guest: connect, run, nothing else. One connection and one command per run of
-//! the program.
+//! the program; only `status --watch` runs more.
 
 mod auth;
 mod host_key;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use ssh2::Channel;
 
 pub use self::host_key::KnownHosts;
 use self::transport::Transport;
@@ -63,6 +64,8 @@ pub struct Output {
 pub struct Connection {
     transport: Transport,
     address: Option<IpAddr>,
+    /// That of the last command, which nobody waited for.
+    ended: Option<Channel>,
 }
 
 impl Connection {
@@ -87,17 +90,28 @@ impl Connection {
         self.address
     }
 
+    /// The same connection, to be used until `deadline`.
+    #[must_use]
+    pub fn until(mut self, deadline: Deadline) -> Self {
+        self.transport.set_deadline(deadline);
+        self
+    }
+
     /// Runs `command` and reads what it writes until `is_complete` says so of its standard output, or the
     /// command ends. Not waiting for the end saves a round trip.
     ///
     /// Errors: standard output is longer than `limit` bytes, the connection ends or the deadline is over.
     pub fn run(
-        &self,
+        &mut self,
         command: &str,
         limit: usize,
         mut is_complete: impl FnMut(&[u8]) -> bool,
     ) -> Result<Output, Error> {
         let io = &self.transport;
+        // A server gives out few channels at a time.
+        if let Some(mut ended) = self.ended.take() {
+            io.drive(|_| ended.close())?;
+        }
         let mut channel = io.drive(ssh2::Session::channel_session)?;
         io.drive(|_| channel.exec(command))?;
         let mut output = Output::default();
@@ -108,6 +122,7 @@ impl Connection {
             }
             drain(&mut channel.stderr(), &mut output.stderr, LONGEST_STDERR)?;
             if (read && is_complete(&output.stdout)) || channel.eof() {
+                self.ended = Some(channel);
                 return Ok(output);
             }
             // Reading one stream also takes in packets of the other: those must be read before waiting.
@@ -130,7 +145,7 @@ impl Connection {
         transport.handshake(known_hosts.algorithm(hop))?;
         known_hosts.check(hop, transport.host_key())?;
         auth::authenticate(&transport, hop)?;
-        Ok(Self { transport, address })
+        Ok(Self { transport, address, ended: None })
     }
 }
 

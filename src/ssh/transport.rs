@@ -73,6 +73,10 @@ impl Transport {
         }
     }
 
+    pub(super) fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+    }
+
     /// Errors when the deadline is over.
     pub(super) fn check_deadline(&self) -> Result<(), Error> {
         if self.deadline.is_over() { Err(self.timed_out()) } else { Ok(()) }

@@ -55,6 +55,8 @@ mod state;
 mod status;
 // Help, versions and misspelt words.
 mod usage;
+// `status --watch`, on a terminal and into a pipe.
+mod watch;
 
 #[test]
 fn no_file_of_tests_is_forgotten() {

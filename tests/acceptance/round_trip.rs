@@ -47,7 +47,7 @@ fn sudo_logs_that_it_ran_a_shell_and_nothing_of_what_that_read() {
 }
 
 /// What the guest logs while something is done.
-fn journal_while(guest: &Guest, something: impl FnOnce()) -> String {
+pub(crate) fn journal_while(guest: &Guest, something: impl FnOnce()) -> String {
     let cursor =
         guest.run("journalctl --sync; journalctl --lines=0 --show-cursor | sed -n 's/^-- cursor: //p'");
     something();

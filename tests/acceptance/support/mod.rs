@@ -11,6 +11,7 @@
 mod failure;
 mod guest;
 mod port;
+mod terminal;
 mod text;
 mod typed;
 mod user;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::User;
+use super::terminal::Terminal;
 use super::text::{diff, fits, unindent};
 
 /// A line that was typed. It is expected to print nothing, unless [`Self::stdout`] or [`Self::stderr`] says so.
@@ -75,9 +76,20 @@ impl<'u> Typed<'u> {
 
     /// Starts it and leaves it alone.
     pub(crate) fn starts(&self) -> Child {
+        let started = self.command(self.shell).args(["-c", &self.line]).spawn();
+        started.unwrap_or_else(|error| panic!("{}: {error}", self.shell))
+    }
+
+    /// Types it in a terminal of so many columns.
+    pub(crate) fn in_a_terminal(&self, columns: u16) -> Terminal<'_> {
+        Terminal::new(self, columns)
+    }
+
+    /// A program as the user starts it.
+    pub(super) fn command(&self, program: &str) -> Command {
         let variables = self.user.variables.iter().map(|(name, value)| (name, value));
-        Command::new(self.shell)
-            .args(["-c", &self.line])
+        let mut command = Command::new(program);
+        command
             .env_clear()
             .env("PATH", programs())
             .env("HOME", self.user.home())
@@ -86,9 +98,12 @@ impl<'u> Typed<'u> {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", self.shell))
+            .process_group(0);
+        command
+    }
+
+    pub(super) fn line(&self) -> &str {
+        &self.line
     }
 
     /// What it wrote and its exit code. The code is none when it had to be killed.
@@ -128,7 +143,7 @@ impl<'u> Typed<'u> {
         problem
     }
 
-    fn filled_in(&self, expected: &str) -> String {
+    pub(super) fn filled_in(&self, expected: &str) -> String {
         let mut text = expected.replace("[HOME]", self.user.home().to_str().unwrap());
         if let Some(folder) = self.user.machine_folders().first() {
             text = text.replace("[MACHINE]", folder.to_str().unwrap());

@@ -1,0 +1,72 @@
+//! The documents of `--output json`. docs/json.md says what they mean; a change that breaks a reader changes
+//! [`VERSION`].
+
+use serde::Serialize;
+
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::grammar::{DnsName, HostName, visible};
+use crate::ui;
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a, T> {
+    version: u32,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+/// Where a service is used.
+#[derive(Serialize)]
+pub(super) struct Place<'a> {
+    url: String,
+    host: &'a HostName,
+    port: u16,
+    server_name: Option<&'a DnsName>,
+}
+
+/// Why something cannot be used.
+#[derive(Serialize)]
+pub(super) struct Problem {
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+}
+
+impl<'a> From<&'a Endpoint> for Place<'a> {
+    fn from(endpoint: &'a Endpoint) -> Self {
+        let Endpoint { host, port, server_name, .. } = endpoint;
+        Self { url: endpoint.url(), host, port: *port, server_name: server_name.as_ref() }
+    }
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        Self {
+            message: visible(&error.to_string()),
+            causes: error.causes().iter().map(|cause| visible(cause)).collect(),
+            hint: error.hint().map(|hint| visible(&hint)),
+        }
+    }
+}
+
+/// Prints `content`: over several lines for a person, on one for a program.
+pub(super) fn print<T: Serialize>(content: &T) -> Result<(), Error> {
+    let document = Document { version: VERSION, content };
+    let text = if ui::is_stdout_terminal() {
+        serde_json::to_string_pretty(&document)
+    } else {
+        serde_json::to_string(&document)
+    };
+    ui::print(&(text.map_err(failed)? + "\n"))
+}
+
+/// `content` on one line.
+pub(super) fn line<T: Serialize>(content: &T) -> Result<String, Error> {
+    Ok(serde_json::to_string(&Document { version: VERSION, content }).map_err(failed)? + "\n")
+}
+
+fn failed(error: serde_json::Error) -> Error {
+    Error::Stdout { source: error.into() }
+}

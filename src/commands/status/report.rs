@@ -1,0 +1,280 @@
+//! What is known of the services of a machine.
+
+use serde::Serialize;
+
+use super::super::json::{Place, Problem};
+use super::super::select;
+use crate::deadline::Deadline;
+use crate::discover::{Found, State, discover};
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::grammar::{ServiceName, Version};
+use crate::machine::Machine;
+use crate::probe::Questions;
+use crate::service::{Catalogue, Service};
+use crate::ssh::Connection;
+use crate::visit::{InUse, Visit};
+
+/// Whose state is asked for.
+pub(super) struct Inquiry {
+    catalogue: Catalogue,
+    names: Vec<String>,
+    machine: Machine,
+}
+
+/// The answer.
+pub(super) struct Report {
+    machine: String,
+    /// One per service.
+    pub(super) rows: Vec<Row>,
+    /// Why the machine could not be asked.
+    problem: Option<Error>,
+}
+
+/// What is known of a service.
+pub(super) struct Row {
+    pub(super) service: ServiceName,
+    /// None while the machine cannot be asked.
+    pub(super) state: Option<State>,
+    pub(super) flavour: Option<ServiceName>,
+    pub(super) version: Option<Version>,
+    pub(super) endpoint: Option<Endpoint>,
+    /// Why it cannot be used, unless its state says that.
+    problem: Option<Error>,
+}
+
+impl Inquiry {
+    /// Errors: there is no such service, or those of finding the machine.
+    pub(super) fn new(
+        names: &[String],
+        machine: impl FnOnce() -> Result<Machine, Error>,
+    ) -> Result<Self, Error> {
+        let catalogue = Catalogue::built_in()?;
+        select(&catalogue, names)?;
+        Ok(Self { catalogue, names: names.to_vec(), machine: machine()? })
+    }
+
+    pub(super) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Asks over `connection`.
+    pub(super) fn ask(&self, connection: &mut Connection, deadline: Deadline) -> Result<Report, Error> {
+        let services = select(&self.catalogue, &self.names)?;
+        let visit = Visit::ask(&self.machine, &Questions::about(services.iter().copied()), connection)?;
+        Ok(self.report(self.rows(&services, &visit, deadline), None))
+    }
+
+    /// The report when the machine could not be asked because of `problem`.
+    pub(super) fn unknown(&self, problem: Error) -> Result<Report, Error> {
+        let services = select(&self.catalogue, &self.names)?;
+        let rows = services.into_iter().map(|service| Row::without_facts(service, None)).collect();
+        Ok(self.report(rows, Some(problem)))
+    }
+
+    fn report(&self, rows: Vec<Row>, problem: Option<Error>) -> Report {
+        Report { machine: self.machine.name.to_string(), rows, problem }
+    }
+
+    /// A row for each of `services`, in their order.
+    fn rows(&self, services: &[&Service], visit: &Visit, deadline: Deadline) -> Vec<Row> {
+        let found: Vec<Option<Found>> =
+            services.iter().map(|service| discover(service, &visit.facts)).collect();
+        let there = found.iter().flatten().cloned().collect();
+        let mut answers = visit.use_services(there, &self.machine, deadline).into_iter();
+        let row = |(service, found): (&&Service, Option<Found>)| {
+            let answer = found.and_then(|found| Some((found, answers.next()?)));
+            match answer {
+                None => Row::without_facts(service, Some(State::NotInstalled)),
+                Some((found, answer)) => Row::new(&found, answer),
+            }
+        };
+        services.iter().zip(found).map(row).collect()
+    }
+}
+
+impl Report {
+    /// `SERVICE - STATE` lines.
+    pub(super) fn lines(&self) -> String {
+        self.rows.iter().map(Row::line).collect()
+    }
+
+    /// What the user should know beside the states.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = &Error> {
+        // That a service cannot be used from here is no failure of it.
+        let is_failure = |problem: &&Error| !matches!(problem, Error::NoAccess { .. });
+        let of_rows = self.rows.iter().filter_map(|row| row.problem.as_ref()).filter(is_failure);
+        self.problem.iter().chain(of_rows)
+    }
+
+    /// The same for JSON.
+    pub(super) fn document(&self) -> impl Serialize {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            machine: &'a str,
+            problem: Option<Problem>,
+            services: Vec<Entry<'a>>,
+        }
+        let Self { machine, rows, problem } = self;
+        let services = rows.iter().map(Entry::from).collect();
+        Document { machine, problem: problem.as_ref().map(Problem::from), services }
+    }
+}
+
+impl Row {
+    fn without_facts(service: &Service, state: Option<State>) -> Self {
+        let service = service.name.clone();
+        Self { service, state, flavour: None, version: None, endpoint: None, problem: None }
+    }
+
+    fn new(found: &Found, answer: Result<InUse, Error>) -> Self {
+        let (state, in_use, problem) = match answer {
+            Ok(in_use) => (found.state, Some(in_use), None),
+            Err(Error::NotRunning { state, .. }) => (state, None, None),
+            Err(problem @ Error::NoAccess { .. }) => (found.state, None, Some(problem)),
+            Err(problem) => {
+                let silent = matches!(problem, Error::NoAnswer { .. }) && found.state == State::Running;
+                let unsure = silent || found.flavour.must_be_asked();
+                (if unsure { State::Degraded } else { found.state }, None, Some(problem))
+            }
+        };
+        Self {
+            service: found.service.name.clone(),
+            state: Some(state),
+            flavour: Some(found.flavour.name.clone()),
+            version: in_use.as_ref().map(InUse::version),
+            endpoint: in_use.map(|in_use| in_use.endpoint),
+            problem,
+        }
+    }
+
+    /// `SERVICE - STATE`, a promise to scripts.
+    pub(super) fn line(&self) -> String {
+        format!("{} - {}\n", self.service, self.state_name())
+    }
+
+    pub(super) fn state_name(&self) -> &'static str {
+        self.state.map_or("unknown", State::as_str)
+    }
+}
+
+/// A service in JSON.
+#[derive(Serialize)]
+struct Entry<'a> {
+    service: &'a ServiceName,
+    state: &'static str,
+    flavour: Option<&'a ServiceName>,
+    version: Option<&'a Version>,
+    endpoint: Option<Place<'a>>,
+    problem: Option<Problem>,
+}
+
+impl<'a> From<&'a Row> for Entry<'a> {
+    fn from(row: &'a Row) -> Self {
+        let Row { service, flavour, version, endpoint, problem, .. } = row;
+        Self {
+            service,
+            state: row.state_name(),
+            flavour: flavour.as_ref(),
+            version: version.as_ref(),
+            endpoint: endpoint.as_ref().map(Place::from),
+            problem: problem.as_ref().map(Problem::from),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Row {
+    /// A row for tests of what is shown.
+    pub(super) fn of(service: &str, state: Option<State>, problem: Option<Error>) -> Self {
+        let endpoint = (state == Some(State::Running)).then(|| Endpoint {
+            host: "192.168.56.7".parse().unwrap(),
+            port: 6443,
+            server_name: None,
+            version: "v1.36.3".parse().unwrap(),
+            api_version: None,
+        });
+        Self {
+            service: service.parse().unwrap(),
+            state,
+            flavour: endpoint.as_ref().map(|_| "kubeadm".parse().unwrap()),
+            version: endpoint.as_ref().map(|endpoint| endpoint.version.clone()),
+            endpoint,
+            problem,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Report {
+    /// A report for tests of what is shown.
+    pub(super) fn of(rows: Vec<Row>, problem: Option<Error>) -> Self {
+        Self { machine: "box".into(), rows, problem }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn document(report: &Report) -> Value {
+        serde_json::to_value(report.document()).unwrap()
+    }
+
+    #[test]
+    fn every_key_is_always_there() {
+        let row = |state| Row::of("kubernetes", state, None);
+        let report = Report::of(vec![row(Some(State::Running)), row(Some(State::NotInstalled))], None);
+        let endpoint = json!({
+            "url": "https://192.168.56.7:6443", "host": "192.168.56.7", "port": 6443, "server_name": null,
+        });
+        assert_eq!(
+            document(&report),
+            json!({"machine": "box", "problem": null, "services": [
+                {"service": "kubernetes", "state": "running", "flavour": "kubeadm", "version": "v1.36.3",
+                 "endpoint": endpoint, "problem": null},
+                {"service": "kubernetes", "state": "not installed", "flavour": null, "version": null,
+                 "endpoint": null, "problem": null},
+            ]})
+        );
+    }
+
+    #[test]
+    fn a_problem_carries_no_control_characters() {
+        let hostile = "\x1b[2Jgone\n\u{202e}";
+        let problem = Error::CredentialsRefused {
+            service: "kubernetes".into(),
+            machine: "box".into(),
+            place: "192.168.56.7:6443".into(),
+            path: hostile.into(),
+            reason: hostile.into(),
+            remedy: hostile.into(),
+        };
+        let report = Report::of(vec![Row::of("kubernetes", Some(State::Running), Some(problem))], None);
+        let problem = document(&report)["services"][0]["problem"].clone();
+        for text in [&problem["message"], &problem["hint"]] {
+            let text = text.as_str().unwrap();
+            assert!(text.contains("\\u{1b}[2Jgone") && !text.contains(char::is_control), "{text}");
+            assert!(!text.contains('\u{202e}'), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_from_here_is_explained_to_programs_only() {
+        let no_access = || Error::NoAccess {
+            service: "docker".into(),
+            machine: "box".into(),
+            ssh: "ssh://box".into(),
+            reason: serde_json::from_value(json!({"because": "only has a socket", "help": "none"})).unwrap(),
+            ports: Vec::new(),
+        };
+        let report = Report::of(vec![Row::of("docker", Some(State::Running), Some(no_access()))], None);
+        assert_eq!(report.warnings().count(), 0);
+        assert!(!document(&report)["services"][0]["problem"].is_null());
+        let unknown = Report::of(vec![Row::of("docker", None, None)], Some(Error::NoMachine));
+        assert_eq!(unknown.warnings().count(), 1);
+        assert_eq!(unknown.lines(), "docker - unknown\n");
+    }
+}

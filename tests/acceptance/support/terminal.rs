@@ -1,0 +1,98 @@
+//! A terminal: what it shows after everything that was written to it, and keys to press.
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::text::{diff, fits, unindent};
+use super::typed::Typed;
+
+/// A terminal in which a line was typed.
+pub(crate) struct Terminal<'u> {
+    typed: &'u Typed<'u>,
+    child: Child,
+    keys: ChildStdin,
+    written: Receiver<Vec<u8>>,
+    screen: vt100::Parser,
+}
+
+impl<'u> Terminal<'u> {
+    /// Types the line in a terminal of so many columns.
+    pub(crate) fn new(typed: &'u Typed<'u>, columns: u16) -> Self {
+        let line = format!("stty rows {ROWS} cols {columns}; exec {}", typed.line());
+        let mut child = typed
+            .command("script")
+            .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+            .env("TERM", "xterm")
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let keys = child.stdin.take().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let (rows, columns) = (NonZero::new(ROWS).unwrap(), NonZero::new(columns).unwrap());
+        let (sender, written) = mpsc::channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = stdout.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { typed, child, keys, written, screen: vt100::Parser::new(rows, columns, 0) }
+    }
+
+    /// Waits until the whole screen looks like that; the placeholders are those of [`Typed`].
+    #[track_caller]
+    pub(crate) fn shows(&mut self, text: &str) {
+        let expected = self.typed.filled_in(unindent(text).trim_end());
+        let end = Instant::now() + LIMIT;
+        while !fits(&expected, &self.contents()) {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.written.recv_timeout(left) {
+                Ok(bytes) => self.screen.process(&bytes),
+                Err(_) => panic!("the screen (-expected, +shown):\n{}", diff(&expected, &self.contents())),
+            }
+        }
+        assert!(!self.screen.screen().hide_cursor(), "the cursor is hidden");
+    }
+
+    pub(crate) fn presses_ctrl_c(&mut self) {
+        self.keys.write_all(b"\x03").unwrap();
+    }
+
+    /// Waits for the end and returns the exit code as a shell would.
+    #[track_caller]
+    pub(crate) fn ends(&mut self) -> i32 {
+        let end = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().unwrap();
+            }
+            assert!(Instant::now() < end, "it did not end; the screen:\n{}", self.contents());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn contents(&self) -> String {
+        self.screen.screen().contents().trim_end().to_owned()
+    }
+}
+
+impl Drop for Terminal<'_> {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+const ROWS: u16 = 24;
+/// Nothing takes longer.
+const LIMIT: Duration = Duration::from_mins(1);

@@ -1,0 +1,133 @@
+//! `service-manager status --watch`
+
+use std::io::{BufRead, BufReader};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::Value;
+
+use crate::round_trip::journal_while;
+use crate::support::{Guest, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_table_is_redrawn_in_place_until_ctrl_c() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest).with("NO_COLOR", "1");
+    let typed = user.types("service-manager status --watch=0.1");
+    let mut terminal = typed.in_a_terminal(80);
+    terminal.shows(RUNNING);
+    guest.stops("kubelet");
+    terminal.shows(
+        "
+        SERVICE     STATE          FLAVOUR  VERSION[..]ENDPOINT
+        docker      stopped        tls      -[..]-
+        openshift   not installed  -        -[..]-
+        kubernetes  stopped        kubeadm  -[..]-
+        ",
+    );
+    guest.changes_back();
+    terminal.shows(RUNNING);
+    terminal.presses_ctrl_c();
+    assert_eq!(terminal.ends(), 130);
+    terminal.shows(&format!("{RUNNING}^C\n"));
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn one_connection_is_kept() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    let typed = user.types("exec timeout 60 service-manager status --watch=0.1 kubernetes");
+    let journal = journal_while(&guest, || {
+        let mut child = typed.starts();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert_eq!(lines.next().unwrap(), "kubernetes - running");
+        // More than the channels that sshd gives out at a time.
+        guest.run(
+            "sessions() { journalctl --boot | grep --count 'Starting session'; }; start=$(sessions)
+            until (($(sessions) > start + 12)); do sleep 0.1; done",
+        );
+        guest.stops("kubelet");
+        // It goes down in steps.
+        assert!(lines.any(|line| line == "kubernetes - stopped"));
+        kill_process_group(Pid::from_child(&child), Signal::INT).unwrap();
+        child.wait().unwrap();
+    });
+    let count = |text: &str| journal.lines().filter(|line| line.starts_with(text)).count();
+    assert_eq!(count("Connection from"), 1, "{journal}");
+    assert!(count("Starting session") > 12, "{journal}");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_machine_that_goes_away_is_waited_for() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest).with("NO_COLOR", "1");
+    let typed = user.types("service-manager status --watch=0.1 kubernetes");
+    let mut terminal = typed.in_a_terminal(80);
+    let running = "
+        SERVICE     STATE    FLAVOUR  VERSION[..]ENDPOINT
+        kubernetes  running  kubeadm  v1.[..]  https://[ADDRESS]:6443
+        ";
+    terminal.shows(running);
+    guest.changes("systemctl stop ssh; pkill -x sshd", "systemctl start ssh");
+    terminal.shows(
+        "
+        SERVICE     STATE    FLAVOUR  VERSION  ENDPOINT
+        kubernetes  unknown  -        -        -
+        warning: could not connect to [ADDRESS]:22
+        caused by: Connection refused (os error 111)
+        hint: start the machine (`vagrant up`), or check host and port
+        ",
+    );
+    guest.changes_back();
+    terminal.shows(running);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn programs_get_a_line_of_json_for_each_change() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    let typed = user.types("exec timeout 60 service-manager status --watch=0.1 --output json kubernetes");
+    let mut child = typed.starts();
+    let documents = BufReader::new(child.stdout.take().unwrap()).lines();
+    let document = |line: Result<String, _>| serde_json::from_str::<Value>(&line.unwrap()).unwrap();
+    let mut states = documents.map(|line| document(line)["services"][0]["state"].clone());
+    assert_eq!(states.next().unwrap(), "running");
+    guest.stops("kubelet");
+    // It goes down in steps.
+    assert!(states.any(|state| state == "stopped"));
+    kill_process_group(Pid::from_child(&child), Signal::INT).unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn it_ends_when_nobody_reads_any_more() {
+    User::of(&Guest::light())
+        .types("set -o pipefail; service-manager status --watch=0.1 | head --lines=1")
+        .stdout("docker - stopped\n")
+        .succeeds();
+}
+
+#[test]
+fn a_machine_that_was_never_there_is_a_failure() {
+    User::new()
+        .types("service-manager --host dev@127.0.0.1:1 status --watch")
+        .stderr(
+            "
+            error: could not connect to 127.0.0.1:1
+            caused by: Connection refused (os error 111)
+            hint: start the machine (`vagrant up`), or check host and port
+            ",
+        )
+        .fails(3);
+}
+
+const RUNNING: &str = "
+        SERVICE     STATE          FLAVOUR  VERSION[..]ENDPOINT
+        docker      stopped        tls      -[..]-
+        openshift   not installed  -        -[..]-
+        kubernetes  running        kubeadm  v1.[..]  https://[ADDRESS]:6443
+        ";
