@@ -31,6 +31,8 @@ mod flavours;
 mod hostile;
 // A guest that lies in answer to every question.
 mod liar;
+// `--output json`, as documented.
+mod json;
 // `kubeconfig`: the user's own one, beside kubectl.
 mod kubeconfig;
 // `machines`, and what is remembered of one.

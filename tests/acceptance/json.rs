@@ -1,0 +1,173 @@
+//! `--output json`, compared with docs/json.md.
+
+use serde_json::Value;
+
+use crate::eval::on_a_terminal;
+use crate::support::{Guest, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn every_document_has_the_documented_form() {
+    let guest = Guest::kubeadm();
+    for (command, section) in [
+        ("status kubernetes", "status"),
+        ("env kubernetes", "env"),
+        ("box ip", "box ip"),
+        ("box version", "box version"),
+    ] {
+        let user = User::of(&guest);
+        let written =
+            user.types(format!("service-manager {command} --output json")).stdout("[..]\n").succeeds();
+        assert_eq!(form(&json(&written.stdout)), form(&documented(section)), "{}", written.stdout);
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_terminal_gets_it_as_it_is_documented() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    let written = user
+        .types(on_a_terminal("service-manager status kubernetes --output json"))
+        .stdout(
+            &example("status")
+                .replace("default", "[NAME]")
+                .replace("v1.36.3", "v1.[..]")
+                .replace("192.168.56.7", "[ADDRESS]"),
+        )
+        .succeeds();
+    assert_eq!(json(&written.stdout)["version"], 1);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn it_says_what_the_other_forms_say() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    let printed = |command: &str, count: usize| {
+        let lines = "[..]\n".repeat(count);
+        user.types(format!("service-manager {command}")).stdout(&lines).succeeds().stdout
+    };
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+
+    let document = json(&printed("status --output json", 1));
+    let state = |service: &Value| format!("{} - {}\n", text(&service["service"]), text(&service["state"]));
+    let states: String = document["services"].as_array().unwrap().iter().map(state).collect();
+    assert_eq!(states, printed("status", 3));
+
+    let document = json(&printed("env --output json", 1));
+    let services = document["services"].as_array().unwrap().iter();
+    let exports = services.flat_map(|service| service["exports"].as_array().unwrap());
+    let export = |export: &Value| format!("{}={}\n", text(&export["name"]), text(&export["value"]));
+    let exports: String = exports.map(export).collect();
+    assert_eq!(exports, printed("env --script-readable", 4).replace('\'', ""));
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn kubectl_works_with_what_it_says() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    let written =
+        user.types("service-manager env kubernetes --output json").stdout("[..]\n").succeeds().stdout;
+    let kubeconfig = json(&written)["services"][0]["exports"][0]["value"].clone();
+    user.types(format!("kubectl --kubeconfig {kubeconfig} get namespace default --output name"))
+        .stdout("namespace/default\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_name_in_the_certificate_is_told() {
+    let guest = Guest::nat();
+    let user = User::of(&guest);
+    let typed = user.types("service-manager status kubernetes --output json").stdout("[..]\n").succeeds();
+    assert_eq!(json(&typed.stdout)["services"][0]["endpoint"]["server_name"], "kubernetes");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_does_not_answer_says_why() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.stops("static-pod-kube-apiserver");
+    let user = User::of(&guest);
+    let written = user
+        .types("service-manager status kubernetes --output json")
+        .stdout("[..]\n")
+        .stderr("warning: [..] does not answer [..]\nhint: [..]\n")
+        .succeeds();
+    let service = json(&written.stdout)["services"][0].clone();
+    assert_eq!((&service["state"], &service["endpoint"]), (&"degraded".into(), &Value::Null));
+    let warning = written.stderr.lines().next().unwrap();
+    assert_eq!(format!("warning: {}", service["problem"]["message"].as_str().unwrap()), warning);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_hostile_system_cannot_write_to_the_terminal() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.replaces("/usr/lib/os-release", "NAME=\"\x1b[2J\u{202e}\"\nID=$(id)\n");
+    let user = User::of(&guest);
+    let typed = user.types("service-manager box version --output json").stdout("[..]\n").succeeds();
+    let document = json(&typed.stdout);
+    assert_eq!(document["product"], "\\u{1b}[2J\\u{202e}");
+    assert_eq!(document["release"]["id"], "$(id)");
+}
+
+#[test]
+fn what_removes_the_variables_needs_no_machine() {
+    User::new()
+        .types("service-manager env kubernetes --unset --output json")
+        .stdout("{\"version\":1,\"unset\":[\"KUBECONFIG\"]}\n")
+        .succeeds();
+}
+
+#[test]
+fn a_failure_prints_nothing_for_programs() {
+    for command in ["status", "env", "box ip", "box version"] {
+        User::new().types(format!("service-manager {command} --output json 2>/dev/null")).fails(1);
+    }
+}
+
+#[test]
+fn other_forms_are_refused_beside_it() {
+    for options in
+        ["env --script-readable", "env --shell fish", "status --script-readable", "box ip --script-readable"]
+    {
+        User::new()
+            .types(format!("service-manager {options} --output json 2>&1 | head --lines=1"))
+            .stdout("error: the argument [..] cannot be used with [..]\n")
+            .succeeds();
+    }
+}
+
+/// The example in a section of docs/json.md.
+fn example(command: &str) -> String {
+    let (_, section) = DOCUMENTATION.split_once(&format!("## `{command}`\n")).unwrap();
+    let (_, block) = section.split_once("```json\n").unwrap();
+    block.split_once("```").unwrap().0.to_owned()
+}
+
+fn documented(command: &str) -> Value {
+    json(&example(command))
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// The keys of a document in their order, with the kinds of their values.
+fn form(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| format!("{key}: {{{}}} ", form(value))).collect()
+        }
+        Value::Array(items) => format!("[{}]", items.first().map(form).unwrap_or_default()),
+        Value::String(_) => "text".into(),
+        Value::Number(_) => "number".into(),
+        Value::Bool(_) => "yes or no".into(),
+        Value::Null => "null".into(),
+    }
+}
+
+const DOCUMENTATION: &str = include_str!("../../docs/json.md");
