@@ -1,6 +1,6 @@
 //! `service-manager box ip` and `service-manager box version`
 
-use crate::support::{Guest, User};
+use crate::support::{Guest, Port, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -83,5 +83,31 @@ fn a_name_that_a_shell_would_expand_is_for_people_only() {
     user.types("service-manager box version").stdout("Pop!_OS 22.04\n").succeeds();
     user.types("service-manager box version --script-readable")
         .stdout("ID=\"pop\"\nVERSION_ID=\"22.04\"\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn all_addresses_are_listed_the_best_first() {
+    let guest = Guest::nat();
+    let user = User::of(&guest);
+    user.types("service-manager box ip --all").stdout("[ADDRESS]\n10.0.2.15\n").succeeds();
+    user.types("service-manager box ip --all --script-readable")
+        .stdout("IP=[ADDRESS]\nIPS=[ADDRESS],10.0.2.15\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn behind_a_forwarded_port_the_address_is_one_that_answers() {
+    let guest = Guest::nat();
+    let port = Port::leading_to(format!("{}:22", guest.address()));
+    let key = guest.folder().join("keys/ed25519");
+    User::near(&guest)
+        .types(format!("service-manager --host vagrant@{port} -i {} box ip --output json", key.display()))
+        .stdout(
+            "{\"version\":1,\"machine\":\"127.0.0.1\",\"addresses\":[\
+             {\"address\":\"[ADDRESS]\",\"reachable\":true},{\"address\":\"10.0.2.15\",\"reachable\":false}]}\n",
+        )
         .succeeds();
 }

@@ -1,8 +1,9 @@
 //! A port of the host at which something else than an SSH server is.
 
 use std::fmt;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 
 /// A port of the loopback interface, written `127.0.0.1:PORT`.
@@ -33,6 +34,25 @@ impl Port {
             for mut stream in listener.incoming().flatten() {
                 // Whoever has gone needs no answer.
                 let _ = stream.read(&mut [0; 1024]).and_then(|_| stream.write_all(text.as_bytes()));
+            }
+        });
+        Self(address)
+    }
+
+    /// One that is forwarded to `place`, as `VirtualBox` does it.
+    pub(crate) fn leading_to(place: String) -> Self {
+        let (listener, address) = listen();
+        thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                let far = TcpStream::connect(&place).unwrap();
+                let (near, far) = (Arc::new(near), Arc::new(far));
+                for (from, to) in [(Arc::clone(&near), Arc::clone(&far)), (far, near)] {
+                    thread::spawn(move || {
+                        // Either side may hang up.
+                        let _ = io::copy(&mut &*from, &mut &*to);
+                        let _ = to.shutdown(Shutdown::Write);
+                    });
+                }
             }
         });
         Self(address)
