@@ -75,7 +75,10 @@ mod tests {
     #[test]
     fn work_that_hangs_or_breaks_is_left_alone() {
         assert_eq!(in_time(Duration::from_mins(1), |_| Ok(1)).unwrap(), 1);
-        let hangs = |_| Ok(thread::sleep(Duration::from_hours(1)));
+        let hangs = |_| {
+            thread::sleep(Duration::from_hours(1));
+            Ok(())
+        };
         assert!(matches!(in_time(Duration::from_millis(1), hangs), Err(Error::Timeout { .. })));
         let breaks = |_| -> Result<(), Error> { panic!("of this test") };
         assert!(matches!(in_time(Duration::from_mins(1), breaks), Err(Error::BrokenOff)));

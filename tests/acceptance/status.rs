@@ -75,3 +75,50 @@ fn an_unknown_service_gets_the_known_ones() {
 
 /// What runs in a full guest.
 const ALL: &str = "docker - running\nopenshift - not installed\nkubernetes - running\n";
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_is_named_twice_is_shown_once() {
+    User::of(&Guest::kubeadm())
+        .types("service-manager status kubernetes kubernetes")
+        .stdout("kubernetes - running\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn scripts_get_lines_on_a_terminal_too() {
+    User::of(&Guest::kubeadm())
+        .types(on_a_terminal("service-manager status --script-readable --color always"))
+        .stdout(ALL)
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn lines_have_no_colours() {
+    User::of(&Guest::kubeadm()).types("service-manager status --color always").stdout(ALL).succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_narrow_terminal_shows_what_matters_most() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest).with("NO_COLOR", "1");
+    let typed = user.types("service-manager status");
+    typed.in_a_terminal(30).shows(
+        "
+        SERVICE     STATE
+        docker      running
+        openshift   not installed
+        kubernetes  running
+        ",
+    );
+    let typed = user.types("service-manager status kubernetes");
+    typed.in_a_terminal(40).shows(
+        "
+        SERVICE     STATE    FLAVOUR  VERSION
+        kubernetes  running  kubeadm  v1.[..]
+        ",
+    );
+}

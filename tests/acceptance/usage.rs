@@ -86,6 +86,58 @@ fn values_that_cannot_be_meant_are_refused() {
     }
 }
 
+#[test]
+fn the_short_help_leaves_out_what_every_command_has() {
+    for (command, _) in COMMANDS {
+        let help = |option: &str| {
+            format!("service-manager {command} {option} | grep --count -e '--ssh-config <FILE>'")
+        };
+        User::new().types(help("-h")).stdout("0\n").fails(1);
+        User::new().types(help("--help")).stdout("1\n").succeeds();
+    }
+}
+
+#[test]
+fn colours_are_for_help_too() {
+    let line =
+        |options: &str| format!("service-manager {options} | grep --count -F \"$(printf '\\033[1m')\"");
+    User::new().types(line("status --help --color always") + " >/dev/null").succeeds();
+    User::new().types(line("--color=always status -h") + " >/dev/null").succeeds();
+    User::new().types(line("status --help")).stdout("0\n").fails(1);
+}
+
+#[test]
+fn a_shell_is_known_by_any_of_its_names() {
+    for name in ["zsh", "BASH", "PowerShell", "pwsh", "Nu"] {
+        User::new()
+            .types(format!("service-manager env kubernetes --unset --shell {name} | grep --quiet KUBECONFIG"))
+            .succeeds();
+    }
+    User::new()
+        .types("service-manager env --shell bahs")
+        .stdout("(exit 1)\n")
+        .stderr(
+            "
+            error: invalid value 'bahs' for '--shell <SHELL>'
+              [possible values: sh, bash, [..]zsh, [..]fish, [..]]
+
+              tip: a similar value exists: 'bash'
+
+            For more information, try '--help'.
+            ",
+        )
+        .fails(1);
+}
+
+#[test]
+fn an_unknown_shell_in_the_variable_is_mentioned() {
+    User::new()
+        .with("SERVICE_MANAGER_SHELL", "fisch")
+        .types("service-manager env kubernetes --unset >/dev/null")
+        .stderr("note: `fisch` in SERVICE_MANAGER_SHELL is not known; writing for sh\n")
+        .succeeds();
+}
+
 /// What can be typed, and the first line of its help.
 const COMMANDS: [(&str, &str); 10] = [
     ("", "Makes the services inside a development VM usable from here"),

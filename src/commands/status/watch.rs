@@ -25,7 +25,7 @@ pub(super) fn watch(
     let limit = context.deadline.limit();
     let mut display = Display::new(format, context.ui);
     let (mut connection, report) = ask(&inquiry, None, limit).map(|(open, report)| (Some(open), report))?;
-    display.show(report)?;
+    display.show(&report)?;
     while ui::wait(interval) {
         let report = match ask(&inquiry, connection.take(), limit) {
             Ok((open, report)) => {
@@ -34,7 +34,7 @@ pub(super) fn watch(
             }
             Err(problem) => inquiry.unknown(problem)?,
         };
-        display.show(report)?;
+        display.show(&report)?;
     }
     Ok(())
 }
@@ -72,7 +72,7 @@ impl Display {
         Self { format, ui, frame: Frame::default(), lines, warnings, document: String::new() }
     }
 
-    fn show(&mut self, report: Report) -> Result<(), Error> {
+    fn show(&mut self, report: &Report) -> Result<(), Error> {
         match self.format {
             Format::Table => {
                 let table = |width| table::render(&report.rows, width, self.ui);
@@ -81,9 +81,9 @@ impl Display {
                 return self.frame.show(|width| table(width) + &warnings);
             }
             Format::Lines => ui::print(&self.changed_lines(&report.rows))?,
-            Format::Json => ui::print(&self.changed_document(&report)?)?,
+            Format::Json => ui::print(&self.changed_document(report)?)?,
         }
-        self.warn(&report);
+        self.warn(report);
         Ok(())
     }
 

@@ -54,10 +54,10 @@ impl<'u> Terminal<'u> {
         let end = Instant::now() + LIMIT;
         while !fits(&expected, &self.contents()) {
             let left = end.saturating_duration_since(Instant::now());
-            match self.written.recv_timeout(left) {
-                Ok(bytes) => self.screen.process(&bytes),
-                Err(_) => panic!("the screen (-expected, +shown):\n{}", diff(&expected, &self.contents())),
-            }
+            let Ok(bytes) = self.written.recv_timeout(left) else {
+                panic!("the screen (-expected, +shown):\n{}", diff(&expected, &self.contents()));
+            };
+            self.screen.process(&bytes);
         }
         assert!(!self.screen.screen().hide_cursor(), "the cursor is hidden");
     }
