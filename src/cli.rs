@@ -189,7 +189,7 @@ pub(crate) struct CompletionsArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which machine")]
 pub(crate) struct Global {
-    /// The machine's name: an alias of the ssh config, or a machine that was used before
+    /// The machine's name: in Vagrant, in an ssh config, or as `machines` lists it
     #[arg(short, long, global = true, value_name = "NAME")]
     pub(crate) machine: Option<MachineName>,
     /// An ssh config that says how to reach it, as `vagrant ssh-config` prints one

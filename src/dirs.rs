@@ -52,6 +52,11 @@ impl MachineFiles {
         &self.0
     }
 
+    /// The folder's name: unlike the machine's own name, no other has it.
+    pub fn key(&self) -> String {
+        self.0.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// How the machine is reached.
     pub fn machine(&self) -> PathBuf {
         self.0.join("machine.json")

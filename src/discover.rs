@@ -125,7 +125,7 @@ impl<'a> Found<'a> {
             Access::Nothing { reason, ports } => Err(Error::NoAccess {
                 service: self.service.name.to_string(),
                 machine: machine.name.to_string(),
-                ssh: format!("ssh://{}", machine.route.target),
+                ssh: format!("ssh://{}", machine.route().target),
                 reason: reason.clone(),
                 ports: ports.clone(),
             }),
@@ -199,7 +199,7 @@ impl Guest<'_> {
     }
 
     fn text(&self, path: &GuestPath) -> Result<(&Content, &BTreeMap<String, Content>), Error> {
-        let (user, machine) = (self.machine.route.target.user.to_string(), self.machine.name.to_string());
+        let (user, machine) = (self.machine.route().target.user.to_string(), self.machine.name.to_string());
         match self.facts.files.get(path) {
             Some(FileFact::Text { content, parts }) => Ok((content, parts)),
             Some(_) if self.found.flavour.access.needs_root() && !self.facts.root => Err(Error::NoSudo {

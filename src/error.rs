@@ -10,6 +10,7 @@ use crate::discover::State;
 use crate::grammar::{Invalid, printable};
 use crate::kubeconfig::MergeRefusal;
 use crate::service::{OpenPort, Reason};
+use crate::vagrant::Said;
 
 /// How the program ends; part of its interface (README, "Exit codes").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,26 @@ pub enum Error {
     NoSuchAlias { name: Option<String>, path: PathBuf, nearest: Option<String>, known: Vec<String> },
     #[error("`{}` goes through more than one jump host", .path.display())]
     SeveralJumps { path: PathBuf },
+
+    // Vagrant.
+    #[error("the Vagrantfile `{}` is a program that belongs to somebody else", .path.display())]
+    ForeignVagrantfile { path: PathBuf },
+    #[error("no Vagrant machine of `{}` is created", .folder.display())]
+    VagrantEmpty { folder: PathBuf },
+    #[error("the Vagrant machine `{machine}` of `{}` is not created", .folder.display())]
+    VagrantNotCreated { machine: String, folder: PathBuf },
+    #[error("the Vagrant machine `{machine}` of `{}` is not running", .folder.display())]
+    VagrantNotRunning { machine: String, folder: PathBuf },
+    #[error("`{machine}` is a machine of a Vagrant project that is gone: `{}`", .folder.display())]
+    VagrantGone { machine: String, folder: PathBuf },
+    #[error("there is no `vagrant` on the PATH, to ask it about `{}`", .folder.display())]
+    NoVagrant { folder: PathBuf },
+    #[error("could not start `{}`", .path.display())]
+    NotStarted { path: PathBuf, source: io::Error },
+    #[error("Vagrant does not say how the machine of `{}` is reached", .folder.display())]
+    VagrantFailed { folder: PathBuf, source: Said },
+
+    // The services' files.
     #[error("there is no service `{name}`")]
     UnknownService { name: String, nearest: Option<String>, known: Vec<String> },
     #[error("the service file `{file}` is not valid")]
@@ -198,6 +219,11 @@ impl Error {
             | Self::NoSshConfig { .. }
             | Self::NoSuchAlias { .. }
             | Self::SeveralJumps { .. }
+            | Self::ForeignVagrantfile { .. }
+            | Self::VagrantGone { .. }
+            | Self::NoVagrant { .. }
+            | Self::NotStarted { .. }
+            | Self::VagrantFailed { .. }
             | Self::ServiceFile { .. }
             | Self::Unprintable { .. }
             | Self::ColonInPath { .. }
@@ -217,7 +243,10 @@ impl Error {
             | Self::Merge { .. }
             | Self::ServiceAsFile { .. }
             | Self::KnownHostsDamaged { .. } => ExitCode::Failure,
-            Self::UnknownHost { .. }
+            Self::VagrantEmpty { .. }
+            | Self::VagrantNotCreated { .. }
+            | Self::VagrantNotRunning { .. }
+            | Self::UnknownHost { .. }
             | Self::Connect { .. }
             | Self::Handshake { .. }
             | Self::Jump { .. }
@@ -260,9 +289,23 @@ impl Error {
             Self::Value { .. } => {
                 "correct it, or name the machine with `--host USER@HOST --identity KEY`".into()
             }
-            Self::NoMachine => "`vagrant ssh-config > box.ssh`, then add `--ssh-config box.ssh`; or add \
+            Self::NoMachine => {
+                "go to the folder of a Vagrant machine, or name a machine with `--machine NAME` or \
                 `--host USER@HOST --identity KEY`"
-                .into(),
+                    .into()
+            }
+            Self::ForeignVagrantfile { path } => {
+                format!("`cd '{}'`, if you trust it", path.parent()?.display())
+            }
+            Self::VagrantEmpty { folder } => format!("in `{}`: `vagrant up`", folder.display()),
+            Self::VagrantNotCreated { machine, folder } | Self::VagrantNotRunning { machine, folder } => {
+                format!("in `{}`: `vagrant up {machine}`", folder.display())
+            }
+            Self::NoVagrant { .. } => {
+                "put Vagrant on the PATH, or name the machine with `--ssh-config FILE` or `--host USER@HOST`"
+                    .into()
+            }
+            Self::VagrantFailed { folder, .. } => format!("in `{}`: `vagrant ssh-config`", folder.display()),
             Self::NoUser => "`--host USER@HOST`, or `User` in the ssh config".into(),
             Self::UnknownMachine { nearest: Some(nearest), .. }
             | Self::NoSuchAlias { nearest: Some(nearest), .. }
@@ -276,7 +319,8 @@ impl Error {
             }
             Self::NoSuchAlias { name: Some(_), known, .. } => format!("it has: {}", known.join(", ")),
             Self::SeveralMachines { known, words } => {
-                format!("name one, as with `{words} {}`", known.first()?)
+                // Its project may stand behind the name.
+                format!("name one, as with `{words} {}`", known.first()?.split(' ').next()?)
             }
             Self::NoSuchAlias { known, .. } => format!("name one, as with `--machine {}`", known.first()?),
             Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
@@ -303,7 +347,9 @@ impl Error {
                     "`service-manager kubeconfig {service} --merge`, or `--merge ./{service}` for the file"
                 )
             }
-            Self::KnownHostsDamaged { machine, .. } => format!("`service-manager machines forget {machine}`"),
+            Self::VagrantGone { machine, .. } | Self::KnownHostsDamaged { machine, .. } => {
+                format!("`service-manager machines forget {machine}`")
+            }
             Self::UnknownHost { .. } => {
                 "check the spelling after `--host`, or `HostName` in the ssh config".into()
             }
@@ -368,6 +414,7 @@ impl Error {
             Self::NoCredentials { path, .. } => format!("in the machine: `sudo ls -l {path}`"),
             Self::ServiceFile { .. }
             | Self::Unprintable { .. }
+            | Self::NotStarted { .. }
             | Self::KubeconfigText { .. }
             | Self::Stdout { .. }
             | Self::NoRandom { .. }

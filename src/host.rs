@@ -17,6 +17,14 @@ pub struct Host {
     pub service_manager_home: Option<PathBuf>,
     /// `SERVICE_MANAGER_SSH_CONFIG`: the ssh config to use when none is given.
     pub ssh_config: Option<PathBuf>,
+    /// `VAGRANT_HOME`: the folder that Vagrant keeps its own data in.
+    pub vagrant_home: Option<PathBuf>,
+    /// `VAGRANT_CWD`: the folder to look for a Vagrant project from, instead of the current one.
+    pub vagrant_cwd: Option<PathBuf>,
+    /// `VAGRANT_VAGRANTFILE`: the name of the Vagrantfile.
+    pub vagrant_vagrantfile: Option<PathBuf>,
+    /// `VAGRANT_DOTFILE_PATH`: where Vagrant keeps a project's data, instead of `.vagrant`.
+    pub vagrant_dotfile_path: Option<PathBuf>,
     /// `USER`: the user to log in as when none is given.
     pub user: Option<String>,
     /// `SERVICE_MANAGER_SHELL`: the shell to write for.
@@ -27,6 +35,8 @@ pub struct Host {
     pub kubeconfig: Option<OsString>,
     /// `NO_COLOR` is set and not empty (<https://no-color.org>).
     pub no_color: bool,
+    /// All variables: those that Vagrant is started with are chosen among them.
+    pub environment: Vec<(OsString, OsString)>,
 }
 
 impl Host {
@@ -41,19 +51,29 @@ impl Host {
             current_folder: std::env::current_dir().unwrap_or_default(),
             service_manager_home: variable("SERVICE_MANAGER_HOME").map(PathBuf::from),
             ssh_config: variable("SERVICE_MANAGER_SSH_CONFIG").map(PathBuf::from),
+            vagrant_home: variable("VAGRANT_HOME").map(PathBuf::from),
+            vagrant_cwd: variable("VAGRANT_CWD").map(PathBuf::from),
+            vagrant_vagrantfile: variable("VAGRANT_VAGRANTFILE").map(PathBuf::from),
+            vagrant_dotfile_path: variable("VAGRANT_DOTFILE_PATH").map(PathBuf::from),
             user: text("USER").or_else(|| text("LOGNAME")),
             shell_override: text("SERVICE_MANAGER_SHELL"),
             shell: text("SHELL"),
             kubeconfig: variable("KUBECONFIG"),
             no_color: variable("NO_COLOR").is_some(),
+            environment: std::env::vars_os().collect(),
         }
     }
 
     /// `path` with a leading `~/` replaced by the home folder and made absolute.
     pub fn expand(&self, path: &Path) -> PathBuf {
+        self.expand_in(&self.current_folder, path)
+    }
+
+    /// The same for a path that starts from `folder`.
+    pub fn expand_in(&self, folder: &Path, path: &Path) -> PathBuf {
         match (path.strip_prefix("~"), &self.home) {
             (Ok(rest), Some(home)) => home.join(rest),
-            _ => self.current_folder.join(path),
+            _ => folder.join(path),
         }
     }
 }

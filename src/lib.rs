@@ -4,7 +4,7 @@
 //!
 //! 1. [`host`] reads environment and arguments, `cli` parses them, `run` below picks the command.
 //! 2. `commands::env` is the story; every step returns a value.
-//! 3. `machine` resolves which machine is meant and how it is reached.
+//! 3. `machine` resolves which machine is meant and how it is reached; `vagrant` knows Vagrant's.
 //! 4. `service` holds what `services/*.yaml` say; `probe` makes one script of all questions.
 //! 5. `visit` carries it through `ssh`, one connection and one command, and brings the facts home.
 //! 6. `discover` finds flavour, state and credentials in the facts; `kubeconfig` lets only the harmless part in.
@@ -39,6 +39,7 @@ pub mod shell;
 pub mod ssh;
 pub mod tls;
 mod ui;
+pub mod vagrant;
 pub mod visit;
 
 use clap::{Parser, ValueEnum};

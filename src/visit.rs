@@ -8,7 +8,7 @@ use crate::credentials::{Credentials, Expired};
 use crate::deadline::Deadline;
 use crate::discover::{Candidate, Found, State};
 use crate::endpoint::{Caller, Endpoint, Search};
-use crate::error::Error;
+use crate::error::{Error, ExitCode};
 use crate::files;
 use crate::grammar::{Port, Version};
 use crate::machine::Machine;
@@ -62,14 +62,20 @@ impl Visit {
         Self::ask(machine, questions, &mut Self::connect(machine, deadline)?)
     }
 
-    /// Logs in to `machine` and remembers the way.
+    /// Logs in to `machine` and remembers the way. Where the known one leads nowhere and there is another by now, it is
+    /// that one.
     ///
     /// Errors: those of connecting, and of keeping what was learnt about the machine.
     pub fn connect(machine: &Machine, deadline: Deadline) -> Result<Connection, Error> {
         files::refuse_shared(machine.files.folder())?;
-        let mut known_hosts = read_known_hosts(machine)?;
-        let connection = Connection::open(&machine.route, &mut known_hosts, deadline)?;
-        log::debug!("logged in as {}", machine.route);
+        let (connection, known_hosts) = match open(machine, deadline) {
+            Err(error) if error.exit_code() == ExitCode::Unreachable && machine.has_moved(deadline)? => {
+                log::debug!("{error}; Vagrant knows another way");
+                open(machine, deadline)
+            }
+            attempt => attempt,
+        }?;
+        log::debug!("logged in as {}", machine.route());
         let folder = machine.lock(deadline)?;
         // First what `machines forget` looks for.
         machine.remember(&folder)?;
@@ -83,7 +89,7 @@ impl Visit {
     ///
     /// Errors: those of asking.
     pub fn ask(machine: &Machine, questions: &Questions, connection: &mut Connection) -> Result<Self, Error> {
-        let user_is_root = machine.route.target.user.as_str() == "root";
+        let user_is_root = machine.route().target.user.as_str() == "root";
         let facts = probe::ask(questions, connection, user_is_root)?;
         log::debug!("the guest answered; units: {}, files: {}", facts.units.len(), facts.files.len());
         Ok(Self { facts, address: connection.address() })
@@ -177,6 +183,12 @@ impl Visit {
         }
         addresses
     }
+}
+
+fn open(machine: &Machine, deadline: Deadline) -> Result<(Connection, KnownHosts), Error> {
+    let mut known_hosts = read_known_hosts(machine)?;
+    let connection = Connection::open(&machine.route(), &mut known_hosts, deadline)?;
+    Ok((connection, known_hosts))
 }
 
 fn read_known_hosts(machine: &Machine) -> Result<KnownHosts, Error> {

@@ -3,7 +3,8 @@
 use super::{Context, kubeconfig};
 use crate::cli::{MachinesArgs, MachinesCommand};
 use crate::error::Error;
-use crate::machine::{self, remembered};
+use crate::grammar::visible;
+use crate::machine::{self, Machine, remembered};
 use crate::ui;
 
 pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
@@ -15,11 +16,17 @@ pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
 
 fn list(context: &Context) -> Result<(), Error> {
     let machines = remembered(&context.folders()?)?;
+    if machines.is_empty() {
+        context.ui.note("no machine was used from here yet; `service-manager status` uses one");
+    }
     let labels: Vec<String> = machines.iter().map(|machine| machine.label(&machines)).collect();
     let width = labels.iter().map(String::len).max().unwrap_or(0);
-    let lines =
-        labels.iter().zip(&machines).map(|(label, machine)| format!("{label:width$}  {}\n", machine.route));
-    ui::print(&lines.collect::<String>())
+    let line = |(label, machine): (&String, &Machine)| {
+        let folder = machine.origin().map(|origin| visible(&origin.project.folder.to_string_lossy()));
+        let origin = folder.map(|folder| format!("  Vagrant in {folder}")).unwrap_or_default();
+        format!("{label:width$}  {}{origin}\n", machine.route())
+    };
+    ui::print(&labels.iter().zip(&machines).map(line).collect::<String>())
 }
 
 /// Forgets one machine. A name that several have is not enough: with the others' host keys their protection

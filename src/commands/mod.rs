@@ -63,7 +63,9 @@ impl Context {
 
     /// The machine that the user means.
     fn machine(&self) -> Result<Machine, Error> {
-        machine::resolve(&self.selection, &self.host, &self.folders()?)
+        let machine = machine::resolve(&self.selection, &self.host, &self.folders()?, self.deadline)?;
+        machine.notes().iter().for_each(|note| self.ui.note(note));
+        Ok(machine)
     }
 
     fn folders(&self) -> Result<Folders, Error> {

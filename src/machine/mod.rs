@@ -4,7 +4,8 @@ mod address;
 mod resolve;
 mod ssh_config;
 mod state;
+mod vagrant;
 
 pub use address::Address;
 pub use resolve::{Selection, find, resolve};
-pub use state::{Machine, forget, remembered};
+pub use state::{Machine, Origin, forget, remembered};

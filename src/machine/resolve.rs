@@ -1,11 +1,12 @@
 //! From what was typed to one machine. The first that applies: `--host`, `--ssh-config`,
-//! `SERVICE_MANAGER_SSH_CONFIG`, a remembered machine of the name, the only remembered machine.
+//! `SERVICE_MANAGER_SSH_CONFIG`, the machine of the name, the Vagrant project around, the only remembered machine.
 
 use std::path::{Path, PathBuf};
 
 use super::address::{Address, parse_port};
-use super::ssh_config::{Settings, SshConfig};
-use super::state::{Machine, remembered};
+use super::ssh_config::{LONGEST_CONFIG, Settings, SshConfig};
+use super::state::{Machine, files_of, remembered};
+use crate::deadline::Deadline;
 use crate::dirs::Folders;
 use crate::error::Error;
 use crate::files;
@@ -13,6 +14,7 @@ use crate::grammar::{HostName, Invalid, MachineName, SshUser, printable};
 use crate::host::Host;
 use crate::nearest::nearest;
 use crate::ssh::{Hop, Route};
+use crate::vagrant::{Project, indexed};
 
 /// What the user said about the machine.
 #[derive(Clone, Debug, Default)]
@@ -30,15 +32,133 @@ pub struct Selection {
 /// Finds the machine that `selection` means.
 ///
 /// Errors: none or several machines fit, the ssh config cannot be read, does not name the machine or
-/// holds a value that is not of its kind.
-pub fn resolve(selection: &Selection, host: &Host, folders: &Folders) -> Result<Machine, Error> {
+/// holds a value that is not of its kind; a Vagrant machine is not created, or Vagrant does not say how it is reached
+/// before `deadline`.
+pub fn resolve(
+    selection: &Selection,
+    host: &Host,
+    folders: &Folders,
+    deadline: Deadline,
+) -> Result<Machine, Error> {
     if let Some(address) = &selection.host {
         return from_address(address, selection, host, folders);
     }
-    if let Some(file) = selection.ssh_config.as_ref().or(host.ssh_config.as_ref()) {
-        return from_ssh_config(&host.expand(file), selection, host, folders);
+    let search = Search { selection, host, folders, deadline };
+    if let Some(file) = &selection.ssh_config {
+        return search.ssh_config(&host.expand(file));
     }
-    from_memory(selection, host, folders)
+    if let Some(file) = &host.ssh_config {
+        match (search.ssh_config(&host.expand(file)), &selection.machine) {
+            // The variable is for all commands, the name is for this one.
+            (Err(error @ Error::NoSuchAlias { .. }), Some(name)) => {
+                return search.called(name)?.ok_or(error);
+            }
+            (machine, _) => return machine,
+        }
+    }
+    if let Some(name) = &selection.machine {
+        return search.called(name)?.map_or_else(|| Err(search.unknown(name)), Ok);
+    }
+    if let Some(project) = Project::around(host)? {
+        return search.of_project(project);
+    }
+    let known = remembered(folders)?;
+    search.remembered(find(None, &known, "--machine")?)
+}
+
+/// The places where a machine may be found.
+pub(super) struct Search<'a> {
+    pub(super) selection: &'a Selection,
+    pub(super) host: &'a Host,
+    pub(super) folders: &'a Folders,
+    pub(super) deadline: Deadline,
+}
+
+impl Search<'_> {
+    /// A machine of `file`.
+    fn ssh_config(&self, file: &Path) -> Result<Machine, Error> {
+        let text = files::read_text(file, LONGEST_CONFIG)?
+            .ok_or_else(|| Error::NoSshConfig { path: file.to_owned() })?;
+        let config = SshConfig::parse(&text);
+        let name = alias(&config, file, self.selection.machine.as_ref())?;
+        self.alias(name, &config, file)
+    }
+
+    fn alias(&self, name: MachineName, config: &SshConfig, file: &Path) -> Result<Machine, Error> {
+        let mut route = Reader { config, file, host: self.host }.route(&name)?;
+        choose_identity(&mut route.target, self.selection, self.host);
+        Ok(Machine::new(name, route, self.folders))
+    }
+
+    /// The machine `name`, wherever the user is: of the Vagrant project around, else one that was used before, else
+    /// one of another Vagrant project, else a `Host` of the user's own ssh config.
+    fn called(&self, name: &MachineName) -> Result<Option<Machine>, Error> {
+        // One that must not be used is none of the places.
+        let around = Project::around(self.host).unwrap_or_default();
+        if let Some(project) = around.filter(|project| project.knows(name)) {
+            return self.vagrant(project, name, false).map(Some);
+        }
+        let known = remembered(self.folders)?;
+        if known.iter().any(|machine| machine.is_called(name.as_str())) {
+            return self.remembered(find(Some(name.as_str()), &known, "--machine")?).map(Some);
+        }
+        if let Some((project, name)) = self.indexed(name)? {
+            return self.vagrant(project, &name, false).map(Some);
+        }
+        let (path, config) = self.own_ssh_config()?;
+        let is_alias = config.aliases().contains(&name.as_str());
+        is_alias.then(|| self.alias(name.clone(), &config, &path)).transpose()
+    }
+
+    /// A machine that was used before.
+    fn remembered(&self, machine: &Machine) -> Result<Machine, Error> {
+        if let Some(origin) = machine.origin() {
+            return self.vagrant(origin.project, &machine.name, false);
+        }
+        choose_identity(&mut machine.way().route.target, self.selection, self.host);
+        Ok(machine.clone())
+    }
+
+    /// The machine of Vagrant's index that is called `wanted`, by its name or its key.
+    fn indexed(&self, wanted: &MachineName) -> Result<Option<(Project, MachineName)>, Error> {
+        let key = |project: &Project, name: &MachineName| {
+            files_of(name, project.digest(name).as_ref(), self.folders).key()
+        };
+        let mut fitting = indexed(self.host)?;
+        fitting.retain(|(project, name)| name == wanted || key(project, name) == wanted.as_str());
+        if fitting.len() > 1 {
+            let known = fitting.iter().map(|(project, name)| {
+                format!("{} ({})", key(project, name), printable(&project.folder.to_string_lossy()))
+            });
+            return Err(Error::SeveralMachines { known: known.collect(), words: "--machine" });
+        }
+        Ok(fitting.pop())
+    }
+
+    /// The user's own ssh config, and where it is.
+    fn own_ssh_config(&self) -> Result<(PathBuf, SshConfig), Error> {
+        let path = self.host.expand(Path::new("~/.ssh/config"));
+        let config = if self.host.home.is_some() { SshConfig::read(&path)? } else { SshConfig::parse("") };
+        Ok((path, config))
+    }
+
+    /// The error for a machine that is nowhere.
+    fn unknown(&self, name: &MachineName) -> Error {
+        // What cannot be read has no part in the list.
+        let mut known: Vec<String> = remembered(self.folders)
+            .unwrap_or_default()
+            .iter()
+            .map(|machine| machine.name.to_string())
+            .collect();
+        known.extend(indexed(self.host).unwrap_or_default().into_iter().map(|(_, name)| name.to_string()));
+        known.sort();
+        known.dedup();
+        let mut names = known.clone();
+        if let Ok((_, config)) = self.own_ssh_config() {
+            names.extend(config.aliases().into_iter().map(printable));
+        }
+        Error::UnknownMachine { name: name.to_string(), nearest: nearest(name.as_str(), &names), known }
+    }
 }
 
 fn from_address(
@@ -55,6 +175,7 @@ fn from_address(
         identities: Vec::new(),
         identities_only: false,
         default_identities: default_identities(host),
+        host_key_alias: None,
     };
     choose_identity(&mut target, selection, host);
     let name = match &selection.machine {
@@ -64,32 +185,6 @@ fn from_address(
             .map_err(|source| Error::Value { what: "--host".into(), source })?,
     };
     Ok(Machine::new(name, Route { target, jump: None }, folders))
-}
-
-fn from_ssh_config(
-    file: &Path,
-    selection: &Selection,
-    host: &Host,
-    folders: &Folders,
-) -> Result<Machine, Error> {
-    let text = files::read_text(file, LONGEST_CONFIG)?
-        .ok_or_else(|| Error::NoSshConfig { path: file.to_owned() })?;
-    let config = SshConfig::parse(&text);
-    let name = alias(&config, file, selection.machine.as_ref())?;
-    let reader = Reader { config: &config, file, host };
-    let mut target = reader.hop(name.as_str(), None)?;
-    choose_identity(&mut target, selection, host);
-    let jump = reader.jump(&config.settings(name.as_str()))?;
-    Ok(Machine::new(name, Route { target, jump }, folders))
-}
-
-/// A machine that was used before, by its name or, when several have it, by its folder's.
-fn from_memory(selection: &Selection, host: &Host, folders: &Folders) -> Result<Machine, Error> {
-    let known = remembered(folders)?;
-    let wanted = selection.machine.as_ref().map(MachineName::as_str);
-    let mut machine = find(wanted, &known, "--machine")?.clone();
-    choose_identity(&mut machine.route.target, selection, host);
-    Ok(machine)
 }
 
 /// The one of `known` that is called `wanted`, or the only one when no name is given.
@@ -133,13 +228,19 @@ fn alias(config: &SshConfig, file: &Path, wanted: Option<&MachineName>) -> Resul
 }
 
 /// Turns the text of one ssh config into hops.
-struct Reader<'a> {
-    config: &'a SshConfig,
-    file: &'a Path,
-    host: &'a Host,
+pub(super) struct Reader<'a> {
+    pub(super) config: &'a SshConfig,
+    pub(super) file: &'a Path,
+    pub(super) host: &'a Host,
 }
 
 impl Reader<'_> {
+    /// The way to the machine that `alias` stands for.
+    pub(super) fn route(&self, alias: &MachineName) -> Result<Route, Error> {
+        let target = self.hop(alias.as_str(), None)?;
+        Ok(Route { target, jump: self.jump(&self.config.settings(alias.as_str()))? })
+    }
+
     /// The hop that `alias` stands for; `address` overrides what the file says.
     fn hop(&self, alias: &str, address: Option<&Address>) -> Result<Hop, Error> {
         let settings = self.config.settings(alias);
@@ -167,6 +268,7 @@ impl Reader<'_> {
             identities,
             identities_only: only,
             default_identities,
+            host_key_alias: None,
         })
     }
 
@@ -194,7 +296,7 @@ impl Reader<'_> {
 }
 
 /// A key that was typed is meant for the machine itself, and is the only one to try.
-fn choose_identity(target: &mut Hop, selection: &Selection, host: &Host) {
+pub(super) fn choose_identity(target: &mut Hop, selection: &Selection, host: &Host) {
     if let Some(identity) = &selection.identity {
         target.identities = vec![host.expand(identity)];
         target.identities_only = true;
@@ -215,19 +317,22 @@ fn own_user(host: &Host) -> Result<SshUser, Error> {
 const SSH_PORT: u16 = 22;
 /// In the order in which OpenSSH's `ssh_config(5)` lists them, without the hardware keys.
 const DEFAULT_IDENTITIES: [&str; 3] = ["id_rsa", "id_ecdsa", "id_ed25519"];
-const LONGEST_CONFIG: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Project {
+    struct Scene {
         folder: tempfile::TempDir,
         host: Host,
         folders: Folders,
     }
 
-    fn project() -> Project {
+    fn soon() -> Deadline {
+        Deadline::after(std::time::Duration::from_secs(5))
+    }
+
+    fn project() -> Scene {
         let folder = tempfile::tempdir().unwrap();
         let host = Host {
             home: Some(folder.path().to_owned()),
@@ -237,10 +342,10 @@ mod tests {
             ..Host::default()
         };
         let folders = Folders::find(&host).unwrap();
-        Project { folder, host, folders }
+        Scene { folder, host, folders }
     }
 
-    impl Project {
+    impl Scene {
         fn resolve(&self, config: &str, machine: Option<&str>) -> Result<Machine, Error> {
             let file = self.folder.path().join("config");
             std::fs::write(&file, config).unwrap();
@@ -249,7 +354,7 @@ mod tests {
                 ssh_config: Some(file),
                 ..Selection::default()
             };
-            resolve(&selection, &self.host, &self.folders)
+            resolve(&selection, &self.host, &self.folders, soon())
         }
     }
 
@@ -258,7 +363,7 @@ mod tests {
         let machine =
             project().resolve("Host web\nHostName 10.1.2.3\nUser vagrant\nPort 2200\n", None).unwrap();
         assert_eq!(machine.name.as_str(), "web");
-        assert_eq!(machine.route.target.to_string(), "vagrant@10.1.2.3:2200");
+        assert_eq!(machine.route().target.to_string(), "vagrant@10.1.2.3:2200");
     }
 
     #[test]
@@ -271,8 +376,8 @@ mod tests {
     fn a_jump_is_looked_up_in_the_same_file() {
         let config = "Host in\nHostName 10.1.2.3\nProxyJump gate:2022\nHost gate\nHostName 192.0.2.1\nUser admin\nPort 22\n";
         let machine = project().resolve(config, Some("in")).unwrap();
-        assert_eq!(machine.route.jump.unwrap().to_string(), "admin@192.0.2.1:2022");
-        assert_eq!(machine.route.target.to_string(), "dev@10.1.2.3:22");
+        assert_eq!(machine.route().jump.unwrap().to_string(), "admin@192.0.2.1:2022");
+        assert_eq!(machine.route().target.to_string(), "dev@10.1.2.3:22");
     }
 
     #[test]
@@ -295,7 +400,7 @@ mod tests {
             identity: Some("typed".into()),
             ..Selection::default()
         };
-        let route = resolve(&selection, &project.host, &project.folders).unwrap().route;
+        let route = resolve(&selection, &project.host, &project.folders, soon()).unwrap().route();
         assert_eq!(route.target.identities, [project.folder.path().join("typed")]);
         assert!(route.target.identities_only);
         assert_eq!(route.jump.unwrap().identities, [project.folder.path().join("gates")]);
@@ -304,7 +409,7 @@ mod tests {
     #[test]
     fn the_alias_may_be_part_of_the_host_name() {
         let machine = project().resolve("Host web\nHostName %h.example.com\n", None).unwrap();
-        assert_eq!(machine.route.target.host.as_str(), "web.example.com");
+        assert_eq!(machine.route().target.host.as_str(), "web.example.com");
     }
 
     #[test]
@@ -325,7 +430,7 @@ mod tests {
     #[test]
     fn nothing_said_and_nothing_remembered_is_an_error() {
         let project = project();
-        let error = resolve(&Selection::default(), &project.host, &project.folders).unwrap_err();
+        let error = resolve(&Selection::default(), &project.host, &project.folders, soon()).unwrap_err();
         assert!(matches!(error, Error::NoMachine));
     }
 
@@ -334,7 +439,7 @@ mod tests {
         let project = project();
         let machine = |text: &str| {
             let selection = Selection { host: Some(text.parse().unwrap()), ..Selection::default() };
-            resolve(&selection, &project.host, &project.folders).unwrap()
+            resolve(&selection, &project.host, &project.folders, soon()).unwrap()
         };
         assert_eq!(machine("u@10.0.0.1:2222").name.as_str(), "10.0.0.1");
         assert_eq!(machine("u@[fd00::1]:22").name.as_str(), "fd00--1");

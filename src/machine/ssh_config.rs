@@ -1,7 +1,14 @@
 //! The few keywords of an ssh config (`ssh_config(5)`) that say how a machine is reached.
 //!
 //! An ssh config can hold commands (`ProxyCommand`, `Match exec`, ...). Only data is taken from it:
-//! every other keyword is ignored, `Match` blocks and included files too.
+//! every other keyword is ignored, and so is every `Match` block but `Match all`. Included files are read for the user's
+//! own config only: any other may name files that are none of its business.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::files;
 
 /// An ssh config, reduced to what this program takes from one.
 #[derive(Debug)]
@@ -26,39 +33,81 @@ pub(super) struct Settings {
     pub(super) proxy_jump: Option<String>,
 }
 
-/// The lines that hold for the aliases matching one `Host` line.
+/// The lines that hold for the aliases matching one `Host` line, and those that the file is included below.
 #[derive(Debug)]
 struct Block {
-    patterns: Vec<String>,
+    hosts: Vec<Vec<String>>,
     lines: Vec<(String, String)>,
 }
 
 impl SshConfig {
     /// Reads `text`; lines that are not understood are ignored, as the rest of the file is.
     pub(super) fn parse(text: &str) -> Self {
-        let mut blocks = vec![Block { patterns: vec!["*".to_owned()], lines: Vec::new() }];
+        let mut config = Self { blocks: Vec::new() };
+        config.add(text, &[], &mut Included { folder: Path::new(""), left: 0, depth: 0 });
+        config
+    }
+
+    /// Reads the user's own config with the files that it includes; it may not be there.
+    ///
+    /// Errors: it cannot be read. An included file that cannot be read is left out, as ssh does.
+    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+        let text = files::read_text(path, LONGEST_CONFIG)?.unwrap_or_default();
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let mut config = Self { blocks: Vec::new() };
+        config.add(&text, &[], &mut Included { folder, left: MOST_FILES, depth: 0 });
+        Ok(config)
+    }
+
+    /// Adds the lines of `text`, which hold below `outer` only.
+    fn add(&mut self, text: &str, outer: &[Vec<String>], included: &mut Included) {
+        let below = |hosts: Vec<String>| [outer, &[hosts]].concat();
+        let mut hosts = outer.to_vec();
+        self.blocks.push(Block { hosts: hosts.clone(), lines: Vec::new() });
         for (keyword, arguments) in text.lines().filter_map(split_line) {
             match keyword.as_str() {
-                "host" => blocks.push(Block { patterns: arguments, lines: Vec::new() }),
+                "host" => hosts = below(arguments),
+                "match" if arguments == ["all"] => hosts = below(vec!["*".to_owned()]),
                 // No pattern, so it matches nothing: what a `Match` asks for cannot be answered without running it.
-                "match" => blocks.push(Block { patterns: Vec::new(), lines: Vec::new() }),
+                "match" => hosts = below(Vec::new()),
+                "include" => self.include(&arguments, &hosts, included),
                 _ => {
-                    if let (Some(block), Some(value)) = (blocks.last_mut(), arguments.into_iter().next()) {
+                    if let (Some(block), Some(value)) = (self.blocks.last_mut(), arguments.into_iter().next())
+                    {
                         block.lines.push((keyword, value));
                     }
+                    continue;
                 }
             }
+            self.blocks.push(Block { hosts: hosts.clone(), lines: Vec::new() });
         }
-        Self { blocks }
+    }
+
+    /// Adds the files that `patterns` stand for.
+    fn include(&mut self, patterns: &[String], hosts: &[Vec<String>], included: &mut Included) {
+        let files: Vec<PathBuf> = patterns.iter().flat_map(|pattern| included.files(pattern)).collect();
+        for path in files {
+            if included.depth == DEEPEST || included.left == 0 {
+                return;
+            }
+            included.left -= 1;
+            if let Ok(Some(text)) = files::read_text(&path, LONGEST_CONFIG) {
+                included.depth += 1;
+                self.add(&text, hosts, included);
+                included.depth -= 1;
+            }
+        }
     }
 
     /// The names that stand for exactly one machine: those without wildcards, in the file's order.
     pub(super) fn aliases(&self) -> Vec<&str> {
-        let patterns = self.blocks.iter().flat_map(|block| &block.patterns);
         let mut aliases: Vec<&str> = Vec::new();
-        for pattern in patterns {
-            if !pattern.contains(['*', '?', '!']) && !aliases.contains(&pattern.as_str()) {
-                aliases.push(pattern);
+        for block in &self.blocks {
+            for pattern in block.hosts.last().into_iter().flatten() {
+                let is_alias = !pattern.contains(['*', '?', '!']) && block.matches(pattern);
+                if is_alias && !aliases.contains(&pattern.as_str()) {
+                    aliases.push(pattern);
+                }
             }
         }
         aliases
@@ -90,12 +139,60 @@ impl SshConfig {
 impl Block {
     fn matches(&self, alias: &str) -> bool {
         let negated = |pattern: &String| pattern.strip_prefix('!').is_some_and(|rest| wildcard(rest, alias));
-        self.patterns.iter().any(|pattern| wildcard(pattern, alias)) && !self.patterns.iter().any(negated)
+        let fits = |patterns: &Vec<String>| {
+            patterns.iter().any(|pattern| wildcard(pattern, alias)) && !patterns.iter().any(negated)
+        };
+        self.hosts.iter().all(fits)
+    }
+}
+
+/// The files that a config includes.
+struct Included<'a> {
+    /// Where relative names start from.
+    folder: &'a Path,
+    /// How many more there may be.
+    left: usize,
+    /// In how many others one is included.
+    depth: usize,
+}
+
+impl Included<'_> {
+    /// The files that `pattern` stands for, in order. Wildcards count in the last part of it.
+    fn files(&self, pattern: &str) -> Vec<PathBuf> {
+        if self.left == 0 {
+            return Vec::new();
+        }
+        // The config is `~/.ssh/config`.
+        let home = self.folder.parent().unwrap_or(self.folder);
+        let path = match pattern.strip_prefix("~/") {
+            Some(rest) => home.join(rest),
+            None => self.folder.join(pattern),
+        };
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
+        else {
+            return Vec::new();
+        };
+        let mut files = vec![path.clone()];
+        if name.contains(['*', '?']) {
+            let fits = |path: &PathBuf| {
+                let found = path.file_name().and_then(|name| name.to_str());
+                found.is_some_and(|found| {
+                    wildcard(name, found) && found.starts_with('.') == name.starts_with('.')
+                })
+            };
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            files = entries.map(|entry| entry.path()).filter(fits).collect();
+            files.sort();
+        }
+        // A pipe would be waited for.
+        files.retain(|path| path.is_file());
+        files
     }
 }
 
 /// Splits a line into its keyword (small letters) and its arguments: `Keyword value`, `Keyword=value`,
-/// values with blanks in double quotes, `#` comments.
+/// values with blanks in double quotes, `#` comments. Quotes inside a value are part of it: Vagrant writes the path of
+/// a key as it is.
 fn split_line(line: &str) -> Option<(String, Vec<String>)> {
     let line = line.trim();
     let end = line.find(|c: char| c.is_whitespace() || c == '=')?;
@@ -113,13 +210,20 @@ fn split_arguments(text: &str) -> Vec<String> {
     let mut rest = text.trim_start();
     while !rest.is_empty() && !rest.starts_with('#') {
         let (argument, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+            Some(quoted) => split_quoted(quoted),
             None => rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len())),
         };
         arguments.push(argument.to_owned());
         rest = after.trim_start();
     }
     arguments
+}
+
+/// Splits after the quote that a blank or the end follows.
+fn split_quoted(text: &str) -> (&str, &str) {
+    let ends = |at: &usize| text[at + 1..].chars().next().is_none_or(char::is_whitespace);
+    let end = text.match_indices('"').map(|(at, _)| at).find(ends);
+    end.map_or((text, ""), |end| (&text[..end], &text[end + 1..]))
 }
 
 /// Matches `text` against a pattern of `ssh_config(5)`: `*` any run, `?` any character. The time is
@@ -141,6 +245,11 @@ fn wildcard(pattern: &str, text: &str) -> bool {
     }
     reached[text.len()]
 }
+
+/// As deep as ssh goes.
+const DEEPEST: usize = 16;
+const MOST_FILES: usize = 256;
+pub(super) const LONGEST_CONFIG: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -203,6 +312,86 @@ Host default
         assert_eq!(settings.host_name.as_deref(), Some("h"));
         assert_eq!(settings.user, None);
         assert_eq!(settings.port.as_deref(), Some("5"));
+    }
+
+    #[test]
+    fn a_path_with_quotes_in_it_is_read_as_vagrant_writes_it() {
+        for path in ["/p/a b's \"q\"/key", "/p/a#b/key", "/p/a'b/key", "/p/a #b/key"] {
+            let quotes = if path.contains(' ') { "\"" } else { "" };
+            let config = SshConfig::parse(&format!("Host m\n  IdentityFile {quotes}{path}{quotes}\n"));
+            assert_eq!(config.settings("m").identity_files, [path]);
+        }
+        let config = SshConfig::parse("Host \"a b\" \"c\" # \"d\"\n");
+        assert_eq!(config.aliases(), ["a b", "c"]);
+    }
+
+    #[test]
+    fn match_all_holds_for_all() {
+        let config = SshConfig::parse("Host a\nPort 1\nMatch all\nUser u\nMatch host a\nHostName h\n");
+        let settings = config.settings("a");
+        assert_eq!((settings.port.as_deref(), settings.user.as_deref()), (Some("1"), Some("u")));
+        assert_eq!(settings.host_name, None);
+    }
+
+    struct Home(tempfile::TempDir);
+
+    impl Home {
+        fn new(files: &[(&str, &str)]) -> Self {
+            let home = Self(tempfile::tempdir().unwrap());
+            for (name, text) in files {
+                let path = home.0.path().join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            home
+        }
+
+        fn config(&self) -> SshConfig {
+            SshConfig::read(&self.0.path().join(".ssh/config")).unwrap()
+        }
+    }
+
+    #[test]
+    fn the_users_own_config_includes_files() {
+        let home = Home::new(&[
+            (".ssh/config", "Include config.d/* ~/.vms/ssh missing\nHost last\nPort 9\n"),
+            (".ssh/config.d/1", "Host one\nPort 1\n"),
+            (".ssh/config.d/2", "Host two\nPort 2\n"),
+            (".ssh/config.d/.hidden", "Host hidden\n"),
+            (".vms/ssh", "Host vm\nInclude deeper\n"),
+            (".ssh/deeper", "Port 3\nHost v*\nUser deep\nHost other\nUser wrong\n"),
+        ]);
+        let config = home.config();
+        assert_eq!(config.aliases(), ["one", "two", "vm", "last"]);
+        assert_eq!(config.settings("two").port.as_deref(), Some("2"));
+        assert_eq!(config.settings("vm").port.as_deref(), Some("3"));
+        assert_eq!(config.settings("vm").user.as_deref(), Some("deep"));
+        // Included below `Host vm`, it is never meant.
+        assert_eq!(config.settings("other").user, None);
+        assert_eq!(config.settings("last").port.as_deref(), Some("9"));
+    }
+
+    #[test]
+    fn what_follows_an_include_belongs_where_that_stands() {
+        let home = Home::new(&[
+            (".ssh/config", "Host a\nInclude more\nPort 1\n"),
+            (".ssh/more", "Host b\nUser u\n"),
+        ]);
+        assert_eq!(home.config().settings("a").port.as_deref(), Some("1"));
+        assert_eq!(home.config().settings("b").port, None);
+    }
+
+    #[test]
+    fn files_that_include_each_other_have_an_end() {
+        let home = Home::new(&[(".ssh/config", "Include config config\nHost a\n"), (".ssh/x", "")]);
+        assert_eq!(home.config().aliases(), ["a"]);
+    }
+
+    #[test]
+    fn no_other_config_includes_files() {
+        let home = Home::new(&[("included", "Host b\n")]);
+        let config = SshConfig::parse(&format!("Include {}/included\nHost a\n", home.0.path().display()));
+        assert_eq!(config.aliases(), ["a"]);
     }
 
     #[test]

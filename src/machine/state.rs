@@ -2,26 +2,54 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::vagrant::Asker;
 use crate::deadline::Deadline;
 use crate::dirs::{Folders, MachineFiles};
 use crate::error::Error;
 use crate::files::{self, PrivateFolder};
 use crate::grammar::MachineName;
 use crate::ssh::{Hop, Route};
+use crate::vagrant::{Created, Project};
 
-/// A guest as the host knows it.
+/// A guest as the host knows it. A clone is the same machine: where one finds it, the other does too.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// Its name; also the context's name in its kubeconfig.
     pub name: MachineName,
-    /// How it is reached.
-    pub route: Route,
     /// Its files on the host.
     pub files: MachineFiles,
+    way: Arc<Mutex<Way>>,
+    /// Asks Vagrant, if it is a machine of a project and not merely remembered.
+    pub(super) asker: Option<Asker>,
+    /// Vagrant has made it anew since it was used.
+    is_rebuilt: bool,
+}
+
+/// How a machine is reached.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    pub(super) route: Route,
+    /// The Vagrant machine that it is, if it is one.
+    pub(super) origin: Option<Origin>,
+    /// Vagrant was asked since it was last reached: no use to ask again.
+    pub(super) was_asked: bool,
+}
+
+/// A Vagrant machine, as it was when Vagrant said how it is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Its project.
+    pub project: Project,
+    /// What Vagrant's files said of it.
+    pub created: Created,
+    /// Vagrant called it the project's primary machine.
+    #[serde(default)]
+    pub is_primary: bool,
 }
 
 /// `machine.json`
@@ -30,6 +58,8 @@ struct Record {
     version: u32,
     name: MachineName,
     route: Route,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vagrant: Option<Origin>,
 }
 
 impl Machine {
@@ -38,14 +68,60 @@ impl Machine {
     pub fn new(name: MachineName, route: Route, folders: &Folders) -> Self {
         let jump = route.jump.as_ref().map(Hop::place).unwrap_or_default();
         let digest = Sha256::digest(format!("{} {jump}", route.target.place()));
-        let key: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        let files = MachineFiles::new(folders.machines().join(format!("{name}-{key}")));
-        Self { name, route, files }
+        let files = files_of(&name, &digest, folders);
+        Self::found(name, files, Way { route, origin: None, was_asked: true })
+    }
+
+    /// The machine with these `files`, reached by `way`.
+    pub(super) fn found(name: MachineName, files: MachineFiles, way: Way) -> Self {
+        Self { name, files, way: Arc::new(Mutex::new(way)), asker: None, is_rebuilt: false }
+    }
+
+    /// The same machine; `asker` finds it when it has moved.
+    #[must_use]
+    pub(super) fn with(self, asker: Asker, is_rebuilt: bool) -> Self {
+        Self { asker: Some(asker), is_rebuilt, ..self }
+    }
+
+    /// How it is reached.
+    pub fn route(&self) -> Route {
+        self.way().route.clone()
+    }
+
+    /// The Vagrant machine that it is, if it is one.
+    pub fn origin(&self) -> Option<Origin> {
+        self.way().origin.clone()
+    }
+
+    pub(super) fn way(&self) -> MutexGuard<'_, Way> {
+        // Nothing is left half-changed in there.
+        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The notes that its user should read, each time.
+    pub fn notes(&self) -> Vec<String> {
+        let name = &self.name;
+        // A file in older releases, a folder of files in newer ones.
+        let is_public = |path: &&PathBuf| {
+            let mut names = path.iter().rev().take(2);
+            names.any(|name| name.as_encoded_bytes().starts_with(PUBLIC_KEY.as_bytes()))
+        };
+        let public = self.way().route.target.identities.iter().find(is_public).map(|path| {
+            format!(
+                "`{name}` lets in everybody who has Vagrant's public key pair (`{}`); `vagrant up` replaces it, \
+                 unless `config.ssh.insert_key` is false",
+                path.display()
+            )
+        });
+        let rebuilt = self
+            .is_rebuilt
+            .then(|| format!("Vagrant has made `{name}` anew, so its host key is learnt anew"));
+        public.into_iter().chain(rebuilt).collect()
     }
 
     /// The name of its folder: unlike the machine's own name, no other has it.
     pub fn key(&self) -> String {
-        self.files.folder().file_name().unwrap_or_default().to_string_lossy().into_owned()
+        self.files.key()
     }
 
     /// What to call it so that no other of `machines` is meant: its name, or its key.
@@ -59,14 +135,30 @@ impl Machine {
         self.name.as_str() == wanted || self.key() == wanted
     }
 
+    /// The machine that `files` remember; none without a readable record.
+    pub(super) fn read(files: MachineFiles) -> Result<Option<Self>, Error> {
+        files::refuse_shared(files.folder())?;
+        let Ok(Some(text)) = files::read(&files.machine(), LONGEST_RECORD) else { return Ok(None) };
+        let record: Option<Record> = serde_json::from_slice(&text).ok();
+        let record = record.filter(|record| record.version == RECORD_VERSION);
+        Ok(record.map(|Record { name, route, vagrant, .. }| {
+            Self::found(name, files, Way { route, origin: vagrant, was_asked: false })
+        }))
+    }
+
     /// Locks the machine's folder, creating it when it is missing.
     pub fn lock(&self, deadline: Deadline) -> Result<PrivateFolder, Error> {
         PrivateFolder::lock(self.files.folder(), deadline)
     }
 
-    /// Keeps how the machine is reached, so that `--machine NAME` finds it later.
+    /// Keeps how the machine was reached, so that `--machine NAME` finds it later.
     pub fn remember(&self, folder: &PrivateFolder) -> Result<(), Error> {
-        let record = Record { version: RECORD_VERSION, name: self.name.clone(), route: self.route.clone() };
+        let Way { route, origin: vagrant, .. } = {
+            let mut way = self.way();
+            way.was_asked = false;
+            way.clone()
+        };
+        let record = Record { version: RECORD_VERSION, name: self.name.clone(), route, vagrant };
         let text = serde_json::to_vec_pretty(&record)
             .map_err(|error| Error::Write { path: self.files.machine(), source: io::Error::from(error) })?;
         folder.write(&self.files.machine(), &text)
@@ -103,10 +195,7 @@ pub fn remembered(folders: &Folders) -> Result<Vec<Machine>, Error> {
     let path = folders.machines();
     let mut machines: Vec<Machine> = Vec::new();
     for folder in files::folders_in(&path)? {
-        let files = MachineFiles::new(folder);
-        if let Some(Record { name, route, .. }) = read_record(&files)? {
-            machines.push(Machine { name, route, files });
-        }
+        machines.extend(Machine::read(MachineFiles::new(folder))?);
     }
     machines.sort_by(|a, b| a.files.folder().cmp(b.files.folder()));
     Ok(machines)
@@ -117,15 +206,16 @@ pub fn forget(machine: &Machine, deadline: Deadline) -> Result<(), Error> {
     machine.lock(deadline)?.remove()
 }
 
-fn read_record(files: &MachineFiles) -> Result<Option<Record>, Error> {
-    files::refuse_shared(files.folder())?;
-    let Ok(Some(text)) = files::read(&files.machine(), LONGEST_RECORD) else { return Ok(None) };
-    let record: Option<Record> = serde_json::from_slice(&text).ok();
-    Ok(record.filter(|record| record.version == RECORD_VERSION))
+/// The files of the machine `name`; `digest` tells it from its namesakes.
+pub(super) fn files_of(name: &MachineName, digest: &[u8], folders: &Folders) -> MachineFiles {
+    let key: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    MachineFiles::new(folders.machines().join(format!("{name}-{key}")))
 }
 
 const RECORD_VERSION: u32 = 1;
 const LONGEST_RECORD: u64 = 64 << 10;
+/// The beginning of the names of the keys that Vagrant brings along, known to everybody.
+const PUBLIC_KEY: &str = "insecure_private_key";
 
 #[cfg(test)]
 mod tests {
@@ -144,6 +234,7 @@ mod tests {
             identities: vec!["/home/dev/a key".into()],
             identities_only: true,
             default_identities: Vec::new(),
+            host_key_alias: None,
         };
         Machine::new(name.parse().unwrap(), Route { target, jump: None }, folders)
     }
@@ -162,7 +253,7 @@ mod tests {
 
         let found = remembered(&folders).unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].route, machine.route);
+        assert_eq!(found[0].route(), machine.route());
         assert_eq!(found[0].files.folder(), machine.files.folder());
 
         forget(&found[0], Deadline::after(Duration::from_secs(1))).unwrap();

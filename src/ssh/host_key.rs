@@ -14,7 +14,8 @@ pub struct KnownHosts {
 }
 
 impl KnownHosts {
-    /// Reads the `known_hosts` file of the machine with the key `machine`: `[host]:port algorithm key` per line (`sshd(8)`).
+    /// Reads the `known_hosts` file of the machine with the key `machine`: `[host]:port algorithm key` per line (`sshd(8)`),
+    /// or `alias algorithm key`.
     ///
     /// None when a line is not of this form. Nothing is guessed: a key that is not read would be learnt anew.
     pub fn parse(machine: String, text: &str) -> Option<Self> {
@@ -61,6 +62,10 @@ impl KnownHosts {
                 offered: offered.fingerprint(HashAlg::Sha256).to_string(),
             }),
             None => {
+                if hop.host_key_alias.is_some() {
+                    // Those of the machines that it was before it was made anew.
+                    self.entries.retain(|(name, _)| name.starts_with('['));
+                }
                 self.entries.push((name, offered));
                 self.learnt = true;
                 Ok(())
@@ -75,7 +80,8 @@ impl KnownHosts {
 
 /// A server as a `known_hosts` file names it.
 fn name(hop: &Hop) -> String {
-    format!("[{}]:{}", hop.host, hop.port)
+    let alias = hop.host_key_alias.as_ref().map(ToString::to_string);
+    alias.unwrap_or_else(|| format!("[{}]:{}", hop.host, hop.port))
 }
 
 #[cfg(test)]
@@ -97,6 +103,7 @@ mod tests {
             identities: Vec::new(),
             identities_only: false,
             default_identities: Vec::new(),
+            host_key_alias: None,
         }
     }
 
@@ -130,6 +137,22 @@ mod tests {
         let mut known = hosts(&format!("[h]:22 {A}\n"));
         known.check(&server(2222), &wire(B)).unwrap();
         assert_eq!(known.learnt().unwrap().lines().count(), 2);
+    }
+
+    #[test]
+    fn a_server_with_an_alias_is_the_same_at_any_port() {
+        let with_alias =
+            |port, alias: &str| Hop { host_key_alias: Some(alias.parse().unwrap()), ..server(port) };
+        let mut known = hosts(&format!("[gate]:22 {B}\n"));
+        known.check(&with_alias(2222, "id-1"), &wire(A)).unwrap();
+        let learnt = known.learnt().unwrap();
+        assert_eq!(learnt, format!("[gate]:22 {B}\nid-1 {A}\n"));
+        assert!(hosts(&learnt).check(&with_alias(2200, "id-1"), &wire(B)).is_err());
+
+        // Made anew, it is another one: that the old one comes back would be no news to trust.
+        let mut known = hosts(&learnt);
+        known.check(&with_alias(2222, "id-2"), &wire(B)).unwrap();
+        assert_eq!(known.learnt().unwrap(), format!("[gate]:22 {B}\nid-2 {B}\n"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use self::host_key::KnownHosts;
 use self::transport::Transport;
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::grammar::{HostName, SshUser};
+use crate::grammar::{HostName, MachineName, SshUser};
 
 /// One SSH server and how to log in to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Hop {
     pub identities_only: bool,
     /// Keys to try after those of the agent.
     pub default_identities: Vec<PathBuf>,
+    /// What its host key is known by, where the address is not what makes it the same server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key_alias: Option<MachineName>,
 }
 
 /// The way to the guest: directly, or through one other server.

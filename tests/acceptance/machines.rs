@@ -7,7 +7,7 @@ use crate::support::{Guest, User};
 
 #[test]
 fn at_first_there_is_none() {
-    User::new().types("service-manager machines").succeeds();
+    User::new().types("service-manager machines").stderr(NONE).succeeds();
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn a_machine_that_was_used_is_remembered_and_forgotten() {
         .succeeds();
 
     user.types("service-manager machines forget kubeadm").succeeds();
-    user.types("service-manager machines").succeeds();
+    user.types("service-manager machines").stderr(NONE).succeeds();
     assert!(user.machine_folders().is_empty());
     user.types("service-manager status").stderr("error: no machine is given\nhint: [..]\n").fails(1);
 }
@@ -154,3 +154,49 @@ fn a_misspelt_machine_gets_the_known_ones() {
         )
         .fails(1);
 }
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_host_of_the_users_own_ssh_config_is_a_machine() {
+    let guest = Guest::light();
+    let user = User::near(&guest);
+    let touch = format!("touch {}/pwned", user.home().display());
+    user.writes(
+        ".ssh/config",
+        &format!("Include vms/*\nMatch exec \"{touch}\"\nHost *\n  ProxyCommand {touch}\n"),
+    );
+    let (address, folder) = (guest.address(), guest.folder().display());
+    user.writes(
+        ".ssh/vms/mine",
+        &format!("Host vm\nHostName {address}\nUser vagrant\nIdentityFile {folder}/keys/rsa\n"),
+    );
+    user.types("service-manager box ip -m vm").stdout("[ADDRESS]\n").succeeds();
+    user.types("service-manager machines").stdout("vm  vagrant@[ADDRESS]:22\n").succeeds();
+    // Not whatever a pattern would fit.
+    user.types("service-manager box ip -m vmx")
+        .stderr("error: no machine `vmx` is known here\nhint: did you mean `vm`?\n")
+        .fails(1);
+    assert!(!user.home().join("pwned").exists());
+    assert!(!user.home().join(".ssh/known_hosts").exists());
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_name_means_more_than_the_ssh_config_of_the_variable() {
+    let guest = Guest::light();
+    let user = User::of(&guest);
+    let config = guest.folder().join("ssh_config");
+    let text = std::fs::read_to_string(&config).unwrap();
+    user.writes("other", &text.replace("Host light", "Host other"));
+    user.types("service-manager --ssh-config other box ip").stdout("[ADDRESS]\n").succeeds();
+    user.types("service-manager -m other box ip").stdout("[ADDRESS]\n").succeeds();
+    user.types("service-manager -m nobody box ip")
+        .stderr(&format!("error: `{}` has no `Host nobody`\nhint: it has: light\n", config.display()))
+        .fails(1);
+    // What is typed is meant.
+    user.types("service-manager --ssh-config other -m light box ip")
+        .stderr("error: `[HOME]/other` has no `Host light`\nhint: [..]\n")
+        .fails(1);
+}
+
+const NONE: &str = "note: no machine was used from here yet; `service-manager status` uses one\n";

@@ -57,6 +57,8 @@ mod state;
 mod status;
 // Help, versions and misspelt words.
 mod usage;
+// Machines of Vagrant, and the names by which machines are found.
+mod vagrant;
 // `status --watch`, on a terminal and into a pipe.
 mod watch;
 

@@ -221,7 +221,7 @@ impl Recipe {
 }
 
 /// What `guest` printed, or the last line of what it complained about.
-fn answer(arguments: &[&str]) -> Result<String, String> {
+pub(super) fn answer(arguments: &[&str]) -> Result<String, String> {
     let output = script(arguments, "");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status.success() {

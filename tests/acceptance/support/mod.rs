@@ -15,9 +15,11 @@ mod terminal;
 mod text;
 mod typed;
 mod user;
+mod vagrant;
 
 pub(crate) use failure::Failure;
 pub(crate) use guest::Guest;
 pub(crate) use port::Port;
 pub(crate) use typed::programs;
 pub(crate) use user::User;
+pub(crate) use vagrant::{Defined, Project, free_port};

@@ -25,6 +25,7 @@ pub(crate) struct Typed<'u> {
     shell: &'u str,
     stdout: String,
     stderr: String,
+    limit: Duration,
 }
 
 /// What a line wrote, as it wrote it.
@@ -35,12 +36,17 @@ pub(crate) struct Written {
 
 impl<'u> Typed<'u> {
     pub(super) fn new(user: &'u User<'u>, line: String) -> Self {
-        Self { user, line, shell: "bash", stdout: String::new(), stderr: String::new() }
+        Self { user, line, shell: "bash", stdout: String::new(), stderr: String::new(), limit: LIMIT }
     }
 
     /// The shell that reads the line; bash unless said.
     pub(crate) fn to(self, shell: &'u str) -> Self {
         Self { shell, ..self }
+    }
+
+    /// Gives it ten times as long, for programs that boot a machine.
+    pub(crate) fn patiently(self) -> Self {
+        Self { limit: self.limit * 10, ..self }
     }
 
     /// The standard output that is expected.
@@ -112,7 +118,7 @@ impl<'u> Typed<'u> {
         let group = Pid::from_child(&child);
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || sender.send(child.wait_with_output()));
-        let output = receiver.recv_timeout(LIMIT).or_else(|_| {
+        let output = receiver.recv_timeout(self.limit).or_else(|_| {
             kill_process_group(group, Signal::KILL).unwrap();
             receiver.recv()
         });
@@ -125,7 +131,7 @@ impl<'u> Typed<'u> {
     fn problem(&self, written: &Written, code: Option<i32>, expected: i32) -> String {
         let mut problem = String::new();
         if code != Some(expected) {
-            let code = code.map_or_else(|| format!("none within {LIMIT:?}"), |code| code.to_string());
+            let code = code.map_or_else(|| format!("none within {:?}", self.limit), |code| code.to_string());
             let _ = writeln!(problem, "exit code {code} instead of {expected}");
         }
         let streams = [("stdout", &self.stdout, &written.stdout), ("stderr", &self.stderr, &written.stderr)];
@@ -199,5 +205,5 @@ fn indent(text: &str) -> String {
     text.lines().map(|line| format!("  {line}\n")).collect::<String>().trim_end().to_owned()
 }
 
-/// No line takes longer; one that does is killed.
+/// No line takes longer, unless it is said to; one that does is killed.
 const LIMIT: Duration = Duration::from_mins(1);

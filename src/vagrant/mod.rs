@@ -1,0 +1,13 @@
+//! Vagrant, as far as its files tell about its machines, and what only Vagrant itself can tell.
+//!
+//! A Vagrantfile is a program. Vagrant, and with it that program, is started by [`Program`] alone. All the rest
+//! here reads files, which the guest can often write: the project is its synced folder. Nothing that is read from
+//! them is printed, run, or taken for a path.
+
+mod index;
+mod program;
+mod project;
+
+pub use index::indexed;
+pub use program::{Program, Said};
+pub use project::{Created, MachineId, Project};

@@ -1,0 +1,196 @@
+//! Vagrant projects: with the real Vagrant, whose machines are test guests, and with a fake one for what the real
+//! one does only now and then.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::guest::answer;
+use super::typed::Typed;
+use super::{Guest, Port, User, programs};
+
+/// A project in the home folder of a user whose Vagrant counts how often it is started.
+pub(crate) struct Project<'u> {
+    user: &'u User<'u>,
+    folder: PathBuf,
+    /// None in one with the fake Vagrant.
+    recipe: Option<Vec<String>>,
+    containers: RefCell<BTreeSet<String>>,
+}
+
+/// What is said of a machine in a Vagrantfile.
+pub(crate) struct Defined {
+    pub(crate) name: &'static str,
+    /// sshd alone, without Kubernetes.
+    pub(crate) is_light: bool,
+    pub(crate) options: &'static str,
+    pub(crate) port: String,
+}
+
+impl Defined {
+    pub(crate) fn light(name: &'static str) -> Self {
+        Self { name, is_light: true, options: "", port: free_port() }
+    }
+}
+
+impl<'u> Project<'u> {
+    /// One with the real Vagrant, in the folder `name`. Its machines are removed when it is dropped.
+    pub(crate) fn real(user: &'u User<'u>, name: &str) -> Self {
+        // The docker client is as old as the daemon where Debian's comes first.
+        let vagrant = "PATH=/usr/bin:$PATH exec /usr/bin/vagrant \"$@\"";
+        let mut project = Self::new(user, name, vagrant);
+        project.recipe = Some(recipe());
+        project
+    }
+
+    /// One whose machine `default` is `guest`, as a fake Vagrant says. It says what is in the file `ssh-config` of the
+    /// project.
+    pub(crate) fn fake(user: &'u User<'u>, name: &str, guest: &Guest) -> Self {
+        let vagrant = "env >\"$HOME/given\"; . \"$HOME/before\"; cat ssh-config";
+        let project = Self::new(user, name, vagrant);
+        user.writes("before", "");
+        project.writes("Vagrantfile", "");
+        project.writes(".vagrant/machines/default/fake/id", "first");
+        project.says(&Self::block(guest));
+        project
+    }
+
+    fn new(user: &'u User<'u>, name: &str, vagrant: &str) -> Self {
+        let script =
+            user.writes("bin/vagrant", &format!("#!/bin/sh\necho \"$@\" >>\"$HOME/started\"\n{vagrant}\n"));
+        fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
+        let folder = user.home().join(name);
+        fs::create_dir(&folder).unwrap();
+        Self { user, folder, recipe: None, containers: RefCell::default() }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes a file of the project.
+    pub(crate) fn writes(&self, name: &str, text: &str) {
+        let path = self.folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// What `vagrant ssh-config` would say of `guest`.
+    pub(crate) fn block(guest: &Guest) -> String {
+        let (address, key) = (guest.address(), guest.folder().join("keys/ed25519"));
+        format!(
+            "Host default\n  HostName {address}\n  User vagrant\n  Port 22\n  UserKnownHostsFile /dev/null\n  \
+             StrictHostKeyChecking no\n  PasswordAuthentication no\n  IdentityFile {}\n  IdentitiesOnly yes\n  \
+             LogLevel FATAL\n",
+            key.display()
+        )
+    }
+
+    /// The fake Vagrant answers with `text`.
+    pub(crate) fn says(&self, text: &str) {
+        self.writes("ssh-config", &format!("1795507561,default,metadata,provider,fake\n{text}\n"));
+    }
+
+    /// Writes the Vagrantfile: `machines`, each a test guest.
+    pub(crate) fn defines(&self, machines: &[Defined]) {
+        let recipe = self.recipe.as_ref().expect("the fake Vagrant reads no Vagrantfile");
+        let [_, image, options @ ..] = recipe.as_slice() else { panic!("{recipe:?}") };
+        let settings = self.user.writes("settings", "FLAVOUR=kubeadm\nCERTIFICATE=address\n");
+        let mut text = String::from("Vagrant.configure('2') do |config|\n");
+        text += "  config.vm.synced_folder '.', '/vagrant', disabled: true\n";
+        for machine in machines {
+            let Defined { name, options: more, port, .. } = machine;
+            let container = format!("svcmgr-vagrant-{}-{name}", std::process::id());
+            let options =
+                options.iter().map(|option| option.replace("=vagrant", &container.replace("svcmgr-", "=")));
+            let mut options: Vec<String> = options.collect();
+            options.push(format!("--volume={}:/etc/guest/settings:ro", settings.display()));
+            options.push(
+                "--volume=#{Vagrant.source_root}/keys/vagrant.pub:/etc/guest/authorized_keys:ro".to_owned(),
+            );
+            let target =
+                if machine.is_light { "--unit=guest-light.target" } else { "--unit=multi-user.target" };
+            let _ = write!(
+                text,
+                "  config.vm.define '{name}'{more} do |machine|\n    \
+                 machine.vm.network :forwarded_port, guest: 22, host: {port}, host_ip: '127.0.0.1', id: 'ssh'\n    \
+                 machine.vm.provider :docker do |docker|\n      \
+                 docker.name = '{container}'\n      docker.image = '{image}'\n      docker.has_ssh = true\n      \
+                 docker.remains_running = true\n      docker.cmd = ['{target}']\n      \
+                 docker.create_args = {options:?}\n    end\n  end\n"
+            );
+            self.containers.borrow_mut().insert(container);
+        }
+        self.writes("Vagrantfile", &(text + "end\n"));
+    }
+
+    /// Types a line in the project's folder.
+    pub(crate) fn types(&self, line: &str) -> Typed<'_> {
+        self.types_in("", line)
+    }
+
+    /// Types a line in a folder below the project's.
+    pub(crate) fn types_in(&self, below: &str, line: &str) -> Typed<'_> {
+        let folder = self.folder.join(below);
+        self.user.types(format!("cd {} && {line}", shlex::try_quote(folder.to_str().unwrap()).unwrap()))
+    }
+
+    /// Types a line for the real Vagrant, whatever it prints.
+    #[track_caller]
+    pub(crate) fn vagrant(&self, arguments: &str) {
+        self.types(&format!("vagrant {arguments} >$HOME/log 2>&1 || {{ cat $HOME/log; false; }}"))
+            .patiently()
+            .succeeds();
+    }
+
+    /// How often Vagrant is started while something is done.
+    #[track_caller]
+    pub(crate) fn starts(&self, times: usize, something: impl FnOnce()) {
+        let path = self.user.home().join("started");
+        let _ = fs::remove_file(&path);
+        something();
+        let started = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(started.lines().count(), times, "Vagrant was started:\n{started}");
+    }
+}
+
+impl Drop for Project<'_> {
+    fn drop(&mut self) {
+        let Some([engine, ..]) = self.recipe.as_deref() else { return };
+        for container in self.containers.borrow().iter() {
+            // Whatever Vagrant knows of it: a test may have ended anywhere.
+            let mut docker = Command::new("docker");
+            docker
+                .args(["--host", engine, "rm", "--force", "--volumes", container])
+                .env("PATH", format!("/usr/bin:{}", programs()));
+            let _ = docker.output();
+        }
+    }
+}
+
+impl User<'_> {
+    /// Somebody with a Vagrant that counts its starts.
+    pub(crate) fn with_vagrant(self) -> Self {
+        let path = format!("{}:{}", self.home().join("bin").display(), programs());
+        self.with("PATH", &path)
+    }
+
+    /// The same with the test guests' engine for Docker.
+    pub(crate) fn with_real_vagrant(self) -> Self {
+        self.with_vagrant().with("DOCKER_HOST", &recipe()[0])
+    }
+}
+
+/// A port of the host that nobody uses.
+pub(crate) fn free_port() -> String {
+    Port::closed().to_string().rsplit(':').next().unwrap().to_owned()
+}
+
+/// What makes a container a test guest: the engine, the image, the options.
+fn recipe() -> Vec<String> {
+    answer(&["recipe", "vagrant"]).unwrap().lines().map(ToOwned::to_owned).collect()
+}
