@@ -113,6 +113,12 @@ impl Guest {
         self.run_with(&format!("cat >{path}"), content);
     }
 
+    /// Has another container engine, or Docker set up in another way: a kind of `lay-out-docker`. Else it is stopped.
+    #[track_caller]
+    pub(crate) fn lays_out_docker(&self, kind: &str) {
+        self.changes(&format!("lay-out-docker {kind}"), "lay-out-docker stopped");
+    }
+
     /// Undoes what was changed so far.
     #[track_caller]
     pub(crate) fn changes_back(&self) {
