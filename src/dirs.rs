@@ -5,23 +5,25 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::host::Host;
 
-/// Where the program keeps what it writes.
+/// Where the program keeps what it writes, and where the user's own files are.
 #[derive(Clone, Debug)]
 pub struct Folders {
     state: PathBuf,
+    services: PathBuf,
 }
 
 impl Folders {
     /// Finds the folders: `SERVICE_MANAGER_HOME`, else the platform's own places
     /// (XDG Base Directory Specification on Linux).
     pub fn find(host: &Host) -> Result<Self, Error> {
-        let state = match &host.service_manager_home {
-            Some(home) => host.current_folder.join(home),
-            None => {
-                dirs::state_dir().or_else(dirs::data_local_dir).ok_or(Error::NoHome)?.join("service-manager")
-            }
+        let (state, config) = if let Some(home) = &host.service_manager_home {
+            let home = host.current_folder.join(home);
+            (home.clone(), home)
+        } else {
+            let own = |folder: Option<PathBuf>| Ok(folder.ok_or(Error::NoHome)?.join("service-manager"));
+            (own(dirs::state_dir().or_else(dirs::data_local_dir))?, own(dirs::config_dir())?)
         };
-        Ok(Self { state })
+        Ok(Self { state, services: config.join("services") })
     }
 
     /// True when `path` is one of a machine's files.
@@ -34,6 +36,11 @@ impl Folders {
     /// The folder that holds one folder per machine.
     pub fn machines(&self) -> PathBuf {
         self.state.join("machines")
+    }
+
+    /// The folder of the user's own service files. The program only reads it.
+    pub fn services(&self) -> &Path {
+        &self.services
     }
 }
 

@@ -9,7 +9,7 @@ use crate::credentials::Refusal;
 use crate::discover::State;
 use crate::grammar::{Invalid, printable};
 use crate::kubeconfig::MergeRefusal;
-use crate::service::{OpenPort, Reason};
+use crate::service::{MistakeInFile, OpenPort, Reason};
 use crate::vagrant::Said;
 
 /// How the program ends; part of its interface (README, "Exit codes").
@@ -83,6 +83,12 @@ pub enum Error {
     UnknownService { name: String, nearest: Option<String>, known: Vec<String> },
     #[error("the service file `{file}` is not valid")]
     ServiceFile { file: String, source: serde_yaml::Error },
+    #[error("the service files have {} mistake{}", .mistakes.len(), if .mistakes.len() == 1 { "" } else { "s" })]
+    ServiceFiles { mistakes: Vec<MistakeInFile> },
+    #[error("{wrong} of {all} service files {} not valid", if *.wrong == 1 { "is" } else { "are" })]
+    ServiceFilesNotValid { wrong: usize, all: usize },
+    #[error("could not write a service file")]
+    ServiceText { source: serde_yaml::Error },
     #[error("could not write a kubeconfig")]
     KubeconfigText { source: serde_yaml::Error },
     #[error("the value of {name} cannot be written for a shell")]
@@ -225,6 +231,9 @@ impl Error {
             | Self::NotStarted { .. }
             | Self::VagrantFailed { .. }
             | Self::ServiceFile { .. }
+            | Self::ServiceFiles { .. }
+            | Self::ServiceFilesNotValid { .. }
+            | Self::ServiceText { .. }
             | Self::Unprintable { .. }
             | Self::ColonInPath { .. }
             | Self::KubeconfigText { .. }
@@ -412,7 +421,12 @@ impl Error {
                  `kubectl --kubeconfig {path} config view` shows it"
             ),
             Self::NoCredentials { path, .. } => format!("in the machine: `sudo ls -l {path}`"),
+            Self::ServiceFiles { .. } => {
+                "correct them, until `service-manager services validate` finds none".into()
+            }
             Self::ServiceFile { .. }
+            | Self::ServiceFilesNotValid { .. }
+            | Self::ServiceText { .. }
             | Self::Unprintable { .. }
             | Self::NotStarted { .. }
             | Self::KubeconfigText { .. }
@@ -429,6 +443,9 @@ impl Error {
 
     /// The messages of what caused this, outermost first.
     pub fn causes(&self) -> Vec<String> {
+        if let Self::ServiceFiles { mistakes } = self {
+            return mistakes.iter().map(ToString::to_string).collect();
+        }
         let mut messages = vec![self.to_string()];
         for message in chain(self.source()).map(ToString::to_string) {
             // Many libraries repeat their cause in their own message.

@@ -143,6 +143,34 @@ pub fn folders_in(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(folders)
 }
 
+/// The files in `path` whose names end in one of `endings`, in the order of their names, hidden ones left out; none
+/// when there is no `path`.
+pub fn files_in(path: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    let is_wanted = |path: &PathBuf| {
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        !is_hidden && ending.is_some_and(|ending| endings.contains(&ending))
+    };
+    let mut paths: Vec<PathBuf> = paths.map_err(failed)?.into_iter().filter(is_wanted).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// True when nobody but this user and root can write what `path` leads to.
+pub fn is_own(path: &Path) -> io::Result<bool> {
+    let meta = fs::metadata(path)?;
+    let root = 0;
+    let ours = [rustix::process::geteuid().as_raw(), root].contains(&meta.uid());
+    Ok(ours && meta.mode() & WRITABLE_BY_OTHERS == 0)
+}
+
 /// State that another user of the host could have written is not ours to trust. Looks at the machine's folder
 /// and the two above it, those of them that exist.
 pub fn refuse_shared(folder: &Path) -> Result<(), Error> {

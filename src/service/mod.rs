@@ -1,14 +1,23 @@
 //! Services are data: these types are the form of `services/*.yaml`. Rust knows only the mechanisms they name.
 
 mod catalogue;
+mod check;
+mod document;
+mod file;
+mod form;
+mod mistake;
+mod schema;
 mod template;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_yaml::with::{singleton_map, singleton_map_recursive};
 
-pub use catalogue::Catalogue;
+pub use catalogue::{Catalogue, Entry, Verdict};
+pub use mistake::{Field, Mistake, MistakeInFile, Position};
+pub use schema::schema_text;
 pub use template::Template;
 
 use crate::grammar::{
@@ -17,7 +26,7 @@ use crate::grammar::{
 };
 
 /// One service: how it comes, and what the host's programs need to use it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// The name that users type.
@@ -33,7 +42,7 @@ pub struct Service {
 }
 
 /// A variable to export. It is left out when a placeholder in its value has none.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExportTemplate {
     /// Its name.
@@ -49,7 +58,7 @@ pub struct ExportTemplate {
 }
 
 /// A way a service comes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flavour {
     /// Its name.
@@ -65,9 +74,11 @@ pub struct Flavour {
     pub sockets: Vec<GuestPath>,
     /// How the host gets in.
     #[serde(with = "singleton_map")]
+    #[schemars(with = "Access")]
     pub access: Access,
     /// What placeholders stand for, besides those of the mechanism.
     #[serde(default, with = "singleton_map_recursive")]
+    #[schemars(with = "BTreeMap<ValueName, Source>")]
     pub values: BTreeMap<ValueName, Source>,
     /// What the user can do about a failure.
     #[serde(default)]
@@ -75,7 +86,7 @@ pub struct Flavour {
 }
 
 /// What must be there, all of it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Signs {
     /// Files or folders that exist.
@@ -90,12 +101,13 @@ pub struct Signs {
 }
 
 /// The mechanisms by which the host gets in.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Access {
     /// A kubeconfig in the guest.
     Kubeconfig {
         /// Where it is; of several the first that works is used.
+        #[schemars(length(min = 1))]
         paths: Vec<GuestPattern>,
         /// Only root can read it.
         #[serde(default)]
@@ -129,7 +141,7 @@ pub enum Access {
 }
 
 /// Why a service cannot be used from outside.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// What is missing, after the service's name: `only listens on its socket`.
@@ -139,7 +151,7 @@ pub struct Reason {
 }
 
 /// What it means that a port is open.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenPort {
     /// The port.
@@ -149,17 +161,17 @@ pub struct OpenPort {
 }
 
 /// Where the value of a placeholder comes from.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Source {
     /// Other values.
     Text(Template),
     /// The service's API: the first of these that it answers.
-    Ask(Vec<ApiQuestion>),
+    Ask(#[schemars(length(min = 1))] Vec<ApiQuestion>),
 }
 
 /// A question to a service's API.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiQuestion {
     /// What to GET.
@@ -169,7 +181,7 @@ pub struct ApiQuestion {
 }
 
 /// Hints; `{address}` stands for the address that the host uses.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Remedies {
     /// How to add an address to the server's certificate.

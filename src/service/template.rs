@@ -1,12 +1,12 @@
 //! Text with placeholders: `https://{endpoint}/console`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::grammar::{Invalid, ValueName};
 
 /// Text with placeholders in braces.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Template(Vec<Piece>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,16 @@ impl TryFrom<String> for Template {
 
     fn try_from(text: String) -> Result<Self, Invalid> {
         Self::parse(&text)
+    }
+}
+
+impl From<Template> for String {
+    fn from(template: Template) -> Self {
+        let text = |piece: Piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Placeholder(name) => format!("{{{name}}}"),
+        };
+        template.0.into_iter().map(text).collect()
     }
 }
 
