@@ -46,6 +46,7 @@ pub(crate) enum Command {
     Kubeconfig(KubeconfigArgs),
     Box(BoxArgs),
     Machines(MachinesArgs),
+    Services(ServicesArgs),
     Completions(CompletionsArgs),
 }
 
@@ -177,6 +178,46 @@ pub(crate) enum MachinesCommand {
 pub(crate) struct ForgetArgs {
     /// The machine's name; when several have it, one as `service-manager machines` lists it
     pub(crate) name: String,
+}
+
+/// Shows the services that are known, and checks your own service files
+#[derive(Debug, Args)]
+pub(crate) struct ServicesArgs {
+    #[command(subcommand)]
+    pub(crate) what: ServicesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServicesCommand {
+    List(ServicesListArgs),
+    Show(ServicesShowArgs),
+    Validate(ServicesValidateArgs),
+    /// Prints the JSON Schema of service files
+    Schema,
+}
+
+/// Lists the services that are known, and where they are from
+#[derive(Debug, Args)]
+pub(crate) struct ServicesListArgs {
+    /// The form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: OutputFormat,
+}
+
+/// Prints what is known of a service, as a service file
+#[derive(Debug, Args)]
+pub(crate) struct ServicesShowArgs {
+    /// The service, for example `kubernetes`
+    #[arg(value_name = "SERVICE")]
+    pub(crate) name: String,
+}
+
+/// Tells every mistake in service files
+#[derive(Debug, Args)]
+pub(crate) struct ServicesValidateArgs {
+    /// The files; otherwise all of your own
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// Prints the completions for a shell

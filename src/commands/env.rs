@@ -12,13 +12,13 @@ use crate::export::{Block, Export, Values};
 use crate::grammar::{ServiceName, VariableName, Version};
 use crate::machine::Machine;
 use crate::probe::Questions;
-use crate::service::{Catalogue, Service};
+use crate::service::Service;
 use crate::shell::script_readable;
 use crate::ui;
 use crate::visit::{InUse, Visit};
 
 pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
-    let catalogue = Catalogue::built_in()?;
+    let catalogue = context.catalogue()?;
     let services = select(&catalogue, &args.services)?;
     if args.unset {
         let mut names: Vec<VariableName> = Vec::new();

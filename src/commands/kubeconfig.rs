@@ -17,7 +17,7 @@ use crate::ui;
 use crate::visit::Visit;
 
 pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error> {
-    let catalogue = Catalogue::built_in()?;
+    let catalogue = context.catalogue()?;
     let services = orchestrators(args.service.as_deref(), &catalogue)?;
     let target = args.merge.as_ref().map(|file| target(file.as_deref(), &catalogue, context)).transpose()?;
     let machine = context.machine()?;

@@ -6,6 +6,7 @@ mod env;
 mod json;
 mod kubeconfig;
 mod machines;
+mod services;
 mod status;
 
 use std::ffi::OsString;
@@ -68,6 +69,11 @@ impl Context {
         Ok(machine)
     }
 
+    /// The services that are known here.
+    fn catalogue(&self) -> Result<Catalogue, Error> {
+        Catalogue::load(&self.folders()?)
+    }
+
     fn folders(&self) -> Result<Folders, Error> {
         Folders::find(&self.host)
     }
@@ -91,6 +97,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
         Command::Kubeconfig(args) => kubeconfig::run(args, context),
         Command::Box(args) => r#box::run(args, context),
         Command::Machines(args) => machines::run(args, context),
+        Command::Services(args) => services::run(args, context),
         Command::Completions(args) => completions::run(args),
     }
 }

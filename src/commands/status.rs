@@ -13,7 +13,7 @@ use crate::visit::Visit;
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
     let format = Format::of(args);
-    let inquiry = Inquiry::new(&args.services, || context.machine())?;
+    let inquiry = Inquiry::new(context.catalogue()?, &args.services, || context.machine())?;
     if let Some(interval) = args.watch {
         return watch::watch(inquiry, interval, format, context);
     }

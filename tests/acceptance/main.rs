@@ -41,6 +41,8 @@ mod machines;
 mod openshift;
 // One connection and one command, counted by the guest.
 mod round_trip;
+// `services`, and service files of the user's own.
+mod services;
 // Servers that are not there, or are not what they should be.
 mod server;
 // Logging in: keys, the agent, users and their shells.

@@ -46,10 +46,10 @@ pub(super) struct Row {
 impl Inquiry {
     /// Errors: there is no such service, or those of finding the machine.
     pub(super) fn new(
+        catalogue: Catalogue,
         names: &[String],
         machine: impl FnOnce() -> Result<Machine, Error>,
     ) -> Result<Self, Error> {
-        let catalogue = Catalogue::built_in()?;
         select(&catalogue, names)?;
         Ok(Self { catalogue, names: names.to_vec(), machine: machine()? })
     }

@@ -1,0 +1,191 @@
+//! `service-manager services`, and service files of the user's own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::env::KUBECTL;
+use crate::support::{Guest, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_flavour_of_ones_own_is_yaml_only() {
+    let guest = Guest::own("k3s", "address");
+    guest.changes(
+        "mkdir /opt/acme; mv /etc/rancher/k3s/k3s.yaml /opt/acme/admin.yaml",
+        "mv /opt/acme/admin.yaml /etc/rancher/k3s/k3s.yaml; rmdir /opt/acme",
+    );
+    let user = User::of(&guest);
+    user.types("service-manager status kubernetes").stdout("kubernetes - not installed\n").succeeds();
+
+    user.writes(&in_config("acme.yaml"), documented()[0]);
+    user.types("service-manager services validate")
+        .stdout("[HOME]/.config/service-manager/services/acme.yaml: valid\n")
+        .succeeds();
+    user.types("service-manager status kubernetes").stdout("kubernetes - running\n").succeeds();
+    user.types(KUBECTL).stdout("namespace/default\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_of_ones_own_is_used_like_the_others() {
+    let guest = Guest::own("k3s", "address");
+    let user = User::of(&guest);
+    let mine = user
+        .types("service-manager services show kubernetes")
+        .to("bash")
+        .stdout(include_str!("../../services/kubernetes.yaml"))
+        .succeeds()
+        .stdout
+        .replace("name: kubernetes\ntitle: Kubernetes", "name: mine\ntitle: Mine")
+        .replace("name: KUBECONFIG", "name: MINE");
+    user.writes(&in_config("mine.yaml"), &mine);
+    user.types(
+        r#"eval "$(service-manager env mine)" && kubectl --kubeconfig "$MINE" get namespace default -o name"#,
+    )
+    .stdout("namespace/default\n")
+    .succeeds();
+    user.types("service-manager status mine").stdout("mine - running\n").succeeds();
+}
+
+#[test]
+fn every_mistake_is_shown_at_once() {
+    let user = User::new();
+    user.writes(&in_config("acme.yaml"), BROKEN);
+    let mistakes = |before: &str| {
+        MISTAKES.map(|mistake| format!("{before}[HOME]/{}:{mistake}\n", in_config("acme.yaml"))).concat()
+    };
+    user.types("service-manager services validate")
+        .stdout(&mistakes(""))
+        .stderr("error: 1 of 1 service files is not valid\n")
+        .fails(1);
+    let refused = format!(
+        "error: the service files have 5 mistakes\n{}hint: correct them, until `service-manager services \
+         validate` finds none\n",
+        mistakes("caused by: ")
+    );
+    user.types("service-manager env --shell bash").stdout("(exit 1)\n").stderr(&refused).fails(1);
+    user.types("service-manager status").stderr(&refused).fails(1);
+    user.types("service-manager services list").stderr(&refused).fails(1);
+    // What needs no services works.
+    user.types("service-manager machines").succeeds();
+    user.types("service-manager services schema")
+        .stdout(include_str!("../../services/schema.json"))
+        .succeeds();
+}
+
+#[test]
+fn files_anywhere_can_be_checked() {
+    let user = User::new();
+    user.writes("right.yaml", documented()[1]);
+    user.writes("wrong.yaml", "name: kubernetes\nunits: [\"k3s; id\"]\nflavours:\n\t- a\n");
+    user.types("service-manager services validate right.yaml wrong.yaml none.yaml")
+        .stdout(
+            "
+            right.yaml: valid
+            wrong.yaml:4:[..]: not YAML: [..]
+            none.yaml: could not be read: there is none
+            ",
+        )
+        .stderr("error: 2 of 3 service files are not valid\n")
+        .fails(1);
+    user.types("service-manager services validate")
+        .stderr("note: no service files in [HOME]/.config/service-manager/services\n")
+        .succeeds();
+}
+
+#[test]
+fn a_file_that_others_can_write_is_refused() {
+    let user = User::new();
+    let path = user.writes(&in_config("acme.yaml"), documented()[0]);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    user.types("service-manager services list")
+        .stderr(
+            "
+            error: the service files have 1 mistake
+            caused by: [HOME]/.config/service-manager/services/acme.yaml: others than you can write it; `chmod go-w '[HOME]/.config/service-manager/services/acme.yaml'`, if it is yours
+            hint: correct them, until `service-manager services validate` finds none
+            ",
+        )
+        .fails(1);
+    user.types("chmod go-w .config/service-manager/services/acme.yaml; service-manager services validate")
+        .stdout("[HOME]/.config/service-manager/services/acme.yaml: valid\n")
+        .succeeds();
+}
+
+#[test]
+fn the_list_says_where_a_service_is_from() {
+    let user = User::new().with("SERVICE_MANAGER_HOME", "kept");
+    user.writes("kept/services/acme.yaml", documented()[0]);
+    user.writes("kept/services/registry.yml", documented()[1]);
+    user.types("service-manager services list")
+        .stdout(
+            "
+            docker\tDocker\t[..],socket,[..]\tbuilt in
+            openshift\tOpenShift\t[..]\tbuilt in
+            kubernetes\tKubernetes\tacme,[..],k3s,[..]\tbuilt in,[HOME]/kept/services/acme.yaml
+            registry\tRegistry\tk3s\t[HOME]/kept/services/registry.yml
+            ",
+        )
+        .succeeds();
+    user.types("service-manager services list --output json > list.json").succeeds();
+    let written = fs::read(user.home().join("list.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&written).unwrap();
+    assert_eq!(json["version"], 1);
+    let registry = &json["services"][3];
+    assert_eq!(registry["name"], "registry");
+    assert_eq!(registry["built_in"], false);
+    assert_eq!(registry["flavours"], serde_json::json!(["k3s"]));
+    assert_eq!(registry["files"], serde_json::json!([user.home().join("kept/services/registry.yml")]));
+}
+
+#[test]
+fn what_is_shown_is_a_file_again() {
+    let user = User::new();
+    user.writes(&in_config("acme.yaml"), documented()[0]);
+    user.types(
+        "service-manager services show kubernetes > shown.yaml; service-manager services validate shown.yaml",
+    )
+    .stdout("shown.yaml: valid\n")
+    .succeeds();
+    let shown = fs::read_to_string(user.home().join("shown.yaml")).unwrap();
+    assert!(shown.contains("name: acme") && shown.contains("name: k3s"), "{shown}");
+
+    user.types("service-manager services show kubernets")
+        .stderr(
+            "
+            error: there is no service `kubernets`
+            hint: did you mean `kubernetes`?
+            ",
+        )
+        .fails(126);
+}
+
+fn in_config(name: &str) -> String {
+    format!(".config/service-manager/services/{name}")
+}
+
+/// The service files that `docs/services.md` shows.
+fn documented() -> [&'static str; 2] {
+    let blocks = include_str!("../../docs/services.md").split("```yaml\n").skip(1);
+    let files: Vec<&str> = blocks.map(|block| block.split("```").next().unwrap()).collect();
+    files.try_into().unwrap()
+}
+
+const BROKEN: &str = "\
+name: kubernetes
+titel: Mine
+flavours:
+  - name: acme
+    signs: {}
+    units: [\"k3s; id\"]
+    access:
+      kubeconfig: { paths: [/opt/acme/admin.yaml], root: perhaps }
+    remedies: { names: \"add {address}\" }
+";
+const MISTAKES: [&str; 5] = [
+    "2:1: titel: there is no such key; did you mean `title`?",
+    "5:12: flavours[0].signs: has neither `files` nor `units`, so it would be found everywhere",
+    "6:13: flavours[0].units[0]: `k3s; id` is not a valid unit name (letters, digits and `._@:-`)",
+    "8:58: flavours[0].access.kubeconfig.root: is not `true` or `false`",
+    "9:15: flavours[0].remedies.expired: is missing",
+];
