@@ -188,6 +188,26 @@ fn a_daemon_that_only_has_a_socket() {
     }
 }
 
+/// Engines that are no Docker daemon of root's, or none that the host could use.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn other_engines_are_recognised() {
+    let guest = Guest::own("kubeadm", "address");
+    for (kind, flavour, because) in [
+        ("podman", "podman", "is Podman, which only listens on root's socket"),
+        ("rootless", "rootless", "is rootless and only listens on its user's socket"),
+    ] {
+        guest.lays_out_docker(kind);
+        let user = User::of(&guest);
+        user.types("service-manager status docker").stdout("docker - running\n").succeeds();
+        user.types("service-manager env docker")
+            .stdout("(exit 126)\n")
+            .stderr(&format!("error: docker in `[NAME]` {because}\nhint: [..]\n"))
+            .fails(126);
+        report("docker", flavour, "status, env says what would help");
+    }
+}
+
 #[track_caller]
 fn fails(guest: &Guest, error: &str, cause: &str) {
     let cause = if cause.is_empty() { String::new() } else { format!("caused by: {cause}\n") };
