@@ -158,7 +158,7 @@ fn the_steps_are_shown_without_secrets() {
         .stderr(
             "
             [..] ms  logged in as vagrant@[ADDRESS]:22
-            [..] ms  the guest answered: [..] units, [..] files
+            [..] ms  the guest answered; units: [..], files: [..]
             [..] ms  Kubernetes v[..] answers at https://[ADDRESS]:6443
             ",
         )

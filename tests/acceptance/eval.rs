@@ -122,5 +122,5 @@ pub(crate) fn on_a_terminal(line: &str) -> String {
 
 const NO_MACHINE: &str = "
     error: no machine is given
-    hint: `vagrant ssh-config > box.ssh`, then add `--ssh-config box.ssh`; or add `--host USER@HOST --identity KEY`
+    hint: go to the folder of a Vagrant machine, or name a machine with `--machine NAME` or `--host USER@HOST --identity KEY`
     ";
