@@ -14,7 +14,7 @@ use yaml_edit::{Document, YamlFile};
 /// What is to be in the user's kubeconfig.
 #[derive(Clone, Copy, Debug)]
 pub struct Addition<'a> {
-    /// The kubeconfig that [`super::write`] made; it may have several contexts.
+    /// The kubeconfig that [`super::write()`] made; it may have several contexts.
     pub kubeconfig: &'a str,
     /// The key of the machine that it is for: the mark of its entries.
     pub machine: &'a str,
