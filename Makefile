@@ -4,7 +4,7 @@ GUEST := tests/acceptance/guest/guest
 # Tests, benchmarks and the demo find the program they built, not one that is installed.
 PROGRAM := $(CURDIR)/target/release/service-manager
 
-.PHONY: help setup build demo test lint bench guest-up guest-down clean
+.PHONY: help setup build demo test lint bench fuzz guest-up guest-down clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,9 @@ lint: setup ## check format, lints, dependencies and scripts
 
 bench: build guest-up ## measure against ssh
 	cargo bench --locked --bench peers
+
+fuzz: setup ## feed invented input to every parser, a minute for each
+	@tools/fuzz
 
 guest-up: setup build ## start a guest to play with
 	@$(GUEST) up demo

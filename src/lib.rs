@@ -27,6 +27,8 @@ pub mod endpoint;
 pub mod error;
 pub mod export;
 pub mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod grammar;
 pub mod host;
 pub mod kubeconfig;

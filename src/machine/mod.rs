@@ -1,6 +1,8 @@
 //! Which machine, how it is reached, and its folder.
 
 mod address;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod resolve;
 mod ssh_config;
 mod state;

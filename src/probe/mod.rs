@@ -2,6 +2,8 @@
 
 mod facts;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod script;
 
 pub use facts::{Content, Facts, FileFact, OsRelease, UnitState};
