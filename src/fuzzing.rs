@@ -1,0 +1,333 @@
+//! What has to hold whatever others wrote. Each function takes any bytes for one kind of foreign text and panics
+//! where the program would have taken in something that it must not.
+//!
+//! `fuzz/` calls them with invented input, the test below with the inputs that are kept in `fuzz/corpus/`. They are
+//! in neither the program nor the library's interface.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::type_complexity,
+    reason = "panicking is how they say what they found"
+)]
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, UNIX_EPOCH};
+
+use secrecy::ExposeSecret;
+use serde_yaml::{Mapping, Value};
+
+use crate::certificate::{Certificates, Names};
+use crate::credentials::{Credentials, Proof, Refusal};
+use crate::grammar::{DnsName, HostName};
+use crate::kubeconfig::{self, Addition, Entry};
+pub use crate::machine::fuzzing::ssh_config;
+pub use crate::probe::fuzzing::{facts, frames};
+use crate::probe::{Content, OsRelease};
+
+/// The guest's kubeconfig, and as records the files that it names: only credentials come in, and the kubeconfig
+/// that is written of them holds these and nothing else.
+pub fn kubeconfig(data: &[u8]) {
+    let (text, records) = records(data);
+    let content = |body: &[u8]| Content::from(body.to_vec());
+    let parts: BTreeMap<String, Content> =
+        records.into_iter().map(|(name, body)| (lossy(name), content(body))).collect();
+    let Ok(credentials) = kubeconfig::read(text, &parts) else { return };
+    assert_same(&credentials, &kubeconfig::read(text, &parts).unwrap());
+    assert_ne!(credentials.port, 0);
+    if let Some(name) = &credentials.server_name {
+        assert_plain(name.as_str());
+        assert_eq!(name.as_str().parse::<IpAddr>().ok(), None);
+        assert_eq!(HostName::parse(name.as_str()).as_ref(), Ok(name));
+    }
+
+    let server_name = credentials.server_name.as_ref().and_then(|name| DnsName::parse(name.as_str()).ok());
+    let server = match &credentials.server_name {
+        Some(name) => format!("https://{name}:{}", credentials.port),
+        None => format!("https://192.0.2.7:{}", credentials.port),
+    };
+    let entry =
+        Entry { name: "box", server: &server, server_name: server_name.as_ref(), credentials: &credentials };
+    let written = kubeconfig::write(&[entry]).unwrap();
+    assert_own(&serde_yaml::from_str(&written).unwrap());
+    assert_says(&written, &credentials.proof);
+    match kubeconfig::read(written.as_bytes(), &BTreeMap::new()) {
+        Ok(again) => assert_same(&credentials, &again),
+        // It takes some passwords for what they only resemble.
+        Err(Refusal::Alias) => assert!(matches!(&credentials.proof, Proof::Password { user, password }
+            if user.contains(['&', '*']) || password.expose_secret().contains(['&', '*']))),
+        Err(refusal) => panic!("what was written is refused: {refusal}"),
+    }
+}
+
+/// The user's own kubeconfig: our entries go in and out again, and everything else stays.
+pub fn merge(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if text.contains(MACHINE) {
+        return;
+    }
+    let merge = |text: &str, token: &str, switch| {
+        let kubeconfig = OURS.replace("TOKEN", token);
+        kubeconfig::merge(text, Addition { kubeconfig: &kubeconfig, machine: MACHINE, switch })
+    };
+    let Ok(first) = merge(text, "first", false) else { return };
+    assert_eq!(others(text), others(&first.text), "{}", first.text);
+    assert_eq!(first.previous, first.current);
+    assert_eq!(merge(&first.text, "first", false).unwrap().text, first.text, "nothing is left to do");
+    for text in [Some(first.text.clone()), merge(&first.text, "second", true).ok().map(|merged| merged.text)]
+    {
+        let Some(text) = text else { continue };
+        assert_eq!(others(&first.text), others(&text), "{text}");
+        if let Ok(without) = kubeconfig::remove(&text, MACHINE) {
+            assert_eq!(others(&first.text), others(&without), "{without}");
+            assert!(!without.contains(MACHINE), "{without}");
+        }
+    }
+}
+
+/// `/etc/os-release`: what reaches programs is plain, what reaches people is printable.
+pub fn os_release(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let release = OsRelease::parse(&text);
+    assert_eq!(release, OsRelease::parse(&text));
+    for key in text.lines().filter_map(|line| line.split('=').next()).map(str::trim) {
+        let shown = release.text(key);
+        if let Some(shown) = &shown {
+            assert_printable(shown);
+            assert!(text.contains(key) && key.chars().all(|c| c.is_ascii_uppercase() || c == '_'), "{key:?}");
+        }
+        let Some(value) = release.value(key) else { continue };
+        assert_plain(value.as_str());
+        assert_eq!(shown.as_deref(), Some(value.as_str().trim_end()));
+        assert_eq!(OsRelease::parse(&format!("{key}=\"{value}\"")).value(key), Some(value));
+    }
+}
+
+/// Certificates, in PEM and in DER: what is taken is written as what it was read as, and its names are names.
+pub fn certificates(data: &[u8]) {
+    assert_names(&Names::of(data));
+    let wrapped = pem::encode(&pem::Pem::new("CERTIFICATE", data));
+    for text in [data, wrapped.as_bytes()] {
+        let Some(read) = Certificates::parse(text) else { continue };
+        assert_eq!(Some(&read), Certificates::parse(text).as_ref());
+        assert_eq!(Some(&read), Certificates::parse(read.as_str().as_bytes()).as_ref());
+        assert!(read.as_str().chars().all(|c| c.is_ascii_graphic() || matches!(c, ' ' | '\n')));
+        assert_eq!(read.as_str().matches("-----BEGIN CERTIFICATE-----").count(), read.der().len());
+        for der in read.der() {
+            let (rest, _) = x509_parser::parse_x509_certificate(der).unwrap();
+            assert!(rest.is_empty(), "there is more than a certificate");
+            assert_names(&Names::of(der));
+        }
+        for seconds in [0, 1_700_000_000, 253_402_300_799] {
+            let now = UNIX_EPOCH + Duration::from_secs(seconds);
+            let day = read.expired(now);
+            assert!(
+                day.iter().flat_map(|day| day.chars()).all(|c| c.is_ascii_digit() || c == '-'),
+                "{day:?}"
+            );
+            if let Ok(current) = read.current(now) {
+                assert!(!current.der().is_empty());
+                assert!(current.der().iter().all(|der| read.der().contains(der)));
+            }
+        }
+    }
+}
+
+/// Splits bytes into what comes first and the records after it: a line `@NAME` and all up to the next one.
+pub(crate) fn records(data: &[u8]) -> (&[u8], Vec<(&[u8], &[u8])>) {
+    let mut starts: Vec<usize> =
+        data.windows(2).enumerate().filter(|(_, pair)| pair == b"\n@").map(|(at, _)| at).collect();
+    starts.push(data.len());
+    let record = |bounds: &[usize]| {
+        let record = &data[bounds[0] + 2..bounds[1]];
+        match record.iter().position(|byte| *byte == b'\n') {
+            Some(end) => (&record[..end], &record[end + 1..]),
+            None => (record, [].as_slice()),
+        }
+    };
+    // A record begins with the line break that ends the one before it.
+    (&data[..starts[0]], starts.windows(2).map(record).collect())
+}
+
+/// For any terminal: what the guest says may not steer it.
+#[track_caller]
+pub(crate) fn assert_printable(text: &str) {
+    assert!(
+        !text
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+    );
+}
+
+/// For any shell, between double quotes.
+#[track_caller]
+pub(crate) fn assert_plain(text: &str) {
+    assert!(!text.chars().any(|c| c.is_control() || "$`\"'\\!;&|<>*?[]{}#~^%".contains(c)), "{text:?}");
+    assert!(text.is_ascii(), "{text:?}");
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[track_caller]
+fn assert_same(one: &Credentials, other: &Credentials) {
+    assert_eq!(one.authority, other.authority);
+    assert_eq!((one.port, &one.server_name), (other.port, &other.server_name));
+    assert_eq!(proof(&one.proof), proof(&other.proof));
+}
+
+/// What stands in the user's entry, by its field there.
+fn proof(proof: &Proof) -> [(&'static str, String); 2] {
+    let secret = |secret: &secrecy::SecretString| secret.expose_secret().to_owned();
+    match proof {
+        Proof::Certificate { certificate, key } => {
+            [("client-certificate-data", certificate.as_str().to_owned()), ("client-key-data", secret(key))]
+        }
+        Proof::Token(token) => [("token", secret(token)), ("", String::new())],
+        Proof::Password { user, password } => [("username", user.clone()), ("password", secret(password))],
+    }
+}
+
+/// Nothing but the fields that we write, and in them nothing but text: no `exec`, no path, no tag.
+#[track_caller]
+fn assert_own(value: &Value) {
+    match value {
+        Value::String(text) => assert!(!text.chars().any(char::is_control), "{text:?}"),
+        Value::Sequence(entries) => {
+            assert_eq!(entries.len(), 1);
+            entries.iter().for_each(assert_own);
+        }
+        Value::Mapping(fields) => {
+            for (key, value) in fields {
+                assert!(key.as_str().is_some_and(|key| FIELDS.contains(&key)), "{key:?}");
+                assert_own(value);
+            }
+        }
+        _ => panic!("no text: {value:?}"),
+    }
+}
+
+/// Another reader than ours finds the same credentials.
+#[track_caller]
+fn assert_says(written: &str, expected: &Proof) {
+    use base64::prelude::{BASE64_STANDARD, Engine};
+
+    let file: Value = serde_yaml::from_str(written).unwrap();
+    let user = file["users"][0]["user"].as_mapping().unwrap();
+    let expected = proof(expected);
+    let expected: BTreeMap<_, _> = expected.iter().filter(|(field, _)| !field.is_empty()).cloned().collect();
+    assert_eq!(user.len(), expected.len());
+    for (field, text) in expected {
+        let found = user[field].as_str().unwrap();
+        if field.ends_with("-data") {
+            assert_eq!(BASE64_STANDARD.decode(found).unwrap(), text.as_bytes());
+        } else {
+            assert_eq!(found, text);
+        }
+    }
+}
+
+#[track_caller]
+fn assert_names(names: &Names) {
+    for name in &names.dns {
+        assert_plain(name.as_str());
+        assert_eq!(DnsName::parse(name.as_str()).as_ref(), Ok(name));
+    }
+    names.list().iter().for_each(|name| assert_printable(name));
+}
+
+/// What is not ours in the user's kubeconfig, in its order. A list that is not there is as good as an empty one,
+/// and a new file has to say what it is.
+fn others(text: &str) -> String {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut file: Mapping =
+        serde_yaml::from_str::<Value>(text).unwrap().as_mapping().cloned().unwrap_or_default();
+    let is_other = |entry: &&Value| entry["name"] != "box";
+    for list in ["clusters", "users", "contexts"] {
+        let entries = file.shift_remove(list).and_then(|entries| entries.as_sequence().cloned());
+        let entries = entries.unwrap_or_default().iter().filter(is_other).cloned().collect();
+        file.insert(list.into(), Value::Sequence(entries));
+    }
+    for key in ["current-context", "apiVersion", "kind"] {
+        file.shift_remove(key);
+    }
+    serde_yaml::to_string(&file).unwrap()
+}
+
+const FIELDS: [&str; 18] = [
+    "apiVersion",
+    "kind",
+    "clusters",
+    "users",
+    "contexts",
+    "current-context",
+    "name",
+    "cluster",
+    "user",
+    "context",
+    "server",
+    "tls-server-name",
+    "certificate-authority-data",
+    "client-certificate-data",
+    "client-key-data",
+    "token",
+    "username",
+    "password",
+];
+const MACHINE: &str = "box-1c5d0f2e";
+const OURS: &str = "apiVersion: v1\nkind: Config\n\
+    clusters:\n- name: box\n  cluster:\n    server: https://192.0.2.7:6443\n\
+    users:\n- name: box\n  user:\n    token: TOKEN\n\
+    contexts:\n- name: box\n  context:\n    cluster: box\n    user: box\ncurrent-context: box\n";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const TARGETS: [(&str, fn(&[u8])); 7] = [
+        ("certificates", certificates),
+        ("facts", facts),
+        ("frames", frames),
+        ("kubeconfig", kubeconfig),
+        ("merge", merge),
+        ("os_release", os_release),
+        ("ssh_config", ssh_config),
+    ];
+
+    fn fuzz() -> &'static Path {
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz"))
+    }
+
+    fn names(folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(fuzz().join(folder)).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn every_target_has_a_corpus_and_is_known_here() {
+        assert_eq!(names("corpus"), TARGETS.map(|(name, _)| name));
+        assert_eq!(names("fuzz_targets"), TARGETS.map(|(name, _)| format!("{name}.rs")));
+    }
+
+    #[test]
+    fn what_was_found_once_holds_for_all_of_the_corpus() {
+        for (target, holds) in TARGETS {
+            let folder = format!("corpus/{target}");
+            assert!(!names(&folder).is_empty(), "{folder}");
+            for name in names(&folder) {
+                let data = std::fs::read(fuzz().join(&folder).join(&name)).unwrap();
+                println!("{folder}/{name}");
+                holds(&data);
+            }
+        }
+    }
+}
