@@ -4,13 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::env::READABLE;
-use crate::support::{Failure, Guest, User};
+use crate::support::{Failure, Guest, User, until};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -306,11 +304,7 @@ impl Agent {
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        let begin = Instant::now();
-        while !socket.exists() {
-            assert!(begin.elapsed() < Duration::from_secs(10), "no agent");
-            thread::sleep(Duration::from_millis(5));
-        }
+        until("for the agent", || socket.exists());
         Self { process, folder }
     }
 

@@ -47,7 +47,7 @@ fn a_server_that_says_nothing() {
             "
         ))
         .fails(3);
-    assert!((Duration::from_secs(1)..Duration::from_secs(2)).contains(&begin.elapsed()));
+    assert!((Duration::from_secs(1)..Duration::from_secs(10)).contains(&begin.elapsed()));
 }
 
 #[test]

@@ -17,9 +17,22 @@ mod typed;
 mod user;
 mod vagrant;
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 pub(crate) use failure::Failure;
 pub(crate) use guest::Guest;
 pub(crate) use port::Port;
 pub(crate) use typed::programs;
 pub(crate) use user::User;
 pub(crate) use vagrant::{Defined, Project, free_port};
+
+/// Waits until `condition` holds, which it has to within ten seconds.
+#[track_caller]
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < Duration::from_secs(10), "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
