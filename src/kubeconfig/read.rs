@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use saphyr_parser::{Event, Parser};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::certificate::Certificates;
 use crate::credentials::{Credentials, Proof, Refusal};
@@ -116,24 +118,29 @@ fn split_server(server: &str) -> Option<(Option<HostName>, u16)> {
     (port != 0).then_some(((!is_address).then_some(name), port))
 }
 
-/// Anchors and aliases let a small file become a huge one. A kubeconfig has no use for them, so no value
-/// may even begin like one.
-fn has_aliases(text: &str) -> bool {
-    text.lines().any(|line| {
-        let mut before = ' ';
-        for c in line.chars() {
-            match c {
-                '#' if before.is_whitespace() => return false,
-                '&' | '*' if before.is_whitespace() || "[{,:-?".contains(before) => return true,
-                c => before = c,
-            }
+/// Anchors and aliases let a small file become a huge one, and a kubeconfig has no use for them. Looked for by a parser
+/// that expands none of them.
+///
+/// Errors: it is not YAML to that parser, so that the other one might find in it what this one does not.
+fn has_aliases(text: &str) -> Result<bool, Refusal> {
+    for event in Parser::new_from_str(text) {
+        let (event, _) = event.map_err(|_| Refusal::NotKubeconfig)?;
+        let found = match event {
+            Event::Alias(_) => true,
+            Event::Scalar(_, _, anchor, _)
+            | Event::SequenceStart(anchor, _)
+            | Event::MappingStart(anchor, _) => anchor != NO_ANCHOR,
+            _ => false,
+        };
+        if found {
+            return Ok(true);
         }
-        false
-    })
+    }
+    Ok(false)
 }
 
 fn is_plain(text: &str) -> bool {
-    text.len() <= 256 && !text.chars().any(char::is_control)
+    text.len() <= 256 && !text.chars().any(|c| c.is_control() || OLD_LINE_BREAKS.contains(&c))
 }
 
 /// The guest's file. Only the entries of the current context have to be complete.
@@ -194,9 +201,9 @@ struct User {
     token_file: Option<String>,
     username: Option<String>,
     password: Option<String>,
-    exec: Option<serde_yaml::Value>,
+    exec: Option<IgnoredAny>,
     #[serde(rename = "auth-provider")]
-    auth_provider: Option<serde_yaml::Value>,
+    auth_provider: Option<IgnoredAny>,
 }
 
 impl File {
@@ -205,11 +212,12 @@ impl File {
             return Err(Refusal::TooLong);
         }
         let text = std::str::from_utf8(content).map_err(|_| Refusal::NotText)?;
-        if has_aliases(text) {
-            return Err(Refusal::Alias);
-        }
-        if text.bytes().filter(|byte| b"[]{},:-?\n".contains(byte)).count() > MOST_MARKS {
+        let marks = text.bytes().filter(|byte| b"[]{},:-?\n".contains(byte)).count();
+        if marks > MOST_MARKS || text.contains(OLD_LINE_BREAKS) {
             return Err(Refusal::NotKubeconfig);
+        }
+        if has_aliases(text)? {
+            return Err(Refusal::Alias);
         }
         serde_yaml::from_str(text).map_err(|_| Refusal::NotKubeconfig)
     }
@@ -238,6 +246,10 @@ const LONGEST: usize = 1 << 20;
 /// Of the characters that may make one YAML node more, each of which costs the parser 200 bytes. A kubeconfig
 /// of a hundred clusters has a fifth of it.
 const MOST_MARKS: usize = 20_000;
+/// YAML 1.1 ends a line there and YAML 1.2 does not, so that two parsers would not see the same comments.
+const OLD_LINE_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+/// What saphyr numbers a node with that has no anchor.
+const NO_ANCHOR: usize = 0;
 const HTTPS_PORT: u16 = 443;
 
 #[cfg(test)]
@@ -340,6 +352,33 @@ mod tests {
         assert_eq!(refusal("<html>"), Refusal::NotKubeconfig);
         assert_eq!(refusal(""), Refusal::Missing("current context"));
         assert_eq!(read(b"\xff\xfe", &BTreeMap::new()).unwrap_err(), Refusal::NotText);
+    }
+
+    #[test]
+    fn an_alias_is_found_wherever_it_hides() {
+        let good = with_certificate();
+        let list = |item: &str, count| format!("[{}]", vec![item; count].join(","));
+        let (ones, twos, threes) = (list("1", 1000), list("*a", 1000), list("*b", 300));
+        let bomb = format!("[&a {ones}, &b {twos}, {threes}]");
+        for hidden in [
+            format!("users: [{{name: \" #\", user: {{exec: {bomb}}}}}]"),
+            format!("users: [{{name: ' # ', user: {{auth-provider: {bomb}}}}}]"),
+            format!("# no\rx: {bomb}"),
+            format!("? {bomb}\n: x"),
+            "\"x\"\u{20}: !!str &a x".to_owned(),
+            "x: !!seq\n- &a\n- *a".to_owned(),
+        ] {
+            assert_eq!(refusal(&hidden), Refusal::Alias, "{hidden:.60}");
+        }
+        for end in OLD_LINE_BREAKS {
+            assert_eq!(refusal(&format!("# {end}x: {bomb}\n{good}")), Refusal::NotKubeconfig);
+            let user = format!("username: \"a\\u{:04x}\"\n    password: b", u32::from(end));
+            assert_eq!(refusal(&kubeconfig(&user)), Refusal::Invalid("username or password"));
+        }
+        for harmless in ["# &a *a", "x: 'a &b *b'", "x: a&b*c", "x: |\n  &a *a"] {
+            assert!(parse(&format!("{harmless}\n{good}")).is_ok(), "{harmless}");
+        }
+        assert!(parse(&kubeconfig("username: '&a'\n    password: \"*a\"")).is_ok());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A guest whose root means harm: nothing of it runs on the host, nothing of it reaches a shell or a terminal.
 
 use crate::env::READABLE;
+use crate::liar::frugally;
 use crate::support::{Failure, Guest, User};
 
 #[test]
@@ -60,6 +61,28 @@ fn a_bomb_of_aliases() {
         };
         kubeconfig + "a: &a [x]\n" + &levels.map(level).collect::<String>()
     });
+}
+
+/// The blank and the `#` between quotes begin no comment.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_bomb_of_aliases_behind_quotes() {
+    let guest = Guest::own("kubeadm", "address");
+    let list = |item: &str, count| format!("[{}]", vec![item; count].join(","));
+    let (ones, twos, threes) = (list("1", 1000), list("*a", 1000), list("*b", 300));
+    let bomb = format!("users: [{{name: \" #\", user: {{exec: [&a {ones}, &b {twos}, {threes}]}}}}]\n");
+    replace_kubeconfig(&guest, |_| bomb);
+    User::of(&guest)
+        .types(frugally("service-manager env kubernetes"))
+        .stdout("(exit 126)\n")
+        .stderr(
+            "
+            error: the kubeconfig `/etc/kubernetes/admin.conf` in `[NAME]` is refused
+            caused by: it uses YAML anchors or aliases
+            hint: [..]
+            ",
+        )
+        .fails(126);
 }
 
 #[test]

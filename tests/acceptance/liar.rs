@@ -246,7 +246,7 @@ fn lies(guest: &Guest, answer: &str) {
 }
 
 /// `line`, which must get by with 50 MiB.
-fn frugally(line: &str) -> String {
+pub(crate) fn frugally(line: &str) -> String {
     let measure = "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); \
         used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss; \
         sys.exit(code if used < 50 << 10 else f'{used} KiB of memory')";
