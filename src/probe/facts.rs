@@ -92,8 +92,12 @@ impl fmt::Debug for Content {
 impl Facts {
     /// Reads the answers to `questions`.
     ///
-    /// Errors: an answer to something that was not asked, or twice the same.
+    /// Errors: an answer to something that was not asked, twice the same, or more than the script ever sends.
     pub(super) fn from_frames(questions: &Questions, frames: &[Frame]) -> Result<Self, Error> {
+        let is_too_long = |frame: &Frame| frame.body.len() > longest(frame.kind);
+        if frames.len() > MOST_FRAMES || frames.iter().any(is_too_long) {
+            return Err(Error::AnswerMalformed);
+        }
         let mut reader = Reader { questions, facts: Self::default(), matched: None, part: None };
         for frame in frames {
             match frame.index {
@@ -285,6 +289,12 @@ fn is_usable(address: &IpAddr) -> bool {
     !(local || address.is_unspecified() || address.is_loopback() || address.is_multicast())
 }
 
+/// Of a body of this kind, in bytes. What the script cuts off it cuts off one byte later, so that this is noticed.
+fn longest(kind: &str) -> usize {
+    let limit = if kind == "text" { LONGEST_FILE } else { LONGEST_OTHER };
+    limit + 1
+}
+
 fn text(body: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(body)
 }
@@ -308,6 +318,10 @@ const INSIDE: [&str; 16] = [
     "nodelocaldns",
     "lxdbr",
 ];
+const LONGEST_FILE: usize = 1 << 20;
+const LONGEST_OTHER: usize = 64 << 10;
+/// All questions are fewer than a hundred; the rest is for kubeconfigs that name many files.
+const MOST_FRAMES: usize = 1000;
 /// More than this many attempts to connect would be a load.
 const MOST_ADDRESSES: usize = 8;
 
@@ -399,6 +413,20 @@ mod tests {
         assert!(refused(&[Frame { kind: "text", index: Some(0), body: b"" }]));
         assert!(refused(&[Frame { kind: "evil", index: None, body: b"" }]));
         assert!(refused(&[Frame { kind: "part", index: None, body: b"" }]));
+    }
+
+    #[test]
+    fn what_is_longer_than_the_script_sends_is_refused() {
+        let questions = Questions { release: true, ..Questions::default() };
+        let long = vec![b'x'; LONGEST_OTHER + 2];
+        for kind in ["addresses", "release", "installed", "units", "root"] {
+            let read = |body| Facts::from_frames(&questions, &[Frame { kind, index: None, body }]).is_ok();
+            assert!(read(&long[1..]), "{kind}");
+            assert!(!read(&long), "{kind}");
+        }
+        let frames = vec![Frame { kind: "root", index: None, body: b"" }; MOST_FRAMES + 1];
+        assert!(Facts::from_frames(&questions, &frames[1..]).is_ok());
+        assert!(Facts::from_frames(&questions, &frames).is_err());
     }
 
     #[test]

@@ -75,6 +75,8 @@ fn answers_to_what_nobody_asked() {
         "begin; printf '@%s root 0\\nmore\\n' $n; end",
         "begin; printf 'noise\\n'; end",
         "begin; kubeconfig text x; kubeconfig text x; end",
+        "begin; kubeconfig text \"$(head --bytes=3M /dev/zero | tr '\\0' x)\"; end",
+        "begin; for i in {1..2000}; do frame root ''; done; end",
         "begin; printf '@%s %s\\n' $n \"$(head --bytes=100 /dev/zero | tr '\\0' x)\"; end",
     ] {
         lies(&guest, odd);
@@ -87,6 +89,28 @@ fn answers_to_what_nobody_asked() {
                 hint: check that the user's login shell in the machine can run `sh`
                 ",
             )
+            .fails(126);
+    }
+}
+
+/// Short answers that are long, made of what takes the most memory once it is read.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn answers_that_would_fill_the_memory() {
+    let guest = Guest::own("kubeadm", "address");
+    for (kind, text) in [
+        ("addresses", "1 "),
+        ("addresses", "::1 "),
+        ("addresses", "e inet 1.1.1.1\n"),
+        ("installed", "a "),
+        ("units", ".service a a a\n"),
+        ("release", "A=1\n"),
+    ] {
+        lies(&guest, &format!("begin; frame {kind} \"$(printf '{text}%.0s' {{1..400000}})\"; end"));
+        User::of(&guest)
+            .types(frugally("service-manager env kubernetes"))
+            .stdout("(exit 126)\n")
+            .stderr("error: the guest's answer is malformed\nhint: [..]\n")
             .fails(126);
     }
 }
@@ -133,7 +157,7 @@ PRETTY_NAME=$evil"; frame units "$evil.service loaded active running $evil"; fra
 fn a_kubeconfig_of_any_size_and_form() {
     let guest = Guest::own("kubeadm", "address");
     for (content, why) in [
-        ("$(head --bytes=3M /dev/zero | tr '\\0' x)", "it is longer than 1 MiB"),
+        ("$(head --bytes=1048577 /dev/zero | tr '\\0' x)", "it is longer than 1 MiB"),
         ("$(printf 'a: &a [x,x]\\nb: &b [*a,*a]\\nc: [*b,*b]')", "it uses YAML anchors or aliases"),
         ("$(head --bytes=900K /dev/zero | tr '\\0' '[')", "it is not the YAML of a kubeconfig"),
         (
