@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::credentials::Refusal;
 use crate::discover::State;
-use crate::grammar::{Invalid, printable};
+use crate::grammar::{Invalid, printable, span};
 use crate::kubeconfig::MergeRefusal;
 use crate::service::{MistakeInFile, OpenPort, Reason};
 use crate::vagrant::Said;
@@ -93,6 +93,8 @@ pub enum Error {
     KubeconfigText { source: serde_yaml::Error },
     #[error("the value of {name} cannot be written for a shell")]
     Unprintable { name: String },
+    #[error("`{}` cannot be written for every shell: it is not UTF-8", .path.display())]
+    PathNotText { path: PathBuf },
     #[error("kubectl takes `:` for the end of a path, and there is one in `{}`", .path.display())]
     ColonInPath { path: PathBuf },
 
@@ -121,6 +123,8 @@ pub enum Error {
     SharedFileLocked { path: PathBuf, lock: PathBuf, age: Option<Duration> },
     #[error("`{}` is left as it is", .path.display())]
     Merge { path: PathBuf, source: MergeRefusal },
+    #[error("could not take `{machine}` out of `{}`", .path.display())]
+    NotTakenOut { machine: String, path: PathBuf, contexts: Vec<String>, source: Box<Error> },
     #[error("`{service}` after `--merge` would be the name of a file")]
     ServiceAsFile { service: String },
     #[error("`{}` is damaged", .path.display())]
@@ -194,7 +198,7 @@ pub enum Error {
         path: String,
         unit: Option<String>,
     },
-    #[error("the certificate of {service} at {place} is not valid for any address of `{machine}` (it is for {})", if .names.is_empty() { "none".to_owned() } else { .names.join(", ") })]
+    #[error("the certificate of {service} at {place} is not valid for any address of `{machine}` (it is for {})", some(.names))]
     CertificateNames { service: String, machine: String, place: String, names: Vec<String>, remedy: String },
     #[error("the certificate of {service} at {place} is not valid")]
     Certificate { service: String, place: String, source: Box<dyn StdError + Send + Sync>, remedy: String },
@@ -250,7 +254,9 @@ impl Error {
             | Self::SharedFileOdd { .. }
             | Self::SharedFileLocked { .. }
             | Self::Merge { .. }
+            | Self::NotTakenOut { .. }
             | Self::ServiceAsFile { .. }
+            | Self::PathNotText { .. }
             | Self::KnownHostsDamaged { .. } => ExitCode::Failure,
             Self::VagrantEmpty { .. }
             | Self::VagrantNotCreated { .. }
@@ -336,6 +342,7 @@ impl Error {
             Self::SeveralJumps { .. } => "name one host in `ProxyJump`".into(),
             Self::UnknownService { known, .. } => format!("known services: {}", known.join(", ")),
             Self::NoHome => "set HOME, or SERVICE_MANAGER_HOME to a folder of your own".into(),
+            Self::PathNotText { .. } => "set SERVICE_MANAGER_HOME to a folder whose path is".into(),
             Self::ColonInPath { .. } => "set SERVICE_MANAGER_HOME to a folder without `:`".into(),
             Self::Write { source, .. } | Self::StateFolder { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space there".into(),
@@ -351,6 +358,13 @@ impl Error {
                 format!("if no program does, one was killed: `rm '{}'`", lock.display())
             }
             Self::Merge { source, path } => merge_hint(source, path),
+            Self::NotTakenOut { path, contexts, .. } => format!(
+                "what is called `{}` in there is left: `kubectl config --kubeconfig '{}' delete-context {}` removes it, \
+                 with `delete-cluster` and `delete-user`",
+                contexts.join("`, `"),
+                path.display(),
+                contexts.first()?
+            ),
             Self::ServiceAsFile { service } => {
                 format!(
                     "`service-manager kubeconfig {service} --merge`, or `--merge ./{service}` for the file"
@@ -468,6 +482,15 @@ fn list(before: &str, items: &[String], after: &str) -> String {
     if items.is_empty() { String::new() } else { format!("{before}{}{after}", items.join(", ")) }
 }
 
+/// The first of what may be very many.
+fn some(names: &[String]) -> String {
+    match names.len().checked_sub(MOST_NAMES) {
+        _ if names.is_empty() => "none".to_owned(),
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..MOST_NAMES].join(", ")),
+    }
+}
+
 fn said(stderr: &str) -> String {
     if stderr.trim().is_empty() { String::new() } else { format!("; it said: {}", printable(stderr)) }
 }
@@ -487,16 +510,6 @@ fn merge_hint(refusal: &MergeRefusal, path: &Path) -> String {
     }
 }
 
-/// A time in the unit that says most.
-fn span(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (count, unit) = match seconds {
-        0..60 => (seconds, "second"),
-        60..3600 => (seconds / 60, "minute"),
-        3600..86_400 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
-}
-
+/// Of a certificate that are told.
+const MOST_NAMES: usize = 10;
 const ANOTHER_FILE: &str = "name another file with `--merge FILE`";

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -309,7 +310,17 @@ impl TryFrom<u16> for Port {
 /// Text from the guest, for people only: as [`visible`], and cut when it is long.
 pub fn printable(text: &str) -> String {
     const LONGEST: usize = 300;
-    match text.char_indices().nth(LONGEST) {
+    cut(text, LONGEST)
+}
+
+/// A line for people, in which there may be text from anywhere: as [`printable`], with room for words around it.
+pub fn line(text: &str) -> String {
+    const LONGEST: usize = 1000;
+    cut(text, LONGEST)
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
         Some((end, _)) => visible(&text[..end]) + "…",
         None => visible(text),
     }
@@ -327,6 +338,18 @@ pub fn visible(text: &str) -> String {
         }
     }
     shown
+}
+
+/// A time in the unit that says most.
+pub fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (count, unit) = match seconds {
+        0..60 => (seconds, "second"),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 fn steers_layout(c: char) -> bool {

@@ -9,7 +9,7 @@ use console::{Style, Term, measure_text_width};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::Error;
-use crate::grammar::visible;
+use crate::grammar::line;
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -103,7 +103,7 @@ impl Ui {
 
 fn labelled(style: &Style, label: &str, text: &str, color: bool) -> String {
     let label = style.clone().force_styling(color).apply_to(label);
-    format!("{label}: {}\n", visible(text))
+    format!("{label}: {}\n", line(text))
 }
 
 /// Writes `text` to standard output. A reader that has gone is no failure of ours.
@@ -198,7 +198,7 @@ impl log::Log for Steps {
 
     fn log(&self, record: &log::Record) {
         if self.enabled(record.metadata()) {
-            let text = visible(&record.args().to_string());
+            let text = line(&record.args().to_string());
             let _ = writeln!(stderr(), "{:>5} ms  {text}", self.0.elapsed().as_millis());
         }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::grammar::{DnsName, HostName, visible};
+use crate::grammar::{self, DnsName, HostName};
 use crate::ui;
 
 const VERSION: u32 = 1;
@@ -44,9 +44,9 @@ impl<'a> From<&'a Endpoint> for Place<'a> {
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         Self {
-            message: visible(&error.to_string()),
-            causes: error.causes().iter().map(|cause| visible(cause)).collect(),
-            hint: error.hint().map(|hint| visible(&hint)),
+            message: grammar::line(&error.to_string()),
+            causes: error.causes().iter().map(|cause| grammar::line(cause)).collect(),
+            hint: error.hint().map(|hint| grammar::line(&hint)),
         }
     }
 }
