@@ -43,19 +43,31 @@ impl Deadline {
 }
 
 /// Does `work` on a thread of its own: whatever waits in there (a name server, an agent, a dead network disk),
-/// the whole takes no longer than `limit`.
+/// the whole takes no longer than `limit` and what `finish` takes, which is called when that is over: it may wait
+/// for something that must not be left half done. When `work` ends by then, all is well.
 ///
 /// Errors: those of `work`; it took longer, or panicked.
 pub fn in_time<T: Send + 'static>(
     limit: Duration,
+    finish: impl FnOnce(),
     work: impl FnOnce(Deadline) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let (sender, receiver) = mpsc::channel();
+    // Begins here: a busy host may start the thread late.
+    let deadline = Deadline::after(limit);
     thread::spawn(move || {
         // The receiver is gone only when the time is over.
-        let _ = sender.send(work(Deadline::after(limit)));
+        let _ = sender.send(work(deadline));
     });
-    receiver.recv_timeout(limit + GRACE).unwrap_or_else(|error| {
+    let in_time = receiver.recv_timeout(limit + GRACE);
+    let result = in_time.or_else(|error| match error {
+        RecvTimeoutError::Timeout => {
+            finish();
+            receiver.recv_timeout(GRACE)
+        }
+        RecvTimeoutError::Disconnected => Err(error),
+    });
+    result.unwrap_or_else(|error| {
         Err(match error {
             RecvTimeoutError::Timeout => {
                 Error::Timeout { waiting_for: "the command to end".to_owned(), limit }
@@ -66,7 +78,7 @@ pub fn in_time<T: Send + 'static>(
 }
 
 /// What work may take beyond its time to say itself what it was waiting for.
-const GRACE: Duration = Duration::from_millis(200);
+const GRACE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
@@ -74,14 +86,22 @@ mod tests {
 
     #[test]
     fn work_that_hangs_or_breaks_is_left_alone() {
-        assert_eq!(in_time(Duration::from_mins(1), |_| Ok(1)).unwrap(), 1);
+        assert_eq!(in_time(Duration::from_mins(1), || (), |_| Ok(1)).unwrap(), 1);
         let hangs = |_| {
             thread::sleep(Duration::from_hours(1));
             Ok(())
         };
-        assert!(matches!(in_time(Duration::from_millis(1), hangs), Err(Error::Timeout { .. })));
+        assert!(matches!(in_time(Duration::from_millis(1), || (), hangs), Err(Error::Timeout { .. })));
         let breaks = |_| -> Result<(), Error> { panic!("of this test") };
-        assert!(matches!(in_time(Duration::from_mins(1), breaks), Err(Error::BrokenOff)));
+        assert!(matches!(in_time(Duration::from_mins(1), || (), breaks), Err(Error::BrokenOff)));
+    }
+
+    #[test]
+    fn what_ends_while_it_is_waited_for_counts() {
+        let (sender, receiver) = mpsc::channel();
+        let finish = || sender.send(1).unwrap();
+        let work = move |_| Ok(receiver.recv().unwrap());
+        assert_eq!(in_time(Duration::from_millis(1), finish, work).unwrap(), 1);
     }
 
     #[test]

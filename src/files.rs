@@ -8,11 +8,11 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{Mode, OFlags};
 
-pub use self::shared::SharedFile;
+pub use self::shared::{SharedFile, remove_backup, unlock_before_the_end};
 use crate::deadline::Deadline;
 use crate::error::Error;
 
@@ -85,6 +85,12 @@ impl PrivateFolder {
         }
         Ok(())
     }
+}
+
+/// Has the file `path` say that it was changed now.
+pub fn touch(path: &Path) -> Result<(), Error> {
+    let touched = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+    touched.map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 /// Reads a file of at most `limit` bytes; `None` when there is none.

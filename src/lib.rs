@@ -44,6 +44,8 @@ mod ui;
 pub mod vagrant;
 pub mod visit;
 
+use std::time::Duration;
+
 use clap::{Parser, ValueEnum};
 
 use crate::cli::Cli;
@@ -80,7 +82,11 @@ fn run_command(host: Host, cli: Cli, ui: Ui) -> Result<(), Error> {
     let limit = cli.global.timeout;
     let stays = cli.command.stays();
     let run = move |deadline| commands::run(&cli.command, &Context::new(host, &cli.global, ui, deadline));
-    if stays { run(Deadline::after(limit)) } else { in_time(limit, run) }
+    if stays {
+        return run(Deadline::after(limit));
+    }
+    // A lock that is left would keep kubectl out for ever.
+    in_time(limit, || files::unlock_before_the_end(PATIENCE), run)
 }
 
 /// Help and version go to standard output, wrong usage to standard error.
@@ -103,3 +109,6 @@ fn fail(host: &Host, script: Option<Script>, code: ExitCode) -> ExitCode {
     }
     code
 }
+
+/// For a file that is being changed when the time is over.
+const PATIENCE: Duration = Duration::from_secs(5);

@@ -62,25 +62,27 @@ impl SharedFile {
         read_text(&self.path, limit)
     }
 
-    /// Replaces its content and keeps the old one beside it (`NAME.service-manager-backup`), for its user alone. A new
-    /// file is private.
+    /// Replaces its content by one that holds credentials: only its user has access to it from now on. Keeps the old
+    /// content beside it (`NAME.service-manager-backup`), for its user alone.
     pub fn replace(&self, content: &[u8]) -> Result<(), Error> {
         let failed = |source| Error::SharedFile { path: self.path.clone(), source };
         if self.mode.is_some() {
             let old = fs::read(&self.path).map_err(failed)?;
             self.put(&self.backup(), &old, FILE_MODE).map_err(failed)?;
         }
-        self.put(&self.path, content, self.mode.unwrap_or(FILE_MODE)).map_err(failed)
+        let mode = self.mode.map_or(FILE_MODE, |mode| mode & OWNERS);
+        self.put(&self.path, content, mode).map_err(failed)
     }
 
-    /// Replaces its content and removes the old one that was kept: it may hold what is to be gone.
+    /// True when others than its user have access to it.
+    pub fn is_open_to_others(&self) -> bool {
+        self.mode.is_some_and(|mode| mode & !OWNERS != 0)
+    }
+
+    /// Replaces its content; the old one that was kept is the business of [`remove_backup`].
     pub fn replace_for_good(&self, content: &[u8]) -> Result<(), Error> {
         let failed = |source| Error::SharedFile { path: self.path.clone(), source };
-        self.put(&self.path, content, self.mode.unwrap_or(FILE_MODE)).map_err(failed)?;
-        match fs::remove_file(self.backup()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
-            _ => Ok(()),
-        }
+        self.put(&self.path, content, self.mode.unwrap_or(FILE_MODE)).map_err(failed)
     }
 
     /// Where the content before the last change is.
@@ -116,6 +118,19 @@ impl SharedFile {
         name.push(self.path.file_name().unwrap_or_default());
         name.push(UNFINISHED);
         name
+    }
+}
+
+/// Removes the content that was kept of the file `path`, which need not exist any more, if `is_unwanted`.
+///
+/// Errors: it cannot be read or removed.
+pub fn remove_backup(path: &Path, is_unwanted: impl Fn(&[u8]) -> bool) -> Result<(), Error> {
+    let backup = with_suffix(&follow(path).unwrap_or_else(|_| path.to_owned()), BACKUP);
+    let failed = |source| Error::SharedFile { path: backup.clone(), source };
+    match fs::read(&backup) {
+        Ok(content) if is_unwanted(&content) => fs::remove_file(&backup).map_err(failed),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+        _ => Ok(()),
     }
 }
 
@@ -161,6 +176,11 @@ impl Locks {
     fn take(names: &[&Path], deadline: Deadline) -> Result<Self, Error> {
         loop {
             let signals = HeldSignals::new();
+            // Looked at only now that whoever ends the process would wait.
+            if IS_ENDING.load(Ordering::SeqCst) {
+                let (waiting_for, limit) = ("the command to end".to_owned(), deadline.limit());
+                return Err(Error::Timeout { waiting_for, limit });
+            }
             match names.iter().map(|name| LockFile::make(name)).collect::<Result<Vec<_>, _>>() {
                 Ok(files) => return Ok(Self { _files: files, _signals: signals }),
                 Err(Error::SharedFileLocked { .. }) if !deadline.is_over() => {}
@@ -206,10 +226,24 @@ fn age(lock: &Path) -> Option<Duration> {
 #[derive(Debug)]
 struct HeldSignals;
 
+/// How many of them there are.
+static HOLDERS: AtomicUsize = AtomicUsize::new(0);
+/// The process ends: nothing is locked any more.
+static IS_ENDING: AtomicBool = AtomicBool::new(false);
+
+/// For a process that ends while a thread of it may still be at work: sees to it that no [`SharedFile`] is locked then.
+/// Those that are have so long to be whole; from now on there are no others.
+pub fn unlock_before_the_end(limit: Duration) {
+    IS_ENDING.store(true, Ordering::SeqCst);
+    let deadline = Deadline::after(limit);
+    while HOLDERS.load(Ordering::SeqCst) > 0 && !deadline.is_over() {
+        std::thread::sleep(LOCK_POLL);
+    }
+}
+
 /// The process's signals; handled since the first [`HeldSignals`].
 #[derive(Default)]
 struct Signals {
-    holders: AtomicUsize,
     /// Nobody holds them: they do what they always do.
     are_free: Arc<AtomicBool>,
     /// Those that came meanwhile.
@@ -232,7 +266,7 @@ static SIGNALS: LazyLock<Signals> = LazyLock::new(|| {
 
 impl HeldSignals {
     fn new() -> Self {
-        SIGNALS.holders.fetch_add(1, Ordering::SeqCst);
+        HOLDERS.fetch_add(1, Ordering::SeqCst);
         SIGNALS.are_free.store(false, Ordering::SeqCst);
         Self
     }
@@ -240,7 +274,7 @@ impl HeldSignals {
 
 impl Drop for HeldSignals {
     fn drop(&mut self) {
-        if SIGNALS.holders.fetch_sub(1, Ordering::SeqCst) != 1 {
+        if HOLDERS.fetch_sub(1, Ordering::SeqCst) != 1 {
             return;
         }
         SIGNALS.are_free.store(true, Ordering::SeqCst);
@@ -263,6 +297,8 @@ const LOCK: &str = ".lock";
 const BACKUP: &str = ".service-manager-backup";
 const UNFINISHED: &str = ".service-manager-unfinished-";
 const PERMISSIONS: u32 = 0o777;
+/// Of the permissions those of the file's user.
+const OWNERS: u32 = 0o700;
 const WRITABLE_BY_OWNER: u32 = 0o200;
 const ROOT: u32 = 0;
 
@@ -302,23 +338,30 @@ mod tests {
     }
 
     #[test]
-    fn the_mode_stays_and_the_old_content_is_kept_once() {
+    fn others_lose_their_access_and_the_old_content_is_kept_once() {
         let below = tempfile::tempdir().unwrap();
         let path = below.path().join("config");
         fs::write(&path, "first").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        for content in ["second", "third"] {
-            SharedFile::lock(&path, soon()).unwrap().replace(content.as_bytes()).unwrap();
+        for (content, is_open) in [("second", true), ("third", false)] {
+            let file = SharedFile::lock(&path, soon()).unwrap();
+            assert_eq!(file.is_open_to_others(), is_open);
+            file.replace(content.as_bytes()).unwrap();
         }
         assert_eq!(names(below.path()), ["config", "config.service-manager-backup"]);
         let backup = below.path().join("config.service-manager-backup");
         assert_eq!(fs::read_to_string(&path).unwrap(), "third");
         assert_eq!(fs::read_to_string(&backup).unwrap(), "second");
-        assert_eq!((mode(&path), mode(&backup)), (0o644, 0o600));
+        assert_eq!((mode(&path), mode(&backup)), (0o600, 0o600));
 
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         SharedFile::lock(&path, soon()).unwrap().replace_for_good(b"fourth").unwrap();
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("fourth", 0o640));
+        remove_backup(&path, |content| content == b"first").unwrap();
+        assert!(backup.exists());
+        remove_backup(&path, |content| content == b"second").unwrap();
         assert_eq!(names(below.path()), ["config"]);
-        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("fourth", 0o644));
+        remove_backup(&path, |_| true).unwrap();
     }
 
     #[test]

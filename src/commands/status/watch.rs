@@ -46,14 +46,18 @@ fn ask(
     limit: Duration,
 ) -> Result<(Connection, Report), Error> {
     let inquiry = Arc::clone(inquiry);
-    in_time(limit, move |deadline| {
-        let mut connection = match connection {
-            Some(connection) => connection.until(deadline),
-            None => Visit::connect(inquiry.machine(), deadline)?,
-        };
-        let report = inquiry.ask(&mut connection, deadline)?;
-        Ok((connection, report))
-    })
+    in_time(
+        limit,
+        || (),
+        move |deadline| {
+            let mut connection = match connection {
+                Some(connection) => connection.until(deadline),
+                None => Visit::connect(inquiry.machine(), deadline)?,
+            };
+            let report = inquiry.ask(&mut connection, deadline)?;
+            Ok((connection, report))
+        },
+    )
 }
 
 /// What is shown, and what was.
