@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::files;
 use crate::host::Host;
 
 /// Where the program keeps what it writes, and where the user's own files are.
@@ -87,7 +88,14 @@ impl MachineFiles {
     /// What kubectl reads: the file of one service, or the one of several, with a context for each.
     pub fn kubeconfig(&self, services: &[&str]) -> PathBuf {
         let folder = if let [only] = services { self.service(only) } else { self.0.clone() };
-        folder.join("kubeconfig")
+        folder.join(KUBECONFIG)
+    }
+
+    /// All of these that there are.
+    pub fn kubeconfigs(&self) -> Vec<PathBuf> {
+        let services = files::folders_in(&self.0).unwrap_or_default();
+        let paths = services.into_iter().chain([self.0.clone()]).map(|folder| folder.join(KUBECONFIG));
+        paths.filter(|path| path.exists()).collect()
     }
 }
 
@@ -105,6 +113,8 @@ pub fn user_kubeconfig(host: &Host, folders: &Folders) -> Result<PathBuf, Error>
     }
     Ok(host.home.as_ref().ok_or(Error::NoHome)?.join(".kube/config"))
 }
+
+const KUBECONFIG: &str = "kubeconfig";
 
 #[cfg(test)]
 mod tests {

@@ -6,9 +6,10 @@ use super::Context;
 use super::env::{Used, use_services};
 use crate::cli::KubeconfigArgs;
 use crate::client_files::ClientFiles;
+use crate::deadline::Deadline;
 use crate::dirs;
 use crate::error::Error;
-use crate::files::SharedFile;
+use crate::files::{self, SharedFile};
 use crate::kubeconfig::{self, Addition, Merged, Outcome};
 use crate::machine::Machine;
 use crate::probe::Questions;
@@ -76,6 +77,12 @@ fn merge(
     machine.remember_merge(&machine.lock(context.deadline)?, path)?;
     if merged.text != before {
         file.replace(merged.text.as_bytes())?;
+        if file.is_open_to_others() {
+            context.ui.note(&format!(
+                "`{}` holds credentials now, so others have lost their access to it",
+                path.display()
+            ));
+        }
     }
     drop(file);
     report(&merged, path, switch, context);
@@ -104,20 +111,36 @@ fn report(merged: &Merged, path: &Path, switch: bool, context: &Context) {
     }
 }
 
-/// Takes the entries of `machine` out of the user's kubeconfig at `path`, if it is still there.
-pub(super) fn take_out(machine: &Machine, path: &Path, context: &Context) -> Result<(), Error> {
-    if !path.exists() {
-        return Ok(());
-    }
-    let file = SharedFile::lock(path, context.deadline)?;
-    let before = file.text(LONGEST)?.unwrap_or_default();
-    let after = kubeconfig::remove(&before, &machine.key())
-        .map_err(|source| Error::Merge { path: path.to_owned(), source })?;
-    if after != before {
-        file.replace_for_good(after.as_bytes())?;
+/// Takes the entries of `machine` out of the user's kubeconfig at `path`, if it is still there, and out of what was
+/// kept of it.
+pub(super) fn take_out(
+    machine: &Machine,
+    path: &Path,
+    deadline: Deadline,
+    context: &Context,
+) -> Result<(), Error> {
+    let key = machine.key();
+    let removed = if path.exists() { remove_entries(&key, path, deadline) } else { Ok(false) };
+    let was_there = matches!(removed, Ok(true));
+    if was_there {
         context.ui.note(&format!("took `{}` out of `{}`", machine.name, path.display()));
     }
-    Ok(())
+    // Of a file that cannot be parsed it may be the only good copy, so it goes only when it holds our credentials.
+    let has_ours = |content: &[u8]| content.windows(key.len()).any(|part| part == key.as_bytes());
+    removed.and(files::remove_backup(path, |content| was_there || has_ours(content)))
+}
+
+/// Takes the entries of the machine `key` out of the file `path`. False when there are none.
+fn remove_entries(key: &str, path: &Path, deadline: Deadline) -> Result<bool, Error> {
+    let file = SharedFile::lock(path, deadline)?;
+    let before = file.text(LONGEST)?.unwrap_or_default();
+    let after =
+        kubeconfig::remove(&before, key).map_err(|source| Error::Merge { path: path.to_owned(), source })?;
+    if after == before {
+        return Ok(false);
+    }
+    file.replace_for_good(after.as_bytes())?;
+    Ok(true)
 }
 
 /// Far more than the clusters of a company take.

@@ -1,9 +1,15 @@
 //! `service-manager machines` and `service-manager machines forget NAME`
 
-use super::{Context, kubeconfig};
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use super::Context;
+use super::kubeconfig::take_out;
 use crate::cli::{MachinesArgs, MachinesCommand};
 use crate::error::Error;
-use crate::grammar::visible;
+use crate::files;
+use crate::grammar::{span, visible};
+use crate::kubeconfig;
 use crate::machine::{self, Machine, remembered};
 use crate::ui;
 
@@ -24,19 +30,56 @@ fn list(context: &Context) -> Result<(), Error> {
     let line = |(label, machine): (&String, &Machine)| {
         let folder = machine.origin().map(|origin| visible(&origin.project.folder.to_string_lossy()));
         let origin = folder.map(|folder| format!("  Vagrant in {folder}")).unwrap_or_default();
-        format!("{label:width$}  {}{origin}\n", machine.route())
+        format!("{label:width$}  {}  {}{origin}\n", machine.route(), state(machine))
     };
     ui::print(&labels.iter().zip(&machines).map(line).collect::<String>())
 }
 
+/// What is known of a machine without asking it.
+fn state(machine: &Machine) -> String {
+    let lost = machine.origin().and_then(|origin| origin.lost(&machine.name));
+    let age = machine.last_use().and_then(|time| SystemTime::now().duration_since(time).ok());
+    match (lost, age) {
+        (Some(lost), _) => lost.to_owned(),
+        (None, Some(age)) => format!("used {} ago", span(age)),
+        (None, None) => "used".to_owned(),
+    }
+}
+
+/// The names of the contexts in the kubeconfigs of a machine: those of its entries elsewhere too.
+fn contexts(machine: &Machine) -> Vec<String> {
+    let paths = machine.files.kubeconfigs().into_iter();
+    let texts = paths.filter_map(|path| files::read_text(&path, LONGEST_KUBECONFIG).ok().flatten());
+    let contexts: BTreeSet<String> = texts.flat_map(|text| kubeconfig::contexts(&text)).collect();
+    contexts.into_iter().collect()
+}
+
 /// Forgets one machine. A name that several have is not enough: with the others' host keys their protection
 /// would go.
+///
+/// Whatever cannot be removed is told, and keeps nothing else from being removed.
 fn forget_one(name: &str, context: &Context) -> Result<(), Error> {
     let known = remembered(&context.folders()?)?;
     let machine = machine::find(Some(name), &known, "service-manager machines forget")?;
-    // First, while it is still known where: a failure leaves what a second try needs.
-    for path in machine.merges()? {
-        kubeconfig::take_out(machine, &path, context)?;
+    let (merges, mut failed) = match machine.merges() {
+        Ok(merges) => (merges, Vec::new()),
+        Err(error) => (Vec::new(), vec![error]),
+    };
+    let contexts = contexts(machine);
+    for path in merges {
+        // Some time has to be left for the rest.
+        let deadline = context.deadline.at_most(context.deadline.left() / 2);
+        if let Err(error) = take_out(machine, &path, deadline, context) {
+            let (machine, contexts) = (machine.name.to_string(), contexts.clone());
+            failed.push(Error::NotTakenOut { machine, path, contexts, source: error.into() });
+        }
     }
-    machine::forget(machine, context.deadline)
+    failed.extend(machine::forget(machine, context.deadline).err());
+    let last = failed.pop();
+    for error in &failed {
+        context.ui.warning(error);
+    }
+    last.map_or(Ok(()), Err)
 }
+
+const LONGEST_KUBECONFIG: u64 = 1 << 20;

@@ -160,6 +160,12 @@ pub fn remove(target: &str, machine: &str) -> Result<String, MergeRefusal> {
     file.edited(&steps)
 }
 
+/// The names of the contexts in the kubeconfig `text`; none when it is not understood.
+pub fn contexts(text: &str) -> Vec<String> {
+    let entries = Parsed::new(text).and_then(|file| file.entries(List::Contexts));
+    entries.unwrap_or_default().iter().map(name_of).collect()
+}
+
 impl Context {
     fn new(context: &Value, outcomes: &[(String, Outcome)]) -> Self {
         let name = name_of(context);

@@ -6,6 +6,6 @@ mod merge;
 mod read;
 mod write;
 
-pub use self::merge::{Addition, Context, List, MergeRefusal, Merged, Outcome, merge, remove};
+pub use self::merge::{Addition, Context, List, MergeRefusal, Merged, Outcome, contexts, merge, remove};
 pub use self::read::read;
 pub use self::write::{Entry, write};

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -60,6 +61,20 @@ struct Record {
     route: Route,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     vagrant: Option<Origin>,
+}
+
+impl Origin {
+    /// What has become of the machine `name`, if Vagrant's files say that it is not any more what it was.
+    pub fn lost(&self, name: &MachineName) -> Option<&'static str> {
+        if !self.project.is_there() {
+            return Some("its project is gone");
+        }
+        match self.project.created(name) {
+            None => Some("destroyed"),
+            Some(created) if created.id != self.created.id => Some("made anew"),
+            Some(_) => None,
+        }
+    }
 }
 
 impl Machine {
@@ -161,7 +176,13 @@ impl Machine {
         let record = Record { version: RECORD_VERSION, name: self.name.clone(), route, vagrant };
         let text = serde_json::to_vec_pretty(&record)
             .map_err(|error| Error::Write { path: self.files.machine(), source: io::Error::from(error) })?;
-        folder.write(&self.files.machine(), &text)
+        folder.write(&self.files.machine(), &text)?;
+        files::touch(&self.files.machine())
+    }
+
+    /// When it was reached the last time.
+    pub fn last_use(&self) -> Option<SystemTime> {
+        self.files.machine().metadata().and_then(|meta| meta.modified()).ok()
     }
 
     /// The user's own kubeconfigs that entries of this machine were put into.
@@ -255,6 +276,7 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].route(), machine.route());
         assert_eq!(found[0].files.folder(), machine.files.folder());
+        assert!(found[0].last_use().unwrap().elapsed().unwrap() < Duration::from_mins(1));
 
         forget(&found[0], Deadline::after(Duration::from_secs(1))).unwrap();
         assert!(remembered(&folders).unwrap().is_empty());

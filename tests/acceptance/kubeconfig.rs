@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::support::{Guest, User};
+use crate::support::{Guest, User, unindent};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -31,7 +31,7 @@ fn it_prints_a_path_or_the_text() {
 fn it_is_added_and_all_else_stays() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
-    let path = user.writes(".kube/config", MINE);
+    let path = writes_own(&user, ".kube/config", MINE);
     user.types(MERGE).stderr(ADDED).succeeds();
     user.types(USE).stdout("namespace/default\n").succeeds();
     user.types("kubectl config get-contexts --output name").stdout("kubeadm-kubernetes\nwork\n").succeeds();
@@ -44,7 +44,7 @@ fn it_is_added_and_all_else_stays() {
     for line in MINE.lines() {
         assert!(lines.any(|found| found == line), "{line} is missing, or not in its place:\n{text}");
     }
-    assert_eq!(files(&path), ["644 config", "600 config.service-manager-backup"]);
+    assert_eq!(files(&path), ["600 config", "600 config.service-manager-backup"]);
     assert_eq!(fs::read_to_string(backup(&path)).unwrap(), MINE);
 
     user.types(MERGE)
@@ -73,10 +73,22 @@ fn a_new_file_is_private() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn others_lose_their_access_when_credentials_go_in() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    let path = user.writes(".kube/config", MINE);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+    let note = "note: `[HOME]/.kube/config` holds credentials now, so others have lost their access to it\n";
+    user.types(MERGE).stderr(&format!("{note}{}", unindent(ADDED))).succeeds();
+    assert_eq!(files(&path), ["600 config", "600 config.service-manager-backup"]);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn the_current_context_changes_on_request() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
-    user.writes(".kube/config", MINE);
+    writes_own(&user, ".kube/config", MINE);
     user.types("service-manager kubeconfig --merge --use")
         .stderr(
             "
@@ -105,7 +117,7 @@ fn the_current_context_changes_on_request() {
 fn what_kubectl_writes_stays_ours_and_keeps_its_namespace() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
-    let path = user.writes(".kube/config", MINE);
+    let path = writes_own(&user, ".kube/config", MINE);
     user.types(MERGE).stderr(ADDED).succeeds();
     user.types("kubectl config set-context kubeadm-kubernetes --namespace kube-system")
         .stdout("Context \"kubeadm-kubernetes\" modified.\n")
@@ -131,7 +143,7 @@ fn what_kubectl_writes_stays_ours_and_keeps_its_namespace() {
 fn the_file_is_the_one_that_kubectl_would_change() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest).with("KUBECONFIG", "first:second");
-    user.writes("second", MINE);
+    writes_own(&user, "second", MINE);
     user.types("service-manager kubeconfig --merge")
         .stderr(&ADDED.replace("[HOME]/.kube/config", "[HOME]/second"))
         .succeeds();
@@ -166,14 +178,14 @@ fn what_is_not_understood_is_left_alone() {
             "it has a user `kubeadm-kubernetes`, which is not from here",
         ),
     ] {
-        let path = user.writes(".kube/config", text);
+        let path = writes_own(&user, ".kube/config", text);
         user.types(MERGE)
             .stderr(&format!(
                 "error: `[HOME]/.kube/config` is left as it is\ncaused by: {cause}\nhint: [..]\n"
             ))
             .fails(1);
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
-        assert_eq!(files(&path), ["644 config"]);
+        assert_eq!(files(&path), ["600 config"]);
     }
 }
 
@@ -182,13 +194,13 @@ fn what_is_not_understood_is_left_alone() {
 fn links_are_followed_and_read_only_files_respected() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
-    let real = user.writes("dotfiles/kubeconfig", MINE);
+    let real = writes_own(&user, "dotfiles/kubeconfig", MINE);
     fs::create_dir(user.home().join(".kube")).unwrap();
     let link = user.home().join(".kube/config");
     symlink("../dotfiles/kubeconfig", &link).unwrap();
     user.types(MERGE).stderr(ADDED).succeeds();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert_eq!(files(&real), ["644 kubeconfig", "600 kubeconfig.service-manager-backup"]);
+    assert_eq!(files(&real), ["600 kubeconfig", "600 kubeconfig.service-manager-backup"]);
     assert_eq!(files(&link).len(), 1);
     user.types(USE).stdout("namespace/default\n").succeeds();
 
@@ -208,9 +220,9 @@ fn links_are_followed_and_read_only_files_respected() {
 fn a_lock_that_was_left_is_named_and_not_removed() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
-    let path = user.writes(".kube/config", MINE);
+    let path = writes_own(&user, ".kube/config", MINE);
     user.types("touch --date '3 days ago' .kube/config.lock").succeeds();
-    user.types("service-manager --timeout 2 kubeconfig --merge")
+    user.types("service-manager --timeout 10 kubeconfig --merge")
         .stderr(
             "
             error: another program keeps `[HOME]/.kube/config` locked since 3 days
@@ -257,7 +269,7 @@ fn an_interrupt_at_any_moment_leaves_no_lock() {
     const INTERRUPTS: u32 = 40;
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
-    let path = user.writes(".kube/config", MINE);
+    let path = writes_own(&user, ".kube/config", MINE);
     let line = "service-manager --quiet kubeconfig --merge";
     user.types(line).succeeds();
     let begin = Instant::now();
@@ -274,7 +286,7 @@ fn an_interrupt_at_any_moment_leaves_no_lock() {
         child.wait().unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert!(text == MINE || text == merged, "{text}");
-        assert_eq!(files(&path), ["644 config", "600 config.service-manager-backup"]);
+        assert_eq!(files(&path), ["600 config", "600 config.service-manager-backup"]);
     }
 }
 
@@ -323,15 +335,10 @@ fn namesakes_do_not_take_each_others_place() {
 fn a_machine_that_is_forgotten_is_taken_out_again() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
-    let path = user.writes(".kube/config", MINE);
+    let path = writes_own(&user, ".kube/config", MINE);
     user.types("service-manager --quiet kubeconfig --merge --use").succeeds();
     user.types("service-manager --quiet kubeconfig --merge gone && rm gone").succeeds();
-
-    user.types("touch .kube/config.lock").succeeds();
-    user.types("service-manager --timeout 0.5 machines forget kubeadm")
-        .stderr("error: another program keeps `[HOME]/.kube/config` locked since [..]\nhint: [..]\n")
-        .fails(1);
-    user.types("rm .kube/config.lock && service-manager machines forget kubeadm")
+    user.types("service-manager machines forget kubeadm")
         .stderr("note: took `kubeadm` out of `[HOME]/.kube/config`\n")
         .succeeds();
     assert!(user.machine_folders().is_empty());
@@ -339,7 +346,72 @@ fn a_machine_that_is_forgotten_is_taken_out_again() {
         fs::read_to_string(&path).unwrap(),
         MINE.replace("current-context: work", "current-context: ''")
     );
-    assert_eq!(files(&path), ["644 config"], "a copy would hold the credentials");
+    assert_eq!(files(&path), ["600 config"], "a copy would hold the credentials");
+}
+
+/// What cannot be changed is told, and keeps nothing else from going.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_cannot_be_taken_out_keeps_nothing_else() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    for name in ["locked", "broken", "whole"] {
+        let path = writes_own(&user, name, MINE);
+        user.types(format!("service-manager --quiet kubeconfig --merge {name}")).succeeds();
+        // Merged once more, so that the copy has our entries too.
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace(&guest.address(), "192.0.2.1")).unwrap();
+        user.types(format!("service-manager --quiet kubeconfig --merge {name}")).succeeds();
+    }
+    user.types("touch locked.lock; echo '[' >broken").succeeds();
+    user.types("service-manager --timeout 10 machines forget kubeadm")
+        .stderr(
+            "
+            note: took `kubeadm` out of `[HOME]/whole`
+            warning: could not take `kubeadm` out of `[HOME]/locked`
+            caused by: another program keeps `[HOME]/locked` locked since [..]
+            hint: what is called `kubeadm-kubernetes` in there is left: `kubectl config --kubeconfig '[HOME]/locked' delete-context kubeadm-kubernetes` removes it, with `delete-cluster` and `delete-user`
+            error: could not take `kubeadm` out of `[HOME]/broken`
+            caused by: `[HOME]/broken` is left as it is
+            caused by: it cannot be read
+            caused by: [..]
+            hint: what is called `kubeadm-kubernetes` in there is left: `kubectl config --kubeconfig '[HOME]/broken' delete-context kubeadm-kubernetes` removes it, with `delete-cluster` and `delete-user`
+            ",
+        )
+        .fails(1);
+    assert!(user.machine_folders().is_empty());
+    assert_eq!(fs::read_to_string(user.home().join("whole")).unwrap(), MINE);
+    // The copies had credentials.
+    user.types("ls").stdout("broken\nlocked\nlocked.lock\nwhole\n").succeeds();
+    user.types(
+        "rm locked.lock; export KUBECONFIG=locked; kubectl config delete-context kubeadm-kubernetes && \
+         kubectl config delete-cluster kubeadm-kubernetes && kubectl config delete-user kubeadm-kubernetes",
+    )
+    .stdout("deleted context[..]\ndeleted cluster[..]\ndeleted user[..]\n")
+    .succeeds();
+}
+
+/// A lock that is left keeps kubectl out for ever.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_is_being_changed_when_the_time_is_over_is_finished() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    let path = writes_own(&user, ".kube/config", MINE);
+    user.types(MERGE).stderr(ADDED).succeeds();
+    writes_own(&user, ".kube/config", MINE);
+    // Each file is synced, and so is its folder: four times while the lock is held.
+    user.writes("slow.c", "#include <unistd.h>\nint fsync(int file) { return usleep(1100000); }\n");
+    user.types("cc -shared -fPIC -o slow.so slow.c").succeeds();
+    user.types(format!("LD_PRELOAD=$PWD/slow.so {MERGE} --timeout 4")).stderr(ADDED).succeeds();
+    assert_eq!(files(&path), ["600 config", "600 config.service-manager-backup"]);
+}
+
+/// Writes a file that nobody else can read.
+fn writes_own(user: &User, name: &str, text: &str) -> PathBuf {
+    let path = user.writes(name, text);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path
 }
 
 /// The files beside `path`, with their modes; not the folder of kubectl's cache.
@@ -352,7 +424,7 @@ fn files(path: &Path) -> Vec<String> {
     files.iter().map(|path| format!("{:o} {}", mode(path), path.file_name().unwrap().display())).collect()
 }
 
-fn backup(path: &Path) -> std::path::PathBuf {
+fn backup(path: &Path) -> PathBuf {
     path.with_file_name("config.service-manager-backup")
 }
 

@@ -19,7 +19,7 @@ fn a_machine_that_was_used_is_remembered_and_forgotten() {
     user.types(format!("service-manager box ip --ssh-config {}", config.display()))
         .stdout("[ADDRESS]\n")
         .succeeds();
-    user.types("service-manager machines").stdout("[NAME]  vagrant@[ADDRESS]:22\n").succeeds();
+    user.types("service-manager machines").stdout("[NAME]  vagrant@[ADDRESS]:22  used [..] ago\n").succeeds();
     user.types(KUBECTL).stdout("namespace/default\n").succeeds();
     user.types("service-manager status kubernetes --machine kubeadm")
         .stdout("kubernetes - running\n")
@@ -43,7 +43,10 @@ fn of_several_machines_one_must_be_named() {
             .succeeds();
     }
     user.types("service-manager machines")
-        .stdout(&format!("kubeadm  vagrant@{}:22\nlight    vagrant@[ADDRESS]:22\n", kubeadm.address()))
+        .stdout(&format!(
+            "kubeadm  vagrant@{}:22  used [..] ago\nlight    vagrant@[ADDRESS]:22  used [..] ago\n",
+            kubeadm.address()
+        ))
         .succeeds();
     user.types("service-manager box ip")
         .stderr(
@@ -78,7 +81,7 @@ fn namesakes_are_told_apart_by_their_keys() {
     let [(first, address), (second, other_address)] = lines.try_into().unwrap();
 
     user.types("service-manager machines")
-        .stdout(&format!("{first}  vagrant@{address}:22\n{second}  vagrant@{other_address}:22\n"))
+        .stdout(&format!("{first}  vagrant@{address}:22  used [..] ago\n{second}  vagrant@{other_address}:22  used [..] ago\n"))
         .succeeds();
     for (key, address) in [(&first, &address), (&second, &other_address)] {
         user.types(format!("service-manager box ip --machine {key}"))
@@ -96,7 +99,7 @@ fn namesakes_are_told_apart_by_their_keys() {
 
     user.types(format!("service-manager machines forget {first}")).succeeds();
     user.types("service-manager machines")
-        .stdout(&format!("default  vagrant@{other_address}:22\n"))
+        .stdout(&format!("default  vagrant@{other_address}:22  used [..] ago\n"))
         .succeeds();
     user.types("service-manager box ip").stdout(&format!("{other_address}\n")).succeeds();
 }
@@ -171,7 +174,7 @@ fn a_host_of_the_users_own_ssh_config_is_a_machine() {
         &format!("Host vm\nHostName {address}\nUser vagrant\nIdentityFile {folder}/keys/rsa\n"),
     );
     user.types("service-manager box ip -m vm").stdout("[ADDRESS]\n").succeeds();
-    user.types("service-manager machines").stdout("vm  vagrant@[ADDRESS]:22\n").succeeds();
+    user.types("service-manager machines").stdout("vm  vagrant@[ADDRESS]:22  used [..] ago\n").succeeds();
     // Not whatever a pattern would fit.
     user.types("service-manager box ip -m vmx")
         .stderr("error: no machine `vmx` is known here\nhint: did you mean `vm`?\n")

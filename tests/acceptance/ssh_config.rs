@@ -14,7 +14,7 @@ fn the_way_may_lead_through_another_machine() {
     user.types("service-manager box ip --machine inner").stdout("[ADDRESS]\n").succeeds();
     let kubectl = KUBECTL.replace("env", "--machine inner env");
     user.types(kubectl).stdout("namespace/default\n").succeeds();
-    let way = format!("inner  vagrant@[ADDRESS]:22 through vagrant@{}:22\n", gate.address());
+    let way = format!("inner  vagrant@[ADDRESS]:22 through vagrant@{}:22  used [..] ago\n", gate.address());
     user.types("service-manager machines").stdout(&way).succeeds();
 }
 

@@ -32,13 +32,13 @@ fn a_real_machine_is_used_from_its_creation_to_its_end() {
     project.starts(0, || {
         // The API server is slower than sshd.
         let ready = "until eval \"$(service-manager env kubernetes)\" 2>/dev/null; do sleep 0.2; done";
-        project.types(ready).succeeds();
+        project.types(ready).patiently().succeeds();
         project.types(KUBECTL).stdout("namespace/default\n").succeeds();
         project.types_in("sub/folder", KUBECTL).stdout("namespace/default\n").succeeds();
         user.types(format!("{VERSION} --machine box")).stdout(RELEASE).succeeds();
         user.types(VERSION).stdout(RELEASE).succeeds();
         user.types("service-manager machines")
-            .stdout(&format!("box  vagrant@127.0.0.1:{port}  Vagrant in {folder}\n"))
+            .stdout(&format!("box  vagrant@127.0.0.1:{port}  used [..] ago  Vagrant in {folder}\n"))
             .succeeds();
     });
     let machine = user.machine_folder();
@@ -61,6 +61,9 @@ fn a_real_machine_is_used_from_its_creation_to_its_end() {
     project.starts(0, || {
         project.types(VERSION).stderr(&not_created).fails(3);
         user.types(format!("{VERSION} -m box")).stderr(&gone("created")).fails(3);
+        user.types("service-manager machines")
+            .stdout(&format!("box  vagrant@127.0.0.1:{port}  destroyed  Vagrant in {folder}\n"))
+            .succeeds();
     });
 
     // With another host key, behind another port.

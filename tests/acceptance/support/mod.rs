@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 pub(crate) use failure::Failure;
 pub(crate) use guest::Guest;
 pub(crate) use port::Port;
+pub(crate) use text::unindent;
 pub(crate) use typed::programs;
 pub(crate) use user::User;
 pub(crate) use vagrant::{Defined, Project, free_port};

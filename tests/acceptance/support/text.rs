@@ -31,7 +31,7 @@ pub(super) fn diff(expected: &str, text: &str) -> String {
 
 /// Takes the indentation of a text off that begins with a line break, so that it can stand in the code as it
 /// looks.
-pub(super) fn unindent(text: &str) -> String {
+pub(crate) fn unindent(text: &str) -> String {
     let Some(text) = text.strip_prefix('\n') else { return text.to_owned() };
     let lines = || text.split_inclusive('\n');
     let indentation = |line: &str| line.len() - line.trim_start_matches(' ').len();
