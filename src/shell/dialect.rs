@@ -116,11 +116,12 @@ impl Shell {
 /// ash in any place. Not `=` (zsh looks up a word that begins with it), not `~`.
 fn posix(text: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-".contains(c);
-    if !text.is_empty() && text.chars().all(bare) {
-        text.to_owned()
-    } else {
-        single_quoted(text, &[('\'', r"'\''")])
-    }
+    if !text.is_empty() && text.chars().all(bare) { text.to_owned() } else { between_quotes(text) }
+}
+
+/// `text` for sh, between quotes even where none are needed.
+pub(super) fn between_quotes(text: &str) -> String {
+    single_quoted(text, &[('\'', r"'\''")])
 }
 
 /// `text` between single quotes, with `escapes` in it.

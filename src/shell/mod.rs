@@ -117,11 +117,16 @@ impl Shell {
     }
 }
 
-/// `NAME=value` lines for programs; the values stand as they are.
+/// `NAME=value` lines for programs; the values stand as they are, but for those between single quotes, which are so
+/// quoted that sh reads them back.
 pub fn script_readable(blocks: &[Block]) -> String {
     let exports = blocks.iter().flat_map(|block| &block.exports);
     let line = |Export { name, value, quoted }: &Export| {
-        if *quoted { format!("{name}='{value}'\n") } else { format!("{name}={value}\n") }
+        if *quoted {
+            format!("{name}={}\n", dialect::between_quotes(value))
+        } else {
+            format!("{name}={value}\n")
+        }
     };
     exports.map(line).collect()
 }
@@ -216,5 +221,12 @@ mod tests {
     #[test]
     fn script_readable_is_bare() {
         assert_eq!(script_readable(&[block()]), "KUBECONFIG=/a/b\n");
+        let mut block = block();
+        block.exports[0].quoted = true;
+        assert_eq!(script_readable(&[block.clone()]), "KUBECONFIG='/a/b'\n");
+        block.exports[0].value = "/it's/$HOME".into();
+        let text = script_readable(&[block]);
+        assert_eq!(text, "KUBECONFIG='/it'\\''s/$HOME'\n");
+        assert_eq!(shlex::split(&text).unwrap(), ["KUBECONFIG=/it's/$HOME"]);
     }
 }
