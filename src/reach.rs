@@ -21,8 +21,9 @@ pub struct Address {
 }
 
 /// The first of [`addresses`]; the one that SSH reached is not tried again.
-pub fn address(visit: &Visit, deadline: Deadline) -> Option<IpAddr> {
-    direct(visit).or_else(|| addresses(visit, deadline).first().map(|address| address.ip))
+pub fn address(visit: &Visit, deadline: Deadline) -> Option<Address> {
+    let direct = direct(visit).map(|ip| Address { ip, reachable: true });
+    direct.or_else(|| addresses(visit, deadline).first().copied())
 }
 
 /// The guest's addresses, those first that the host can reach: the one that SSH reached, unless that is a port
@@ -61,11 +62,10 @@ fn reached(addresses: &[IpAddr], deadline: Deadline) -> Vec<IpAddr> {
 
 /// True when an SSH server is there. Less proves nothing: some networks refuse for addresses that nobody has.
 fn answers(ip: IpAddr, deadline: Deadline) -> bool {
-    let deadline = deadline.at_most(PATIENCE);
-    let left = || deadline.left().max(Duration::from_millis(1));
+    let left = |limit| deadline.at_most(limit).left().max(Duration::from_millis(1));
     let greets = || {
-        let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, SSH_PORT), left())?;
-        stream.set_read_timeout(Some(left()))?;
+        let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, SSH_PORT), left(CONNECT_LIMIT))?;
+        stream.set_read_timeout(Some(left(GREETING_LIMIT)))?;
         let mut greeting = [0; GREETING.len()];
         stream.read_exact(&mut greeting)?;
         io::Result::Ok(greeting == *GREETING)
@@ -80,7 +80,9 @@ const SSH_PORT: u16 = 22;
 /// How every SSH server begins (RFC 4253, 4.2).
 const GREETING: &[u8; 4] = b"SSH-";
 /// A guest that is nearby answers within a few milliseconds.
-const PATIENCE: Duration = Duration::from_millis(500);
+const CONNECT_LIMIT: Duration = Duration::from_millis(500);
+/// Its SSH server may be busy, or waiting for a name server.
+const GREETING_LIMIT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

@@ -26,19 +26,29 @@ fn ip(args: &BoxIpArgs, context: &Context) -> Result<(), Error> {
     let visit = Visit::make(&machine, &questions, context.deadline)?;
     if !args.all && args.output == OutputFormat::Text {
         let address = reach::address(&visit, context.deadline).ok_or(Error::NoAddress)?;
-        return ui::print(&format!("{}{address}\n", if args.script_readable { "IP=" } else { "" }));
+        note_guess(address, context);
+        let name = if args.script_readable { "IP=" } else { "" };
+        return ui::print(&format!("{name}{}\n", address.ip));
     }
     let addresses = reach::addresses(&visit, context.deadline);
-    let first = addresses.first().ok_or(Error::NoAddress)?.ip;
+    let first = *addresses.first().ok_or(Error::NoAddress)?;
     if args.output == OutputFormat::Json {
         return json::print(&Addresses { machine: machine.name.as_str(), addresses: &addresses });
     }
+    note_guess(first, context);
     let all: Vec<String> = addresses.iter().map(|address| address.ip.to_string()).collect();
     ui::print(&if args.script_readable {
-        format!("IP={first}\nIPS={}\n", all.join(","))
+        format!("IP={}\nIPS={}\n", first.ip, all.join(","))
     } else {
         all.join("\n") + "\n"
     })
+}
+
+/// Of the machine's addresses `address` is the first.
+fn note_guess(address: Address, context: &Context) {
+    if !address.reachable {
+        context.ui.note(&format!("{} is a guess: no SSH server was reached at any address", address.ip));
+    }
 }
 
 fn version(args: &BoxVersionArgs, context: &Context) -> Result<(), Error> {

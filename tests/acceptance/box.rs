@@ -1,5 +1,6 @@
 //! `service-manager box ip` and `service-manager box version`
 
+use crate::liar::lies;
 use crate::support::{Guest, Port, User};
 
 #[test]
@@ -109,5 +110,19 @@ fn behind_a_forwarded_port_the_address_is_one_that_answers() {
             "{\"version\":1,\"machine\":\"127.0.0.1\",\"addresses\":[\
              {\"address\":\"[ADDRESS]\",\"reachable\":true},{\"address\":\"10.0.2.15\",\"reachable\":false}]}\n",
         )
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn an_address_that_was_not_reached_is_a_guess() {
+    let guest = Guest::own("kubeadm", "address");
+    let port = Port::leading_to(format!("{}:22", guest.address()));
+    let key = guest.folder().join("keys/ed25519");
+    lies(&guest, "begin; frame addresses '2: eth0 inet 192.0.2.1/24'; end");
+    User::near(&guest)
+        .types(format!("service-manager --host vagrant@{port} -i {} box ip", key.display()))
+        .stdout("192.0.2.1\n")
+        .stderr("note: 192.0.2.1 is a guess: no SSH server was reached at any address\n")
         .succeeds();
 }

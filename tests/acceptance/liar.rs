@@ -260,7 +260,7 @@ const REFUSED: &str = "kubernetes at [ADDRESS]:6443 does not accept the credenti
 
 /// Has every login end in `answer`, a few lines of bash. `frame KIND BODY` writes a frame, `begin` and `end` the
 /// first and the last one, `kubeconfig KIND BODY` one about `/etc/kubernetes/admin.conf`.
-fn lies(guest: &Guest, answer: &str) {
+pub(crate) fn lies(guest: &Guest, answer: &str) {
     guest.changes_back();
     guest.changes(
         "cp /etc/passwd /etc/passwd.true; sed -i '/^vagrant:/s#:[^:]*$#:/usr/local/bin/liar#' /etc/passwd",
