@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::json::{self, Place};
-use super::{Context, select};
+use super::Context;
 use crate::cli::{EnvArgs, OutputFormat};
 use crate::client_files::ClientFiles;
 use crate::discover::discover;
@@ -19,7 +19,7 @@ use crate::visit::{InUse, Visit};
 
 pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
-    let services = select(&catalogue, &args.services)?;
+    let services = catalogue.select(&args.services)?;
     if args.unset {
         let mut names: Vec<VariableName> = Vec::new();
         for export in services.iter().flat_map(|service| &service.exports) {

@@ -19,7 +19,7 @@ use crate::dirs::Folders;
 use crate::error::{Error, ExitCode};
 use crate::host::{self, Host};
 use crate::machine::{self, Machine, Selection};
-use crate::service::{Catalogue, Service};
+use crate::service::Catalogue;
 use crate::shell::{self, Detected, Shell};
 use crate::ui::Ui;
 
@@ -77,17 +77,6 @@ impl Context {
     fn folders(&self) -> Result<Folders, Error> {
         Folders::find(&self.host)
     }
-}
-
-/// The services called `names`, each once, or all when none is named.
-fn select<'a>(catalogue: &'a Catalogue, names: &[String]) -> Result<Vec<&'a Service>, Error> {
-    let mut services: Vec<&Service> = Vec::new();
-    for service in catalogue.select(names)? {
-        if !services.iter().any(|known| known.name == service.name) {
-            services.push(service);
-        }
-    }
-    Ok(services)
 }
 
 pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {

@@ -87,7 +87,7 @@ impl Catalogue {
         &self.entries
     }
 
-    /// The services called `names`, or all when none is named.
+    /// The services called `names`, each once, or all when none is named.
     ///
     /// Errors: a name that no service has; the nearest one is suggested.
     pub fn select(&self, names: &[String]) -> Result<Vec<&Service>, Error> {

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::super::json::{Place, Problem};
-use super::super::select;
 use crate::deadline::Deadline;
 use crate::discover::{Found, State, discover};
 use crate::endpoint::Endpoint;
@@ -50,7 +49,7 @@ impl Inquiry {
         names: &[String],
         machine: impl FnOnce() -> Result<Machine, Error>,
     ) -> Result<Self, Error> {
-        select(&catalogue, names)?;
+        catalogue.select(names)?;
         Ok(Self { catalogue, names: names.to_vec(), machine: machine()? })
     }
 
@@ -60,14 +59,14 @@ impl Inquiry {
 
     /// Asks over `connection`.
     pub(super) fn ask(&self, connection: &mut Connection, deadline: Deadline) -> Result<Report, Error> {
-        let services = select(&self.catalogue, &self.names)?;
+        let services = self.catalogue.select(&self.names)?;
         let visit = Visit::ask(&self.machine, &Questions::about(services.iter().copied()), connection)?;
         Ok(self.report(self.rows(&services, &visit, deadline), None))
     }
 
     /// The report when the machine could not be asked because of `problem`.
     pub(super) fn unknown(&self, problem: Error) -> Result<Report, Error> {
-        let services = select(&self.catalogue, &self.names)?;
+        let services = self.catalogue.select(&self.names)?;
         let rows = services.into_iter().map(|service| Row::without_facts(service, None)).collect();
         Ok(self.report(rows, Some(problem)))
     }
