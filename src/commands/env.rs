@@ -1,9 +1,12 @@
 //! `service-manager env [SERVICE...]`
 
+use std::collections::VecDeque;
+use std::path::Path;
+
 use serde::Serialize;
 
-use super::json::{self, Place};
 use super::Context;
+use super::json::{self, Place};
 use crate::cli::{EnvArgs, OutputFormat};
 use crate::client_files::ClientFiles;
 use crate::discover::discover;
@@ -67,7 +70,7 @@ pub(super) struct Used<'a> {
 }
 
 /// Uses `services`, so that what is printed of them is known to work. Who asks for `all` that run takes what
-/// does not for no failure.
+/// does not for no failure; one that fails is no reason to go without the others.
 pub(super) fn use_services<'a>(
     services: &[&'a Service],
     all: bool,
@@ -86,13 +89,21 @@ pub(super) fn use_services<'a>(
             None => return Err(not_installed(service.name.as_str())),
         }
     }
-    let (mut in_use, mut left_out) = (Vec::new(), Vec::new());
+    let (mut in_use, mut left_out, mut failed) = (Vec::new(), Vec::new(), VecDeque::new());
     for service in visit.use_services(found, machine, context.deadline) {
         match service {
             Ok(service) => in_use.push(service),
             Err(error @ (Error::NotRunning { .. } | Error::NoAccess { .. })) if all => left_out.push(error),
-            Err(error) => return Err(visit.look_closer(error)),
+            Err(error) => failed.push_back(visit.look_closer(error)),
         }
+    }
+    let is_failure = !all || in_use.is_empty();
+    let failure = failed.pop_front_if(|_| is_failure);
+    for error in &failed {
+        context.ui.warning(error);
+    }
+    if let Some(failure) = failure {
+        return Err(failure);
     }
     for service in &in_use {
         note_server_name(service, context);
@@ -118,15 +129,18 @@ fn note_server_name(service: &InUse, context: &Context) {
 }
 
 fn block(service: &InUse, files: &ClientFiles, args: &EnvArgs, context: &Context) -> Result<Block, Error> {
-    let text = |path: &std::path::Path| path.to_str().map(ToOwned::to_owned);
-    let unprintable = || Error::Unprintable { name: "the state folder".to_owned() };
+    let folder = files.folder(service);
     let values = Values {
         in_use: service,
-        kubeconfig: &text(files.kubeconfig()).ok_or_else(unprintable)?,
-        folder: &text(&files.folder(service)).ok_or_else(unprintable)?,
+        kubeconfig: text(files.kubeconfig())?,
+        folder: text(&folder)?,
         api_version: args.api_version,
     };
     Block::new(&values, |reason| context.ui.note(&format!("{}: {reason}", service.found.service.title)))
+}
+
+fn text(path: &Path) -> Result<&str, Error> {
+    path.to_str().ok_or_else(|| Error::PathNotText { path: path.to_owned() })
 }
 
 /// What `--output json` prints.

@@ -165,6 +165,62 @@ fn the_steps_are_shown_without_secrets() {
         .succeeds();
 }
 
+/// One that fails is no reason to go without the others.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn of_all_services_those_that_work_are_exported() {
+    const EXPIRED: &str =
+        "the client certificate in `/etc/kubernetes/admin.conf` of `[NAME]` expired on 2021-01-01";
+    let guest = Guest::own("kubeadm", "expired-client");
+    guest.lays_out_docker("tls");
+    User::of(&guest)
+        .types(
+            "eval \"$(service-manager env)\" && docker info --format '{{.Name}}' && echo ${KUBECONFIG-none}",
+        )
+        .stdout("[NAME]\nnone\n")
+        .stderr(&format!("warning: {EXPIRED}\nhint: in the machine: `sudo kubeadm certs renew all`[..]\n"))
+        .succeeds();
+    for line in ["service-manager env kubernetes docker", "service-manager kubeconfig"] {
+        let failing = if line.contains("env") { "(exit 126)\n" } else { "" };
+        User::of(&guest)
+            .types(line)
+            .stdout(failing)
+            .stderr(&format!("error: {EXPIRED}\nhint: [..]\n"))
+            .fails(126);
+    }
+    guest.changes_back();
+    User::of(&guest)
+        .types("service-manager env")
+        .stdout("(exit 126)\n")
+        .stderr(&format!("error: {EXPIRED}\nhint: [..]\n"))
+        .fails(126);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_path_that_is_not_utf_8_is_named() {
+    User::of(&Guest::kubeadm())
+        .types(r"SERVICE_MANAGER_HOME=$PWD/$'x\xff\xfe' service-manager env kubernetes")
+        .stdout("(exit 1)\n")
+        .stderr(
+            "
+            error: `[HOME]/x\u{fffd}\u{fffd}/machines/[..]/kubernetes/kubeconfig` cannot be written for every shell: it is not UTF-8
+            hint: set SERVICE_MANAGER_HOME to a folder whose path is
+            ",
+        )
+        .fails(1);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn programs_get_a_folder_with_a_quote_in_a_form_that_sh_reads() {
+    let guest = Guest::kubeadm();
+    let user = User::of_at_home(&guest, "Dev's");
+    user.types("service-manager env docker --script-readable >settings && . ./settings && echo \"$DOCKER_CERT_PATH\"")
+        .stdout("[MACHINE]/docker\n")
+        .succeeds();
+}
+
 #[test]
 fn the_result_of_a_service_that_does_not_exist_is_a_failure_for_eval() {
     User::new()
