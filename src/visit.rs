@@ -38,14 +38,13 @@ pub struct InUse<'a> {
 }
 
 impl InUse<'_> {
-    /// The version of the service: what its API says it is, or what the flavour says to ask instead.
-    pub fn version(&self) -> Version {
-        let questions = match self.found.flavour.values.get(VERSION) {
-            Some(Source::Ask(questions)) => questions.as_slice(),
-            _ => &[],
-        };
-        let answer = self.ask(questions).and_then(|answer| Version::parse(&answer).ok());
-        answer.unwrap_or_else(|| self.endpoint.version.clone())
+    /// The version of the service: what its API says it is, or what the flavour says to ask instead. None when the
+    /// answer is no version: what the API says of itself would be another one.
+    pub fn version(&self) -> Option<Version> {
+        match self.found.flavour.values.get(VERSION) {
+            Some(Source::Ask(questions)) => Version::parse(&self.ask(questions)?).ok(),
+            _ => self.endpoint.version.clone(),
+        }
     }
 
     /// What the service's API says to the first of `questions` that it has an answer to.
@@ -124,7 +123,9 @@ impl Visit {
         for candidate in found.credentials(&self.facts, machine)? {
             match self.try_candidate(&found, candidate, name, deadline) {
                 Ok((credentials, endpoint, caller)) => {
-                    log::debug!("{} {} answers at {}", found.service.title, endpoint.version, endpoint.url());
+                    let version =
+                        endpoint.version.iter().map(|version| format!(" {version}")).collect::<String>();
+                    log::debug!("{}{version} answers at {}", found.service.title, endpoint.url());
                     return Ok(InUse { found, credentials, endpoint, caller });
                 }
                 // The first one is the preferred one, so its failure is the one to tell.

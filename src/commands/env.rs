@@ -161,7 +161,7 @@ struct Unset<'a> {
 struct Entry<'a> {
     service: &'a ServiceName,
     flavour: &'a ServiceName,
-    version: Version,
+    version: Option<Version>,
     endpoint: Place<'a>,
     exports: Vec<Variable<'a>>,
 }

@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::pointer::text_at;
 use crate::certificate::Names;
 use crate::credentials::Proof;
 use crate::deadline::Deadline;
@@ -38,7 +39,7 @@ pub(super) enum Outcome {
 /// What a service says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
-    pub(super) version: Version,
+    pub(super) version: Option<Version>,
     pub(super) api_version: Option<ApiVersion>,
 }
 
@@ -130,9 +131,8 @@ impl Caller {
     pub(crate) fn ask(&self, question: &ApiQuestion) -> Option<String> {
         let response =
             self.get(question.path.as_str()).ok().filter(|response| response.status().is_success())?;
-        let body = read_body(response).ok()?;
-        let json: serde_json::Value = serde_json::from_slice(&body).ok()?;
-        json.pointer(question.pointer.as_str())?.as_str().map(ToOwned::to_owned)
+        let body = read_body(response, LONGEST_OBJECT).ok()?;
+        text_at(&body, question.pointer.as_str())
     }
 
     fn prove(&self, api: Api) -> reqwest::Result<Verdict> {
@@ -150,10 +150,7 @@ impl Caller {
         if let Some(answer) = docker_headers(&ping).filter(|_| ping.status().is_success()) {
             return Ok(Verdict::Good(answer));
         }
-        Ok(judge(self.get("/version")?, |info: DockerVersion| Answer {
-            version: info.version,
-            api_version: Some(info.api_version),
-        }))
+        Ok(judge::<DockerVersion>(self.get("/version")?))
     }
 
     /// Anybody may ask for the version, so it proves nothing; the list of APIs is for those who are logged in
@@ -165,11 +162,8 @@ impl Caller {
             return Ok(Verdict::Other(judge_status(apis.status())));
         }
         // Read to its end, so that the connection can be used again.
-        let _ = read_body(apis);
-        Ok(judge(self.get("/version")?, |info: KubernetesVersion| Answer {
-            version: info.version,
-            api_version: None,
-        }))
+        let _ = read_body(apis, LONGEST_BODY);
+        Ok(judge::<KubernetesVersion>(self.get("/version")?))
     }
 
     fn get(&self, path: &str) -> reqwest::Result<Response> {
@@ -190,6 +184,12 @@ struct KubernetesVersion {
     version: Version,
 }
 
+impl From<KubernetesVersion> for Answer {
+    fn from(info: KubernetesVersion) -> Self {
+        Self { version: Some(info.version), api_version: None }
+    }
+}
+
 /// The answer to `/version` (<https://docs.docker.com/reference/api/engine/version/v1.41/>, `SystemVersion`).
 #[derive(Deserialize)]
 struct DockerVersion {
@@ -199,23 +199,29 @@ struct DockerVersion {
     api_version: ApiVersion,
 }
 
+impl From<DockerVersion> for Answer {
+    fn from(info: DockerVersion) -> Self {
+        Self { version: Some(info.version), api_version: Some(info.api_version) }
+    }
+}
+
 /// `Server: Docker/20.10.24 (linux)` and `Api-Version: 1.41`
 /// (<https://docs.docker.com/reference/api/engine/version/v1.41/>, `SystemPing`).
 fn docker_headers(response: &Response) -> Option<Answer> {
     let header = |name| response.headers().get(name)?.to_str().ok();
     let version = header("server")?.strip_prefix("Docker/")?.split(' ').next()?;
     let api_version = ApiVersion::parse(header("api-version")?).ok()?;
-    Some(Answer { version: Version::parse(version).ok()?, api_version: Some(api_version) })
+    Some(Answer { version: Some(Version::parse(version).ok()?), api_version: Some(api_version) })
 }
 
-fn judge<T: DeserializeOwned>(response: Response, answer: impl Fn(T) -> Answer) -> Verdict {
+fn judge<T: DeserializeOwned + Into<Answer>>(response: Response) -> Verdict {
     if !response.status().is_success() {
         return Verdict::Other(judge_status(response.status()));
     }
-    match read_body(response) {
+    match read_body(response, LONGEST_BODY) {
         Err(error) => Verdict::Other(Outcome::Silent(Silence::Lost, error.to_string())),
-        Ok(body) => match serde_json::from_slice(&body) {
-            Ok(info) => Verdict::Good(answer(info)),
+        Ok(body) => match serde_json::from_slice::<T>(&body) {
+            Ok(info) => Verdict::Good(info.into()),
             Err(error) => Verdict::Other(Outcome::Odd(error.into())),
         },
     }
@@ -279,15 +285,18 @@ fn tls_error(error: &(dyn StdError + 'static)) -> Option<rustls::Error> {
     })
 }
 
-fn read_body(response: Response) -> io::Result<Vec<u8>> {
+/// At most `limit` bytes of what is in `response`.
+fn read_body(response: Response, limit: u64) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
-    response.take(LONGEST_BODY).read_to_end(&mut body)?;
+    response.take(limit).read_to_end(&mut body)?;
     Ok(body)
 }
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST_BODY: u64 = 64 << 10;
+/// A cluster's version comes with its history and all updates that there are.
+const LONGEST_OBJECT: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {

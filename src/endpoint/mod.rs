@@ -6,6 +6,7 @@
 //! understands.
 
 mod caller;
+mod pointer;
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{self, Receiver};
@@ -33,8 +34,8 @@ pub struct Endpoint {
     pub port: u16,
     /// The name to compare the certificate with, when it does not name the host.
     pub server_name: Option<DnsName>,
-    /// What the service says it is.
-    pub version: Version,
+    /// What the service says it is, if it says so.
+    pub version: Option<Version>,
     /// The newest version of its API, where it has versions of its own.
     pub api_version: Option<ApiVersion>,
 }

@@ -141,7 +141,7 @@ impl Row {
             service: found.service.name.clone(),
             state: Some(state),
             flavour: Some(found.flavour.name.clone()),
-            version: in_use.as_ref().map(InUse::version),
+            version: in_use.as_ref().and_then(InUse::version),
             endpoint: in_use.map(|in_use| in_use.endpoint),
             problem,
         }
@@ -190,14 +190,14 @@ impl Row {
             host: "192.168.56.7".parse().unwrap(),
             port: 6443,
             server_name: None,
-            version: "v1.36.3".parse().unwrap(),
+            version: Some("v1.36.3".parse().unwrap()),
             api_version: None,
         });
         Self {
             service: service.parse().unwrap(),
             state,
             flavour: endpoint.as_ref().map(|_| "kubeadm".parse().unwrap()),
-            version: endpoint.as_ref().map(|endpoint| endpoint.version.clone()),
+            version: endpoint.as_ref().and_then(|endpoint| endpoint.version.clone()),
             endpoint,
             problem,
         }
