@@ -1,8 +1,10 @@
 //! What a client needs to be sure of a service and to be accepted by it.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use secrecy::SecretString;
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 
 use crate::certificate::Certificates;
 use crate::grammar::{AccountToken, HostName};
@@ -32,6 +34,8 @@ pub enum Proof {
     },
     /// A bearer token.
     Token(SecretString),
+    /// Not at all: it is only looked whether the service answers.
+    Anonymous,
     /// A user and a password, as old servers accept them.
     Password {
         /// The user.
@@ -54,6 +58,26 @@ impl Proof {
             .ok_or(Refusal::Invalid("client key"))?;
         let key = pem::encode_config(key, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF));
         Ok(Self::Certificate { certificate, key: key.into() })
+    }
+
+    /// The token of a service account.
+    ///
+    /// Errors: it is none.
+    pub fn account_token(token: &[u8]) -> Result<Self, Refusal> {
+        let token = std::str::from_utf8(token).ok().and_then(|text| AccountToken::parse(text.trim()).ok());
+        Ok(Self::Token(token.ok_or(Refusal::Missing("service account's token"))?.as_str().into()))
+    }
+
+    /// When it ends, if it is a token that says so (`exp` in RFC 7519). Nobody has verified that it is true.
+    pub fn end(&self) -> Option<SystemTime> {
+        #[derive(Deserialize)]
+        struct Claims {
+            exp: u32,
+        }
+        let Self::Token(token) = self else { return None };
+        let claims = token.expose_secret().split('.').nth(1)?;
+        let claims: Claims = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+        Some(UNIX_EPOCH + Duration::from_secs(claims.exp.into()))
     }
 }
 
@@ -79,14 +103,13 @@ impl Credentials {
         })
     }
 
-    /// A service account's token, and the certificate of a server that vouches for itself.
+    /// Those for a server that vouches for itself with its certificate.
     ///
-    /// Errors: one of them is not what it should be.
-    pub fn service_account(authority: &[u8], token: &[u8], port: u16) -> Result<Self, Refusal> {
-        let token = std::str::from_utf8(token).ok().and_then(|text| AccountToken::parse(text.trim()).ok());
+    /// Errors: that is none.
+    pub fn service_account(authority: &[u8], proof: Proof, port: u16) -> Result<Self, Refusal> {
         Ok(Self {
             authority: Certificates::parse(authority).ok_or(Refusal::Invalid("server certificate"))?,
-            proof: Proof::Token(token.ok_or(Refusal::Missing("service account's token"))?.as_str().into()),
+            proof,
             port,
             server_name: None,
         })
@@ -132,4 +155,35 @@ pub enum Refusal {
     File(&'static str),
     #[error("its key does not belong to its certificate")]
     OtherKey,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_may_say_when_it_ends() {
+        let end = |claims: &str| {
+            let token = format!("x.{}.x", BASE64_URL_SAFE_NO_PAD.encode(claims));
+            Proof::Token(token.into()).end()
+        };
+        assert_eq!(
+            end(r#"{"exp":1700000000,"iss":"x"}"#),
+            Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+        );
+        for odd in [
+            "{}",
+            "",
+            "[",
+            r#"{"exp":"1"}"#,
+            r#"{"exp":-1}"#,
+            r#"{"exp":1e99}"#,
+            r#"{"exp":18446744073709551615}"#,
+        ] {
+            assert_eq!(end(odd), None, "{odd}");
+        }
+        for token in ["abc", "a.b", "a.*.c", "..", ""] {
+            assert_eq!(Proof::Token(token.into()).end(), None, "{token}");
+        }
+    }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::credentials::{Credentials, Refusal};
+use crate::credentials::{Credentials, Proof, Refusal};
 use crate::error::Error;
 use crate::grammar::{GuestPath, GuestPattern, Port, UnitName, VariantId};
 use crate::kubeconfig;
 use crate::machine::Machine;
-use crate::probe::{Content, Facts, FileFact, UnitState};
+use crate::probe::{Content, Facts, FileFact, TokenFact, UnitState};
 use crate::service::{Access, DOCKER_FILES, Flavour, Service};
 
 /// A service as it is in the guest.
@@ -183,8 +183,13 @@ impl Guest<'_> {
 
     fn service_account(&self, authority: &GuestPath, port: Port) -> Result<Vec<Candidate>, Error> {
         let (authority_text, _) = self.text(authority)?;
-        let token = self.facts.token.as_ref().map(Content::bytes).unwrap_or_default();
-        let credentials = Credentials::service_account(authority_text.bytes(), token, port.number())
+        let proof = match &self.facts.token {
+            TokenFact::NotAsked => Ok(Proof::Anonymous),
+            TokenFact::Missing => Err(Refusal::Missing("service account's token")),
+            TokenFact::Found(token) => Proof::account_token(token.bytes()),
+        };
+        let credentials = proof
+            .and_then(|proof| Credentials::service_account(authority_text.bytes(), proof, port.number()))
             .map_err(|source| self.refused(authority, source))?;
         Ok(vec![Candidate { path: authority.to_string(), credentials }])
     }

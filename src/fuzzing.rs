@@ -185,6 +185,7 @@ fn proof(proof: &Proof) -> [(&'static str, String); 2] {
             [("client-certificate-data", certificate.as_str().to_owned()), ("client-key-data", secret(key))]
         }
         Proof::Token(token) => [("token", secret(token)), ("", String::new())],
+        Proof::Anonymous => panic!("a kubeconfig has credentials"),
         Proof::Password { user, password } => [("username", user.clone()), ("password", secret(password))],
     }
 }

@@ -41,7 +41,7 @@ impl Material {
             Proof::Certificate { certificate, key } => {
                 Some(Arc::new(certified_key(certificate, key.expose_secret(), &provider)?))
             }
-            Proof::Token(_) | Proof::Password { .. } => None,
+            Proof::Token(_) | Proof::Password { .. } | Proof::Anonymous => None,
         };
         Ok(Self { provider, verifier, authority: Arc::new(credentials.authority.der().to_vec()), client })
     }

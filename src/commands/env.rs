@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
@@ -12,10 +13,10 @@ use crate::client_files::ClientFiles;
 use crate::discover::discover;
 use crate::error::Error;
 use crate::export::{Block, Export, Values};
-use crate::grammar::{ServiceName, VariableName, Version};
+use crate::grammar::{ServiceName, VariableName, Version, span};
 use crate::machine::Machine;
 use crate::probe::Questions;
-use crate::service::Service;
+use crate::service::{Access, Service};
 use crate::shell::script_readable;
 use crate::ui;
 use crate::visit::{InUse, Visit};
@@ -40,7 +41,7 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
         };
     }
     let machine = context.machine()?;
-    let visit = Visit::make(&machine, &Questions::about(services.iter().copied()), context.deadline)?;
+    let visit = Visit::make(&machine, &Questions::to_use(services.iter().copied()), context.deadline)?;
     let all = args.services.is_empty();
     let Used { in_use, left_out } = use_services(&services, all, &machine, &visit, context)?;
     // In a shell's start-up, what is left out on purpose would be noise.
@@ -107,6 +108,7 @@ pub(super) fn use_services<'a>(
     }
     for service in &in_use {
         note_server_name(service, context);
+        note_end(service, context);
     }
     Ok(Used { in_use, left_out })
 }
@@ -124,6 +126,22 @@ fn note_server_name(service: &InUse, context: &Context) {
             "the certificate does not name {}, so the kubeconfig says `tls-server-name: {name}`; \
              kubectl before 1.18 and some other clients ignore that",
             service.endpoint.host
+        ));
+    }
+}
+
+/// A server may allow tokens for a short time only.
+fn note_end(service: &InUse, context: &Context) {
+    let end = service.credentials.proof.end();
+    if let Some(left) =
+        end.and_then(|end| end.duration_since(SystemTime::now()).ok()).filter(|left| *left < DAY)
+    {
+        let is_made = matches!(service.found.flavour.access, Access::ServiceAccount { .. });
+        let more = if is_made { "; the same command gets a new one then" } else { "" };
+        context.ui.note(&format!(
+            "the token for {} expires in {}{more}",
+            service.found.service.title,
+            span(left)
         ));
     }
 }
@@ -185,3 +203,5 @@ impl<'a> From<(&'a InUse<'a>, &'a Block)> for Entry<'a> {
         }
     }
 }
+
+const DAY: Duration = Duration::from_hours(24);

@@ -22,7 +22,7 @@ pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error>
     let services = orchestrators(args.service.as_deref(), &catalogue)?;
     let target = args.merge.as_ref().map(|file| target(file.as_deref(), &catalogue, context)).transpose()?;
     let machine = context.machine()?;
-    let visit = Visit::make(&machine, &Questions::about(services.iter().copied()), context.deadline)?;
+    let visit = Visit::make(&machine, &Questions::to_use(services.iter().copied()), context.deadline)?;
     let Used { in_use, left_out } =
         use_services(&services, args.service.is_none(), &machine, &visit, context)?;
     if in_use.is_empty() {

@@ -80,6 +80,7 @@ impl<'a> User<'a> {
                 ..Self::default()
             },
             Proof::Token(token) => Self { token: Some(token.expose_secret()), ..Self::default() },
+            Proof::Anonymous => Self::default(),
             Proof::Password { user, password } => {
                 Self { username: Some(user), password: Some(password.expose_secret()), ..Self::default() }
             }

@@ -22,7 +22,7 @@ pub struct Facts {
     /// folder.
     pub files: BTreeMap<GuestPath, FileFact>,
     /// A token of the cluster's service account `default`.
-    pub token: Option<Content>,
+    pub token: TokenFact,
     /// The guest's own addresses that another machine may be able to use, in the guest's order.
     pub addresses: Vec<IpAddr>,
     /// `/etc/os-release`.
@@ -62,6 +62,18 @@ pub enum FileFact {
     },
 }
 
+/// What was found of a token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TokenFact {
+    /// It was not asked for.
+    #[default]
+    NotAsked,
+    /// There is none.
+    Missing,
+    /// The token.
+    Found(Content),
+}
+
 /// What stands in a file of the guest; often a secret, so it never shows.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Content(Vec<u8>);
@@ -98,7 +110,9 @@ impl Facts {
         if frames.len() > MOST_FRAMES || frames.iter().any(is_too_long) {
             return Err(Error::AnswerMalformed);
         }
-        let mut reader = Reader { questions, facts: Self::default(), matched: None, part: None };
+        let token = if questions.token { TokenFact::Missing } else { TokenFact::NotAsked };
+        let facts = Self { token, ..Self::default() };
+        let mut reader = Reader { questions, facts, matched: None, part: None };
         for frame in frames {
             match frame.index {
                 None => reader.read(frame)?,
@@ -167,15 +181,15 @@ impl Reader<'_> {
             }
             "part" => self.add_part(path, frame.body),
             // A TokenRequest (<https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/>).
-            "token" => {
+            "token" if self.questions.token => {
                 let request: Option<serde_json::Value> = serde_json::from_slice(frame.body).ok();
                 let token = request.as_ref().and_then(|request| request.pointer("/status/token")?.as_str());
-                self.facts.token = token.map(|token| token.as_bytes().to_vec().into());
+                self.add_token(token.map(|token| token.as_bytes().to_vec()));
                 Ok(())
             }
-            "secret" => {
+            "secret" if self.questions.token => {
                 let packed: String = text(frame.body).split_whitespace().collect();
-                self.facts.token = BASE64_STANDARD.decode(packed).ok().map(Content::from);
+                self.add_token(BASE64_STANDARD.decode(packed).ok());
                 Ok(())
             }
             _ => Err(Error::AnswerMalformed),
@@ -188,6 +202,10 @@ impl Reader<'_> {
             None => Ok(()),
             Some(_) => Err(Error::AnswerMalformed),
         }
+    }
+
+    fn add_token(&mut self, token: Option<Vec<u8>>) {
+        self.facts.token = token.map_or(TokenFact::Missing, |token| TokenFact::Found(token.into()));
     }
 
     fn add_part(&mut self, path: Option<GuestPath>, body: &[u8]) -> Result<(), Error> {

@@ -128,6 +128,6 @@ fn is_ordinary(header: &str) -> bool {
 /// All that the program ever asks.
 static QUESTIONS: LazyLock<Questions> = LazyLock::new(|| {
     let catalogue = Catalogue::built_in().unwrap();
-    Questions::about(catalogue.select(&[]).unwrap())
+    Questions::to_use(catalogue.select(&[]).unwrap())
 });
 const END: &[u8] = b"@n end 0\n\n";

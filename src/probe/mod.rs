@@ -6,7 +6,7 @@ mod frame;
 pub(crate) mod fuzzing;
 mod script;
 
-pub use facts::{Content, Facts, FileFact, OsRelease, UnitState};
+pub use facts::{Content, Facts, FileFact, OsRelease, TokenFact, UnitState};
 pub use script::{Questions, Wanted};
 
 use crate::error::Error;

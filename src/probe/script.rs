@@ -6,7 +6,7 @@
 //! nothing. As an argument it costs no round trip more; on standard input it would.
 
 use super::frame::Nonce;
-use crate::grammar::{GuestPath, GuestPattern, UnitName};
+use crate::grammar::{GuestPath, GuestPattern, UnitName, VariantId};
 use crate::service::{Access, Flavour, Service};
 
 /// What to ask in the guest.
@@ -20,6 +20,8 @@ pub struct Questions {
     pub addresses: bool,
     /// `/etc/os-release`.
     pub release: bool,
+    /// A token, where a service takes nothing else. Some clusters make a new one for this.
+    pub token: bool,
 }
 
 /// A file to look for, or several of one pattern.
@@ -34,20 +36,30 @@ pub struct FileQuestion {
 }
 
 /// What is wanted of a file; what is greater includes what is less.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wanted {
     /// That it exists.
     Presence,
     /// Its content, and that of the files it names as a kubeconfig does.
     Content,
-    /// Its content and, where it exists, a token of the cluster's service account `default`.
-    Token,
+    /// Its content and, where it exists and `VARIANT_ID` is one of these (if there are any), a token of the cluster's
+    /// service account `default`.
+    Token(Vec<VariantId>),
 }
 
 impl Questions {
-    /// Everything that must be known to find `services` and to use them.
+    /// Everything that must be known to find `services` and to see whether they answer.
     pub fn about<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
-        let mut questions = Self { addresses: true, ..Self::default() };
+        Self { addresses: true, ..Self::default() }.with(services)
+    }
+
+    /// Everything that must be known to find `services` and to log in to them.
+    pub fn to_use<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
+        Self { addresses: true, token: true, ..Self::default() }.with(services)
+    }
+
+    fn with<'a>(self, services: impl IntoIterator<Item = &'a Service>) -> Self {
+        let mut questions = self;
         for flavour in services.into_iter().flat_map(|service| &service.flavours) {
             questions.add_flavour(flavour);
         }
@@ -69,11 +81,11 @@ impl Questions {
             self.add_file(path.into(), false, Wanted::Presence);
         }
         let wanted = match flavour.access {
-            Access::ServiceAccount { .. } => Wanted::Token,
+            Access::ServiceAccount { .. } if self.token => Wanted::Token(flavour.signs.variants.clone()),
             _ => Wanted::Content,
         };
         for pattern in flavour.access.files() {
-            self.add_file(pattern, root, wanted);
+            self.add_file(pattern, root, wanted.clone());
         }
     }
 
@@ -81,7 +93,9 @@ impl Questions {
         match self.files.iter_mut().find(|known| known.pattern == pattern) {
             Some(known) => {
                 known.root |= root;
-                known.wanted = known.wanted.max(wanted);
+                if wanted > known.wanted {
+                    known.wanted = wanted;
+                }
             }
             None => self.files.push(FileQuestion { pattern, root, wanted }),
         }
@@ -162,13 +176,15 @@ fn file_call((index, file): (usize, &FileQuestion)) -> String {
     } else {
         path.to_owned()
     };
-    let function = match file.wanted {
-        Wanted::Presence => "seen",
-        Wanted::Content if file.pattern.path().is_none() => "texts",
-        Wanted::Content => "text",
-        Wanted::Token => "account",
-    };
-    format!("{function} {index} {word}; ")
+    match &file.wanted {
+        Wanted::Presence => format!("seen {index} {word}; "),
+        Wanted::Content if file.pattern.path().is_none() => format!("texts {index} {word}; "),
+        Wanted::Content => format!("text {index} {word}; "),
+        Wanted::Token(variants) => {
+            let variants: String = variants.iter().map(|variant| format!(" {variant}")).collect();
+            format!("account {index} {word}{variants}; ")
+        }
+    }
 }
 
 fn one_line(text: &str) -> String {
@@ -178,8 +194,9 @@ fn one_line(text: &str) -> String {
 /// `frame KIND BODY` writes an answer; `installed` the units that have a file (`systemd.unit(5)`); `seen` and `text`
 /// answer for one file, `texts` for all that a pattern means; `parts` for the files that a kubeconfig names instead
 /// of holding their content, by the path as YAML would read it. `account` adds a token of the service account
-/// `default`: the one in its secret or, since Kubernetes 1.24 makes none, a new one. `$q` is a double quote, `$s` a
-/// single one. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
+/// `default`, if `variant` finds that `VARIANT_ID` is one of the words that follow: the one in its secret or, since
+/// Kubernetes 1.24 makes none, a new one for a year, or for as long as the server allows. `$q` is a double quote, `$s`
+/// a single one. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
 const FUNCTIONS: &str = "\
     n=$2; q=$3; s=$4; PATH=$PATH:/usr/sbin:/sbin;
     installed() {
@@ -214,15 +231,26 @@ const FUNCTIONS: &str = "\
         done;
     };
     api() { kubectl --request-timeout=5s --namespace=default \"$@\"; };
+    variant() {
+        [ $# -gt 0 ] || return 0;
+        while IFS== read -r k v; do
+            [ \"$k\" = VARIANT_ID ] || continue;
+            v=${v#[$q$s]}; v=${v%[$q$s]};
+            for w in \"$@\"; do if [ \"$v\" = \"$w\" ]; then return 0; fi; done;
+        done </etc/os-release;
+        return 1;
+    };
     account() {
         text \"$1\" \"$2\"; [ -f \"$2\" ] || return 0;
+        j=$1; shift 2; variant \"$@\" || return 0;
         m=$(api get serviceaccount default -o \"jsonpath={.secrets[0].name}\" </dev/null) || return 0;
         if [ -n \"$m\" ]; then
-            c=$(api get secret -o \"jsonpath={.data.token}\" -- \"$m\" </dev/null) && frame \"secret $1\" \"$c\";
+            c=$(api get secret -o \"jsonpath={.data.token}\" -- \"$m\" </dev/null) && frame \"secret $j\" \"$c\";
         else
-            c=$(printf %s \"{ ${q}apiVersion$q: ${q}authentication.k8s.io/v1$q, ${q}kind$q: ${q}TokenRequest$q }\" |
+            c=$(printf %s \"{ ${q}apiVersion$q: ${q}authentication.k8s.io/v1$q, ${q}kind$q: ${q}TokenRequest$q, \
+                ${q}spec$q: { ${q}expirationSeconds$q: 31536000 } }\" |
                 api create -f - --raw /api/v1/namespaces/default/serviceaccounts/default/token) &&
-                frame \"token $1\" \"$c\";
+                frame \"token $j\" \"$c\";
         fi;
     };
     parts() {
@@ -248,7 +276,7 @@ mod tests {
 
     fn questions() -> Questions {
         let catalogue = Catalogue::built_in().unwrap();
-        Questions { release: true, ..Questions::about(catalogue.select(&[]).unwrap()) }
+        Questions { release: true, ..Questions::to_use(catalogue.select(&[]).unwrap()) }
     }
 
     #[test]
@@ -268,6 +296,16 @@ mod tests {
         assert_eq!(command(&questions(), &nonce, true).matches("sudo").count(), 0);
         let address = Questions { addresses: true, ..Questions::default() };
         assert_eq!(command(&address, &nonce, false).matches("sudo").count(), 0);
+    }
+
+    #[test]
+    fn a_token_is_made_only_for_who_logs_in() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let nonce = Nonce::random().unwrap();
+        let calls = |questions: &Questions| command(questions, &nonce, false).matches("; account ").count();
+        assert_eq!(calls(&Questions::about(catalogue.select(&[]).unwrap())), 0);
+        assert_eq!(calls(&questions()), 1);
+        assert!(command(&questions(), &nonce, false).contains("/apiserver.crt adb cdk; "));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The Atomic Developer Bundle: Kubernetes without a kubeconfig, and the program in it that is better not called.
 
+use crate::env::READABLE;
 use crate::support::{Guest, User};
 
 #[test]
@@ -44,6 +45,44 @@ fn the_token_in_the_accounts_secret_is_used() {
         token,
         guest.run("kubectl get secret default-token-x -o jsonpath={.data.token} | base64 --decode")
     );
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_token_is_made_only_for_who_uses_it() {
+    let guest = Guest::own("adb", "address");
+    let made = "mv /usr/bin/kubectl /usr/bin/kubectl.true
+        printf '#!/bin/sh\\necho \"$*\" >>/run/asked; exec /usr/bin/kubectl.true \"$@\"\\n' >/usr/bin/kubectl
+        chmod 755 /usr/bin/kubectl; touch /run/asked";
+    guest.changes(made, "mv /usr/bin/kubectl.true /usr/bin/kubectl; rm /run/asked");
+    let user = User::of(&guest);
+    user.types("service-manager status kubernetes").stdout("kubernetes - running\n").succeeds();
+    assert_eq!(guest.run("cat /run/asked"), "");
+    user.types(KUBECTL).stdout("namespace/default\n").succeeds();
+    assert!(guest.run("cat /run/asked").contains("serviceaccounts/default/token"));
+    // Of another system's files nothing follows.
+    guest.run(":>/run/asked");
+    guest.replaces("/etc/os-release", "ID=debian\n");
+    user.types("service-manager env kubernetes --script-readable")
+        .stderr("error: [..]\nhint: [..]\n")
+        .fails(126);
+    assert_eq!(guest.run("cat /run/asked"), "");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_token_lasts_a_year_or_its_end_is_told() {
+    let guest = Guest::own("adb", "address");
+    let user = User::of(&guest);
+    let line = "service-manager env kubernetes --script-readable";
+    user.types(line).stdout(READABLE).succeeds();
+    guest.restarts("kube-apiserver", "s/^ExecStart=.*/& --service-account-max-token-expiration=1h/");
+    user.types(line)
+        .stdout(READABLE)
+        .stderr(
+            "note: the token for Kubernetes expires in 59 minutes; the same command gets a new one then\n",
+        )
+        .succeeds();
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn values_that_a_shell_or_a_terminal_would_obey() {
         lies(
             &guest,
             &(evil.clone()
-                + r#"begin; frame addresses "2: eth0 inet $evil/24 $evil"; [[ $2 != *os-release* ]] || frame release "VARIANT_ID=\"$evil\"
+                + r#"begin; frame addresses "2: eth0 inet $evil/24 $evil"; [[ $2 != *"frame release"* ]] || frame release "VARIANT_ID=\"$evil\"
 NAME=\"$evil\"
 PRETTY_NAME=$evil"; frame units "$evil.service loaded active running $evil"; frame installed "$evil"; end"#),
         );
