@@ -26,6 +26,10 @@ impl Shell {
             Self::Fish => format!("set -gx {name} {value};\n"),
             Self::Tcsh => format!("setenv {name} {value};\n"),
             Self::Elvish => format!("set-env {name} {value}\n"),
+            // By such a name it would be a list of paths, in which `~` and variables are expanded.
+            Self::Xonsh if ["PATH", "DIRS"].iter().any(|end| name.as_str().ends_with(end)) => {
+                format!("${{...}}.register('{name}', type='str')\n${name} = {value}\n")
+            }
             Self::Xonsh => format!("${name} = {value}\n"),
             Self::PowerShell => format!("${{Env:{name}}} = {value}\n"),
             Self::Cmd => format!("SET \"{name}={value}\"\n"),

@@ -21,7 +21,7 @@ struct Program {
     evaluate: &'static str,
 }
 
-const POSIX: &str = "set -e; eval \"$(cat $FILE)\"; $THEN";
+const POSIX: &str = "set -eu; eval \"$(cat $FILE)\"; $THEN";
 
 const PROGRAMS: [Program; 10] = [
     Program { name: "bash", dialect: Shell::Posix, arguments: &["--norc", "-c"], evaluate: POSIX },
@@ -63,7 +63,7 @@ const PROGRAMS: [Program; 10] = [
 
 /// What shells treat specially, one thing after the other. A value from a guest is held to a stricter form;
 /// these reach us through paths of the host.
-const VALUES: [&str; 34] = [
+const VALUES: [&str; 46] = [
     "tcp://10.0.0.2:2376",
     "a b  c",
     " a ",
@@ -89,15 +89,27 @@ const VALUES: [&str; 34] = [
     "(a)",
     "[a]*?",
     "{a,/bin/echo}",
+    "{a}",
+    "{a: 1}",
+    "{a,b}",
     "~root",
     "a:~root",
     "#x",
+    "a # b",
     "'#x'##y",
     "-n",
+    "--",
     "=ls",
+    "a=b",
     "@(1+1) @x",
+    "$env:PATH",
+    "a`nb",
     "é漢字 🚀\u{a0}\u{2028}‘a’b‚c‛ “d”",
     "007",
+    "true",
+    "null",
+    "/a:/b:",
+    "a,b",
 ];
 
 #[test]
@@ -120,6 +132,28 @@ fn every_value_reaches_a_child_process_as_it_was() {
                 program.name
             );
         }
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{}", program.name);
+    }
+}
+
+/// A shell may treat a variable by its name: xonsh makes lists of some. One after the other, in one shell.
+#[test]
+fn every_value_reaches_a_child_process_under_dockers_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let name: VariableName = "DOCKER_CERT_PATH".parse().unwrap();
+    for program in &PROGRAMS {
+        let evaluate = |(number, value): (usize, &str)| {
+            let file = folder.path().join(number.to_string());
+            let export = Export { name: name.clone(), value: value.to_owned(), quoted: true };
+            fs::write(&file, set(program.dialect, vec![export])).unwrap();
+            program.script(&file, "env -0")
+        };
+        let between = if program.dialect == Shell::Xonsh { "\n" } else { "; " };
+        let script = VALUES.into_iter().enumerate().map(evaluate).collect::<Vec<_>>().join(between);
+        let output = program.run(folder.path(), &script);
+        let environments = String::from_utf8(output.stdout.clone()).unwrap();
+        let found = environments.split('\0').filter_map(|line| line.strip_prefix("DOCKER_CERT_PATH="));
+        assert_eq!(found.collect::<Vec<_>>(), VALUES, "{} {output:?}", program.name);
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{}", program.name);
     }
 }
@@ -234,7 +268,14 @@ impl Program {
     fn evaluate(&self, folder: &Path, text: &str, then: &str) -> Output {
         let file = folder.join("script");
         fs::write(&file, text).unwrap();
-        let script = self.evaluate.replace("$FILE", file.to_str().unwrap()).replace("$THEN", then);
+        self.run(folder, &self.script(&file, then))
+    }
+
+    fn script(&self, file: &Path, then: &str) -> String {
+        self.evaluate.replace("$FILE", file.to_str().unwrap()).replace("$THEN", then)
+    }
+
+    fn run(&self, folder: &Path, script: &str) -> Output {
         self.command().args(self.arguments).arg(script).env("HOME", folder).output().unwrap_or_else(|error| {
             panic!("{} is not installed, `make setup` does that: {error}", self.name);
         })
