@@ -19,7 +19,9 @@ pub struct Found<'a> {
     pub flavour: &'a Flavour,
     /// What its units say.
     pub state: State,
-    /// The units that are not active, of those that the guest has.
+    /// Those of its units that the guest has.
+    pub units: Vec<UnitName>,
+    /// Those of them that are not active.
     pub down: Vec<UnitName>,
 }
 
@@ -75,18 +77,19 @@ impl<'a> Found<'a> {
     fn new(service: &'a Service, flavour: &'a Flavour, facts: &Facts) -> Self {
         let state_of = |unit: &UnitName| facts.units.get(unit.short()).copied();
         // A unit that the guest does not have is no part of this installation: etcd may run elsewhere.
-        let units = flavour.units.iter().filter_map(state_of);
+        let units: Vec<UnitName> =
+            flavour.units.iter().filter(|unit| state_of(unit).is_some()).cloned().collect();
         let is_active = |path| facts.files.contains_key(path);
         let sockets = flavour
             .sockets
             .iter()
             .map(|path| if is_active(path) { UnitState::Active } else { UnitState::Inactive });
-        let states: Vec<UnitState> = units.chain(sockets).collect();
-        let is_down = |unit: &&UnitName| state_of(unit).is_some_and(|state| state != UnitState::Active);
-        let down = flavour.units.iter().filter(is_down).cloned().collect();
+        let states: Vec<UnitState> = units.iter().filter_map(state_of).chain(sockets).collect();
+        let is_down = |unit: &&UnitName| state_of(unit) != Some(UnitState::Active);
+        let down = units.iter().filter(is_down).cloned().collect();
         // Whether it really runs, the service will say itself.
         let state = if flavour.must_be_asked() { State::Running } else { state(&states) };
-        Self { service, flavour, state, down }
+        Self { service, flavour, state, units, down }
     }
 
     /// Errors when nothing of the service is up.

@@ -213,7 +213,7 @@ impl Search<'_> {
             tried: silent.iter().map(tried).collect(),
             silence: silent.iter().map(|(_, silence, _)| *silence).max().unwrap_or(Silence::Lost),
             path: self.candidate.path.clone(),
-            unit: self.found.flavour.units.last().map(ToString::to_string),
+            unit: self.found.units.last().map(ToString::to_string),
         }
     }
 

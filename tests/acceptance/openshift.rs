@@ -1,6 +1,7 @@
 //! `env openshift`: what its routes tell, and the names in its certificates.
 
-use crate::support::{Guest, User};
+use crate::flavours::report;
+use crate::support::{Guest, UNTIL_READY, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -103,4 +104,59 @@ fn microshift_is_used_by_the_outside_or_else_by_localhost() {
         .succeeds();
     let kubeconfig = user.kubeconfig_of("openshift");
     assert_eq!(kubeconfig["clusters"][0]["cluster"]["tls-server-name"], "localhost");
+}
+
+/// One unit or two, by the names of Origin or of the enterprise's product; since 3.10 the node's unit holds pods.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_master_of_origin_runs_in_units_of_several_names() {
+    let guest = Guest::own("origin", "address");
+    for units in [
+        "origin-master-api origin-master-controllers",
+        "atomic-openshift-master",
+        "atomic-openshift-master-api atomic-openshift-master-controllers",
+        "origin-node",
+    ] {
+        let (server, others) = units.split_once(' ').unwrap_or((units, ""));
+        let folder = "/etc/systemd/system";
+        guest.changes(
+            &format!(
+                "systemctl stop origin-master; cd {folder}; mv origin-master.service {server}.service
+                for unit in {others}; do
+                    printf '[Service]\\nExecStart=/usr/bin/sleep infinity\\n' >$unit.service
+                done
+                systemctl daemon-reload; systemctl start {units}; {UNTIL_READY}"
+            ),
+            &format!(
+                "systemctl stop {units}; cd {folder}; mv {server}.service origin-master.service
+                for unit in {others}; do rm $unit.service; done
+                systemctl daemon-reload; systemctl start origin-master; {UNTIL_READY}"
+            ),
+        );
+        let user = User::of(&guest);
+        let status = "service-manager status openshift";
+        user.types(status).stdout("openshift - running\n").succeeds();
+        user.types(
+            "eval \"$(service-manager --quiet env openshift)\"; kubectl get namespace default -o name",
+        )
+        .stdout("namespace/default\n")
+        .succeeds();
+        if !others.is_empty() {
+            guest.run(&format!("systemctl stop {others}"));
+            user.types(status).stdout("openshift - degraded\n").succeeds();
+        }
+        guest.run(&format!("systemctl stop {server}"));
+        user.types(status).stdout("openshift - stopped\n").succeeds();
+        let mut down: Vec<&str> = units.split(' ').collect();
+        // As the service's file has them.
+        down.reverse();
+        user.types("service-manager env openshift --script-readable")
+            .stderr(&format!(
+                "error: openshift is stopped in `[NAME]`\nhint: in the machine: `sudo systemctl start {}`\n",
+                down.join(" ")
+            ))
+            .fails(126);
+        report("openshift", "origin", &format!("status, env, stopped in {units}"));
+        guest.changes_back();
+    }
 }

@@ -258,7 +258,8 @@ static LIGHT: Recipe = Recipe::new("light", &["--light"]);
 /// Light, since tests lay them out. Two, so that two such tests run at once.
 static SPARE: [Recipe; 2] = [Recipe::new("spare-1", &["--light"]), Recipe::new("spare-2", &["--light"])];
 
-const UNTIL_READY: &str = "timeout 60 bash -c 'until [[ $(curl -sk https://127.0.0.1:$(</var/lib/lay-out/port)/readyz) == ok ]]; do sleep 0.1; done'";
+/// A line that waits until the guest's API server answers.
+pub(crate) const UNTIL_READY: &str = "timeout 60 bash -c 'until [[ $(curl -sk https://127.0.0.1:$(</var/lib/lay-out/port)/readyz) == ok ]]; do sleep 0.1; done'";
 /// A file in a spare guest's folder that says what it is laid out as.
 const LAYOUT: &str = "layout";
 const POLL: Duration = Duration::from_millis(20);

@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use failure::Failure;
-pub(crate) use guest::Guest;
+pub(crate) use guest::{Guest, UNTIL_READY};
 pub(crate) use port::Port;
 pub(crate) use text::unindent;
 pub(crate) use typed::programs;
