@@ -150,6 +150,8 @@ impl Caller {
         if let Some(answer) = docker_headers(&ping).filter(|_| ping.status().is_success()) {
             return Ok(Verdict::Good(answer));
         }
+        // Read to its end, so that the connection can be used again.
+        let _ = read_body(ping, LONGEST_BODY);
         Ok(judge::<DockerVersion>(self.get("/version")?))
     }
 

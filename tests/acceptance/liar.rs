@@ -203,20 +203,10 @@ fn addresses_that_are_not_the_guests() {
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_server_with_the_right_certificate() {
-    const OK: &str = r"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n";
     let guest = Guest::own("kubeadm", "address");
     guest.stops("static-pod-kube-apiserver");
-    // It sends the files of its folder as they are.
     let pki = "/etc/kubernetes/pki";
-    guest.changes(
-        &format!(
-            "mkdir -p /run/liar; systemd-run --quiet --unit=liar --working-directory=/run/liar \
-             openssl s_server -quiet -accept 6443 -HTTP -CAfile {pki}/ca.crt -verify 1 \
-             -cert {pki}/apiserver.crt -key {pki}/apiserver.key; \
-             timeout 10 bash -c 'until (: </dev/tcp/127.0.0.1/6443) 2>/dev/null; do sleep 0.1; done'"
-        ),
-        "systemctl stop liar",
-    );
+    serves(&guest, 6443, &format!("-CAfile {pki}/ca.crt -cert {pki}/apiserver.crt -key {pki}/apiserver.key"));
     for (api, version, problem) in [
         ("", r#"{"gitVersion": "v1.2.3$(touch pwned)"}"#, ODD),
         ("", r#"{"gitVersion": "v1.2.3\\u001b]0;x"}"#, ODD),
@@ -227,9 +217,7 @@ fn a_server_with_the_right_certificate() {
         (r"HTTP/1.0 401 Unauthorized\r\n\r\n", "", REFUSED),
     ] {
         let api = if api.is_empty() { format!("{OK}{{}}") } else { api.to_owned() };
-        let print =
-            |name, text: &str| format!("printf '%b' {} >/run/liar/{name}; ", shlex::try_quote(text).unwrap());
-        guest.run(&(print("api", &api) + &print("version", &format!("{OK}{version}"))));
+        says(&guest, &[("api", &api), ("version", &format!("{OK}{version}"))]);
         fails_with(&guest, problem);
     }
     for endless in ["version", "api"] {
@@ -240,21 +228,197 @@ fn a_server_with_the_right_certificate() {
     fails_with(&guest, "kubernetes does not answer at any address of `[NAME]`");
 }
 
+/// What is no host's name is no registry, and no version is shown in place of one that is none.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn routes_and_versions_of_openshift() {
+    let master = "/etc/origin/master";
+    let guest = Guest::own("origin", "address");
+    guest.stops("origin-master");
+    // Its unit has to be there, and active.
+    guest.changes(
+        "cd /run/systemd/system; printf '[Service]\\nExecStart=/usr/bin/sleep infinity\\n' >origin-node.service
+        systemctl daemon-reload; systemctl start origin-node; mv /etc/systemd/system/origin-master.service /run",
+        "systemctl stop origin-node; rm /run/systemd/system/origin-node.service
+        mv /run/origin-master.service /etc/systemd/system; systemctl daemon-reload",
+    );
+    let files = format!("-cert {master}/master.server.crt -key {master}/master.server.key");
+    serves(&guest, 8443, &format!("-CAfile {master}/ca.crt {files}"));
+    let route = "apis/route.openshift.io/v1/namespaces/default/routes/docker-registry";
+    let good = format!("{OK}{{\"gitVersion\": \"v1.11.0\"}}");
+    for evil in HOSTILE {
+        let json = serde_json::json!({ "spec": { "host": evil } });
+        says(&guest, &[("version", &good), (route, &format!("{OK}{}", escaped(&json)))]);
+        has_no(&guest, "openshift", "DOCKER_REGISTRY");
+    }
+    says(&guest, &[(route, &format!("{OK}{{\"spec\": {{\"host\": \"Hub.example.com\"}}}}"))]);
+    User::of(&guest)
+        .types("service-manager env openshift --script-readable | grep REGISTRY")
+        .stdout("DOCKER_REGISTRY=hub.example.com\n")
+        .succeeds();
+    // Values of little text and much memory.
+    for fill in ["[0],", "{\"a\":{}},"] {
+        guest.run(&format!(
+            "{{ printf '{OK}{{\"x\":['; printf '{fill}%.0s' {{1..200000}}; printf '0],\"spec\":{{\"host\":\"h\"}}}}'; }} >/run/liar/{route}"
+        ));
+        has_no(&guest, "openshift", "DOCKER_REGISTRY=[^h]");
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_version_of_microshift() {
+    let pki = "/var/lib/microshift/certs";
+    let guest = Guest::own("microshift", "address");
+    guest.stops("microshift");
+    guest.changes(
+        "cd /etc/systemd/system; mv microshift.service /run/microshift.true
+        printf '[Service]\\nExecStart=/usr/bin/sleep infinity\\n' >microshift.service
+        systemctl daemon-reload; systemctl start microshift",
+        "systemctl stop microshift; mv /run/microshift.true /etc/systemd/system/microshift.service; systemctl daemon-reload",
+    );
+    let files = format!("-cert {pki}/external/server.crt -key {pki}/external/server.key");
+    serves(&guest, 6443, &format!("-CAfile {pki}/admin-kubeconfig-signer/ca.crt {files}"));
+    let map = "api/v1/namespaces/kube-public/configmaps/microshift-version";
+    let good = format!("{OK}{{\"gitVersion\": \"v1.31.0\"}}");
+    let shows = |version: &str| {
+        User::of(&guest)
+            .types(frugally(
+                "service-manager status openshift --output json | grep --only-matching '\"version\":[^1,]*,'",
+            ))
+            .stdout(&format!("\"version\":{version},\n"))
+            .succeeds();
+    };
+    for evil in HOSTILE {
+        let json = serde_json::json!({ "data": { "version": evil } });
+        says(&guest, &[("version", &good), (map, &format!("{OK}{}", escaped(&json)))]);
+        shows("null");
+    }
+    says(&guest, &[(map, &format!("{OK}{{\"data\": {{\"version\": \"4.28.4\"}}}}"))]);
+    shows("\"4.28.4\"");
+    guest.run(&format!("rm /run/liar/{map}"));
+    shows("null");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_daemon_with_the_right_certificate() {
+    let guest = Guest::own("kubeadm", "address");
+    let folder = "/run/systemd/system/docker.service.d";
+    guest.changes(
+        &format!(
+            "mkdir -p {folder}; printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd://\\n' >{folder}/zz.conf
+            systemctl daemon-reload; systemctl reset-failed docker; systemctl start docker"
+        ),
+        &format!("systemctl stop docker docker.socket; rm -r {folder}; systemctl daemon-reload"),
+    );
+    let files = "-cert /etc/docker/server-cert.pem -key /etc/docker/server-key.pem";
+    serves(&guest, 2376, &format!("-CAfile /etc/docker/ca.pem {files}"));
+    let headers = |server: &str, api: &str| {
+        format!(r"HTTP/1.0 200 OK\r\nServer: {server}\r\nApi-Version: {api}\r\n\r\nOK")
+    };
+    let version = |version: &str, api: &str| {
+        format!("{OK}{}", escaped(&serde_json::json!({ "Version": version, "ApiVersion": api })))
+    };
+    let good = (headers("Docker/20.10.24 (linux)", "1.41"), version("20.10.24", "1.41"));
+    for evil in HOSTILE {
+        let plain = evil.replace(|c: char| c.is_control(), "?");
+        for (ping, version, is_good) in [
+            (headers(&format!("Docker/{plain}"), "1.41"), good.1.clone(), true),
+            (headers("Docker/20.10.24", &plain), good.1.clone(), true),
+            (headers(&plain, &plain), version(evil, "1.41"), false),
+            (headers("", ""), version("20.10.24", evil), false),
+        ] {
+            says(&guest, &[("_ping", &ping), ("version", &version)]);
+            let user = User::of(&guest);
+            let line = frugally("service-manager env docker --script-readable --api-version");
+            if is_good {
+                user.types(line)
+                    .stdout(
+                        "
+                        DOCKER_HOST=tcp://[ADDRESS]:2376
+                        DOCKER_CERT_PATH='[MACHINE]/docker'
+                        DOCKER_TLS_VERIFY=1
+                        DOCKER_API_VERSION=1.41
+                        ",
+                    )
+                    .succeeds();
+            } else {
+                user.types(line + " 2>complaint").fails(126);
+                complains(&user, &ODD.replace("kubernetes", "docker").replace("6443", "2376"), &guest);
+            }
+            assert!(!user.home().join("pwned").exists());
+        }
+    }
+}
+
+/// `env SERVICE` works, and prints no line that fits `pattern`.
 #[track_caller]
-fn fails_with(guest: &Guest, problem: &str) {
+fn has_no(guest: &Guest, service: &str, pattern: &str) {
     let user = User::of(guest);
-    let written = user
-        .types(format!("{} 2>complaint", frugally("service-manager env kubernetes")))
-        .stdout("(exit 126)\n")
-        .fails(126);
-    let complaint = std::fs::read_to_string(user.home().join("complaint")).unwrap();
-    let first = complaint.lines().next().unwrap();
-    let problem = problem.replace("[ADDRESS]", &guest.address()).replace("[NAME]", guest.name());
-    assert!(first.starts_with(&format!("error: {problem}")), "{}{complaint}", written.stdout);
-    assert!(!complaint.chars().any(|c| c.is_control() && c != '\n'), "{complaint:?}");
+    user.types(format!(
+        "{} >settings 2>/dev/null && ! grep '{pattern}' settings",
+        frugally(&format!("service-manager env {service} --script-readable"))
+    ))
+    .succeeds();
     assert!(!user.home().join("pwned").exists());
 }
 
+/// Has `openssl` answer at `port`, with `files` as its options. It sends the files below `/run/liar` as they are.
+fn serves(guest: &Guest, port: u16, files: &str) {
+    guest.changes(
+        &format!(
+            "mkdir -p /run/liar; systemd-run --quiet --unit=liar --working-directory=/run/liar \
+             openssl s_server -quiet -accept {port} -HTTP -verify 1 {files}; \
+             timeout 10 bash -c 'until (: </dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.1; done'"
+        ),
+        "systemctl stop liar; rm -r /run/liar",
+    );
+}
+
+/// Writes answers, head and all, below the folder of the server.
+fn says(guest: &Guest, answers: &[(&str, &str)]) {
+    let write = |(path, text): &(&str, &str)| {
+        let text = shlex::try_quote(text).unwrap().into_owned();
+        format!("install -D /dev/null /run/liar/{path}; printf '%b' {text} >/run/liar/{path}; ")
+    };
+    guest.run(&answers.iter().map(write).collect::<String>());
+}
+
+/// JSON for `printf %b`.
+fn escaped(json: &serde_json::Value) -> String {
+    json.to_string().replace('\\', r"\\")
+}
+
+#[track_caller]
+fn fails_with(guest: &Guest, problem: &str) {
+    let user = User::of(guest);
+    user.types(format!("{} 2>complaint", frugally("service-manager env kubernetes")))
+        .stdout("(exit 126)\n")
+        .fails(126);
+    complains(&user, problem, guest);
+    assert!(!user.home().join("pwned").exists());
+}
+
+/// The file `complaint` begins with `problem`, and holds nothing that a terminal would obey.
+#[track_caller]
+fn complains(user: &User, problem: &str, guest: &Guest) {
+    let complaint = std::fs::read_to_string(user.home().join("complaint")).unwrap();
+    let problem = problem.replace("[ADDRESS]", &guest.address()).replace("[NAME]", guest.name());
+    assert!(complaint.starts_with(&format!("error: {problem}")), "{complaint}");
+    assert!(!complaint.chars().any(|c| c.is_control() && c != '\n'), "{complaint:?}");
+}
+
+/// The head of an answer, for `printf %b`.
+const OK: &str = r"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n";
+const HOSTILE: [&str; 6] = [
+    "$(touch pwned)",
+    "`touch pwned`",
+    "'; touch pwned; '",
+    "1.2\u{1b}]0;x\u{7}",
+    "1.2\nexport X=1",
+    "../../1.2",
+];
 const ODD: &str = "kubernetes at [ADDRESS]:6443 answers what this program does not understand";
 const REFUSED: &str = "kubernetes at [ADDRESS]:6443 does not accept the credentials in `/etc/kubernetes/admin.conf` of `[NAME]`";
 
