@@ -1,6 +1,7 @@
 //! `env docker`: the daemon's TLS, with a real `docker`; and what is said when it cannot be used.
 
 use crate::flavours::report;
+use crate::liar::frugally;
 use crate::support::{Guest, User};
 
 #[test]
@@ -11,6 +12,27 @@ fn docker_on_the_host_talks_to_the_daemon_in_the_guest() {
     user_of(&guest).types("service-manager env docker").stdout(ANNOUNCED).succeeds();
     user_of(&guest).types(DOCKER).stdout("[NAME]\n").succeeds();
     report("docker", "tls", "env, docker");
+}
+
+/// Its docker of old has to be told the version of the API.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_bundle_exports_all_four_variables() {
+    let guest = Guest::own("adb", "address");
+    guest.lays_out_docker("tls");
+    let user = User::of(&guest);
+    user.types("service-manager status docker").stdout("docker - running\n").succeeds();
+    user.types("service-manager status docker --output json | grep --only-matching '\"flavour\":\"adb\"'")
+        .stdout("\"flavour\":\"adb\"\n")
+        .succeeds();
+    user.types("service-manager env docker --script-readable")
+        .stdout(&format!("{READABLE}DOCKER_API_VERSION=1.41\n"))
+        .succeeds();
+    user.types(DOCKER).stdout("[NAME]\n").succeeds();
+    report("docker", "adb", "status, env, docker");
+    guest.changes_back();
+    user.types("service-manager status docker").stdout("docker - stopped\n").succeeds();
+    report("docker", "adb", "stopped");
 }
 
 #[test]
@@ -195,6 +217,7 @@ fn other_engines_are_recognised() {
     let guest = Guest::own("kubeadm", "address");
     for (kind, flavour, because) in [
         ("podman", "podman", "is Podman, which only listens on root's socket"),
+        ("podman-rootless", "podman-rootless", "is Podman, which only listens on its user's socket"),
         ("rootless", "rootless", "is rootless and only listens on its user's socket"),
     ] {
         guest.lays_out_docker(kind);
@@ -205,6 +228,40 @@ fn other_engines_are_recognised() {
             .stderr(&format!("error: docker in `[NAME]` {because}\nhint: [..]\n"))
             .fails(126);
         report("docker", flavour, "status, env says what would help");
+    }
+}
+
+/// Whatever is in a certificate: a few lines of it are told, and none that a terminal would obey.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_certificate_with_very_many_names_and_odd_ones() {
+    let guest = with_docker();
+    let many = (1..=3000).map(|number| format!("n{number}.example"));
+    let odd = ["\u{1b}]0;evil\u{7}", "$(touch pwned)", "a\nexport X=1"].map(str::to_owned);
+    for (names, told) in [
+        (many.collect::<Vec<_>>(), "n1.example, [..], n10.example and 2990 more".to_owned()),
+        (odd.to_vec(), "\\u{1b}]0;evil\\u{7}, $(touch pwned), a export X=1".to_owned()),
+        (vec!["x\u{1b}".repeat(5000)], "[..]…".to_owned()),
+    ] {
+        let mut own = rcgen::CertificateParams::default();
+        own.subject_alt_names =
+            names.into_iter().map(|name| rcgen::SanType::DnsName(name.try_into().unwrap())).collect();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = own.self_signed(&key).unwrap().pem();
+        guest.replaces("/etc/docker/server-cert.pem", &certificate);
+        guest.replaces("/home/vagrant/.docker/ca.pem", &certificate);
+        guest.replaces("/etc/docker/server-key.pem", &key.serialize_pem());
+        guest.run("systemctl reset-failed docker; systemctl restart docker");
+        let error = format!(
+            "the certificate of docker at [ADDRESS]:2376 is not valid for any address of `[NAME]` (it is for {told}"
+        );
+        let error = if told.ends_with('…') { error } else { error + ")" };
+        let user = User::of(&guest);
+        user.types(frugally("service-manager env docker"))
+            .stdout("(exit 126)\n")
+            .stderr(&format!("error: {error}\nhint: [..]\n"))
+            .fails(126);
+        assert!(!user.home().join("pwned").exists());
     }
 }
 

@@ -1,5 +1,6 @@
 //! A service that is stopped, or does not answer: what `status` and `env` say of it.
 
+use crate::flavours::report;
 use crate::support::{Failure, Guest, User};
 
 #[test]
@@ -51,4 +52,49 @@ fn of_several_units_those_that_are_down_are_named() {
         .stderr(&format!("warning: {silent}\nhint: {restart}\n"))
         .succeeds();
     Failure::of(&guest).error(silent).hint(restart).ends();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_has_failed() {
+    let guest = Guest::own("kubeadm", "address");
+    becomes(&guest, "ExecStart=\\nExecStart=/bin/false\\nRestart=no", "failed");
+    let user = User::of(&guest);
+    user.types("service-manager status kubernetes").stdout("kubernetes - failed\n").succeeds();
+    Failure::of(&guest)
+        .error("kubernetes is failed in `[NAME]`")
+        .hint("in the machine: `sudo systemctl start kubelet`")
+        .ends();
+    report("kubernetes", "kubeadm", "failed");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_is_starting() {
+    let guest = Guest::own("kubeadm", "address");
+    // It never says that it is ready.
+    becomes(&guest, "Type=notify", "activating");
+    let silent = "kubernetes does not answer at any address of `[NAME]`: [..]";
+    let restart = "it may be starting; else, in the machine: `sudo systemctl restart kubelet`";
+    User::of(&guest)
+        .types("service-manager status kubernetes")
+        .stdout("kubernetes - starting\n")
+        .stderr(&format!("warning: {silent}\nhint: {restart}\n"))
+        .succeeds();
+    Failure::of(&guest).error(silent).hint(restart).ends();
+    report("kubernetes", "kubeadm", "starting");
+}
+
+/// Starts the kubelet with these lines in its unit, and waits until systemd says that it is in `state`.
+fn becomes(guest: &Guest, lines: &str, state: &str) {
+    let folder = "/run/systemd/system/kubelet.service.d";
+    guest.stops("kubelet");
+    guest.changes(
+        &format!(
+            "mkdir -p {folder}; printf '[Service]\\n{lines}\\n' >{folder}/test.conf; systemctl daemon-reload
+            systemctl start --no-block kubelet
+            timeout 30 bash -c 'until [[ $(systemctl is-active kubelet) == {state} ]]; do sleep 0.1; done'"
+        ),
+        &format!("rm -r {folder}; systemctl daemon-reload; systemctl stop kubelet; systemctl reset-failed kubelet || true"),
+    );
 }

@@ -7,16 +7,17 @@ use std::io::Write;
 use crate::eval::on_a_terminal;
 use crate::support::{Guest, User};
 
-/// A flavour: `NAME: SERVICE "FLAVOUR" in "LAYOUT" [stopped with "UNITS"]`.
+/// A flavour: `NAME: SERVICE "FLAVOUR" in "LAYOUT" stopped with "UNITS" [and started with "HINT"]`.
 macro_rules! flavours {
-    ($($name:ident: $service:ident $flavour:literal in $layout:literal $(stopped with $units:literal)?;)*) => {$(
+    ($($name:ident: $service:ident $flavour:literal in $layout:literal stopped with $units:literal $(and started with $hint:literal)?;)*) => {$(
         #[test]
         #[cfg_attr(no_guest, ignore = "needs the test guest")]
         fn $name() {
             let check = Check { service: stringify!($service), flavour: $flavour, layout: $layout };
             let guest = check.works();
-            $(check.stops(&guest, $units);)?
-            drop(guest);
+            let hint = concat!("in the machine: `sudo systemctl start ", $units, "`");
+            $(let hint = { let _ = hint; $hint };)?
+            check.stops(&guest, $units, hint);
         }
     )*};
 }
@@ -29,14 +30,14 @@ flavours! {
     microk8s: kubernetes "microk8s" in "microk8s" stopped with "snap.microk8s.daemon-kubelite";
     minikube: kubernetes "minikube" in "minikube" stopped with "kubelet";
     plain: kubernetes "plain" in "plain" stopped with "etcd kube-apiserver";
-    adb_kubernetes: kubernetes "adb" in "adb";
+    adb_kubernetes: kubernetes "adb" in "adb" stopped with "etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet";
     microshift: openshift "microshift" in "microshift" stopped with "microshift";
     crc: openshift "crc" in "crc" stopped with "kubelet";
     node: openshift "node" in "okd" stopped with "kubelet";
     origin: openshift "origin" in "origin" stopped with "origin-master";
-    cluster_up: openshift "cluster-up" in "cluster-up";
-    cluster_up_old: openshift "cluster-up-old" in "cluster-up-old";
-    minishift: openshift "minishift" in "minishift";
+    cluster_up: openshift "cluster-up" in "cluster-up" stopped with "guest-api" and started with "in the machine: `oc cluster up`";
+    cluster_up_old: openshift "cluster-up-old" in "cluster-up-old" stopped with "guest-api" and started with "in the machine: `oc cluster up`";
+    minishift: openshift "minishift" in "minishift" stopped with "guest-api" and started with "on the host: `minishift start`";
     adb_openshift: openshift "adb" in "adb-openshift" stopped with "openshift";
 }
 
@@ -66,19 +67,27 @@ impl Check {
         .stdout("namespace/default\n")
         .succeeds();
         self.report("env, kubectl");
+        user.types(format!(
+            "service-manager --quiet kubeconfig {service} --print >text && \
+             kubectl --kubeconfig text get namespace default -o name"
+        ))
+        .stdout("namespace/default\n")
+        .succeeds();
+        self.report("kubeconfig --print");
+        user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+        user.types("service-manager box version").stdout("[..] [..]\n").succeeds();
+        self.report("box");
         guest
     }
 
-    fn stops(&self, guest: &Guest, units: &str) {
+    fn stops(&self, guest: &Guest, units: &str, hint: &str) {
         let (service, user) = (self.service, User::of(guest));
         guest.stops(units);
         user.types(format!("service-manager status {service}"))
             .stdout(&format!("{service} - stopped\n"))
             .succeeds();
         user.types(format!("service-manager env {service} --script-readable"))
-            .stderr(&format!(
-                "error: {service} is stopped in `[NAME]`\nhint: in the machine: `sudo systemctl start {units}`\n"
-            ))
+            .stderr(&format!("error: {service} is stopped in `[NAME]`\nhint: {hint}\n"))
             .fails(126);
         self.report("stopped");
     }
