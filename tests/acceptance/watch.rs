@@ -44,8 +44,8 @@ fn one_connection_is_kept() {
         assert_eq!(lines.next().unwrap(), "kubernetes - running");
         // More than the channels that sshd gives out at a time.
         guest.run(
-            "sessions() { journalctl --boot | grep --count 'Starting session'; }; start=$(sessions)
-            until (($(sessions) > start + 12)); do sleep 0.1; done",
+            "timeout 50 bash -c \"sessions() { journalctl --boot | grep --count 'Starting session'; }
+            start=\\$(sessions); until ((\\$(sessions) > start + 12)); do sleep 0.1; done\"",
         );
         guest.stops("kubelet");
         // It goes down in steps.

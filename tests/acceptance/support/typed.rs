@@ -143,7 +143,7 @@ impl<'u> Typed<'u> {
         }
         for secret in self.secrets() {
             if written.stdout.contains(&secret) || written.stderr.contains(&secret) {
-                problem.push_str("a secret of the kubeconfig was printed\n");
+                problem.push_str("a secret was printed\n");
             }
         }
         problem
@@ -163,12 +163,16 @@ impl<'u> Typed<'u> {
 
     /// What no command may ever print.
     fn secrets(&self) -> Vec<String> {
-        let is_secret = |line: &str| {
-            let (name, value) = line.trim().split_once(": ")?;
-            matches!(name, "client-key-data" | "token" | "password").then(|| value.to_owned())
-        };
-        let kubeconfigs = self.user.kubeconfigs();
-        kubeconfigs.iter().flat_map(|text| text.lines()).filter_map(is_secret).collect()
+        let mut secrets = Vec::new();
+        for (name, text) in self.user.texts() {
+            // Each line of a key: one would be too much.
+            let keys = text.lines().filter(|line| name == "key.pem" && !line.starts_with("-----"));
+            secrets.extend(keys.map(ToOwned::to_owned));
+            let fields = text.lines().filter_map(|line| line.trim().split_once(": "));
+            let is_secret = |name: &str| matches!(name, "client-key-data" | "token" | "password");
+            secrets.extend(fields.filter(|(name, _)| is_secret(name)).map(|(_, value)| value.to_owned()));
+        }
+        secrets
     }
 
     /// All there is to know about a failure.

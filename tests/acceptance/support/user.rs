@@ -107,10 +107,11 @@ impl<'g> User<'g> {
         serde_yaml::from_str(&text).unwrap()
     }
 
-    /// The text of every kubeconfig that was written.
-    pub(super) fn kubeconfigs(&self) -> Vec<String> {
-        let paths = self.machine_folders().into_iter().map(|folder| folder.join("kubernetes/kubeconfig"));
-        paths.filter_map(|path| fs::read_to_string(path).ok()).collect()
+    /// Every file that the program keeps of its machines: its name and its text.
+    pub(super) fn texts(&self) -> Vec<(String, String)> {
+        let mut texts = Vec::new();
+        read_all(&self.machines(), &mut texts);
+        texts
     }
 
     /// What the program wrote, with modes: `600 machine.json`, folders too.
@@ -130,5 +131,15 @@ fn list(folder: &Path, lines: &mut Vec<String>) {
         let name = path.file_name().unwrap().to_string_lossy();
         lines.push(format!("{:o} {name}", meta.permissions().mode() & 0o7777));
         list(&path, lines);
+    }
+}
+
+fn read_all(folder: &Path, texts: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
+        if entry.path().is_dir() {
+            read_all(&entry.path(), texts);
+        } else if let Ok(text) = fs::read_to_string(entry.path()) {
+            texts.push((entry.file_name().to_string_lossy().into_owned(), text));
+        }
     }
 }
