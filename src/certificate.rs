@@ -32,7 +32,8 @@ impl Certificates {
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut blocks = pem::parse_many(text).ok()?;
         blocks.retain(|block| block.tag() == "CERTIFICATE");
-        let readable = blocks.iter().all(|block| parse_x509_certificate(block.contents()).is_ok());
+        let is_certificate = |der: &[u8]| parse_x509_certificate(der).is_ok_and(|(rest, _)| rest.is_empty());
+        let readable = blocks.iter().all(|block| is_certificate(block.contents()));
         let der: Vec<_> = blocks.into_iter().map(pem::Pem::into_contents).collect();
         (readable && !der.is_empty()).then(|| Self::from_der(der))
     }
@@ -134,6 +135,13 @@ mod tests {
         for text in ["", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
             assert_eq!(Certificates::parse(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_certificate_with_something_behind_it_is_refused() {
+        let der = [certificate(&["a"]).der().as_ref(), b"more"].concat();
+        let text = pem::encode(&pem::Pem::new("CERTIFICATE", der));
+        assert_eq!(Certificates::parse(text.as_bytes()), None);
     }
 
     #[test]

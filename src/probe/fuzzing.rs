@@ -63,7 +63,8 @@ pub fn facts(data: &[u8]) {
     };
     let text = answer(noise, records.iter().cloned());
     let read = frame::parse(&text, &nonce);
-    if !noise.starts_with(b"@") && records.iter().all(|(header, _)| is_ordinary(header)) {
+    let begins = text.windows(BEGIN.len()).position(|window| window == BEGIN);
+    if begins == Some(noise.len() + 1) && records.iter().all(|(header, _)| is_ordinary(header)) {
         let read = read.as_ref().unwrap();
         assert_eq!(
             read.iter().map(|frame| frame.body).collect::<Vec<_>>(),
@@ -130,4 +131,5 @@ static QUESTIONS: LazyLock<Questions> = LazyLock::new(|| {
     let catalogue = Catalogue::built_in().unwrap();
     Questions::to_use(catalogue.select(&[]).unwrap())
 });
+const BEGIN: &[u8] = b"@n begin 0\n\n";
 const END: &[u8] = b"@n end 0\n\n";
