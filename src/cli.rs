@@ -72,9 +72,22 @@ pub(crate) struct EnvArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     #[arg(conflicts_with_all = ["script_readable", "shell"])]
     pub(crate) output: OutputFormat,
+    #[command(flatten)]
+    pub(crate) freshness: Freshness,
     /// Print `DOCKER_API_VERSION` too, which Docker clients that are newer than the daemon once needed
     #[arg(long)]
     pub(crate) api_version: bool,
+}
+
+/// How much of what was found out before is enough; otherwise what is proved to be good still.
+#[derive(Debug, Args)]
+pub(crate) struct Freshness {
+    /// Ask the machine, even if all is known and still good
+    #[arg(long, conflicts_with = "unset")]
+    pub(crate) refresh: bool,
+    /// Print what was good last time, without looking whether it still is; for prompts
+    #[arg(long, conflicts_with_all = ["refresh", "unset", "output", "api_version"])]
+    pub(crate) cached: bool,
 }
 
 /// Shows the state of the services

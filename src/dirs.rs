@@ -70,6 +70,11 @@ impl MachineFiles {
         self.0.join("machine.json")
     }
 
+    /// What the last `env` found out.
+    pub fn facts(&self) -> PathBuf {
+        self.0.join("facts.json")
+    }
+
     /// The machine's host keys, learnt at first contact.
     pub fn known_hosts(&self) -> PathBuf {
         self.0.join("known_hosts")

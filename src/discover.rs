@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::credentials::{Credentials, Proof, Refusal};
 use crate::error::Error;
-use crate::grammar::{GuestPath, GuestPattern, Port, UnitName, VariantId};
+use crate::grammar::{GuestPath, GuestPattern, Port, ServiceName, UnitName, VariantId};
 use crate::kubeconfig;
 use crate::machine::Machine;
 use crate::probe::{Content, Facts, FileFact, TokenFact, UnitState};
@@ -90,6 +90,12 @@ impl<'a> Found<'a> {
         // Whether it really runs, the service will say itself.
         let state = if flavour.must_be_asked() { State::Running } else { state(&states) };
         Self { service, flavour, state, units, down }
+    }
+
+    /// `service` as it was when its flavour was the one called `flavour`. None when there is none any more.
+    pub fn remembered(service: &'a Service, flavour: &ServiceName) -> Option<Self> {
+        let flavour = service.flavours.iter().find(|known| known.name == *flavour)?;
+        Some(Self { service, flavour, state: State::Running, units: Vec::new(), down: Vec::new() })
     }
 
     /// Errors when nothing of the service is up.

@@ -167,6 +167,8 @@ pub enum Error {
     AnswerMalformed,
     #[error("the guest does not say what runs in it")]
     NoRelease,
+    #[error("this was not asked of `{machine}` before")]
+    NothingCached { machine: String },
     #[error("the guest has no address the host could use")]
     NoAddress,
 
@@ -278,6 +280,7 @@ impl Error {
             | Self::AnswerIncomplete { .. }
             | Self::AnswerMalformed
             | Self::NoAddress
+            | Self::NothingCached { .. }
             | Self::NoRelease
             | Self::NotInstalled { .. }
             | Self::NotRunning { .. }
@@ -397,6 +400,7 @@ impl Error {
             Self::NotInstalled { .. } | Self::NoKubeconfig { .. } => {
                 "`service-manager status` shows what the machine has".into()
             }
+            Self::NothingCached { .. } => "leave out `--cached` once".into(),
             Self::NotRunning { start: Some(start), .. } => start.clone(),
             Self::NotRunning { units, .. } if units.is_empty() => return None,
             Self::NotRunning { units, .. } => {

@@ -1,12 +1,14 @@
 //! Service templates → the variables to export. Pure.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Error;
 use crate::grammar::{DnsName, ValueName, VariableName, Version};
 use crate::service::{Access, ExportTemplate, Source, VERSION};
 use crate::visit::InUse;
 
 /// One variable for the shell.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Export {
     /// Its name.
     pub name: VariableName,
@@ -17,7 +19,7 @@ pub struct Export {
 }
 
 /// The exports of one service, with the lines that introduce them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// The service.
     pub service: String,

@@ -61,6 +61,17 @@ impl PrivateFolder {
         self.replace(path, parent, content).map_err(failed)
     }
 
+    /// As [`Self::write`] for what can be found out again: it need not survive the loss of power, and the disk is not
+    /// waited for.
+    pub fn write_unsynced(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        let write = || {
+            let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.path)?;
+            file.as_file_mut().write_all(content)?;
+            file.persist(path).map(drop).map_err(|error| error.error)
+        };
+        write().map_err(|source| Error::Write { path: path.to_owned(), source })
+    }
+
     /// Removes the folder and everything in it.
     pub fn remove(self) -> Result<(), Error> {
         let Self { path, .. } = &self;

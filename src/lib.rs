@@ -33,6 +33,7 @@ pub mod grammar;
 pub mod host;
 pub mod kubeconfig;
 pub mod machine;
+pub mod memory;
 pub mod nearest;
 pub mod probe;
 pub mod reach;

@@ -37,7 +37,18 @@ pub struct InUse<'a> {
     caller: Caller,
 }
 
-impl InUse<'_> {
+impl<'a> InUse<'a> {
+    /// Uses `found` again at the place where it was. None when anything there is not as it was.
+    pub(crate) fn again(
+        found: Found<'a>,
+        credentials: Credentials,
+        endpoint: &Endpoint,
+        deadline: Deadline,
+    ) -> Option<Self> {
+        let (endpoint, caller) = endpoint.again(&found, &credentials, deadline)?;
+        Some(Self { found, credentials, endpoint, caller })
+    }
+
     /// The version of the service: what its API says it is, or what the flavour says to ask instead. None when the
     /// answer is no version: what the API says of itself would be another one.
     pub fn version(&self) -> Option<Version> {

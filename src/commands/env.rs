@@ -10,11 +10,13 @@ use super::Context;
 use super::json::{self, Place};
 use crate::cli::{EnvArgs, OutputFormat};
 use crate::client_files::ClientFiles;
+use crate::deadline::Deadline;
 use crate::discover::discover;
 use crate::error::Error;
 use crate::export::{Block, Export, Values};
 use crate::grammar::{ServiceName, VariableName, Version, span};
 use crate::machine::Machine;
+use crate::memory::{Answer, Memory};
 use crate::probe::Questions;
 use crate::service::{Access, Service};
 use crate::shell::script_readable;
@@ -25,42 +27,132 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
     let services = catalogue.select(&args.services)?;
     if args.unset {
-        let mut names: Vec<VariableName> = Vec::new();
-        for export in services.iter().flat_map(|service| &service.exports) {
-            if !names.contains(&export.name) {
-                names.push(export.name.clone());
-            }
-        }
-        return match args.output {
-            OutputFormat::Json => {
-                json::print(&Unset { unset: names.iter().map(VariableName::as_str).collect() })
-            }
-            OutputFormat::Text => {
-                ui::print(&context.shell(args.shell).unset(&names, &context.host.arguments)?)
-            }
-        };
+        return unset(&services, args, context);
+    }
+    let asked = args.services.join(" ");
+    if args.freshness.cached {
+        return print_cached(&asked, args, context);
     }
     let machine = context.machine()?;
-    let visit = Visit::make(&machine, &Questions::to_use(services.iter().copied()), context.deadline)?;
     let all = args.services.is_empty();
-    let Used { in_use, left_out } = use_services(&services, all, &machine, &visit, context)?;
+    // With the API's version it is another answer than most want to have again.
+    let asked = (!args.api_version).then_some(asked.as_str());
+    let recalled = if args.freshness.refresh { None } else { recall(&services, &machine, args, context)? };
+    if let Some((memory, ready)) = recalled {
+        if let Err(error) = memory.confirm(&machine, &ready.answers(), asked, context.deadline) {
+            log::debug!("{error}");
+        }
+        return ready.print(&machine, args, context);
+    }
+    let visit = Visit::make(&machine, &Questions::to_use(services.iter().copied()), context.deadline)?;
+    let Used { in_use, left_out, failed } = use_services(&services, all, &machine, &visit, context)?;
     // In a shell's start-up, what is left out on purpose would be noise.
     if in_use.is_empty() {
         note_nothing(&left_out, &machine, context);
     }
-    let files = ClientFiles::new(&machine, &in_use)?;
-    let blocks: Vec<Block> =
-        in_use.iter().map(|service| block(service, &files, args, context)).collect::<Result<_, _>>()?;
-    files.write(context.deadline)?;
-    if args.output == OutputFormat::Json {
-        let services = in_use.iter().zip(&blocks).map(Entry::from).collect();
-        return json::print(&Document { machine: machine.name.as_str(), services });
+    let ready = Ready::new(in_use, &machine, args, context.deadline)?;
+    // What failed is told each time, so it is looked for each time; and what is stopped may be started at any time.
+    let is_stopped = |error: &Error| matches!(error, Error::NotRunning { .. });
+    if failed == 0
+        && !left_out.iter().any(is_stopped)
+        && let Err(error) = Memory::keep(&machine, &services, &ready.answers(), asked, context.deadline)
+    {
+        log::debug!("{error}");
     }
+    ready.print(&machine, args, context)
+}
+
+/// Services in use, and what is exported for them. What the clients read is written.
+struct Ready<'a> {
+    in_use: Vec<InUse<'a>>,
+    blocks: Vec<Block>,
+    /// For each service why variables of it are left out.
+    left_out: Vec<Vec<String>>,
+}
+
+impl<'a> Ready<'a> {
+    fn new(
+        in_use: Vec<InUse<'a>>,
+        machine: &Machine,
+        args: &EnvArgs,
+        deadline: Deadline,
+    ) -> Result<Self, Error> {
+        let files = ClientFiles::new(machine, &in_use)?;
+        let (mut blocks, mut left_out) = (Vec::new(), Vec::new());
+        for service in &in_use {
+            let mut reasons = Vec::new();
+            blocks.push(block(service, &files, args, |reason| reasons.push(reason.to_owned()))?);
+            left_out.push(reasons);
+        }
+        files.write(deadline)?;
+        Ok(Self { in_use, blocks, left_out })
+    }
+
+    fn answers(&self) -> Vec<Answer<'_>> {
+        let pairs = self.in_use.iter().zip(&self.blocks).zip(&self.left_out);
+        pairs.map(|((in_use, block), reasons)| Answer { in_use, block, left_out: reasons.len() }).collect()
+    }
+
+    fn print(&self, machine: &Machine, args: &EnvArgs, context: &Context) -> Result<(), Error> {
+        tell(&self.in_use, context);
+        for (service, reasons) in self.in_use.iter().zip(&self.left_out) {
+            for reason in reasons {
+                context.ui.note(&format!("{}: {reason}", service.found.service.title));
+            }
+        }
+        if args.output == OutputFormat::Json {
+            let services = self.in_use.iter().zip(&self.blocks).map(Entry::from).collect();
+            return json::print(&Document { machine: machine.name.as_str(), services });
+        }
+        print_blocks(&self.blocks, args, context)
+    }
+}
+
+/// Prints what removes the variables of `services`; asks nobody.
+fn unset(services: &[&Service], args: &EnvArgs, context: &Context) -> Result<(), Error> {
+    let mut names: Vec<VariableName> = Vec::new();
+    for export in services.iter().flat_map(|service| &service.exports) {
+        if !names.contains(&export.name) {
+            names.push(export.name.clone());
+        }
+    }
+    match args.output {
+        OutputFormat::Json => json::print(&Unset { unset: names.iter().map(VariableName::as_str).collect() }),
+        OutputFormat::Text => ui::print(&context.shell(args.shell).unset(&names, &context.host.arguments)?),
+    }
+}
+
+fn print_blocks(blocks: &[Block], args: &EnvArgs, context: &Context) -> Result<(), Error> {
     ui::print(&if args.script_readable {
-        script_readable(&blocks)
+        script_readable(blocks)
     } else {
-        context.shell(args.shell).set(&blocks, args.services.len() != 1, &context.host.arguments)?
+        context.shell(args.shell).set(blocks, args.services.len() != 1, &context.host.arguments)?
     })
+}
+
+/// Uses the services again where they were, without asking the machine.
+fn recall<'a>(
+    services: &[&'a Service],
+    machine: &Machine,
+    args: &EnvArgs,
+    context: &Context,
+) -> Result<Option<(Memory, Ready<'a>)>, Error> {
+    let memory = Memory::of(machine);
+    let all = args.services.is_empty();
+    let Some(in_use) = memory.recall(services, all, SystemTime::now(), context.deadline) else {
+        log::debug!("not as it was, or not known: asking the machine");
+        return Ok(None);
+    };
+    let ready = Ready::new(in_use, machine, args, context.deadline)?;
+    Ok(memory.is_matched_by(&ready.answers()).then_some((memory, ready)))
+}
+
+/// Prints what was printed last, whatever has become of it. Nothing is started and nobody asked.
+fn print_cached(asked: &str, args: &EnvArgs, context: &Context) -> Result<(), Error> {
+    let machine = context.remembered_machine()?;
+    let memory = Memory::of(&machine);
+    let nothing = || Error::NothingCached { machine: machine.name.to_string() };
+    print_blocks(memory.printed(asked).ok_or_else(nothing)?, args, context)
 }
 
 /// What became of the services that were asked for.
@@ -68,6 +160,8 @@ pub(super) struct Used<'a> {
     pub(super) in_use: Vec<InUse<'a>>,
     /// Why the others are left out.
     pub(super) left_out: Vec<Error>,
+    /// How many failed, of which the user was told.
+    pub(super) failed: usize,
 }
 
 /// Uses `services`, so that what is printed of them is known to work. Who asks for `all` that run takes what
@@ -106,11 +200,15 @@ pub(super) fn use_services<'a>(
     if let Some(failure) = failure {
         return Err(failure);
     }
-    for service in &in_use {
+    Ok(Used { in_use, left_out, failed: failed.len() })
+}
+
+/// Notes what the user should know of services that are exported.
+pub(super) fn tell(in_use: &[InUse], context: &Context) {
+    for service in in_use {
         note_server_name(service, context);
         note_end(service, context);
     }
-    Ok(Used { in_use, left_out })
 }
 
 fn note_nothing(left_out: &[Error], machine: &Machine, context: &Context) {
@@ -146,7 +244,12 @@ fn note_end(service: &InUse, context: &Context) {
     }
 }
 
-fn block(service: &InUse, files: &ClientFiles, args: &EnvArgs, context: &Context) -> Result<Block, Error> {
+fn block(
+    service: &InUse,
+    files: &ClientFiles,
+    args: &EnvArgs,
+    left_out: impl FnMut(&str),
+) -> Result<Block, Error> {
     let folder = files.folder(service);
     let values = Values {
         in_use: service,
@@ -154,7 +257,7 @@ fn block(service: &InUse, files: &ClientFiles, args: &EnvArgs, context: &Context
         folder: text(&folder)?,
         api_version: args.api_version,
     };
-    Block::new(&values, |reason| context.ui.note(&format!("{}: {reason}", service.found.service.title)))
+    Block::new(&values, left_out)
 }
 
 fn text(path: &Path) -> Result<&str, Error> {

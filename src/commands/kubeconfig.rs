@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Context;
-use super::env::{Used, use_services};
+use super::env::{Used, tell, use_services};
 use crate::cli::KubeconfigArgs;
 use crate::client_files::ClientFiles;
 use crate::deadline::Deadline;
@@ -23,12 +23,13 @@ pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error>
     let target = args.merge.as_ref().map(|file| target(file.as_deref(), &catalogue, context)).transpose()?;
     let machine = context.machine()?;
     let visit = Visit::make(&machine, &Questions::to_use(services.iter().copied()), context.deadline)?;
-    let Used { in_use, left_out } =
+    let Used { in_use, left_out, .. } =
         use_services(&services, args.service.is_none(), &machine, &visit, context)?;
     if in_use.is_empty() {
         let nothing = || Error::NoKubeconfig { what: format!("`{}`", machine.name) };
         return Err(left_out.into_iter().next().unwrap_or_else(nothing));
     }
+    tell(&in_use, context);
     let files = ClientFiles::new(&machine, &in_use)?;
     files.write(context.deadline)?;
     let text = files.kubeconfig_text()?;
@@ -85,12 +86,11 @@ fn merge(
         }
     }
     drop(file);
-    report(&merged, path, switch, context);
-    Ok(())
+    report(&merged, path, switch, context)
 }
 
 /// Says what became of the user's kubeconfig and how to use it.
-fn report(merged: &Merged, path: &Path, switch: bool, context: &Context) {
+fn report(merged: &Merged, path: &Path, switch: bool, context: &Context) -> Result<(), Error> {
     for kubeconfig::Context { name, outcome } in &merged.contexts {
         let done = match outcome {
             Outcome::Added => format!("added the context `{name}` to"),
@@ -99,7 +99,10 @@ fn report(merged: &Merged, path: &Path, switch: bool, context: &Context) {
         };
         context.ui.note(&format!("{done} `{}`", path.display()));
         if merged.current.as_ref() != Some(name) {
-            context.ui.note(&format!("`kubectl --context {name}` uses it"));
+            // kubectl reads no other than the user's own without being told.
+            let is_own = dirs::user_kubeconfig(&context.host, &context.folders()?)? == path;
+            let option = if is_own { String::new() } else { format!("--kubeconfig '{}' ", path.display()) };
+            context.ui.note(&format!("`kubectl {option}--context {name}` uses it"));
         }
     }
     match (&merged.previous, &merged.current) {
@@ -109,6 +112,7 @@ fn report(merged: &Merged, path: &Path, switch: bool, context: &Context) {
         (_, Some(current)) if switch => context.ui.note(&format!("the current context is `{current}`")),
         _ => {}
     }
+    Ok(())
 }
 
 /// Takes the entries of `machine` out of the user's kubeconfig at `path`, if it is still there, and out of what was

@@ -38,6 +38,7 @@ impl Context {
             ssh_config: global.ssh_config.clone(),
             host: global.host.clone(),
             identity: global.identity.clone(),
+            as_remembered: false,
         };
         Self { host, ui, deadline, selection }
     }
@@ -67,6 +68,12 @@ impl Context {
         let machine = machine::resolve(&self.selection, &self.host, &self.folders()?, self.deadline)?;
         machine.notes().iter().for_each(|note| self.ui.note(note));
         Ok(machine)
+    }
+
+    /// The same, for which nothing is started: what was known of it is enough.
+    fn remembered_machine(&self) -> Result<Machine, Error> {
+        let selection = Selection { as_remembered: true, ..self.selection.clone() };
+        machine::resolve(&selection, &self.host, &self.folders()?, self.deadline)
     }
 
     /// The services that are known here.

@@ -17,6 +17,7 @@ use rustls::CertificateError;
 
 use self::caller::{Answer, Api, Call, Outcome};
 use crate::certificate::Names;
+use crate::credentials::Credentials;
 use crate::deadline::Deadline;
 use crate::discover::{Candidate, Found};
 use crate::error::{Error, Silence};
@@ -30,6 +31,8 @@ pub(crate) use self::caller::Caller;
 pub struct Endpoint {
     /// The address, or a name that leads there.
     pub host: HostName,
+    /// The address that was connected to; `host` may be a name that leads there.
+    pub address: IpAddr,
     /// The port.
     pub port: u16,
     /// The name to compare the certificate with, when it does not name the host.
@@ -66,6 +69,34 @@ impl Endpoint {
     pub fn url(&self) -> String {
         format!("https://{}", self.place())
     }
+
+    /// Uses `found` once more where it was, with `credentials`. None when anything there is not as it was.
+    pub(crate) fn again(
+        &self,
+        found: &Found,
+        credentials: &Credentials,
+        deadline: Deadline,
+    ) -> Option<(Self, Caller)> {
+        let api = Api::of(&found.flavour.access);
+        let call = Call {
+            api,
+            material: Material::new(credentials).ok()?,
+            proof: credentials.proof.clone(),
+            deadline,
+        };
+        let place = SocketAddr::new(self.address, self.port);
+        let name = self.server_name.clone().or_else(|| DnsName::parse(self.host.as_str()).ok());
+        match call.attempt(place, name.as_ref()) {
+            Outcome::Good(good) => {
+                let (caller, Answer { version, api_version }) = *good;
+                Some((Self { version, api_version, ..self.clone() }, caller))
+            }
+            outcome => {
+                log::debug!("{} is not at {} as it was: {outcome:?}", found.service.title, self.place());
+                None
+            }
+        }
+    }
 }
 
 impl Search<'_> {
@@ -99,7 +130,7 @@ impl Search<'_> {
         while let Ok((address, outcome)) = attempts.recv_timeout(failures.patience(&pending, call.deadline)) {
             pending.retain(|candidate| *candidate != address);
             match outcome {
-                Outcome::Good(good) => return Ok(self.good(address.into(), None, *good)),
+                Outcome::Good(good) => return Ok(self.good(address, address.into(), None, *good)),
                 Outcome::OtherNames(names) => failures.names = Some((address, names)),
                 Outcome::Silent(silence, reason) => {
                     log::debug!("{}: {reason}", self.place(address));
@@ -127,7 +158,7 @@ impl Search<'_> {
     fn try_names(&self, address: IpAddr, names: &Names, call: &Call) -> Result<(Endpoint, Caller), Error> {
         if let Some(name) = self.leading_name(names, address) {
             let (caller, answer) = self.try_name(address, name, call)?;
-            return Ok(self.good(name.into(), None, (caller, answer)));
+            return Ok(self.good(address, name.into(), None, (caller, answer)));
         }
         // Docker's client compares the certificate with the host it connects to, and nothing else.
         let name = self.preferred_name(names).filter(|_| call.api == Api::Kubernetes);
@@ -139,7 +170,7 @@ impl Search<'_> {
             remedy: self.found.flavour.remedies.names.replace("{address}", &address.to_string()),
         })?;
         let good = self.try_name(address, name, call)?;
-        Ok(self.good(address.into(), Some(name.clone()), good))
+        Ok(self.good(address, address.into(), Some(name.clone()), good))
     }
 
     fn try_name(&self, address: IpAddr, name: &DnsName, call: &Call) -> Result<(Caller, Answer), Error> {
@@ -229,13 +260,14 @@ impl Search<'_> {
 
     fn good(
         &self,
+        address: IpAddr,
         host: HostName,
         server_name: Option<DnsName>,
         good: (Caller, Answer),
     ) -> (Endpoint, Caller) {
         let (caller, Answer { version, api_version }) = good;
         let port = self.candidate.credentials.port;
-        (Endpoint { host, port, server_name, version, api_version }, caller)
+        (Endpoint { host, address, port, server_name, version, api_version }, caller)
     }
 
     fn place(&self, address: IpAddr) -> SocketAddr {

@@ -27,6 +27,8 @@ pub struct Selection {
     pub host: Option<Address>,
     /// `--identity`
     pub identity: Option<PathBuf>,
+    /// What Vagrant said before is enough, whatever has changed: it is not started.
+    pub as_remembered: bool,
 }
 
 /// Finds the machine that `selection` means.

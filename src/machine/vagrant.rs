@@ -67,10 +67,14 @@ impl Search<'_> {
             selection: self.selection.clone(),
         };
         let is_rebuilt = before.as_ref().is_some_and(|before| before.created.id != created.id);
-        let kept = kept.filter(|_| before.is_some_and(|before| before.created == created));
+        let is_same = before.is_some_and(|before| before.created == created);
+        let kept = kept.filter(|_| is_same || self.selection.as_remembered);
         let was_asked = kept.is_none();
         let mut route = match kept {
             Some(kept) => kept.route(),
+            None if self.selection.as_remembered => {
+                return Err(Error::NothingCached { machine: name.to_string() });
+            }
             None => asker.ask(&project, name, &created, self.deadline)?,
         };
         choose_identity(&mut route.target, self.selection, self.host);
@@ -87,6 +91,9 @@ impl Search<'_> {
             if kept.and_then(|kept| kept.origin()).is_some_and(|origin| origin.is_primary_in(project)) {
                 return Ok(Some(name.clone()));
             }
+        }
+        if self.selection.as_remembered {
+            return Ok(None);
         }
         let primary = Program::new(self.host, self.folders).primary(project, self.deadline)?;
         Ok(primary.filter(|primary| created.contains(primary)))

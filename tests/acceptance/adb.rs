@@ -63,7 +63,7 @@ fn a_token_is_made_only_for_who_uses_it() {
     // Of another system's files nothing follows.
     guest.run(":>/run/asked");
     guest.replaces("/etc/os-release", "ID=debian\n");
-    user.types("service-manager env kubernetes --script-readable")
+    user.types("service-manager env kubernetes --refresh --script-readable")
         .stderr("error: [..]\nhint: [..]\n")
         .fails(126);
     assert_eq!(guest.run("cat /run/asked"), "");
@@ -74,7 +74,7 @@ fn a_token_is_made_only_for_who_uses_it() {
 fn a_token_lasts_a_year_or_its_end_is_told() {
     let guest = Guest::own("adb", "address");
     let user = User::of(&guest);
-    let line = "service-manager env kubernetes --script-readable";
+    let line = "service-manager env kubernetes --refresh --script-readable";
     user.types(line).stdout(READABLE).succeeds();
     guest.restarts("kube-apiserver", "s/^ExecStart=.*/& --service-account-max-token-expiration=1h/");
     user.types(line)

@@ -23,7 +23,7 @@ fn a_token_is_as_good_as_a_certificate() {
         &kubeconfig.replace(key, &format!("    token: {}", token.stdout.trim())),
     );
     user.types(
-        r#"eval "$(service-manager env kubernetes)" && kubectl auth whoami --output 'jsonpath={.status.userInfo.username}'"#,
+        r#"eval "$(service-manager env kubernetes --refresh)" && kubectl auth whoami --output 'jsonpath={.status.userInfo.username}'"#,
     )
     .stdout("system:serviceaccount:default:dev")
     .stderr("note: the token for Kubernetes expires in [..] minutes\n")

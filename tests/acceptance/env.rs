@@ -139,6 +139,7 @@ fn what_is_written_is_private() {
         [
             "700 machines".to_owned(),
             format!("700 {folder}"),
+            "600 facts.json".to_owned(),
             "600 known_hosts".to_owned(),
             "700 kubernetes".to_owned(),
             "600 kubeconfig".to_owned(),
@@ -157,6 +158,7 @@ fn the_steps_are_shown_without_secrets() {
         .stdout(READABLE)
         .stderr(
             "
+            [..] ms  not as it was, or not known: asking the machine
             [..] ms  logged in as vagrant@[ADDRESS]:22
             [..] ms  the guest answered; units: [..], files: [..]
             [..] ms  Kubernetes v[..] answers at https://[ADDRESS]:6443

@@ -148,7 +148,11 @@ fn the_file_is_the_one_that_kubectl_would_change() {
         .stderr(&ADDED.replace("[HOME]/.kube/config", "[HOME]/second"))
         .succeeds();
     user.types("service-manager kubeconfig --merge 'a file'")
-        .stderr(&ADDED.replace("[HOME]/.kube/config", "[HOME]/a file"))
+        .stderr(
+            &ADDED
+                .replace("[HOME]/.kube/config", "[HOME]/a file")
+                .replace("--context", "--kubeconfig '[HOME]/a file' --context"),
+        )
         .succeeds();
     user.types(r#"eval "$(service-manager env kubernetes)" && service-manager kubeconfig --merge"#)
         .stderr(ADDED)

@@ -61,6 +61,8 @@ mod status;
 mod usage;
 // Machines of Vagrant, and the names by which machines are found.
 mod vagrant;
+// `env` again, without SSH.
+mod warm;
 // `status --watch`, on a terminal and into a pipe.
 mod watch;
 

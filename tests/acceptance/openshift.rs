@@ -99,9 +99,11 @@ fn microshift_is_used_by_the_outside_or_else_by_localhost() {
 
     let outside = "/var/lib/microshift/resources/kubeadmin/$HOSTNAME";
     guest.changes(&format!("mv {outside} /run/outside"), &format!("mv /run/outside {outside}"));
-    user.types("eval \"$(service-manager --quiet env openshift)\"; kubectl get namespace default -o name")
-        .stdout("namespace/default\n")
-        .succeeds();
+    user.types(
+        "eval \"$(service-manager --quiet env openshift --refresh)\"; kubectl get namespace default -o name",
+    )
+    .stdout("namespace/default\n")
+    .succeeds();
     let kubeconfig = user.kubeconfig_of("openshift");
     assert_eq!(kubeconfig["clusters"][0]["cluster"]["tls-server-name"], "localhost");
 }

@@ -11,7 +11,7 @@ fn every_command_connects_once_and_runs_one_command() {
     for (command, answer) in [
         ("env kubernetes", ANNOUNCED),
         // With host key and kubeconfig known.
-        ("env kubernetes", ANNOUNCED),
+        ("env kubernetes --refresh", &ANNOUNCED.replace("env kubernetes)", "env kubernetes --refresh)")),
         ("status", "docker - stopped\nopenshift - not installed\nkubernetes - running\n"),
         ("box ip", "[ADDRESS]\n"),
         ("box version", "Debian GNU/Linux 12 (bookworm)\n"),

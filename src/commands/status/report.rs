@@ -188,6 +188,7 @@ impl Row {
     pub(super) fn of(service: &str, state: Option<State>, problem: Option<Error>) -> Self {
         let endpoint = (state == Some(State::Running)).then(|| Endpoint {
             host: "192.168.56.7".parse().unwrap(),
+            address: "192.168.56.7".parse().unwrap(),
             port: 6443,
             server_name: None,
             version: Some("v1.36.3".parse().unwrap()),
