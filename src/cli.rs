@@ -2,14 +2,17 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell as CompletionShell;
 
-use crate::grammar::MachineName;
+use crate::client::checksum::{Algorithm, Checksum};
+use crate::grammar::{MachineName, Version, VersionAlias};
 use crate::machine::Address;
+use crate::platform::Platform;
 use crate::shell::Shell;
 use crate::ui::ColorChoice;
 
@@ -47,6 +50,8 @@ pub(crate) enum Command {
     Box(BoxArgs),
     Machines(MachinesArgs),
     Services(ServicesArgs),
+    InstallCli(InstallCliArgs),
+    Clients(ClientsArgs),
     Completions(CompletionsArgs),
 }
 
@@ -233,6 +238,136 @@ pub(crate) struct ServicesValidateArgs {
     pub(crate) files: Vec<PathBuf>,
 }
 
+/// Installs the program that uses a service, and puts it on the PATH
+///
+/// The version is that of the service in the machine; with `--cli-version` no machine is asked. What is in the cache is
+/// not downloaded again.
+#[derive(Debug, Args)]
+pub(crate) struct InstallCliArgs {
+    /// The service, for example `openshift`
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: String,
+    /// The version: `1.31.5`, or as the publisher has it `stable`, `latest`, `stable-1.31`
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) cli_version: Option<WantedVersion>,
+    /// Put a copy of the program into this folder, in place of any that is there
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) path: Option<PathBuf>,
+    /// What it should run on; otherwise what this does
+    #[arg(long, value_name = "SYSTEM/PROCESSOR")]
+    pub(crate) platform: Option<Platform>,
+    /// Accept the download with this checksum, whatever others say
+    #[arg(long, value_name = "sha256:HEX", value_parser = parse_sha256, hide_short_help = true)]
+    pub(crate) checksum: Option<Checksum>,
+    /// Take nothing whose checksum nobody publishes
+    #[arg(long, conflicts_with = "checksum", hide_short_help = true)]
+    pub(crate) require_checksum: bool,
+    /// Download nothing: take what is in the cache
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Print where the release may be, in the order in which that would be tried; asks nobody
+    #[arg(long, requires = "cli_version", conflicts_with_all = ["path", "shell"])]
+    pub(crate) dry_run: bool,
+    /// The shell to write for; otherwise the one this was started from
+    #[arg(long, value_name = "SHELL", ignore_case = true, value_parser = shell_parser())]
+    pub(crate) shell: Option<Shell>,
+    /// Print text, or JSON for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with = "shell")]
+    pub(crate) output: OutputFormat,
+}
+
+/// A version as it may be named: `1.31.5`, or a word for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WantedVersion {
+    Version(Version),
+    Alias(VersionAlias),
+}
+
+impl FromStr for WantedVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (Version::parse(text), VersionAlias::parse(text)) {
+            (Ok(version), _) => Ok(Self::Version(version)),
+            (_, Ok(alias)) if !text.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit()) => {
+                Ok(Self::Alias(alias))
+            }
+            (Err(invalid), _) => Err(invalid.to_string()),
+        }
+    }
+}
+
+/// Manages the programs that `install-cli` has installed
+#[derive(Debug, Args)]
+pub(crate) struct ClientsArgs {
+    #[command(subcommand)]
+    pub(crate) what: ClientsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientsCommand {
+    List(ClientsListArgs),
+    Verify(ClientsVerifyArgs),
+    Prune(ClientsPruneArgs),
+    Uninstall(ClientsUninstallArgs),
+    Export(ClientsExportArgs),
+}
+
+/// Lists them, with their sizes and when they were last handed out
+#[derive(Debug, Args)]
+pub(crate) struct ClientsListArgs {
+    /// Print text, or JSON for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
+}
+
+/// Tells whether they are still what was installed
+#[derive(Debug, Args)]
+pub(crate) struct ClientsVerifyArgs {
+    /// Print text, or JSON for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
+}
+
+/// Removes those that were not handed out for long, and what downloads have left
+#[derive(Debug, Args)]
+pub(crate) struct ClientsPruneArgs {
+    /// Keep what `install-cli` has handed out within so many days
+    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    pub(crate) unused_for: u64,
+    /// Only print what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print text, or JSON for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
+}
+
+/// Removes one of them, or all versions of one
+#[derive(Debug, Args)]
+pub(crate) struct ClientsUninstallArgs {
+    /// The service, for example `openshift`
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: String,
+    /// The version; otherwise all
+    #[arg(value_name = "VERSION")]
+    pub(crate) release: Option<Version>,
+    /// Print text, or JSON for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
+}
+
+/// Downloads what they are from into a folder that serves as a mirror, for hosts without a network
+///
+/// There `SERVICE_MANAGER_MIRROR=https://=file:///FOLDER` has `install-cli` use it.
+#[derive(Debug, Args)]
+pub(crate) struct ClientsExportArgs {
+    /// The folder; created when it is missing
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+}
+
 /// Prints the completions for a shell
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
@@ -273,9 +408,12 @@ pub(crate) struct Global {
 }
 
 impl Command {
-    /// True when it runs until somebody ends it.
+    /// True when it takes as long as it takes, and limits each of its steps itself.
     pub(crate) fn stays(&self) -> bool {
-        matches!(self, Self::Status(StatusArgs { watch: Some(_), .. }))
+        matches!(
+            self,
+            Self::Status(StatusArgs { watch: Some(_), .. }) | Self::InstallCli(_) | Self::Clients(_)
+        )
     }
 }
 
@@ -301,6 +439,13 @@ fn shell_parser() -> impl TypedValueParser<Value = Shell> {
     PossibleValuesParser::new(names).try_map(|name| Shell::from_str(&name, true))
 }
 
+/// Takes the one kind of checksum that receipts have.
+fn parse_sha256(text: &str) -> Result<Checksum, String> {
+    let checksum = Checksum::parse(text).map_err(|invalid| invalid.to_string())?;
+    let is_sha256 = checksum.algorithm() == Algorithm::Sha256;
+    is_sha256.then_some(checksum).ok_or_else(|| "not a SHA-256 checksum (64 hexadecimal digits)".to_owned())
+}
+
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     let in_range = (0.1..=3600.0).contains(&seconds);
@@ -323,6 +468,20 @@ mod tests {
         assert_eq!(parse_seconds("1.5"), Ok(Duration::from_millis(1500)));
         for text in ["", "x", "0", "-1", "NaN", "inf", "1e9"] {
             assert!(parse_seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_numbers_or_a_word() {
+        let wanted = |text: &str| text.parse::<WantedVersion>();
+        for text in ["1.31.5", "v1.31.5+k3s1", "17.03.0-ce", "4.15.0-0.okd-2024-03-10-010116"] {
+            assert!(matches!(wanted(text), Ok(WantedVersion::Version(_))), "{text}");
+        }
+        for text in ["stable", "latest", "stable-1.31"] {
+            assert!(matches!(wanted(text), Ok(WantedVersion::Alias(_))), "{text}");
+        }
+        for text in ["", "1", "v1", "$(id)", "../1.2", "Stable", "1.2/3", "-1.2"] {
+            assert!(wanted(text).is_err(), "{text}");
         }
     }
 

@@ -10,21 +10,24 @@ use crate::host::Host;
 #[derive(Clone, Debug)]
 pub struct Folders {
     state: PathBuf,
-    services: PathBuf,
+    data: PathBuf,
+    config: PathBuf,
 }
 
 impl Folders {
     /// Finds the folders: `SERVICE_MANAGER_HOME`, else the platform's own places
     /// (XDG Base Directory Specification on Linux).
     pub fn find(host: &Host) -> Result<Self, Error> {
-        let (state, config) = if let Some(home) = &host.service_manager_home {
+        if let Some(home) = &host.service_manager_home {
             let home = host.current_folder.join(home);
-            (home.clone(), home)
-        } else {
-            let own = |folder: Option<PathBuf>| Ok(folder.ok_or(Error::NoHome)?.join("service-manager"));
-            (own(dirs::state_dir().or_else(dirs::data_local_dir))?, own(dirs::config_dir())?)
-        };
-        Ok(Self { state, services: config.join("services") })
+            return Ok(Self { state: home.clone(), data: home.clone(), config: home });
+        }
+        let own = |folder: Option<PathBuf>| Ok(folder.ok_or(Error::NoHome)?.join("service-manager"));
+        Ok(Self {
+            state: own(dirs::state_dir().or_else(dirs::data_local_dir))?,
+            data: own(dirs::data_local_dir())?,
+            config: own(dirs::config_dir())?,
+        })
     }
 
     /// True when `path` is one of a machine's files.
@@ -39,9 +42,19 @@ impl Folders {
         self.state.join("machines")
     }
 
+    /// The cache of clients: `SERVICE/VERSION/PROGRAM`.
+    pub fn clients(&self) -> PathBuf {
+        self.data.join("bin")
+    }
+
     /// The folder of the user's own service files. The program only reads it.
-    pub fn services(&self) -> &Path {
-        &self.services
+    pub fn services(&self) -> PathBuf {
+        self.config.join("services")
+    }
+
+    /// The user's settings. The program only reads them.
+    pub fn settings(&self) -> PathBuf {
+        self.config.join("config.yaml")
     }
 }
 

@@ -5,6 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::client::archive::Fault as ArchiveFault;
+use crate::client::checksum::Unusable;
+use crate::client::download::Fault;
+use crate::client::install::Tried;
 use crate::credentials::Refusal;
 use crate::discover::State;
 use crate::grammar::{Invalid, printable, span};
@@ -81,8 +85,10 @@ pub enum Error {
     // The services' files.
     #[error("there is no service `{name}`")]
     UnknownService { name: String, nearest: Option<String>, known: Vec<String> },
+    #[error("`{service}` is a client only, so nothing of it is in a machine")]
+    ClientOnly { service: String },
     #[error("the service file `{file}` is not valid")]
-    ServiceFile { file: String, source: serde_yaml::Error },
+    ServiceFile { file: String, source: serde_json::Error },
     #[error("the service files have {} mistake{}", .mistakes.len(), if .mistakes.len() == 1 { "" } else { "s" })]
     ServiceFiles { mistakes: Vec<MistakeInFile> },
     #[error("{wrong} of {all} service files {} not valid", if *.wrong == 1 { "is" } else { "are" })]
@@ -97,6 +103,52 @@ pub enum Error {
     PathNotText { path: PathBuf },
     #[error("kubectl takes `:` for the end of a path, and there is one in `{}`", .path.display())]
     ColonInPath { path: PathBuf },
+
+    // The clients.
+    #[error("no client is known for {service}")]
+    NoClient { service: String },
+    #[error("nobody says which version of `{program}` is wanted")]
+    VersionNeeded { program: String },
+    #[error("{service} does not say which version it is")]
+    NoVersion { service: String },
+    #[error("`{alias}` is no version of `{program}`")]
+    UnknownAlias { alias: String, program: String, known: Vec<String> },
+    #[error("only its publisher can say which version of `{program}` is `{alias}`")]
+    AliasNotAsked { program: String, alias: String },
+    #[error("could not find out which version `{alias}` is at `{url}`: {what}")]
+    AliasUnclear { alias: String, url: String, what: String },
+    #[error("`{program}` {version} is not made for {platform}")]
+    NotOffered { program: String, version: String, platform: String },
+    #[error("`{program}` {version} for {platform} is not published")]
+    NotPublished { program: String, version: String, platform: String, tried: Vec<Tried> },
+    #[error("`{program}` {version} is not in the cache")]
+    NotCached { program: String, version: String },
+    #[error("could not download `{url}`")]
+    Download { url: String, source: Fault },
+    #[error("nothing can be downloaded")]
+    Network { source: Fault },
+    #[error("`{url}` says no checksum")]
+    ChecksumFile { url: String, source: Unusable },
+    #[error("the publisher has no checksum for `{url}`")]
+    ChecksumMissing { url: String, tried: Vec<Tried> },
+    #[error("`{url}` is not what it should be: {said_by} says {}, it has {got}", .expected.join(" or "))]
+    ChecksumMismatch { url: String, expected: Vec<String>, said_by: String, got: String, sha256: String },
+    #[error("nobody publishes a checksum for `{url}`")]
+    ChecksumRequired { url: String },
+    #[error("the archive `{url}` cannot be used")]
+    Archive { url: String, source: ArchiveFault },
+    #[error("the mirror `{text}` {what}")]
+    Mirror { text: String, what: &'static str },
+    #[error("the settings in `{}` are not valid", .path.display())]
+    Settings { path: PathBuf, source: serde_yaml::Error },
+    #[error("others than you can write `{}`", .path.display())]
+    SharedPrograms { path: PathBuf },
+    #[error("{count} of {all} clients {} not what was installed", if *.count == 1 { "is" } else { "are" })]
+    DamagedClients { count: usize, all: usize, services: Vec<String> },
+    #[error("`{program}`{} is not installed", .version.as_ref().map(|version| format!(" {version}")).unwrap_or_default())]
+    NoSuchClient { program: String, version: Option<String>, known: Vec<String> },
+    #[error("a PATH has `:` between its folders, and there is one in `{}`", .path.display())]
+    ColonOnPath { path: PathBuf },
 
     // Files on the host.
     #[error("the home folder is not known")]
@@ -240,6 +292,12 @@ impl Error {
             | Self::ServiceFiles { .. }
             | Self::ServiceFilesNotValid { .. }
             | Self::ServiceText { .. }
+            | Self::Network { .. }
+            | Self::Mirror { .. }
+            | Self::Settings { .. }
+            | Self::SharedPrograms { .. }
+            | Self::DamagedClients { .. }
+            | Self::ColonOnPath { .. }
             | Self::Unprintable { .. }
             | Self::ColonInPath { .. }
             | Self::KubeconfigText { .. }
@@ -276,6 +334,23 @@ impl Error {
             | Self::KeyLocked { .. }
             | Self::Key { .. } => ExitCode::Unreachable,
             Self::UnknownService { .. }
+            | Self::ClientOnly { .. }
+            | Self::NoClient { .. }
+            | Self::VersionNeeded { .. }
+            | Self::NoVersion { .. }
+            | Self::UnknownAlias { .. }
+            | Self::AliasUnclear { .. }
+            | Self::AliasNotAsked { .. }
+            | Self::NotOffered { .. }
+            | Self::NotPublished { .. }
+            | Self::NotCached { .. }
+            | Self::Download { .. }
+            | Self::ChecksumFile { .. }
+            | Self::ChecksumMissing { .. }
+            | Self::ChecksumMismatch { .. }
+            | Self::ChecksumRequired { .. }
+            | Self::Archive { .. }
+            | Self::NoSuchClient { .. }
             | Self::AnswerTooLong { .. }
             | Self::AnswerIncomplete { .. }
             | Self::AnswerMalformed
@@ -343,7 +418,44 @@ impl Error {
             Self::NoSuchAlias { known, .. } => format!("name one, as with `--machine {}`", known.first()?),
             Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
             Self::SeveralJumps { .. } => "name one host in `ProxyJump`".into(),
+            Self::ClientOnly { service } => format!("`service-manager install-cli {service}`"),
             Self::UnknownService { known, .. } => format!("known services: {}", known.join(", ")),
+            Self::NoClient { .. } => "`service-manager services list` shows those that have one".into(),
+            Self::VersionNeeded { .. } | Self::NoVersion { .. } => "name it with `--cli-version VERSION`".into(),
+            Self::UnknownAlias { known, .. } if known.is_empty() => "name a version: `--cli-version N.N.N`".into(),
+            Self::UnknownAlias { known, .. } => format!("name a version, or one of: {}", known.join(", ")),
+            Self::AliasUnclear { .. } | Self::AliasNotAsked { .. } => "name the version: `--cli-version N.N.N`".into(),
+            Self::NotOffered { .. } => "`--platform` names another one, `--cli-version` another version".into(),
+            Self::NotPublished { .. } => {
+                "`--cli-version` names another version; if you have the file, put it where a mirror would have it: \
+                `SERVICE_MANAGER_MIRROR=https://=file:///FOLDER`"
+                    .into()
+            }
+            Self::NotCached { .. } => "leave out `--offline`".into(),
+            Self::Download { source, .. } | Self::Network { source } => return download_hint(source),
+            Self::ChecksumFile { .. } => "if a proxy or a mirror stands in between, ask its owner".into(),
+            Self::ChecksumMissing { .. } => "`--checksum sha256:HEX` says what it should be".into(),
+            Self::ChecksumMismatch { sha256, .. } => format!(
+                "do not use it, unless you know why it was replaced; then `--checksum {sha256}` accepts it"
+            ),
+            Self::ChecksumRequired { .. } => {
+                "`--checksum sha256:HEX` says what it should be; or leave out `--require-checksum`".into()
+            }
+            Self::Archive { source: ArchiveFault::Disk(source), .. } => return disk_hint(source),
+            Self::Archive { .. } => "`--cli-version` names another version".into(),
+            Self::Mirror { .. } => {
+                "write `FROM=TO`: an address with `https://`, and `https://…`, `file:///…` or, with \
+                `allow_http: true` in the settings, `http://…`"
+                    .into()
+            }
+            Self::DamagedClients { services, .. } => {
+                format!("`service-manager clients uninstall {}`, then install it again", services.first()?)
+            }
+            Self::NoSuchClient { known, .. } if known.is_empty() => {
+                "`service-manager clients list` shows what is installed".into()
+            }
+            Self::NoSuchClient { known, .. } => format!("installed: {}", known.join(", ")),
+            Self::ColonOnPath { .. } => "set SERVICE_MANAGER_HOME, or give `--path`, to a folder without `:`".into(),
             Self::NoHome => "set HOME, or SERVICE_MANAGER_HOME to a folder of your own".into(),
             Self::PathNotText { .. } => "set SERVICE_MANAGER_HOME to a folder whose path is".into(),
             Self::ColonInPath { .. } => "set SERVICE_MANAGER_HOME to a folder without `:`".into(),
@@ -351,7 +463,7 @@ impl Error {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space there".into(),
                 _ => "set SERVICE_MANAGER_HOME to a folder that you can write".into(),
             },
-            Self::StateFolderShared { path } => format!("`chmod go-w '{}'`, if it is yours", path.display()),
+            Self::StateFolderShared { path } | Self::SharedPrograms { path } => format!("`chmod go-w '{}'`, if it is yours", path.display()),
             Self::StateFolderLocked { .. } => "wait for the other process, or end it".into(),
             Self::SharedFile { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 "free some space there".into()
@@ -443,6 +555,7 @@ impl Error {
                 "correct them, until `service-manager services validate` finds none".into()
             }
             Self::ServiceFile { .. }
+            | Self::Settings { .. }
             | Self::ServiceFilesNotValid { .. }
             | Self::ServiceText { .. }
             | Self::Unprintable { .. }
@@ -463,6 +576,9 @@ impl Error {
     pub fn causes(&self) -> Vec<String> {
         if let Self::ServiceFiles { mistakes } = self {
             return mistakes.iter().map(ToString::to_string).collect();
+        }
+        if let Self::NotPublished { tried, .. } | Self::ChecksumMissing { tried, .. } = self {
+            return tried.iter().map(|Tried { url, answer }| format!("{url}: {answer}")).collect();
         }
         let mut messages = vec![self.to_string()];
         for message in chain(self.source()).map(ToString::to_string) {
@@ -497,6 +613,26 @@ fn some(names: &[String]) -> String {
 
 fn said(stderr: &str) -> String {
     if stderr.trim().is_empty() { String::new() } else { format!("; it said: {}", printable(stderr)) }
+}
+
+fn download_hint(fault: &Fault) -> Option<String> {
+    Some(match fault {
+        Fault::Tls(_) => "name the authority of your network in SSL_CERT_FILE, as a PEM file".into(),
+        Fault::Proxy => "give them in HTTPS_PROXY: `http://USER:PASSWORD@HOST:PORT`, `@` in them written as `%40`".into(),
+        Fault::Disk(source) => return disk_hint(source),
+        Fault::Network(_) | Fault::Slow(_) | Fault::Short { .. } => {
+            "try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network `--offline`"
+                .into()
+        }
+        Fault::Status(..) | Fault::Redirect(_) | Fault::Large { .. } | Fault::NotText => {
+            "SERVICE_MANAGER_MIRROR names another place to download from".into()
+        }
+    })
+}
+
+fn disk_hint(error: &io::Error) -> Option<String> {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        .then(|| "free some space there, or set SERVICE_MANAGER_HOME to another disk".into())
 }
 
 fn merge_hint(refusal: &MergeRefusal, path: &Path) -> String {

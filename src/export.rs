@@ -1,5 +1,7 @@
 //! Service templates → the variables to export. Pure.
 
+use std::ffi::OsString;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -27,6 +29,18 @@ pub struct Block {
     pub comment: String,
     /// The variables.
     pub exports: Vec<Export>,
+    /// A folder for the PATH.
+    #[serde(skip)]
+    pub path: Option<PathEntry>,
+}
+
+/// A folder to put first in the PATH.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathEntry {
+    /// The folder.
+    pub folder: String,
+    /// The folders that are there already, for shells that have to be told all of them.
+    pub others: Vec<OsString>,
 }
 
 impl Block {
@@ -42,7 +56,8 @@ impl Block {
                 None => template.missing.iter().for_each(|reason| left_out(reason)),
             }
         }
-        Ok(Self { service: service.name.to_string(), comment: service.comment.clone(), exports })
+        let (service, comment) = (service.name.to_string(), service.comment.clone());
+        Ok(Self { service, comment, exports, path: None })
     }
 }
 

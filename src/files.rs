@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the one module that writes and removes files")]
 
+mod program;
 mod shared;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -12,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{Mode, OFlags};
 
+pub use self::program::{PARTIAL, PartialFile, ProgramFolder, copy_program, put_text};
 pub use self::shared::{SharedFile, remove_backup, unlock_before_the_end};
 use crate::deadline::Deadline;
 use crate::error::Error;

@@ -2,7 +2,6 @@
 //! can hold nothing else. What does not parse is an error that names the value's kind, never its text:
 //! the text may come from the guest.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -22,18 +21,18 @@ pub struct Invalid {
 macro_rules! validated {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $form:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String")]
         pub struct $name(String);
 
         impl $name {
             /// Accepts `text` when it has the form of this type.
-            pub fn parse(text: &str) -> Result<Self, Invalid> {
+            pub fn parse(text: &str) -> Result<Self, $crate::grammar::Invalid> {
                 let check: fn(&str) -> bool = $check;
                 if check(text) {
                     Ok(Self(text.to_owned()))
                 } else {
-                    Err(Invalid { kind: $kind, form: $form })
+                    Err($crate::grammar::Invalid { kind: $kind, form: $form })
                 }
             }
 
@@ -43,8 +42,8 @@ macro_rules! validated {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
@@ -56,22 +55,23 @@ macro_rules! validated {
         }
 
         impl TryFrom<String> for $name {
-            type Error = Invalid;
+            type Error = $crate::grammar::Invalid;
 
-            fn try_from(text: String) -> Result<Self, Invalid> {
+            fn try_from(text: String) -> Result<Self, $crate::grammar::Invalid> {
                 Self::parse(&text)
             }
         }
 
         impl std::str::FromStr for $name {
-            type Err = Invalid;
+            type Err = $crate::grammar::Invalid;
 
-            fn from_str(text: &str) -> Result<Self, Invalid> {
+            fn from_str(text: &str) -> Result<Self, $crate::grammar::Invalid> {
                 Self::parse(text)
             }
         }
     };
 }
+pub(crate) use validated;
 
 validated!(
     /// A host name (RFC 1123) or the literal of an IP address.
@@ -271,6 +271,80 @@ impl GuestPattern {
     }
 }
 
+validated!(
+    /// The name of a client's program on the host, without `.exe`: also a file's name.
+    ProgramName, "program name", "a letter or digit, then letters, digits, `_` and `-`; at most 32",
+    |text| begins_with(text, |c| c.is_ascii_alphanumeric())
+        && text.len() <= 32
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+);
+
+validated!(
+    /// The name of a file in an archive, in which one `*` stands for any text.
+    MemberPattern, "file name", "a letter or digit, then letters, digits, `._-` and one `*` at most",
+    |text| begins_with(text, |c| c.is_ascii_alphanumeric())
+        && text.len() <= 64
+        && text.matches('*').count() <= 1
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-*".contains(c))
+);
+
+validated!(
+    /// Where a publisher has checksums: a file beside the release, or with a leading dot what to append to its name.
+    ChecksumName, "name of a checksum file", "letters, digits and `._-`",
+    |text| text.len() <= 64
+        && !text.contains("..")
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+);
+
+validated!(
+    /// The commit that a release was built from, shortened or not.
+    Commit, "commit", "7 to 40 hexadecimal digits, small letters",
+    |text| (7..=40).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
+);
+
+validated!(
+    /// A word for a version that a publisher keeps moving: `stable`, `stable-1.31`.
+    VersionAlias, "version's alias", "a small letter, then small letters, digits, `.` and `-`; at most 32",
+    |text| begins_with(text, |c| c.is_ascii_lowercase())
+        && text.len() <= 32
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c))
+);
+
+validated!(
+    /// A [`VersionAlias`] in which `{minor}` stands for the first two numbers of a version.
+    AliasPattern, "version's alias", "a word, and `{minor}` at most once",
+    |text| text.len() <= 32
+        && text.matches("{minor}").count() <= 1
+        && VersionAlias::parse(&text.replace("{minor}", "0.0")).is_ok()
+);
+
+impl AliasPattern {
+    /// The minor version in `alias`, if it is one of those meant; empty where the pattern has none.
+    pub fn minor<'a>(&self, alias: &'a VersionAlias) -> Option<&'a str> {
+        let Some((begin, end)) = self.0.split_once("{minor}") else {
+            return (alias.0 == self.0).then_some("");
+        };
+        let minor = alias.0.strip_prefix(begin)?.strip_suffix(end)?;
+        let (major, rest) = minor.split_once('.')?;
+        let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+        (is_number(major) && is_number(rest)).then_some(minor)
+    }
+}
+
+impl MemberPattern {
+    /// True when `name` is one of those meant.
+    pub fn matches(&self, name: &str) -> bool {
+        match self.0.split_once('*') {
+            Some((begin, end)) => {
+                name.len() >= self.0.len() - 1 && name.starts_with(begin) && name.ends_with(end)
+            }
+            None => name == self.0,
+        }
+    }
+}
+
 /// The suffixes of units (`systemd.unit(5)`).
 const UNIT_KINDS: [&str; 11] = [
     "service",
@@ -423,6 +497,11 @@ mod tests {
             assert!(ApiVersion::parse(text).is_err(), "API version {text:?}");
             assert!(JsonPointer::parse(text).is_err(), "pointer {text:?}");
             assert!(UnitName::parse(text).is_err(), "unit {text:?}");
+            assert!(ProgramName::parse(text).is_err(), "program {text:?}");
+            assert!(MemberPattern::parse(text).is_err(), "member {text:?}");
+            assert!(ChecksumName::parse(text).is_err(), "checksum file {text:?}");
+            assert!(Commit::parse(text).is_err(), "commit {text:?}");
+            assert!(VersionAlias::parse(text).is_err(), "alias {text:?}");
             assert!(VariableName::parse(text).is_err(), "variable {text:?}");
             assert!(Version::parse(text).is_err(), "version {text:?}");
             if !matches!(text, "" | "-oProxyCommand=id" | "../../x") {
@@ -468,6 +547,29 @@ mod tests {
         assert!(!matches("/var/kubeadmin/a/b/kubeconfig"));
         assert_eq!(pattern.path(), None);
         assert!(GuestPattern::parse("/etc/k*s").is_err());
+    }
+
+    #[test]
+    fn a_star_in_a_files_name_stands_for_any_text() {
+        let matches = |pattern: &str, name| MemberPattern::parse(pattern).unwrap().matches(name);
+        assert!(matches("podman-remote-static-linux_*", "podman-remote-static-linux_amd64"));
+        assert!(matches("oc", "oc") && !matches("oc", "oc.exe") && !matches("oc", "doc"));
+        assert!(!matches("a*a", "a"));
+        assert!(MemberPattern::parse("a*b*").is_err() && MemberPattern::parse("*").is_err());
+    }
+
+    #[test]
+    fn an_alias_may_hold_a_minor_version() {
+        let minor = |pattern: &str, alias: &str| {
+            let alias = VersionAlias::parse(alias).unwrap();
+            AliasPattern::parse(pattern).unwrap().minor(&alias).map(ToOwned::to_owned)
+        };
+        assert_eq!(minor("stable-{minor}", "stable-1.31").as_deref(), Some("1.31"));
+        assert_eq!(minor("stable", "stable").as_deref(), Some(""));
+        for alias in ["stable", "stable-1", "stable-1.x", "stable-1.2.3", "stable-1.", "latest-1.2"] {
+            assert_eq!(minor("stable-{minor}", alias), None, "{alias}");
+        }
+        assert!(AliasPattern::parse("{minor}-{minor}").is_err() && AliasPattern::parse("{major}").is_err());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// What this process was given. The fields are all the variables the program reads (README, "Variables");
-/// libssh2 itself reads `SSH_AUTH_SOCK`.
+/// libssh2 itself reads `SSH_AUTH_SOCK`, and reqwest, where something is downloaded, `HTTPS_PROXY`, `NO_PROXY` and their
+/// like, and `SSL_CERT_FILE`.
 #[derive(Clone, Debug, Default)]
 pub struct Host {
     /// The command line, the program's name first.
@@ -33,6 +34,10 @@ pub struct Host {
     pub shell: Option<String>,
     /// `KUBECONFIG`: the files that kubectl reads, as it was given.
     pub kubeconfig: Option<OsString>,
+    /// `SERVICE_MANAGER_MIRROR`: where to download from instead.
+    pub mirror: Option<String>,
+    /// `PATH`: the folders with the user's programs.
+    pub path: Option<OsString>,
     /// `NO_COLOR` is set and not empty (<https://no-color.org>).
     pub no_color: bool,
     /// All variables: those that Vagrant is started with are chosen among them.
@@ -59,6 +64,8 @@ impl Host {
             shell_override: text("SERVICE_MANAGER_SHELL"),
             shell: text("SHELL"),
             kubeconfig: variable("KUBECONFIG"),
+            mirror: text("SERVICE_MANAGER_MIRROR"),
+            path: variable("PATH"),
             no_color: variable("NO_COLOR").is_some(),
             environment: std::env::vars_os().collect(),
         }

@@ -17,6 +17,7 @@
 
 pub mod certificate;
 mod cli;
+pub mod client;
 pub mod client_files;
 mod commands;
 pub mod credentials;
@@ -35,14 +36,17 @@ pub mod kubeconfig;
 pub mod machine;
 pub mod memory;
 pub mod nearest;
+pub mod platform;
 pub mod probe;
 pub mod reach;
 pub mod service;
+pub mod settings;
 pub mod shell;
 pub mod ssh;
 pub mod tls;
 mod ui;
 pub mod vagrant;
+pub mod version;
 pub mod visit;
 
 use std::time::Duration;

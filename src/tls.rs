@@ -1,6 +1,8 @@
 //! TLS towards a service of the guest: only the authority from the guest's own kubeconfig counts, no system
 //! store is read.
 
+use std::error::Error as StdError;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::WebPkiServerVerifier;
@@ -15,6 +17,7 @@ use secrecy::ExposeSecret;
 
 use crate::certificate::{Certificates, Names};
 use crate::credentials::{Credentials, Proof, Refusal};
+use crate::error::chain;
 
 /// What is needed for connections with one set of credentials.
 #[derive(Clone)]
@@ -140,5 +143,34 @@ impl ServerCertVerifier for WitnessedVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
+    }
+}
+
+/// The TLS failure that is the reason of an HTTP failure. The libraries between wrap it in one `io::Error`
+/// after the other, whose content is in no chain of sources.
+pub fn tls_error(error: &(dyn StdError + 'static)) -> Option<Error> {
+    chain(Some(error)).find_map(|mut cause| {
+        while let Some(inner) = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            cause = inner;
+        }
+        cause.downcast_ref::<Error>().cloned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::CertificateError;
+
+    use super::*;
+
+    #[test]
+    fn a_tls_failure_is_found_however_deep_it_is_wrapped() {
+        let tls = || Error::InvalidCertificate(CertificateError::Expired);
+        let once = io::Error::new(io::ErrorKind::InvalidData, tls());
+        let twice = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls()));
+        assert_eq!(tls_error(&tls()), Some(tls()));
+        assert_eq!(tls_error(&once), Some(tls()));
+        assert_eq!(tls_error(&twice), Some(tls()));
+        assert_eq!(tls_error(&io::Error::from(io::ErrorKind::ConnectionRefused)), None);
     }
 }

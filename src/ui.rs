@@ -1,15 +1,18 @@
 //! What people see. Standard output is data for a program and is written once, whole; everything else goes
 //! to standard error.
 
+use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use console::{Style, Term, measure_text_width};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::client::Event;
 use crate::error::Error;
-use crate::grammar::line;
+use crate::grammar::{line, visible};
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -152,6 +155,89 @@ impl Frame {
     }
 }
 
+/// Shows how downloads come along: a bar on a terminal, elsewhere a line for each quarter.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    ui: Ui,
+    bar: RefCell<Option<ProgressBar>>,
+    /// The length of the file, and the last quarter that was told.
+    quarter: Cell<(u64, u64)>,
+}
+
+impl Progress {
+    pub(crate) fn new(ui: Ui) -> Self {
+        Self { ui, bar: RefCell::default(), quarter: Cell::default() }
+    }
+
+    /// Shows what happens.
+    pub(crate) fn show(&self, event: &Event) {
+        match event {
+            Event::Begins { url, done, total } => self.begins(url, *done, *total),
+            Event::Received { done } => self.received(*done),
+            Event::Ends => self.clear(),
+            Event::Waits => self.ui.note("another process installs the same; waiting for it"),
+            Event::TriesAgain { url, fault } => {
+                self.clear();
+                self.ui.note(&format!("trying again: `{url}`: {fault}"));
+            }
+            Event::Recorded { url, checksum } => self.ui.note(&format!(
+                "nobody publishes a checksum for `{url}`; it has {checksum}, which is recorded and has to stay"
+            )),
+            Event::Instead { wanted, version } => {
+                self.ui.note(&format!("{wanted} was never published; the nearest is {version}"));
+            }
+            Event::StandsIn { platform } => {
+                self.ui.note(&format!("it is made for {platform}, which runs there too"));
+            }
+        }
+    }
+
+    fn begins(&self, url: &str, done: u64, total: Option<u64>) {
+        let name = visible(url.rsplit('/').next().unwrap_or_default());
+        let quarter = (done * 4).checked_div(total.unwrap_or(0)).unwrap_or(0);
+        self.quarter.set((total.unwrap_or(0), quarter));
+        if self.ui.quiet {
+            return;
+        }
+        if !stderr().is_terminal() {
+            let size = total.map(|total| format!(" ({})", HumanBytes(total))).unwrap_or_default();
+            let rest = if done > 0 { "the rest of " } else { "" };
+            let _ = writeln!(stderr(), "downloading {rest}{name}{size}");
+            return;
+        }
+        let template = if total.is_some() { WITH_LENGTH } else { WITHOUT_LENGTH };
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr()).with_message(name);
+        // The templates are checked by a test.
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        bar.set_position(done);
+        bar.reset_eta();
+        self.bar.replace(Some(bar));
+    }
+
+    fn received(&self, done: u64) {
+        if let Some(bar) = &*self.bar.borrow() {
+            return bar.set_position(done);
+        }
+        let (total, told) = self.quarter.get();
+        let quarter = (done * 4).checked_div(total).unwrap_or(0);
+        if quarter > told && !self.ui.quiet {
+            self.quarter.set((total, quarter));
+            let _ = writeln!(stderr(), "{} %", quarter * 25);
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+const WITH_LENGTH: &str = "{msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+const WITHOUT_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
+
 /// How many lines of a terminal `text` takes.
 fn height(text: &str, columns: usize) -> usize {
     text.lines().map(|line| measure_text_width(line).div_ceil(columns).max(1)).sum()
@@ -214,4 +300,16 @@ fn stdout() -> io::Stdout {
 #[allow(clippy::disallowed_methods, reason = "this module owns the streams")]
 fn stderr() -> io::Stderr {
     io::stderr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_of_bars_are_templates() {
+        for template in [WITH_LENGTH, WITHOUT_LENGTH] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
 }

@@ -1,13 +1,16 @@
 //! One file per command, named as the user types it.
 
 mod r#box;
+mod clients;
 mod completions;
 mod env;
+mod install_cli;
 mod json;
 mod kubeconfig;
 mod machines;
 mod services;
 mod status;
+mod table;
 
 use std::ffi::OsString;
 
@@ -24,6 +27,7 @@ use crate::shell::{self, Detected, Shell};
 use crate::ui::Ui;
 
 /// What every command is given.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) host: Host,
     pub(crate) ui: Ui,
@@ -94,6 +98,8 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
         Command::Box(args) => r#box::run(args, context),
         Command::Machines(args) => machines::run(args, context),
         Command::Services(args) => services::run(args, context),
+        Command::InstallCli(args) => install_cli::run(args, context),
+        Command::Clients(args) => clients::run(&args.what, context),
         Command::Completions(args) => completions::run(args),
     }
 }
@@ -110,6 +116,9 @@ impl Script {
             Command::Env(args) if !args.script_readable && args.output == OutputFormat::Text => {
                 Some(Self { shell: args.shell })
             }
+            Command::InstallCli(args) if !args.dry_run && args.output == OutputFormat::Text => {
+                Some(Self { shell: args.shell })
+            }
             _ => None,
         }
     }
@@ -118,8 +127,10 @@ impl Script {
     pub(crate) fn of_arguments(arguments: &[OsString]) -> Option<Self> {
         let has = |word: &str| arguments.iter().any(|argument| argument == word);
         let shell = option_in(arguments, "--shell").and_then(|name| Shell::from_str(name, true).ok());
-        let is_script =
-            has("env") && !has("--script-readable") && option_in(arguments, "--output") != Some("json");
+        let has_none = has("--script-readable") || has("--dry-run");
+        let is_script = (has("env") || has("install-cli"))
+            && !has_none
+            && option_in(arguments, "--output") != Some("json");
         is_script.then_some(Self { shell })
     }
 

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use console::{Style, measure_text_width};
 use serde::Serialize;
 
+use super::table::Table;
 use super::{Context, json};
 use crate::cli::{OutputFormat, ServicesArgs, ServicesCommand};
 use crate::error::Error;
@@ -26,12 +26,10 @@ fn list(format: OutputFormat, context: &Context) -> Result<(), Error> {
     let services: Vec<Listed> = catalogue.entries().iter().map(Listed::new).collect();
     ui::print(&match format {
         OutputFormat::Json => return json::print(&Listing { services }),
-        OutputFormat::Text if ui::is_stdout_terminal() => {
-            let rows: Vec<_> = services.iter().map(|service| service.cells(", ")).collect();
-            table(&rows, context)
-        }
         OutputFormat::Text => {
-            services.iter().map(|service| service.cells(",").join("\t") + "\n").collect::<String>()
+            let comma = if ui::is_stdout_terminal() { ", " } else { "," };
+            let rows = services.iter().map(|service| service.cells(comma)).collect();
+            Table::new(["SERVICE", "TITLE", "CLIENT", "FLAVOURS", "FROM"], rows).render(context.ui)
         }
     })
 }
@@ -47,6 +45,7 @@ struct Listed<'a> {
     name: &'a str,
     title: &'a str,
     flavours: Vec<&'a str>,
+    client: Option<&'a str>,
     built_in: bool,
     files: Vec<String>,
 }
@@ -55,33 +54,25 @@ impl<'a> Listed<'a> {
     fn new(Entry { service, built_in, files, .. }: &'a Entry) -> Self {
         let flavours = service.flavours.iter().map(|flavour| flavour.name.as_str()).collect();
         let files = files.iter().map(|path| path.display().to_string()).collect();
-        Self { name: service.name.as_str(), title: &service.title, flavours, built_in: *built_in, files }
+        let client = service.client.as_ref().map(|client| client.program.as_str());
+        Self {
+            name: service.name.as_str(),
+            title: &service.title,
+            flavours,
+            client,
+            built_in: *built_in,
+            files,
+        }
     }
 
-    fn cells(&self, comma: &str) -> [String; 4] {
+    fn cells(&self, comma: &str) -> [String; 5] {
         let built_in = self.built_in.then(|| "built in".to_owned());
         let files = self.files.iter().cloned();
         let from: Vec<String> = built_in.into_iter().chain(files).collect();
-        let cells =
-            [self.name.to_owned(), self.title.to_owned(), self.flavours.join(comma), from.join(comma)];
-        cells.map(|cell| visible(&cell))
+        let flavours = if self.flavours.is_empty() { "-".to_owned() } else { self.flavours.join(comma) };
+        let client = self.client.unwrap_or("-").to_owned();
+        [self.name.to_owned(), self.title.to_owned(), client, flavours, from.join(comma)]
     }
-}
-
-fn table(rows: &[[String; 4]], context: &Context) -> String {
-    let head = ["SERVICE", "TITLE", "FLAVOURS", "FROM"].map(str::to_owned);
-    let lines: Vec<&[String; 4]> = std::iter::once(&head).chain(rows).collect();
-    let width =
-        |column: usize| lines.iter().map(|cells| measure_text_width(&cells[column])).max().unwrap_or(0);
-    let cell = |line: usize, column: usize, text: &str| {
-        let style = if line == 0 { Style::new().bold() } else { Style::new() };
-        let gap = if column == head.len() - 1 { 0 } else { width(column) - measure_text_width(text) + 2 };
-        context.ui.styled(text, style) + &" ".repeat(gap)
-    };
-    let line = |(number, cells): (usize, &&[String; 4])| {
-        cells.iter().enumerate().map(|(column, text)| cell(number, column, text)).collect::<String>() + "\n"
-    };
-    lines.iter().enumerate().map(line).collect()
 }
 
 /// Tells what is wrong with `files`, or with all of the user's own.

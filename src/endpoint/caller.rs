@@ -19,7 +19,7 @@ use crate::deadline::Deadline;
 use crate::error::{Silence, chain};
 use crate::grammar::{ApiVersion, DnsName, Version};
 use crate::service::{Access, ApiQuestion};
-use crate::tls::{Material, Witness};
+use crate::tls::{Material, Witness, tls_error};
 
 /// How an attempt to use a service at one address ended.
 #[derive(Debug)]
@@ -290,17 +290,6 @@ fn judge_connection(error: &reqwest::Error) -> Outcome {
     Outcome::Silent(if refused { Silence::Refused } else { Silence::Lost }, reason)
 }
 
-/// The TLS failure that is the reason of an HTTP failure. The libraries between wrap it in one `io::Error`
-/// after the other, whose content is in no chain of sources.
-fn tls_error(error: &(dyn StdError + 'static)) -> Option<rustls::Error> {
-    chain(Some(error)).find_map(|mut cause| {
-        while let Some(inner) = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            cause = inner;
-        }
-        cause.downcast_ref::<rustls::Error>().cloned()
-    })
-}
-
 /// At most `limit` bytes of what is in `response`.
 fn read_body(response: Response, limit: u64) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
@@ -317,17 +306,6 @@ const LONGEST_OBJECT: u64 = 1 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_tls_failure_is_found_however_deep_it_is_wrapped() {
-        let tls = || rustls::Error::InvalidCertificate(CertificateError::Expired);
-        let once = io::Error::new(io::ErrorKind::InvalidData, tls());
-        let twice = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls()));
-        assert_eq!(tls_error(&tls()), Some(tls()));
-        assert_eq!(tls_error(&once), Some(tls()));
-        assert_eq!(tls_error(&twice), Some(tls()));
-        assert_eq!(tls_error(&io::Error::from(io::ErrorKind::ConnectionRefused)), None);
-    }
 
     #[test]
     fn a_status_tells_who_is_to_blame() {

@@ -38,9 +38,9 @@ impl Catalogue {
     ///
     /// Errors: a file is not of the form of [`Service`]; a test keeps that from happening.
     pub fn built_in() -> Result<Self, Error> {
-        let entry = |(file, text): &(&str, &'static str)| {
-            let service = serde_yaml::from_str(text)
-                .map_err(|source| Error::ServiceFile { file: (*file).to_owned(), source })?;
+        let entry = |(name, text, json): &(&str, &'static str, &str)| {
+            let service = serde_json::from_str(json)
+                .map_err(|source| Error::ServiceFile { file: format!("services/{name}.yaml"), source })?;
             Ok(Entry { service, built_in: true, files: Vec::new(), text: Some((*text).into()) })
         };
         Ok(Self { entries: BUILT_IN.iter().map(entry).collect::<Result<_, _>>()? })
@@ -60,10 +60,11 @@ impl Catalogue {
     /// Errors: the folder cannot be read.
     pub fn examine(folders: &Folders) -> Result<(Self, Vec<Verdict>), Error> {
         let mut catalogue = Self::built_in()?;
-        let paths = files::files_in(folders.services(), ENDINGS)?;
+        let own = folders.services();
+        let paths = files::files_in(&own, ENDINGS)?;
         let mut verdicts = Vec::new();
         if !paths.is_empty() {
-            let folders = folders.services().ancestors().take(OWN_LEVELS);
+            let folders = own.ancestors().take(OWN_LEVELS);
             verdicts.extend(folders.filter_map(|folder| {
                 let mistake = distrust(folder).err()?;
                 Some((folder.to_owned(), in_file(folder, vec![mistake])))
@@ -87,16 +88,23 @@ impl Catalogue {
         &self.entries
     }
 
-    /// The services called `names`, each once, or all when none is named.
+    /// The services called `names`, each once, or all when none is named: of those that a guest may have.
     ///
-    /// Errors: a name that no service has; the nearest one is suggested.
+    /// Errors: a name that no service has; the nearest one is suggested. One that is only a client.
     pub fn select(&self, names: &[String]) -> Result<Vec<&Service>, Error> {
         if names.is_empty() {
-            return Ok(self.entries.iter().map(|entry| &entry.service).collect());
+            let all = self.entries.iter().map(|entry| &entry.service);
+            return Ok(all.filter(|service| !service.is_client_only()).collect());
         }
         let mut services: Vec<&Service> = Vec::new();
         for name in names {
-            let service = &self.find(name)?.service;
+            let service = &self
+                .find(name)
+                .map_err(|_| self.unknown(name, |service| !service.is_client_only()))?
+                .service;
+            if service.is_client_only() {
+                return Err(Error::ClientOnly { service: service.name.to_string() });
+            }
             if !services.iter().any(|known| known.name == service.name) {
                 services.push(service);
             }
@@ -109,11 +117,14 @@ impl Catalogue {
     /// Errors: as for [`Self::select`].
     pub fn find(&self, name: &str) -> Result<&Entry, Error> {
         let found = self.entries.iter().find(|entry| entry.service.name.as_str() == name);
-        found.ok_or_else(|| self.unknown(name))
+        found.ok_or_else(|| self.unknown(name, |_| true))
     }
 
-    fn unknown(&self, name: &str) -> Error {
-        let known: Vec<String> = self.entries.iter().map(|entry| entry.service.name.to_string()).collect();
+    /// The error for a `name` that no service has, with those that `may_be_meant`.
+    fn unknown(&self, name: &str, may_be_meant: impl Fn(&Service) -> bool) -> Error {
+        let services =
+            self.entries.iter().map(|entry| &entry.service).filter(|service| may_be_meant(service));
+        let known: Vec<String> = services.map(|service| service.name.to_string()).collect();
         Error::UnknownService { name: name.to_owned(), nearest: nearest(name, &known), known }
     }
 
@@ -203,11 +214,8 @@ fn in_file(path: &Path, mistakes: Vec<Mistake>) -> Vec<MistakeInFile> {
     mistakes.into_iter().map(|mistake| MistakeInFile { path: path.to_owned(), mistake }).collect()
 }
 
-const BUILT_IN: [(&str, &str); 3] = [
-    ("services/docker.yaml", include_str!("../../services/docker.yaml")),
-    ("services/openshift.yaml", include_str!("../../services/openshift.yaml")),
-    ("services/kubernetes.yaml", include_str!("../../services/kubernetes.yaml")),
-];
+/// The built-in services: name, text of the file, and the same as JSON (`build.rs`).
+const BUILT_IN: &[(&str, &str, &str)] = &include!(concat!(env!("OUT_DIR"), "/services.rs"));
 const ENDINGS: &[&str] = &["yaml", "yml"];
 const LONGEST_FILE: u64 = 1 << 20;
 /// `service-manager/services`
@@ -259,8 +267,9 @@ mod tests {
     #[test]
     fn the_built_in_files_are_valid() {
         let catalogue = Catalogue::built_in().unwrap();
-        assert_eq!(catalogue.select(&[]).unwrap().len(), BUILT_IN.len());
-        for (file, text) in BUILT_IN {
+        assert_eq!(catalogue.select(&[]).unwrap().len(), 3);
+        assert_eq!(catalogue.entries().len(), BUILT_IN.len());
+        for (file, text, _) in BUILT_IN {
             let mistakes = ServiceFile::read(text, [].into_iter()).err();
             assert!(mistakes.is_none(), "{file} {mistakes:#?}");
             assert!(text.starts_with(SCHEMA_LINE), "{file}");

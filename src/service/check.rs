@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::client::{ADDRESS_BEGINS, ALIAS_VALUES, RELEASE_VALUES};
 use super::document::Node;
 use super::mistake::{Field, Mistake};
 use super::{Service, Template};
@@ -30,9 +31,13 @@ impl Check<'_> {
             self.unless(!is_taken, name, &whole.key("name"), "is the name of a file in a machine's folder");
             let is_new =
                 self.known.is_none() && name.text().is_some_and(|name| ServiceName::parse(name).is_ok());
-            for key in ["title", "exports", "flavours"] {
+            // What only has a client has nothing to export.
+            let is_in_guest = root.get("client").is_none() || root.get("flavours").is_some();
+            for (key, is_needed) in
+                [("title", is_new), ("exports", is_new && is_in_guest), ("flavours", is_new && is_in_guest)]
+            {
                 let what = "is missing; only a file for a service that is known may leave it out";
-                self.unless(!is_new || root.get(key).is_some(), root, &whole.key(key), what);
+                self.unless(!is_needed || root.get(key).is_some(), root, &whole.key(key), what);
             }
         }
         let values = self.values(root);
@@ -44,6 +49,37 @@ impl Check<'_> {
             self.flavour(flavour, &field);
         }
         self.unique_names(root, "flavours");
+        if let Some(client) = root.get("client") {
+            self.client(client, &whole.key("client"));
+        }
+    }
+
+    /// Where a client's releases are.
+    fn client(&mut self, client: &Node, field: &Field) {
+        let alias_values = ALIAS_VALUES.map(str::to_owned).into();
+        for (name, address) in client.get("aliases").into_iter().flat_map(Node::entries) {
+            let field = field.key("aliases").key(name.text().unwrap_or_default());
+            self.address(address, &field);
+            self.template(address, &field, &alias_values);
+        }
+        let values: BTreeSet<String> = RELEASE_VALUES.map(str::to_owned).into();
+        let mut platform_values = values.clone();
+        platform_values.remove("platform");
+        for (field, source) in list(client, field, "sources") {
+            if let Some(url) = source.get("url") {
+                self.address(url, &field.key("url"));
+                self.template(url, &field.key("url"), &values);
+            }
+            for (platform, word) in source.get("platforms").into_iter().flat_map(Node::entries) {
+                let field = field.key("platforms").key(platform.text().unwrap_or_default());
+                self.template(word, &field, &platform_values);
+            }
+        }
+    }
+
+    fn address(&mut self, node: &Node, field: &Field) {
+        let is_safe = node.text().is_none_or(|text| text.starts_with(ADDRESS_BEGINS));
+        self.unless(is_safe, node, field, "does not begin with `https://`");
     }
 
     fn flavour(&mut self, flavour: &Node, field: &Field) {
@@ -111,7 +147,12 @@ impl Check<'_> {
     }
 
     fn placeholders(&mut self, node: &Node, field: &Field, key: &str, known: &BTreeSet<String>) {
-        let Some(node) = node.get(key) else { return };
+        if let Some(node) = node.get(key) {
+            self.template(node, &field.key(key), known);
+        }
+    }
+
+    fn template(&mut self, node: &Node, field: &Field, known: &BTreeSet<String>) {
         let Some(Ok(template)) = node.text().map(Template::parse) else { return };
         let known: Vec<String> = known.iter().cloned().collect();
         for name in template.placeholders().filter(|name| !known.iter().any(|known| known == name.as_str())) {
@@ -120,7 +161,7 @@ impl Check<'_> {
                 None => format!("known are {}", known.join(", ")),
             };
             let what = format!("nothing says what `{{{name}}}` stands for");
-            self.mistakes.push(Mistake::new(node.position, &field.key(key), what).hint(hint));
+            self.mistakes.push(Mistake::new(node.position, field, what).hint(hint));
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::document::Document;
 use super::mistake::Mistake;
-use super::{ExportTemplate, Flavour, Service, check, form};
+use super::{Client, ExportTemplate, Flavour, Service, check, form};
 use crate::grammar::ServiceName;
 
 /// A service: how it comes, and what the host's programs need to use it.
@@ -30,6 +30,10 @@ pub(super) struct ServiceFile {
     /// The ways it comes, the more specific ones first. One with the name of a known flavour replaces it.
     #[schemars(length(min = 1))]
     flavours: Option<Vec<Flavour>>,
+    /// The program that uses it from the host. A service with a client may do without exports and flavours.
+    #[serde(default)]
+    #[schemars(with = "Client")]
+    client: Option<Client>,
 }
 
 impl ServiceFile {
@@ -66,6 +70,7 @@ impl ServiceFile {
             comment: String::new(),
             exports: Vec::new(),
             flavours: Vec::new(),
+            client: None,
         });
         let mut flavours = self.flavours.unwrap_or_default();
         let is_replaced = |old: &Flavour| flavours.iter().any(|new| new.name == old.name);
@@ -77,6 +82,7 @@ impl ServiceFile {
             comment: self.comment.unwrap_or(known.comment),
             exports: self.exports.unwrap_or(known.exports),
             flavours,
+            client: self.client.or(known.client),
         }
     }
 }

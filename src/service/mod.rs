@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod check;
+mod client;
 mod document;
 mod file;
 mod form;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_yaml::with::{singleton_map, singleton_map_recursive};
 
 pub use catalogue::{Catalogue, Entry, Verdict};
+pub use client::{Client, ReleaseSource};
 pub use mistake::{Field, Mistake, MistakeInFile, Position};
 pub use schema::schema_text;
 pub use template::Template;
@@ -34,11 +36,16 @@ pub struct Service {
     /// The name in sentences.
     pub title: String,
     /// The lines above the exports.
+    #[serde(default)]
     pub comment: String,
     /// The variables to export, in this order.
+    #[serde(default)]
     pub exports: Vec<ExportTemplate>,
-    /// The ways it comes, the more specific ones first.
+    /// The ways it comes, the more specific ones first. Without any it is nothing in the guest, only a client.
+    #[serde(default)]
     pub flavours: Vec<Flavour>,
+    /// The program that uses it from the host.
+    pub client: Option<Client>,
 }
 
 /// A variable to export. It is left out when a placeholder in its value has none.
@@ -194,6 +201,13 @@ pub struct Remedies {
 
 /// The value that says which version of the service runs, where it has one besides the API server's.
 pub const VERSION: &str = "version";
+
+impl Service {
+    /// True for a program of the host alone: nothing of it can be in a guest.
+    pub fn is_client_only(&self) -> bool {
+        self.flavours.is_empty()
+    }
+}
 
 impl Access {
     /// The files of the guest that it reads.

@@ -8,9 +8,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::Template;
 use super::file::ServiceFile;
 use crate::grammar::{
-    ApiPath, GuestPath, GuestPattern, Invalid, JsonPointer, Port, ServiceName, UnitName, ValueName,
-    VariableName, VariantId,
+    AliasPattern, ApiPath, ChecksumName, Commit, GuestPath, GuestPattern, Invalid, JsonPointer,
+    MemberPattern, Port, ProgramName, ServiceName, UnitName, ValueName, VariableName, VariantId,
 };
+use crate::platform::Platform;
+use crate::version::ReleaseVersion;
 
 /// The schema of service files, of the draft that editors know best.
 pub(super) fn schema() -> Schema {
@@ -58,10 +60,17 @@ macro_rules! kinds {
 }
 
 kinds! {
+    AliasPattern, r"^[a-z][a-z0-9.-]*(\{minor\}[a-z0-9.-]*)?$", 32;
     ApiPath, r"^/(\.?[A-Za-z0-9_/-])*\.?$", 255;
+    ChecksumName, r"^(\.?[A-Za-z0-9_-])*\.?[A-Za-z0-9]$", 64;
+    Commit, r"^[0-9a-f]{7,40}$";
     GuestPath, r"^(~|%t)?/(\.?[A-Za-z0-9_/@:+-])*\.?$", 255;
     GuestPattern, r"^(~|%t)?/(\*/)?(\.?[A-Za-z0-9_@:+-]|\.?/(\*/)?)*\.?$", 255;
     JsonPointer, r"^/[A-Za-z0-9._/-]*$", 255;
+    MemberPattern, r"^[A-Za-z0-9][A-Za-z0-9._-]*(\*[A-Za-z0-9._-]*)?$", 64;
+    Platform, r"^(linux|darwin|windows|freebsd)/(386|amd64|arm64|armv[567]|ppc64le|riscv64|s390x)$";
+    ProgramName, r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$";
+    ReleaseVersion, r"^[0-9]{1,9}(\.[0-9]{1,9})+(-[A-Za-z0-9](\.?[A-Za-z0-9-])*\.?)?$", 64;
     ServiceName, r"^[a-z][a-z0-9-]{0,31}$";
     Template, r"^([^{}]|\{[a-z_]{1,32}\})*$";
     UnitName, r"^[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}$";
@@ -115,7 +124,8 @@ mod tests {
         #[rustfmt::skip]
         let texts = [
             "", "/", "~", "~/", "%t/x", "%t", "%t%t/x", "/a..b", "/a.", "/./x", "/*/x", "/x/*/*/y", "/x/*//*/y",
-            "/x/*", "/.*/x", "a", "A", "_", "-a", "a-b", "{", "{a}", "{a}{b}x", "{A}", "{a{b}}", "k3s@1.service",
+            "/x/*", "/.*/x", "stable-{minor}", "{minor}", "a{minor}{minor}", "1.2.3-rc.1", "1.2-.", "1.2-a.", ".sha256", "a.",
+            "linux/amd64", "podman_*", "a*b*", "dad658de7465ba8a234a4fb40b5b446a45a4cee1", "1..2", "1.2-a..b", "a", "A", "_", "-a", "a-b", "{", "{a}", "{a}{b}x", "{A}", "{a{b}}", "k3s@1.service",
         ];
         texts.into_iter().for_each(agree_about);
         for length in [31, 32, 33, 63, 64, 65, 127, 128, 129, 254, 255, 256] {
@@ -128,7 +138,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_patterns_say_what_the_types_say_of_anything(
-            text in "(/|~/|%t/)?([a*./_%t~{}AZ09@:+-]|/\\*/|\\{a\\}|.){0,9}"
+            text in "(/|~/|%t/|1\\.2)?([a*./_%t~{}AZ09@:+-]|/\\*/|\\{a\\}|\\{minor\\}|.){0,9}"
         ) {
             agree_about(&text);
         }

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 
 use super::Shell;
 use crate::error::Error;
-use crate::export::Export;
+use crate::export::{Export, PathEntry};
 use crate::grammar::VariableName;
 
 /// What the output is evaluated for; Nushell evaluates each in another way.
@@ -34,6 +34,28 @@ impl Shell {
             Self::PowerShell => format!("${{Env:{name}}} = {value}\n"),
             Self::Cmd => format!("SET \"{name}={value}\"\n"),
             Self::Nushell => format!("{{\"{name}\": {value}}}\n"),
+        })
+    }
+
+    /// Puts a folder before the others in the PATH.
+    pub(super) fn prepend(self, entry: &PathEntry) -> Result<String, Error> {
+        let folder = self.quote(&entry.folder).ok_or_else(|| unprintable("the folder"))?;
+        Ok(match self {
+            Self::Posix => format!("export PATH={folder}:$PATH\n"),
+            Self::Fish => format!("set -gx PATH {folder} $PATH;\n"),
+            Self::Tcsh => format!("setenv PATH {folder}:\"$PATH\";\n"),
+            Self::Elvish => format!("set paths = [{folder} $@paths]\n"),
+            Self::Xonsh => format!("$PATH.insert(0, {folder})\n"),
+            Self::PowerShell => {
+                format!("${{Env:PATH}} = {folder} + [IO.Path]::PathSeparator + ${{Env:PATH}}\n")
+            }
+            // `%PATH%` is not replaced in what FOR evaluates.
+            Self::Cmd => {
+                let path = self.quote(&whole_path(entry)?.join(";")).ok_or_else(|| unprintable("PATH"))?;
+                format!("SET \"PATH={path}\"\n")
+            }
+            // One object says all, see `json_object`.
+            Self::Nushell => String::new(),
         })
     }
 
@@ -155,6 +177,12 @@ fn powershell(text: &str) -> String {
         parts.extend(other.encode_utf16().map(|unit| format!("[char]0x{unit:04X}")));
     }
     format!("({})", parts.join("+"))
+}
+
+/// All folders of the PATH, the new one first.
+pub(super) fn whole_path(entry: &PathEntry) -> Result<Vec<&str>, Error> {
+    let others = entry.others.iter().map(|folder| folder.to_str().ok_or_else(|| unprintable("PATH")));
+    std::iter::once(Ok(entry.folder.as_str())).chain(others).collect()
 }
 
 fn unprintable(name: &str) -> Error {

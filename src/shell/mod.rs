@@ -44,21 +44,21 @@ impl Shell {
     ///
     /// Errors: a value, or the command line, that this shell cannot carry.
     pub fn set(self, blocks: &[Block], several: bool, command: &[OsString]) -> Result<String, Error> {
-        let exports = || blocks.iter().flat_map(|block| &block.exports);
         match self {
-            Self::Nushell => Ok(json_object(exports())),
+            Self::Nushell => json_object(blocks),
             // The comments before the assignments are a promise in this form.
             Self::Posix => {
                 let mut text = String::new();
                 for block in blocks {
                     text.push_str(&self.introduction(block, several)?);
-                    text.push_str(&self.assignments(block.exports.iter())?);
+                    text.push_str(&self.assignments(block)?);
                 }
                 Ok(text + "\n" + &self.closing(command, dialect::Use::Set)?)
             }
             // Elsewhere a comment may swallow what follows it, so it comes last.
             _ => {
-                let mut text = self.assignments(exports())?;
+                let mut text =
+                    blocks.iter().map(|block| self.assignments(block)).collect::<Result<String, _>>()?;
                 for block in blocks {
                     text.push_str(&self.introduction(block, several)?);
                 }
@@ -93,8 +93,9 @@ impl Shell {
         Ok(text)
     }
 
-    fn assignments<'a>(self, exports: impl Iterator<Item = &'a Export>) -> Result<String, Error> {
-        exports.map(|export| self.assignment(export)).collect()
+    fn assignments(self, block: &Block) -> Result<String, Error> {
+        let exports = block.exports.iter().map(|export| self.assignment(export));
+        exports.chain(block.path.iter().map(|entry| self.prepend(entry))).collect()
     }
 
     fn closing(self, command: &[OsString], what_for: dialect::Use) -> Result<String, Error> {
@@ -131,9 +132,15 @@ pub fn script_readable(blocks: &[Block]) -> String {
     exports.map(line).collect()
 }
 
-fn json_object<'a>(exports: impl Iterator<Item = &'a Export>) -> String {
-    let fields = exports.map(|export| (export.name.to_string(), json!(export.value)));
-    serde_json::Value::Object(fields.collect()).to_string() + "\n"
+fn json_object(blocks: &[Block]) -> Result<String, Error> {
+    let mut object = serde_json::Map::new();
+    for block in blocks {
+        object.extend(block.exports.iter().map(|export| (export.name.to_string(), json!(export.value))));
+        if let Some(entry) = &block.path {
+            object.insert("PATH".to_owned(), json!(dialect::whole_path(entry)?));
+        }
+    }
+    Ok(serde_json::Value::Object(object).to_string() + "\n")
 }
 
 #[cfg(test)]
@@ -141,6 +148,7 @@ mod tests {
     use clap::ValueEnum;
 
     use super::*;
+    use crate::export::PathEntry;
 
     fn block() -> Block {
         Block {
@@ -151,6 +159,7 @@ mod tests {
                 value: "/a/b".into(),
                 quoted: false,
             }],
+            path: None,
         }
     }
 
@@ -189,6 +198,26 @@ mod tests {
         let text = Shell::Posix.set(&[block()], true, &command(&["sm", "env"])).unwrap();
         assert!(text.starts_with("\n# kubernetes env:\n# one\n"), "{text}");
         assert_eq!(text.matches("eval").count(), 1);
+    }
+
+    #[test]
+    fn a_folder_is_put_first_in_the_path() {
+        let entry = PathEntry { folder: "/a b".into(), others: vec!["/bin".into(), "/x".into()] };
+        let block = Block { exports: vec![], path: Some(entry), ..block() };
+        for (shell, line) in [
+            (Shell::Posix, "export PATH='/a b':$PATH"),
+            (Shell::Fish, "set -gx PATH '/a b' $PATH;"),
+            (Shell::Tcsh, "setenv PATH '/a b':\"$PATH\";"),
+            (Shell::Elvish, "set paths = ['/a b' $@paths]"),
+            (Shell::Xonsh, "$PATH.insert(0, '/a b')"),
+            (Shell::PowerShell, "${Env:PATH} = '/a b' + [IO.Path]::PathSeparator + ${Env:PATH}"),
+            (Shell::Cmd, "SET \"PATH=/a b;/bin;/x\""),
+            (Shell::Nushell, "{\"PATH\":[\"/a b\",\"/bin\",\"/x\"]}"),
+        ] {
+            let text =
+                shell.set(std::slice::from_ref(&block), false, &command(&["sm", "install-cli"])).unwrap();
+            assert!(text.lines().any(|found| found == line), "{text}");
+        }
     }
 
     #[test]

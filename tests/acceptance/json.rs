@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::eval::on_a_terminal;
+use crate::support::publisher::Publisher;
 use crate::support::{Guest, User};
 
 #[test]
@@ -18,6 +19,23 @@ fn every_document_has_the_documented_form() {
         let user = User::of(&guest);
         let written =
             user.types(format!("service-manager {command} --output json")).stdout("[..]\n").succeeds();
+        assert_eq!(form(&json(&written.stdout)), form(&documented(section)), "{}", written.stdout);
+    }
+}
+
+#[test]
+fn what_is_said_of_clients_has_the_documented_form() {
+    let publisher = Publisher::start();
+    publisher.offers_with_checksum("https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl", "program");
+    let user = User::new().with_publisher(&publisher);
+    let of_kubectl = "kubernetes --cli-version 1.36.3 --platform linux/amd64";
+    for (command, section) in [
+        (format!("-q install-cli {of_kubectl}"), "install-cli"),
+        (format!("install-cli {of_kubectl} --dry-run"), "install-cli --dry-run"),
+        ("clients list".to_owned(), "clients"),
+    ] {
+        let typed = user.types(format!("service-manager {command} --output json"));
+        let written = typed.stdout("[..]\n").succeeds();
         assert_eq!(form(&json(&written.stdout)), form(&documented(section)), "{}", written.stdout);
     }
 }

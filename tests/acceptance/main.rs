@@ -33,6 +33,24 @@ mod hostile;
 mod liar;
 // `--output json`, as documented.
 mod json;
+// `install-cli`: real programs from publishers that a server stands in for.
+mod install_cli;
+// `install-cli`: archives that are built to do harm.
+mod install_cli_archives;
+// `install-cli`: what is kept, by several at once, killed, on full disks.
+mod install_cli_cache;
+// `install-cli`: servers, proxies and networks that fail.
+mod install_cli_faults;
+// `install-cli --path`, and the PATH of every shell.
+mod install_cli_path;
+// `install-cli`: what is shown while something is downloaded.
+mod install_cli_progress;
+// `install-cli`: which checksum is believed.
+mod install_cli_sums;
+// `install-cli`: which release is meant, and where it is.
+mod install_cli_versions;
+// `clients`: what `install-cli` has installed.
+mod clients;
 // `kubeconfig`: the user's own one, beside kubectl.
 mod kubeconfig;
 // `machines`, and what is remembered of one.

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::env::KUBECTL;
+use crate::support::publisher::{Publisher, sha256};
 use crate::support::{Guest, User};
 
 #[test]
@@ -120,10 +121,17 @@ fn the_list_says_where_a_service_is_from() {
     user.types("service-manager services list")
         .stdout(
             "
-            docker\tDocker\t[..],socket,[..]\tbuilt in
-            openshift\tOpenShift\t[..]\tbuilt in
-            kubernetes\tKubernetes\tacme,[..],k3s,[..]\tbuilt in,[HOME]/kept/services/acme.yaml
-            registry\tRegistry\tk3s\t[HOME]/kept/services/registry.yml
+            docker\tDocker\tdocker\t[..],socket,[..]\tbuilt in
+            openshift\tOpenShift\toc\t[..]\tbuilt in
+            kubernetes\tKubernetes\tkubectl\tacme,[..],k3s,[..]\tbuilt in,[HOME]/kept/services/acme.yaml
+            crictl\tcrictl\tcrictl\t-\tbuilt in
+            docker-buildx\tDocker Buildx\tdocker-buildx\t-\tbuilt in
+            docker-compose\tDocker Compose\tdocker-compose\t-\tbuilt in
+            helm\tHelm\thelm\t-\tbuilt in
+            kubelogin\tkubelogin\tkubectl-oidc_login\t-\tbuilt in
+            odo\todo\todo\t-\tbuilt in
+            podman-remote\tPodman (remote)\tpodman-remote\t-\tbuilt in
+            registry\tRegistry\t-\tk3s\t[HOME]/kept/services/registry.yml
             ",
         )
         .succeeds();
@@ -131,7 +139,7 @@ fn the_list_says_where_a_service_is_from() {
     let written = fs::read(user.home().join("list.json")).unwrap();
     let json: serde_json::Value = serde_json::from_slice(&written).unwrap();
     assert_eq!(json["version"], 1);
-    let registry = &json["services"][3];
+    let registry = json["services"].as_array().unwrap().last().unwrap();
     assert_eq!(registry["name"], "registry");
     assert_eq!(registry["built_in"], false);
     assert_eq!(registry["flavours"], serde_json::json!(["k3s"]));
@@ -160,12 +168,30 @@ fn what_is_shown_is_a_file_again() {
         .fails(126);
 }
 
+#[test]
+fn a_client_of_ones_own_is_yaml_only() {
+    let publisher = Publisher::start();
+    let url = "https://github.com/kubernetes-sigs/kind/releases/download/v0.24.0/kind-linux-amd64";
+    let program = "#!/bin/sh\necho kind\n";
+    publisher.offers(url, program).offers(&format!("{url}.sha256sum"), sha256(program.as_bytes()));
+    let user = User::new().with_publisher(&publisher);
+    user.writes(&in_config("kind.yaml"), documented()[2]);
+    user.types(
+        "eval \"$(service-manager -q install-cli kind --cli-version 0.24.0 --platform linux/amd64)\" && kind",
+    )
+    .stdout("kind\n")
+    .succeeds();
+    user.types("service-manager status kind")
+        .stderr("error: `kind` is a client only, so nothing of it is in a machine\nhint: `service-manager install-cli kind`\n")
+        .fails(126);
+}
+
 fn in_config(name: &str) -> String {
     format!(".config/service-manager/services/{name}")
 }
 
 /// The service files that `docs/services.md` shows.
-fn documented() -> [&'static str; 2] {
+fn documented() -> [&'static str; 3] {
     let blocks = include_str!("../../docs/services.md").split("```yaml\n").skip(1);
     let files: Vec<&str> = blocks.map(|block| block.split("```").next().unwrap()).collect();
     files.try_into().unwrap()

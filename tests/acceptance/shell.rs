@@ -290,8 +290,12 @@ impl Program {
 }
 
 fn set(dialect: Shell, exports: Vec<Export>) -> String {
-    let block =
-        Block { service: "kubernetes".into(), comment: "it's a comment!\nwith $(id)".into(), exports };
+    let block = Block {
+        service: "kubernetes".into(),
+        comment: "it's a comment!\nwith $(id)".into(),
+        exports,
+        path: None,
+    };
     dialect.set(&[block], true, &command()).unwrap()
 }
 

@@ -8,9 +8,12 @@
 //! user.types("service-manager status").stdout("kubernetes - running\n").succeeds();
 //! ```
 
+pub(crate) mod download;
 mod failure;
 mod guest;
 mod port;
+mod proxy;
+pub(crate) mod publisher;
 mod terminal;
 mod text;
 mod typed;
@@ -23,8 +26,9 @@ use std::time::{Duration, Instant};
 pub(crate) use failure::Failure;
 pub(crate) use guest::{Guest, UNTIL_READY};
 pub(crate) use port::Port;
+pub(crate) use proxy::Proxy;
 pub(crate) use text::unindent;
-pub(crate) use typed::programs;
+pub(crate) use typed::{program, programs};
 pub(crate) use user::User;
 pub(crate) use vagrant::{Defined, Project, free_port};
 

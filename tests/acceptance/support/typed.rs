@@ -205,6 +205,13 @@ pub(crate) fn programs() -> String {
     format!("{}:{SYSTEM}:{}", program.display(), cache.join("npm/node_modules/.bin").display())
 }
 
+/// A program of this host: the real `docker`, the real `kubectl`.
+pub(crate) fn program(name: &str) -> Vec<u8> {
+    let programs = programs();
+    let found = programs.split(':').map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
+    std::fs::read(found.unwrap_or_else(|| panic!("there is no `{name}`"))).unwrap()
+}
+
 fn indent(text: &str) -> String {
     text.lines().map(|line| format!("  {line}\n")).collect::<String>().trim_end().to_owned()
 }

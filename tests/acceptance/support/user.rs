@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::Guest;
+use super::publisher::Publisher;
 use super::typed::Typed;
 
 /// A user of the host.
@@ -53,6 +54,14 @@ impl<'g> User<'g> {
     /// Sets a variable.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Somebody for whom `publisher` stands in for all publishers.
+    pub(crate) fn with_publisher(mut self, publisher: &Publisher) -> Self {
+        for (name, value) in publisher.variables() {
+            self = self.with(name, &value);
+        }
         self
     }
 

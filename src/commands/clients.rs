@@ -1,0 +1,243 @@
+//! `service-manager clients list|verify|prune|uninstall|export`
+
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use super::table::Table;
+use super::{Context, json};
+use crate::cli::{ClientsCommand, ClientsPruneArgs, ClientsUninstallArgs, OutputFormat};
+use crate::client::Event;
+use crate::client::cache::{Cache, Installed, Verified};
+use crate::client::export::export;
+use crate::client::install::fetcher;
+use crate::error::Error;
+use crate::grammar::ServiceName;
+use crate::platform::Platform;
+use crate::ui::{self, Progress};
+use crate::version::ReleaseVersion;
+
+pub(super) fn run(command: &ClientsCommand, context: &Context) -> Result<(), Error> {
+    let cache = Cache::new(context.folders()?.clients());
+    match command {
+        ClientsCommand::List(args) => list(&cache, args.output, context),
+        ClientsCommand::Verify(args) => verify(&cache, args.output, context),
+        ClientsCommand::Prune(args) => prune(&cache, args, context),
+        ClientsCommand::Uninstall(args) => uninstall(&cache, args),
+        ClientsCommand::Export(args) => export_all(&cache, &context.host.expand(&args.folder), context),
+    }
+}
+
+/// A client in JSON.
+#[derive(Serialize)]
+struct Listed<'a> {
+    service: &'a ServiceName,
+    client: &'a str,
+    release: &'a ReleaseVersion,
+    platform: &'a Platform,
+    path: &'a Path,
+    size: u64,
+    /// Seconds since 1970.
+    last_used: Option<u64>,
+    verified: Verified,
+    /// Only `verify` looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intact: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct Listing<'a> {
+    clients: Vec<Listed<'a>>,
+}
+
+impl<'a> Listed<'a> {
+    fn new(installed: &'a Installed, intact: Option<bool>) -> Self {
+        let last_used = installed.last_used().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let receipt = &installed.receipt;
+        Self {
+            service: &installed.service,
+            client: receipt.program.as_str(),
+            release: &receipt.version,
+            platform: &receipt.platform,
+            path: &installed.path,
+            size: receipt.size,
+            last_used: last_used.map(|time| time.as_secs()),
+            verified: receipt.verified,
+            intact,
+        }
+    }
+}
+
+fn list(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), Error> {
+    let all = cache.all()?;
+    note_when_empty(&all, cache, context);
+    if format == OutputFormat::Json {
+        return print_json(all.iter().map(|installed| Listed::new(installed, None)).collect());
+    }
+    let rows = all.iter().map(|installed| {
+        let receipt = &installed.receipt;
+        [
+            installed.service.to_string(),
+            receipt.version.to_string(),
+            receipt.platform.to_string(),
+            in_megabytes(receipt.size),
+            ago(installed.unused_for()),
+            installed.path.display().to_string(),
+        ]
+    });
+    let table =
+        Table::new(["SERVICE", "VERSION", "PLATFORM", "SIZE", "LAST USED", "PROGRAM"], rows.collect());
+    ui::print(&table.render(context.ui))
+}
+
+fn verify(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), Error> {
+    let all = cache.all()?;
+    note_when_empty(&all, cache, context);
+    let verdicts: Vec<bool> = all.iter().map(Installed::is_intact).collect::<Result<_, _>>()?;
+    let judged = || all.iter().zip(&verdicts);
+    if format == OutputFormat::Json {
+        print_json(judged().map(|(installed, intact)| Listed::new(installed, Some(*intact))).collect())?;
+    } else {
+        let line = |(installed, intact): (&Installed, &bool)| {
+            let verdict = if *intact { "intact" } else { "changed since it was installed" };
+            format!("{}: {verdict}\n", installed.path.display())
+        };
+        ui::print(&judged().map(line).collect::<String>())?;
+    }
+    let changed: Vec<&Installed> =
+        judged().filter(|(_, intact)| !**intact).map(|(installed, _)| installed).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let name = |installed: &&Installed| format!("{} {}", installed.service, installed.receipt.version);
+    Err(Error::DamagedClients {
+        count: changed.len(),
+        all: all.len(),
+        services: changed.iter().map(name).collect(),
+    })
+}
+
+fn prune(cache: &Cache, args: &ClientsPruneArgs, context: &Context) -> Result<(), Error> {
+    let limit = Duration::from_secs(args.unused_for.saturating_mul(DAY));
+    let mut unused: Vec<Installed> =
+        cache.all()?.into_iter().filter(|installed| installed.unused_for() >= limit).collect();
+    let mut leftovers = cache.leftovers(LEFT_FOR)?;
+    if !args.dry_run {
+        let is_unused = |installed: Option<&Installed>, unused| installed.is_some() && unused >= limit;
+        unused = only_removed(unused, |installed| cache.remove(&installed.release(), is_unused))?;
+        let is_left = |installed: Option<&Installed>, unused| installed.is_none() && unused >= LEFT_FOR;
+        leftovers = only_removed(leftovers, |release| cache.remove(release, is_left))?;
+    }
+    let what = if args.dry_run { "would remove" } else { "removed" };
+    tell_removed(&unused, what, args.output)?;
+    let saved: u64 = unused.iter().map(|installed| installed.receipt.size).sum();
+    let left = match leftovers.len() {
+        0 => String::new(),
+        number => format!(", and the left-overs of {}", count(number, "download")),
+    };
+    context.ui.note(&format!("{what} {} of {}{left}", count(unused.len(), "client"), in_megabytes(saved)));
+    Ok(())
+}
+
+fn uninstall(cache: &Cache, args: &ClientsUninstallArgs) -> Result<(), Error> {
+    let all = cache.all()?;
+    let is_meant = |installed: &Installed| {
+        installed.service.as_str() == args.service
+            && args
+                .release
+                .as_ref()
+                .is_none_or(|version| ReleaseVersion::named_by(version).contains(&installed.receipt.version))
+    };
+    let (meant, others): (Vec<Installed>, Vec<Installed>) = all.into_iter().partition(is_meant);
+    if meant.is_empty() {
+        let same_service = others.iter().filter(|other| other.service.as_str() == args.service);
+        let known =
+            same_service.map(|other| format!("{} {}", other.service, other.receipt.version)).collect();
+        let version = args.release.as_ref().map(ToString::to_string);
+        return Err(Error::NoSuchClient { program: args.service.clone(), version, known });
+    }
+    let removed = only_removed(meant, |installed| {
+        cache.remove(&installed.release(), |installed, _| installed.is_some())
+    })?;
+    tell_removed(&removed, "removed", args.output)
+}
+
+/// Those of `meant` that could be removed: others are left to the processes that are at them.
+fn only_removed<T>(meant: Vec<T>, remove: impl Fn(&T) -> Result<bool, Error>) -> Result<Vec<T>, Error> {
+    let mut removed = Vec::new();
+    for one in meant {
+        if remove(&one)? {
+            removed.push(one);
+        }
+    }
+    Ok(removed)
+}
+
+fn tell_removed(removed: &[Installed], what: &str, format: OutputFormat) -> Result<(), Error> {
+    if format == OutputFormat::Json {
+        return print_json(removed.iter().map(|installed| Listed::new(installed, None)).collect());
+    }
+    let line = |installed: &Installed| format!("{what} {}\n", installed.path.display());
+    ui::print(&removed.iter().map(line).collect::<String>())
+}
+
+fn export_all(cache: &Cache, folder: &Path, context: &Context) -> Result<(), Error> {
+    let all = cache.all()?;
+    note_when_empty(&all, cache, context);
+    if all.is_empty() {
+        return Ok(());
+    }
+    let progress = Progress::new(context.ui);
+    let watcher = |event: &Event| progress.show(event);
+    let fetcher = fetcher(&context.means(&watcher)?)?;
+    for installed in &all {
+        for path in export(installed, cache, &fetcher, folder)? {
+            ui::print(&format!("{}\n", path.display()))?;
+        }
+    }
+    for installed in all.iter().filter(|installed| installed.receipt.verified == Verified::Given) {
+        context.ui.note(&format!(
+            "{} {} was accepted with `--checksum`, so there it needs that too: `--checksum {}`",
+            installed.service, installed.receipt.version, installed.receipt.checksum
+        ));
+    }
+    // Blanks and commas part mirrors, so they are written as an address has them.
+    let address = reqwest::Url::from_file_path(folder).map(|address| address.as_str().replace(',', "%2C"));
+    let address = address.unwrap_or_else(|()| format!("file://{}", folder.display()));
+    context.ui.note(&format!("`SERVICE_MANAGER_MIRROR='https://={address}'` has `install-cli` use it"));
+    Ok(())
+}
+
+fn note_when_empty(all: &[Installed], cache: &Cache, context: &Context) {
+    if all.is_empty() {
+        let folder = cache.root().display();
+        context
+            .ui
+            .note(&format!("no clients in {folder} yet; `service-manager install-cli SERVICE` installs one"));
+    }
+}
+
+fn print_json(clients: Vec<Listed>) -> Result<(), Error> {
+    json::print(&Listing { clients })
+}
+
+fn count(number: usize, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+}
+
+fn in_megabytes(bytes: u64) -> String {
+    indicatif::HumanBytes(bytes).to_string()
+}
+
+fn ago(time: Duration) -> String {
+    match time.as_secs() / DAY {
+        0 => "today".to_owned(),
+        1 => "yesterday".to_owned(),
+        days => format!("{days} days ago"),
+    }
+}
+
+const DAY: u64 = 24 * 60 * 60;
+/// What was left that long ago nobody goes on with.
+const LEFT_FOR: Duration = Duration::from_hours(24);

@@ -1,0 +1,276 @@
+//! `service-manager install-cli SERVICE`
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use super::{Context, env, json};
+use crate::cli::{InstallCliArgs, OutputFormat, WantedVersion};
+use crate::client::cache::{Cache, Installed, Release, Verified};
+use crate::client::checksum::Checksum;
+use crate::client::install::{Checksums, Means, Wish, fetcher};
+use crate::client::release::{Candidate, Expected};
+use crate::client::{Event, Watcher, alias};
+use crate::deadline::in_time;
+use crate::error::Error;
+use crate::export::{Block, PathEntry};
+use crate::files;
+use crate::grammar::{MemberPattern, ServiceName};
+use crate::memory::Memory;
+use crate::platform::Platform;
+use crate::probe::Questions;
+use crate::service::{Catalogue, Client, Service};
+use crate::ui::{self, Progress};
+use crate::version::ReleaseVersion;
+use crate::visit::{InUse, Visit};
+
+pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error> {
+    let catalogue = context.catalogue()?;
+    let service = find(&args.service, &catalogue)?;
+    let client =
+        service.client.as_ref().ok_or_else(|| Error::NoClient { service: service.name.to_string() })?;
+    let progress = Progress::new(context.ui);
+    let watcher = |event: &Event| progress.show(event);
+    let means = || context.means(&watcher);
+    let wish = Wish {
+        service: &service.name,
+        client,
+        versions: versions(args, service, client, context, &means)?,
+        platform: platform(args)?,
+        checksums: checksums(args),
+    };
+    let cache = Cache::new(context.folders()?.clients());
+    if args.dry_run {
+        return dry_run(&wish, &cache, args.output);
+    }
+    let folder = args.path.as_ref().map(|folder| context.host.expand(folder));
+    if args.output == OutputFormat::Text {
+        refuse_colon(folder.as_deref().unwrap_or(cache.root()))?;
+    }
+    let (installed, was_there) = match wish.find(&cache)? {
+        Some(installed) => {
+            wish.tell_stand_in(&installed, &watcher);
+            (installed, true)
+        }
+        None if args.offline => return Err(not_cached(&wish)),
+        None => (wish.install(&cache, &means()?)?, false),
+    };
+    installed.touch();
+    let (path, is_new) = match &folder {
+        Some(folder) => put(&installed, folder, context)?,
+        None => (installed.path.clone(), !was_there),
+    };
+    show(&installed, &path, is_new, args, context)
+}
+
+/// The service that has the client. Whoever names the client itself is told the service.
+fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a Service, Error> {
+    let found = catalogue.find(name);
+    let by_program = catalogue
+        .entries()
+        .iter()
+        .map(|entry| &entry.service)
+        .find(|service| service.client.as_ref().is_some_and(|client| client.program.as_str() == name));
+    match (found, by_program) {
+        (Ok(entry), _) => Ok(&entry.service),
+        (Err(Error::UnknownService { name, known, .. }), Some(service)) => {
+            Err(Error::UnknownService { name, nearest: Some(service.name.to_string()), known })
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+fn platform(args: &InstallCliArgs) -> Result<Platform, Error> {
+    let host = || Platform::host().map_err(|source| Error::Value { what: "this host".to_owned(), source });
+    args.platform.clone().map_or_else(host, Ok)
+}
+
+fn checksums(args: &InstallCliArgs) -> Checksums {
+    match &args.checksum {
+        Some(checksum) => Checksums::Given(checksum.clone()),
+        None if args.require_checksum => Checksums::Required,
+        None => Checksums::Any,
+    }
+}
+
+/// The version that is wanted, by all the names that its release may have: the one that is named, or the service's.
+fn versions<'w>(
+    args: &InstallCliArgs,
+    service: &Service,
+    client: &Client,
+    context: &Context,
+    means: &dyn Fn() -> Result<Means<'w>, Error>,
+) -> Result<Vec<ReleaseVersion>, Error> {
+    let program = client.program.to_string();
+    match &args.cli_version {
+        Some(WantedVersion::Version(version)) => Ok(ReleaseVersion::named_by(version)),
+        Some(WantedVersion::Alias(alias)) if args.offline || args.dry_run => {
+            Err(Error::AliasNotAsked { program, alias: alias.to_string() })
+        }
+        Some(WantedVersion::Alias(alias)) => {
+            Ok(vec![alias::version_of(client, alias, &fetcher(&means()?)?)?])
+        }
+        None if service.is_client_only() => Err(Error::VersionNeeded { program }),
+        None => of_service(service, context)
+            .inspect_err(|_| context.ui.note("with `--cli-version VERSION` no machine is asked")),
+    }
+}
+
+/// What the service in the machine says.
+fn of_service(service: &Service, context: &Context) -> Result<Vec<ReleaseVersion>, Error> {
+    let limit = context.deadline.limit();
+    let (service, context) = (service.clone(), context.clone());
+    let ask = move |deadline| version_in_use(&service, &Context { deadline, ..context });
+    in_time(limit, || (), ask)
+}
+
+fn version_in_use(service: &Service, context: &Context) -> Result<Vec<ReleaseVersion>, Error> {
+    let (services, deadline) = ([service], context.deadline);
+    let machine = context.machine()?;
+    let recalled = Memory::of(&machine).recall(&services, false, SystemTime::now(), deadline);
+    let in_use = if let Some(in_use) = recalled {
+        in_use
+    } else {
+        let visit = Visit::make(&machine, &Questions::to_use(services), deadline)?;
+        env::use_services(&services, false, &machine, &visit, context)?.in_use
+    };
+    let version = in_use.first().and_then(InUse::version);
+    let versions = version.map(|version| ReleaseVersion::named_by(&version)).unwrap_or_default();
+    if versions.is_empty() { Err(Error::NoVersion { service: service.title.clone() }) } else { Ok(versions) }
+}
+
+/// Before anything is put where no PATH can lead.
+fn refuse_colon(folder: &Path) -> Result<(), Error> {
+    if folder.as_os_str().as_encoded_bytes().contains(&b':') {
+        return Err(Error::ColonOnPath { path: folder.to_owned() });
+    }
+    Ok(())
+}
+
+fn not_cached(wish: &Wish) -> Error {
+    Error::NotCached { program: wish.client.program.to_string(), version: wish.versions[0].to_string() }
+}
+
+/// Puts a copy of the program into `folder`. Returns its path, and whether another one, or none, was there.
+fn put(installed: &Installed, folder: &Path, context: &Context) -> Result<(PathBuf, bool), Error> {
+    let path = folder.join(installed.path.file_name().unwrap_or_default());
+    let was_there = std::fs::symlink_metadata(&path).is_ok();
+    let is_new = files::copy_program(&installed.path, &path)?;
+    if is_new && was_there {
+        context.ui.note(&format!("replaced the `{}` that was there", path.display()));
+    }
+    Ok((path, is_new))
+}
+
+fn show(
+    installed: &Installed,
+    path: &Path,
+    is_new: bool,
+    args: &InstallCliArgs,
+    context: &Context,
+) -> Result<(), Error> {
+    let unprintable = || Error::Unprintable { name: "the folder".to_owned() };
+    let text = path.to_str().ok_or_else(unprintable)?;
+    let folder = path.parent().and_then(Path::to_str).ok_or_else(unprintable)?;
+    let receipt = &installed.receipt;
+    if args.output == OutputFormat::Json {
+        return json::print(&Document {
+            service: &installed.service,
+            client: receipt.program.as_str(),
+            path: text,
+            folder,
+            release: &receipt.version,
+            platform: &receipt.platform,
+            installed: is_new,
+            url: &receipt.url,
+            checksum: &receipt.checksum,
+            verified: receipt.verified,
+        });
+    }
+    let others =
+        context.host.path.as_ref().map(|path| std::env::split_paths(path).map(PathBuf::into_os_string));
+    let comment = format!(
+        "Binary {} available at {text}\nrun binary as:\n{} <command>",
+        if is_new { "now" } else { "already" },
+        receipt.program
+    );
+    let path = PathEntry { folder: folder.to_owned(), others: others.into_iter().flatten().collect() };
+    let block =
+        Block { service: installed.service.to_string(), comment, exports: Vec::new(), path: Some(path) };
+    ui::print(&context.shell(args.shell).set(&[block], false, &context.host.arguments)?)
+}
+
+/// What `--output json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    service: &'a ServiceName,
+    client: &'a str,
+    path: &'a str,
+    folder: &'a str,
+    release: &'a ReleaseVersion,
+    platform: &'a Platform,
+    /// False when it was there already.
+    installed: bool,
+    url: &'a str,
+    checksum: &'a Checksum,
+    verified: Verified,
+}
+
+/// Prints where the release may be.
+fn dry_run(wish: &Wish, cache: &Cache, format: OutputFormat) -> Result<(), Error> {
+    let candidates = wish.candidates(&wish.versions)?;
+    if format == OutputFormat::Text {
+        return ui::print(
+            &candidates.iter().map(|candidate| candidate.url.clone() + "\n").collect::<String>(),
+        );
+    }
+    let program = wish.platform.program(wish.client.program.as_str());
+    let (service, version) = (wish.service.clone(), wish.versions[0].clone());
+    let release = Release { service, version, platform: wish.platform.clone() };
+    json::print(&Plan {
+        service: wish.service,
+        client: wish.client.program.as_str(),
+        release: &wish.versions[0],
+        platform: &wish.platform,
+        path: cache.path(&release, &program),
+        candidates: candidates.iter().map(Place::from).collect(),
+    })
+}
+
+/// What `--dry-run --output json` prints.
+#[derive(Serialize)]
+struct Plan<'a> {
+    service: &'a ServiceName,
+    client: &'a str,
+    release: &'a ReleaseVersion,
+    platform: &'a Platform,
+    path: PathBuf,
+    candidates: Vec<Place<'a>>,
+}
+
+/// Where the release may be.
+#[derive(Serialize)]
+struct Place<'a> {
+    release: &'a ReleaseVersion,
+    platform: &'a Platform,
+    url: &'a str,
+    member: Option<&'a MemberPattern>,
+    checksum: &'a Expected,
+}
+
+impl<'a> From<&'a Candidate> for Place<'a> {
+    fn from(candidate: &'a Candidate) -> Self {
+        let Candidate { version, platform, url, format, checksum } = candidate;
+        Self { release: version, platform, url, member: format.member(), checksum }
+    }
+}
+
+impl Context {
+    /// With what to download.
+    pub(super) fn means<'w>(&self, watcher: Watcher<'w>) -> Result<Means<'w>, Error> {
+        let mirrors = crate::settings::Settings::load(&self.folders()?)?.mirrors(&self.host)?;
+        let patience = self.deadline.limit().max(Duration::from_millis(100));
+        Ok(Means { mirrors, patience, watcher })
+    }
+}

@@ -1,0 +1,97 @@
+//! The user's settings: `config.yaml`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::client::mirror::Mirrors;
+use crate::dirs::Folders;
+use crate::error::Error;
+use crate::files;
+use crate::host::Host;
+
+/// What the user has set once and for all.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Addresses to download from instead of others.
+    mirrors: BTreeMap<String, String>,
+    /// A mirror may do without encryption.
+    allow_http: bool,
+}
+
+impl Settings {
+    /// Reads the settings; without a file nothing is set.
+    ///
+    /// Errors: the file is not readable, not of this form, or others can write it: it says where programs come from.
+    pub fn load(folders: &Folders) -> Result<Self, Error> {
+        let path = folders.settings();
+        let Some(text) = files::read_text(&path, LONGEST)? else { return Ok(Self::default()) };
+        let is_own = files::is_own(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        if !is_own {
+            return Err(Error::SharedPrograms { path });
+        }
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        serde_yaml::from_str(&text).map_err(|source| Error::Settings { path, source })
+    }
+
+    /// The mirrors: those in `SERVICE_MANAGER_MIRROR` before those that are set.
+    ///
+    /// Errors: one that is none, or is not allowed.
+    pub fn mirrors(&self, host: &Host) -> Result<Mirrors, Error> {
+        let mut own = Mirrors::new(self.allow_http);
+        for (from, to) in &self.mirrors {
+            own.add(from, to)?;
+        }
+        let named = Mirrors::parse(host.mirror.as_deref().unwrap_or_default(), self.allow_http)?;
+        Ok(named.and(own))
+    }
+}
+
+const LONGEST: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn load(text: &str, mode: u32) -> Result<Settings, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let host = Host { service_manager_home: Some(folder.path().into()), ..Host::default() };
+        Settings::load(&Folders::find(&host).unwrap())
+    }
+
+    #[test]
+    fn mirrors_are_named_once_or_set_for_good() {
+        let settings =
+            load("mirrors: {https://a: https://set, https://b: http://set}\nallow_http: true\n", 0o644)
+                .unwrap();
+        let host = Host { mirror: Some("https://a=https://named".to_owned()), ..Host::default() };
+        let mirrors = settings.mirrors(&host).unwrap();
+        assert_eq!(mirrors.address("https://a/x"), "https://named/x");
+        assert_eq!(mirrors.address("https://b/x"), "http://set/x");
+        assert!(load("mirrors: {https://b: http://set}", 0o600).unwrap().mirrors(&host).is_err());
+    }
+
+    #[test]
+    fn what_is_no_setting_is_refused() {
+        for text in [
+            "mirror: {}",
+            "mirrors: [a]",
+            "allow_http: maybe",
+            "- x",
+            "mirrors: {https://a: &a b, https://c: *d}",
+        ] {
+            assert!(matches!(load(text, 0o600), Err(Error::Settings { .. })), "{text}");
+        }
+        assert!(load("", 0o600).is_ok() && load("# nothing\n", 0o600).is_ok());
+        assert!(matches!(load("", 0o666), Err(Error::SharedPrograms { .. })));
+    }
+}

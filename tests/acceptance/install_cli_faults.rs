@@ -1,0 +1,401 @@
+//! `install-cli` when servers and networks fail: the old state or the new one, and the next run is well.
+
+use std::fmt::Write;
+use std::fs;
+
+use crate::support::download::{Download, INSTALL, INSTALLED, KUBECTL, kubectl};
+use crate::support::publisher::{Fault, Publisher, script};
+use crate::support::{Proxy, User};
+
+#[test]
+fn what_breaks_off_goes_on_from_there() {
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, [Fault::Ends(100_000), Fault::Ends(0), Fault::Ends(50_000)]);
+    download.succeeds();
+    let rest = format!("{KUBECTL} RANGE");
+    assert_eq!(download.publisher.requests(), [KUBECTL, &format!("{KUBECTL}.sha256"), &rest, &rest, &rest]);
+}
+
+#[test]
+fn the_next_run_goes_on_where_the_last_one_gave_up() {
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, vec![Fault::Ends(50_000); 4]);
+    download.user.complains(INSTALL, 126, BROKE_OFF);
+    assert_eq!(download.user.clients(), BEGUN);
+    download.publisher.requests();
+    download.succeeds();
+    assert_eq!(download.publisher.requests(), [format!("{KUBECTL} RANGE"), format!("{KUBECTL}.sha256")]);
+}
+
+#[test]
+fn another_file_at_the_same_address_begins_anew() {
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, vec![Fault::Ends(50_000); 4]);
+    download.user.complains(INSTALL, 126, BROKE_OFF);
+    download.publisher.offers_with_checksum(KUBECTL, script("replaced", 400_000));
+    download.user.types(format!("eval \"$({INSTALL})\" && kubectl")).stdout("replaced\n").succeeds();
+    assert_eq!(download.user.clients(), INSTALLED);
+}
+
+#[test]
+fn a_part_of_another_file_is_not_taken() {
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, vec![Fault::Ends(50_000); 4]);
+    download.user.complains(INSTALL, 126, BROKE_OFF);
+    download.publisher.offers_with_checksum(KUBECTL, script("replaced", 400_000));
+    download.publisher.fails(KUBECTL, [Fault::IgnoresChanges]);
+    download.user.types(format!("eval \"$({INSTALL})\" && kubectl")).stdout("replaced\n").succeeds();
+    assert_eq!(download.user.clients(), INSTALLED);
+}
+
+#[test]
+fn a_part_that_nobody_asked_for() {
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, vec![Fault::OtherRange; 100]);
+    download.fails(&format!(
+        "
+        error: could not download `{KUBECTL}`
+        caused by: the server answers HTTP 206 Partial Content
+        hint: SERVICE_MANAGER_MIRROR names another place to download from
+        "
+    ));
+    download.publisher.fails(KUBECTL, []);
+    download.succeeds();
+}
+
+#[test]
+fn a_server_that_does_not_give_the_part_that_is_missing() {
+    for fault in [Fault::IgnoresRanges, Fault::OtherRange, Fault::Status(416, "")] {
+        let download = Download::new();
+        download.publisher.fails(KUBECTL, [Fault::Ends(100_000), fault]);
+        download.succeeds();
+    }
+}
+
+#[test]
+fn a_length_that_is_too_long() {
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, [Fault::Length(kubectl().len() + 10)]);
+    download.succeeds();
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, vec![Fault::Length(kubectl().len() + 10); 8]);
+    download.user.complains(INSTALL, 126, BROKE_OFF);
+    assert_eq!(download.user.clients(), BEGUN);
+    download.publisher.fails(KUBECTL, []);
+    download.succeeds();
+}
+
+#[test]
+fn a_length_that_is_too_short() {
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, [Fault::Length(1000)]);
+    download.fails(&format!(
+        "
+        error: `{KUBECTL}` is not what it should be: `{KUBECTL}.sha256` says sha256:[..], it has sha256:[..]
+        hint: do not use it, unless you know why it was replaced; then `--checksum sha256:[..]` accepts it
+        "
+    ));
+    download.succeeds();
+}
+
+#[test]
+fn what_was_never_published() {
+    let download = Download::new();
+    let urls = ["17.05.0-ce", "17.05.0"].map(|version| {
+        [
+            format!("https://download.docker.com/linux/static/stable/x86_64/docker-{version}.tgz"),
+            format!("https://get.docker.com/builds/Linux/x86_64/docker-{version}.tgz"),
+        ]
+    });
+    for codes in [[404, 403], [410, 404]] {
+        let mut causes = String::new();
+        for (url, code) in urls.iter().flat_map(|urls| urls.iter().zip(codes)) {
+            download.publisher.fails(url, [Fault::Status(code, "")]);
+            let _ = writeln!(causes, "caused by: {url}: HTTP {code}");
+        }
+        download.user.complains(
+            "service-manager install-cli docker --cli-version 17.05.0-ce",
+            126,
+            &format!(
+                "error: `docker` 17.05.0-ce for linux/amd64 is not published\n{causes}\
+                 hint: `--cli-version` names another version; if you have the file, put it where a mirror would have \
+                 it: `SERVICE_MANAGER_MIRROR=https://=file:///FOLDER`\n"
+            ),
+        );
+        assert_eq!(download.user.clients(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_server_that_is_busy_is_asked_again() {
+    for fault in [Fault::Status(429, "Retry-After: 1\r\n"), Fault::Status(500, ""), Fault::Status(503, "")] {
+        let download = Download::new();
+        download.publisher.fails(KUBECTL, [fault]);
+        download.succeeds();
+        assert_eq!(download.publisher.requests().len(), 3);
+    }
+}
+
+#[test]
+fn a_server_that_stays_broken() {
+    let download = Download::new();
+    let checksum = format!("{KUBECTL}.sha256");
+    for (url, code) in [(KUBECTL, "500 Internal Server Error"), (&checksum, "502 Bad Gateway")] {
+        download.publisher.fails(url, vec![Fault::Status(code[..3].parse().unwrap(), ""); 4]);
+        download.fails(&format!(
+            "
+            error: could not download `{url}`
+            caused by: the server answers HTTP {code}
+            hint: SERVICE_MANAGER_MIRROR names another place to download from
+            "
+        ));
+    }
+    download.succeeds();
+}
+
+#[test]
+fn a_server_that_wants_more_patience_than_there_is() {
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, [Fault::Status(429, "Retry-After: 3600\r\n")]);
+    download.fails(&format!(
+        "
+        error: could not download `{KUBECTL}`
+        caused by: the server answers HTTP 429 Too Many Requests
+        hint: SERVICE_MANAGER_MIRROR names another place to download from
+        "
+    ));
+    download.succeeds();
+}
+
+#[test]
+fn what_is_not_allowed_is_not_asked_for_twice() {
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, [Fault::Status(401, "")]);
+    download.fails(&format!(
+        "
+        error: could not download `{KUBECTL}`
+        caused by: the server answers HTTP 401 Unauthorized
+        hint: SERVICE_MANAGER_MIRROR names another place to download from
+        "
+    ));
+    assert_eq!(download.publisher.requests(), [KUBECTL]);
+    download.succeeds();
+}
+
+#[test]
+fn redirects_are_followed_as_long_as_nobody_can_change_them() {
+    let download = Download::new();
+    let address = download.publisher.address();
+    download.publisher.offers("https://elsewhere/kubectl?for=a-while", kubectl());
+    let there = format!("https://{address}/elsewhere/kubectl?for=a-while");
+    download.publisher.fails(KUBECTL, [Fault::Redirect(there.clone())]);
+    download.succeeds();
+
+    for (to, why) in [
+        ("http://127.0.0.1:1/kubectl".to_owned(), "the server redirects to an address that is not https"),
+        (
+            format!("https://{address}{}", KUBECTL.trim_start_matches("https:/")),
+            "the server redirects more than 10 times",
+        ),
+    ] {
+        let download = Download::new();
+        let back = to.replace(address, download.publisher.address());
+        download.publisher.fails(KUBECTL, vec![Fault::Redirect(back); 20]);
+        download.fails(&format!(
+            "
+            error: could not download `{KUBECTL}`
+            caused by: {why}
+            hint: SERVICE_MANAGER_MIRROR names another place to download from
+            "
+        ));
+        download.publisher.fails(KUBECTL, []);
+        download.succeeds();
+    }
+}
+
+#[test]
+fn a_resumed_download_asks_the_publisher_where_it_is_now() {
+    let download = Download::new();
+    let there = format!("https://{}/elsewhere/kubectl", download.publisher.address());
+    download.publisher.offers("https://elsewhere/kubectl", kubectl());
+    download.publisher.fails("https://elsewhere/kubectl", [Fault::Ends(100_000)]);
+    download.publisher.fails(KUBECTL, vec![Fault::Redirect(there); 2]);
+    download.succeeds();
+    let elsewhere = "https://elsewhere/kubectl";
+    assert_eq!(
+        download.publisher.requests(),
+        [
+            KUBECTL,
+            elsewhere,
+            &format!("{KUBECTL}.sha256"),
+            &format!("{KUBECTL} RANGE"),
+            &format!("{elsewhere} RANGE")
+        ]
+    );
+}
+
+#[test]
+fn a_server_that_hardly_sends_anything_is_asked_again() {
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, [Fault::Drips]);
+    download.user.types(format!("eval \"$({HASTY})\" && kubectl")).stdout("kubectl 1.36.3\n").succeeds();
+    assert_eq!(download.user.clients(), INSTALLED);
+}
+
+#[test]
+fn a_file_of_checksums_that_hardly_comes() {
+    let download = Download::new();
+    let url = format!("{KUBECTL}.sha256");
+    download.publisher.fails(&url, [Fault::Drips]);
+    download.user.types(format!("{HASTY} >out")).succeeds();
+    let asked = download.publisher.requests().iter().filter(|asked| **asked == url).count();
+    assert_eq!(asked, 2);
+    assert_eq!(download.user.clients(), INSTALLED);
+}
+
+#[test]
+fn a_file_of_checksums_without_end() {
+    let download = Download::new();
+    let url = format!("{KUBECTL}.sha256");
+    download.publisher.offers(&url, "x".repeat(2 << 20));
+    download.fails(&format!(
+        "
+        error: could not download `{url}`
+        caused by: it is larger than 1 MiB
+        hint: SERVICE_MANAGER_MIRROR names another place to download from
+        "
+    ));
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up() {
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, vec![Fault::Stalls(10_000); 4]);
+    download.user.complains(
+        HASTY,
+        126,
+        &format!(
+            "
+            error: could not download `{KUBECTL}`
+            caused by: no answer in time
+            hint: {TRY_AGAIN}
+            "
+        ),
+    );
+    assert_eq!(download.user.clients(), BEGUN);
+    download.succeeds();
+}
+
+#[test]
+fn nobody_listens() {
+    let user = User::new().with("SERVICE_MANAGER_MIRROR", "https://=https://127.0.0.1:1");
+    user.complains(
+        INSTALL,
+        126,
+        &format!(
+            "
+            error: could not download `{KUBECTL}`
+            caused by: [..]Connection refused (os error 111)
+            hint: {TRY_AGAIN}
+            "
+        ),
+    );
+    assert_eq!(user.clients(), [""; 0]);
+}
+
+#[test]
+fn an_authority_that_is_not_known() {
+    let publisher = Publisher::start();
+    publisher.offers_with_checksum(KUBECTL, kubectl());
+    let user =
+        User::new().with("SERVICE_MANAGER_MIRROR", &format!("https://=https://{}", publisher.address()));
+    user.complains(
+        INSTALL,
+        126,
+        &format!(
+            "
+            error: could not download `{KUBECTL}`
+            caused by: the server's certificate is not trusted
+            caused by: invalid peer certificate: UnknownIssuer
+            hint: name the authority of your network in SSL_CERT_FILE, as a PEM file
+            "
+        ),
+    );
+    assert_eq!(user.clients(), [""; 0]);
+}
+
+#[test]
+fn a_proxy_that_wants_to_know_who_asks() {
+    let proxy = Proxy::for_only("user:p@ss");
+    let publisher = Publisher::start();
+    publisher.offers_with_checksum(KUBECTL, kubectl());
+    let user_with = |who: &str| {
+        User::new().with_publisher(&publisher).with("HTTPS_PROXY", &format!("http://{who}{proxy}"))
+    };
+    for who in ["", "user:wr0ng@"] {
+        let user = user_with(who);
+        user.complains(
+            INSTALL,
+            126,
+            &format!(
+                "
+                error: could not download `{KUBECTL}`
+                caused by: the proxy wants a user and a password
+                hint: give them in HTTPS_PROXY: `http://USER:PASSWORD@HOST:PORT`, `@` in them written as `%40`
+                "
+            ),
+        );
+        says_no_password(&user);
+        assert_eq!(user.clients(), [""; 0]);
+    }
+    assert_eq!((proxy.places(), publisher.requests()), (vec![], vec![]));
+
+    let user = user_with("user:p%40ss@");
+    says_no_password(&user);
+    user.types(format!("eval \"$({INSTALL})\" && kubectl")).stdout("kubectl 1.36.3\n").succeeds();
+    let places = proxy.places();
+    assert!(!places.is_empty() && places.iter().all(|place| place == publisher.address()), "{places:?}");
+
+    let user = user_with("").with("NO_PROXY", "localhost");
+    user.types(format!("eval \"$({INSTALL})\" && kubectl")).stdout("kubectl 1.36.3\n").succeeds();
+    assert_eq!(proxy.places(), [""; 0]);
+}
+
+#[test]
+fn a_proxy_that_is_not_there() {
+    let publisher = Publisher::start();
+    let user = User::new().with_publisher(&publisher).with("HTTPS_PROXY", "http://user:p%40ss@127.0.0.1:1");
+    user.complains(
+        INSTALL,
+        126,
+        &format!(
+            "
+            error: could not download `{KUBECTL}`
+            caused by: [..]Connection refused (os error 111)
+            hint: {TRY_AGAIN}
+            "
+        ),
+    );
+    says_no_password(&user);
+}
+
+/// Not even to those who want to know all.
+#[track_caller]
+fn says_no_password(user: &User) {
+    user.types(format!("{} -v >log 2>&1; true", INSTALL.replace(" -q", ""))).succeeds();
+    let log = fs::read_to_string(user.home().join("log")).unwrap();
+    let base64 = "dXNlcjpwQHNz";
+    let is_there = ["wr0ng", "p@ss", "p%40ss", base64].iter().any(|password| log.contains(password));
+    assert!(log.contains(" ms  ") && !is_there, "{log}");
+}
+
+const HASTY: &str = "service-manager -q --timeout 1 install-cli kubernetes --cli-version 1.36.3";
+const BROKE_OFF: &str = "
+    error: could not download `https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl`
+    caused by: the connection broke off
+    hint: try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network `--offline`
+    ";
+const TRY_AGAIN: &str = "try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network `--offline`";
+/// What is in the cache when something has come.
+const BEGUN: [&str; 3] =
+    ["kubernetes/1.36.3/.lock", "kubernetes/1.36.3/.partial", "kubernetes/1.36.3/.partial.json"];

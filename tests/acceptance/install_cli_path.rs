@@ -1,0 +1,180 @@
+//! `install-cli --path`, and the PATH in every shell that evaluates what is printed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::download::{Download, INSTALL};
+use crate::support::publisher::script;
+
+#[test]
+fn a_copy_is_put_into_a_folder() {
+    let download = Download::new();
+    let user = &download.user;
+    let lines = |word: &str| {
+        format!(
+            "
+            # Binary {word} available at [HOME]/a/b c/kubectl
+            # run binary as:
+            # kubectl <command>
+            export PATH='[HOME]/a/b c':$PATH
+
+            # run following command to configure your shell:
+            # eval \"$({INSTALL} --path 'a/b c')\"
+            "
+        )
+    };
+    let line = format!("{INSTALL} --path 'a/b c'");
+    user.types(&line).stdout(&lines("now")).succeeds();
+    user.types(&line).stdout(&lines("already")).succeeds();
+    assert_eq!(user.files_below("a"), ["b c/kubectl"]);
+    let mode = fs::metadata(user.home().join("a/b c/kubectl")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+
+    fs::remove_file(user.home().join("a/b c/kubectl")).unwrap();
+    user.types(&line).stdout(&lines("now")).succeeds();
+}
+
+#[test]
+fn another_version_there_is_replaced_and_not_used_instead() {
+    let download = Download::new();
+    let user = &download.user;
+    let other = "https://dl.k8s.io/release/v1.35.0/bin/linux/amd64/kubectl";
+    download.publisher.offers_with_checksum(other, script("kubectl 1.35.0", 100));
+    for (version, notes) in [
+        ("1.36.3", ""),
+        ("1.35.0", "note: replaced the `[HOME]/bin/kubectl` that was there\n"),
+        ("1.35.0", ""),
+        ("1.36.3", "note: replaced the `[HOME]/bin/kubectl` that was there\n"),
+    ] {
+        let line = format!("service-manager install-cli kubernetes --cli-version {version} --path bin");
+        user.types(format!("eval \"$({line} 2>log)\" && grep note log; kubectl"))
+            .stdout(&format!("{notes}kubectl {version}\n"))
+            .succeeds();
+    }
+    user.writes("bin/kubectl", "#!/bin/sh\necho mine\n");
+    user.types(format!("eval \"$({INSTALL} --path bin)\" && kubectl")).stdout("kubectl 1.36.3\n").succeeds();
+    assert_eq!(user.files_below("bin"), ["kubectl"]);
+}
+
+#[test]
+fn a_link_there_is_replaced_and_not_followed() {
+    let download = Download::new();
+    let user = &download.user;
+    let own = user.writes("own", "own");
+    user.types("mkdir bin && ln -s ../own bin/kubectl && ln -s ../own bin/.kubectl.unfinished").succeeds();
+    user.types(format!("{INSTALL} --path bin >out")).succeeds();
+    assert_eq!(fs::read_to_string(own).unwrap(), "own");
+    assert_eq!(user.files_below("bin"), ["kubectl"]);
+    assert!(fs::symlink_metadata(user.home().join("bin/kubectl")).unwrap().is_file());
+}
+
+#[test]
+fn a_folder_in_the_programs_place() {
+    let download = Download::new();
+    let user = &download.user;
+    user.types(format!("mkdir -p bin/kubectl; {INSTALL} --path bin"))
+        .stdout("(exit 1)\n")
+        .stderr(
+            "
+            error: could not write `[HOME]/bin/kubectl`
+            caused by: is a directory
+            ",
+        )
+        .fails(1);
+    user.types(format!("rmdir bin/kubectl; eval \"$({INSTALL} --path bin)\" && kubectl"))
+        .stdout("kubectl 1.36.3\n")
+        .succeeds();
+}
+
+#[test]
+fn a_file_in_the_folders_place() {
+    let download = Download::new();
+    let user = &download.user;
+    user.writes("bin", "");
+    user.types(format!("{INSTALL} --path bin"))
+        .stdout("(exit 1)\n")
+        .stderr("error: could not write `[HOME]/bin/kubectl`\ncaused by: [..] (os error [..])\n")
+        .fails(1);
+}
+
+#[test]
+fn a_folder_that_a_shell_would_take_for_two() {
+    let download = Download::new();
+    let user = &download.user;
+    user.complains(
+        &format!("{INSTALL} --path a:b"),
+        1,
+        "
+        error: a PATH has `:` between its folders, and there is one in `[HOME]/a:b`
+        hint: set SERVICE_MANAGER_HOME, or give `--path`, to a folder without `:`
+        ",
+    );
+    assert_eq!((user.files_below("a:b"), user.clients()), (vec![], vec![]));
+    user.complains(
+        &format!("SERVICE_MANAGER_HOME=a:b {INSTALL}"),
+        1,
+        "
+        error: a PATH has `:` between its folders, and there is one in `[HOME]/a:b/[..]`
+        hint: set SERVICE_MANAGER_HOME, or give `--path`, to a folder without `:`
+        ",
+    );
+    assert_eq!((user.files_below("a:b"), download.publisher.requests()), (vec![], vec![]));
+    // A folder of that name is no harm where nothing is put on a PATH.
+    user.types(format!("SERVICE_MANAGER_HOME=a:b {INSTALL} --path c >out")).succeeds();
+}
+
+#[test]
+fn the_program_runs_in_every_shell_from_a_folder_of_any_name() {
+    let download = Download::new();
+    let folder = "it's \"a\" $(touch pwned) `id` [*] folder!";
+    let user = download.user.with("FOLDER", folder);
+    for (shell, line) in [
+        ("bash", "eval \"$(INSTALL --path \"$FOLDER\")\" && kubectl"),
+        ("dash", "eval \"$(INSTALL --path \"$FOLDER\")\" && kubectl"),
+        ("zsh", "eval \"$(INSTALL --path $FOLDER)\" && kubectl"),
+        ("mksh", "eval \"$(INSTALL --path \"$FOLDER\")\" && kubectl"),
+        ("fish", "INSTALL --path $FOLDER | source; and kubectl"),
+        ("tcsh", "INSTALL --path $FOLDER:q >out; eval \"`cat out`\" && kubectl"),
+        ("elvish", "eval (INSTALL --path $E:FOLDER | slurp); kubectl"),
+        ("xonsh", "execx($(INSTALL --path $FOLDER))\nkubectl"),
+        ("nu", "INSTALL --path $env.FOLDER | from json | load-env; kubectl"),
+    ] {
+        let line = line.replace("INSTALL", INSTALL);
+        user.types(line).to(shell).stdout("kubectl 1.36.3\n").succeeds();
+        assert_eq!(user.files_below(folder), ["kubectl"], "{shell}");
+        fs::remove_dir_all(user.home().join(folder)).unwrap();
+    }
+    assert!(!user.home().join("pwned").exists());
+}
+
+#[test]
+fn every_shell_finds_what_is_in_the_cache() {
+    let download = Download::new();
+    for (shell, line) in [
+        ("fish", "INSTALL | source; and kubectl"),
+        ("tcsh", "eval \"`INSTALL`\" && kubectl"),
+        ("elvish", "eval (INSTALL | slurp); kubectl"),
+        ("xonsh", "execx($(INSTALL))\nkubectl"),
+        ("nu", "INSTALL | from json | load-env; kubectl"),
+    ] {
+        let line = line.replace("INSTALL", INSTALL);
+        download.user.types(line).to(shell).stdout("kubectl 1.36.3\n").succeeds();
+    }
+}
+
+#[test]
+fn programs_get_json() {
+    let download = Download::new();
+    for installed in [true, false] {
+        download
+            .user
+            .types(format!("{INSTALL} --path bin --output json"))
+            .stdout(&format!(
+                "{{\"version\":1,\"service\":\"kubernetes\",\"client\":\"kubectl\",\"path\":\"[HOME]/bin/kubectl\",\
+                 \"folder\":\"[HOME]/bin\",\"release\":\"1.36.3\",\"platform\":\"linux/amd64\",\"installed\":{installed},\
+                 \"url\":\"https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl\",\
+                 \"checksum\":\"sha256:[..]\",\"verified\":\"published\"}}\n"
+            ))
+            .succeeds();
+    }
+}
