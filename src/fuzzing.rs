@@ -13,6 +13,7 @@
     reason = "panicking is how they say what they found"
 )]
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
@@ -21,12 +22,15 @@ use secrecy::ExposeSecret;
 use serde_yaml::{Mapping, Value};
 
 use crate::certificate::{Certificates, Names};
+use crate::client::alias;
+use crate::client::checksum::{Checksum, Unusable};
 use crate::credentials::{Credentials, Proof};
-use crate::grammar::{DnsName, HostName};
+use crate::grammar::{DnsName, HostName, Version, VersionAlias};
 use crate::kubeconfig::{self, Addition, Entry};
 pub use crate::machine::fuzzing::ssh_config;
 pub use crate::probe::fuzzing::{facts, frames};
 use crate::probe::{Content, OsRelease};
+use crate::version::ReleaseVersion;
 
 /// The guest's kubeconfig, and as records the files that it names: only credentials come in, and the kubeconfig
 /// that is written of them holds these and nothing else.
@@ -133,6 +137,78 @@ pub fn certificates(data: &[u8]) {
     }
 }
 
+/// A publisher's file of checksums: the one that is taken stands there for this very file, and no other does.
+pub fn checksums(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let published = Checksum::published(text, PROGRAM);
+    assert_eq!(published, Checksum::published(text, PROGRAM));
+    assert_eq!(published, Checksum::published(&text.replace('\n', "\r\n"), PROGRAM));
+    assert_eq!(published, Checksum::published(&format!("\n\n{text}\n\n"), PROGRAM));
+    let of_other = format!("{text}\n{}  not-{PROGRAM}\n", "0".repeat(64));
+    let Ok(checksum) = published else {
+        assert!(Checksum::published(&of_other, PROGRAM).is_err());
+        return;
+    };
+    let written = checksum.to_string();
+    assert_eq!(Checksum::parse(&written).as_ref(), Ok(&checksum));
+    let (name, hex) = written.split_once(':').unwrap();
+    assert!(["sha1", "sha256", "sha512"].contains(&name) && hex.chars().all(|c| c.is_ascii_hexdigit()));
+    let lines = || text.lines().filter(|line| line.to_ascii_lowercase().contains(hex)).map(str::trim);
+    if lines().any(|line| line.ends_with(PROGRAM)) {
+        assert_eq!(Checksum::published(&of_other, PROGRAM).as_ref(), Ok(&checksum));
+        let other = if hex.starts_with('0') { "1" } else { "0" }.repeat(hex.len());
+        let twice = format!("{text}\n{other} *./{PROGRAM}");
+        assert_eq!(Checksum::published(&twice, PROGRAM), Err(Unusable::Contradictory));
+    } else {
+        assert_eq!(text.trim().lines().count(), 1);
+        assert_eq!(Checksum::parse(text.trim()).as_ref(), Ok(&checksum));
+    }
+}
+
+/// Versions, one in a line, as servers, publishers and people say them: what they name is safe in paths and addresses,
+/// and has one order.
+pub fn versions(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut named: Vec<ReleaseVersion> = Vec::new();
+    for line in text.lines().take(6) {
+        let releases = Version::parse(line).map(|version| ReleaseVersion::named_by(&version));
+        for release in releases.into_iter().flatten().chain(ReleaseVersion::parse(line)) {
+            if !named.contains(&release) {
+                named.push(release);
+            }
+        }
+        if let Ok(alias) = VersionAlias::parse(line) {
+            assert_segment(alias.as_str());
+        }
+    }
+    for version in &named {
+        assert_segment(version.as_str());
+        assert_eq!(ReleaseVersion::parse(version.as_str()).as_ref(), Ok(version));
+        assert!(
+            version.as_str().starts_with(version.minor()) && version.minor().starts_with(version.major())
+        );
+        assert!(!version.as_str().contains('+'));
+    }
+    for a in &named {
+        assert_eq!(a.precedence(a), Ordering::Equal);
+        for b in &named {
+            assert_eq!(a.precedence(b), b.precedence(a).reverse());
+            assert_eq!(a.is_at_least(b), a.precedence(b) != Ordering::Less);
+            for c in &named {
+                if a.precedence(b) == b.precedence(c) {
+                    assert_eq!(a.precedence(c), a.precedence(b), "{a} {b} {c}");
+                }
+            }
+        }
+    }
+    if let Some(newest) = alias::said(&text, PROGRAM, "") {
+        assert_segment(newest.as_str());
+        assert!(text.contains(newest.as_str()));
+        let of_minor = alias::said(&text, PROGRAM, newest.minor()).unwrap();
+        assert_eq!(of_minor.precedence(&newest), Ordering::Equal);
+    }
+}
+
 /// Splits bytes into what comes first and the records after it: a line `@NAME` and all up to the next one.
 pub(crate) fn records(data: &[u8]) -> (&[u8], Vec<(&[u8], &[u8])>) {
     let mut starts: Vec<usize> =
@@ -164,6 +240,13 @@ pub(crate) fn assert_printable(text: &str) {
 pub(crate) fn assert_plain(text: &str) {
     assert!(!text.chars().any(|c| c.is_control() || "$`\"'\\!;&|<>*?[]{}#~^%".contains(c)), "{text:?}");
     assert!(text.is_ascii(), "{text:?}");
+}
+
+/// For a path and an address: one step down, never up.
+#[track_caller]
+fn assert_segment(text: &str) {
+    assert_plain(text);
+    assert!(!text.is_empty() && !text.contains(['/', ' ', ':']) && !text.starts_with(['.', '-']), "{text:?}");
 }
 
 fn lossy(bytes: &[u8]) -> String {
@@ -256,6 +339,7 @@ fn others(text: &str) -> String {
     serde_yaml::to_string(&file).unwrap()
 }
 
+const PROGRAM: &str = "oc";
 const FIELDS: [&str; 18] = [
     "apiVersion",
     "kind",
@@ -288,14 +372,16 @@ mod tests {
 
     use super::*;
 
-    const TARGETS: [(&str, fn(&[u8])); 7] = [
+    const TARGETS: [(&str, fn(&[u8])); 9] = [
         ("certificates", certificates),
+        ("checksums", checksums),
         ("facts", facts),
         ("frames", frames),
         ("kubeconfig", kubeconfig),
         ("merge", merge),
         ("os_release", os_release),
         ("ssh_config", ssh_config),
+        ("versions", versions),
     ];
 
     fn fuzz() -> &'static Path {
