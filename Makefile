@@ -25,7 +25,7 @@ test: setup ## run all tests; the guest is built the first time, which takes som
 lint: setup ## check format, lints, dependencies and scripts
 	@tools/lint
 
-bench: build guest-up ## measure against ssh
+bench: build guest-up ## measure against other programs
 	cargo bench --locked --bench peers
 
 fuzz: setup ## feed invented input to every parser, a minute for each
