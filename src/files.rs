@@ -5,13 +5,14 @@
 mod program;
 mod shared;
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{Mode, OFlags};
+use tempfile::NamedTempFile;
 
 pub use self::program::{PARTIAL, PartialFile, ProgramFolder, copy_program, put_text};
 pub use self::shared::{SharedFile, remove_backup, unlock_before_the_end};
@@ -45,7 +46,7 @@ impl PrivateFolder {
             .map_err(failed)?;
         wait_for_lock(&lock, path, deadline)?;
         let folder = Self { path: path.to_owned(), _lock: lock };
-        folder.remove_leftovers().map_err(failed)?;
+        remove_leftovers(path).map_err(failed)?;
         Ok(folder)
     }
 
@@ -60,15 +61,15 @@ impl PrivateFolder {
         let failed = |source| Error::Write { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(parent).map_err(failed)?;
         refuse_shared(parent)?;
-        self.replace(path, parent, content).map_err(failed)
+        let unfinished = Unfinished { folder: &self.path, mode: FILE_MODE };
+        unfinished.become_synced(path, content).map_err(failed)
     }
 
     /// As [`Self::write`] for what can be found out again: it need not survive the loss of power, and the disk is not
     /// waited for.
     pub fn write_unsynced(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
         let write = || {
-            let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.path)?;
-            file.as_file_mut().write_all(content)?;
+            let file = Unfinished { folder: &self.path, mode: FILE_MODE }.with(content)?;
             file.persist(path).map(drop).map_err(|error| error.error)
         };
         write().map_err(|source| Error::Write { path: path.to_owned(), source })
@@ -79,25 +80,50 @@ impl PrivateFolder {
         let Self { path, .. } = &self;
         fs::remove_dir_all(path).map_err(|source| Error::Write { path: path.clone(), source })
     }
+}
 
-    fn replace(&self, path: &Path, parent: &Path, content: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.path)?;
+/// A file that is written under a temporary name.
+struct Unfinished<'a> {
+    /// The folder that its temporary name is in; whoever holds that removes what a killed process has left.
+    folder: &'a Path,
+    mode: u32,
+}
+
+impl Unfinished<'_> {
+    fn create(&self) -> io::Result<NamedTempFile> {
+        let mode = Permissions::from_mode(self.mode);
+        tempfile::Builder::new().prefix(UNFINISHED).permissions(mode).tempfile_in(self.folder)
+    }
+
+    fn with(&self, content: &[u8]) -> io::Result<NamedTempFile> {
+        let mut file = self.create()?;
         // On the file itself: tempfile's own methods add the temporary name to an error.
         file.as_file_mut().write_all(content)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        File::open(parent)?.sync_all()
+        Ok(file)
     }
 
-    fn remove_leftovers(&self) -> io::Result<()> {
-        for entry in fs::read_dir(&self.path)? {
-            let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
+    /// Replaces the file `path` by `content`, for good.
+    fn become_synced(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        put_synced(self.with(content)?, path)
     }
+}
+
+/// Puts what is finished at `path`, for good.
+fn put_synced(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
+/// Removes what a killed process has left in `folder`, which this one holds.
+fn remove_leftovers(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Has the file `path` say that it was changed now.

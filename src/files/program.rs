@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::{UNFINISHED, is_own, wait_for_lock};
+use super::{Unfinished, is_own, put_synced, remove_leftovers, wait_for_lock};
 use crate::deadline::Deadline;
 use crate::error::Error;
 
@@ -63,7 +63,7 @@ impl ProgramFolder {
             let held = lock.metadata().map_err(failed)?;
             if fs::metadata(&name).is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())) {
                 let folder = Self { path: path.to_owned(), _lock: lock };
-                folder.remove_leftovers().map_err(failed)?;
+                remove_leftovers(path).map_err(failed)?;
                 return Ok(folder);
             }
         }
@@ -91,11 +91,8 @@ impl ProgramFolder {
     ///
     /// Errors: it cannot be created.
     pub fn unfinished(&self) -> Result<NamedTempFile, Error> {
-        tempfile::Builder::new()
-            .prefix(UNFINISHED)
-            .permissions(Permissions::from_mode(PROGRAM_MODE))
-            .tempfile_in(&self.path)
-            .map_err(|source| Error::Write { path: self.path.clone(), source: plain(source) })
+        let created = Unfinished { folder: &self.path, mode: PROGRAM_MODE }.create();
+        created.map_err(|source| Error::Write { path: self.path.clone(), source: plain(source) })
     }
 
     /// Puts `program` in its place, for good: a program of that name which runs goes on with its own file.
@@ -103,12 +100,7 @@ impl ProgramFolder {
     /// Errors: it cannot be written.
     pub fn finish(&self, program: NamedTempFile, name: &str) -> Result<(), Error> {
         let path = self.path.join(name);
-        let put = || {
-            program.as_file().sync_all()?;
-            program.persist(&path).map_err(|error| error.error)?;
-            File::open(&self.path)?.sync_all()
-        };
-        put().map_err(|source| Error::Write { path: path.clone(), source })
+        put_synced(program, &path).map_err(|source| Error::Write { path, source })
     }
 
     /// As [`Self::finish`] for what was downloaded as it is.
@@ -136,17 +128,8 @@ impl ProgramFolder {
     /// Errors: it cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         let path = self.path.join(name);
-        let write = || {
-            let mut file = tempfile::Builder::new()
-                .prefix(UNFINISHED)
-                .permissions(Permissions::from_mode(FILE_MODE))
-                .tempfile_in(&self.path)?;
-            file.as_file_mut().write_all(content)?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
-            File::open(&self.path)?.sync_all()
-        };
-        write().map_err(|source| Error::Write { path: path.clone(), source })
+        let unfinished = Unfinished { folder: &self.path, mode: FILE_MODE };
+        unfinished.become_synced(&path, content).map_err(|source| Error::Write { path, source })
     }
 
     /// Removes the file `name`, if there is one.
@@ -181,16 +164,6 @@ impl ProgramFolder {
 
     fn remove_empty_parent(&self) {
         let _ = self.path.parent().map(fs::remove_dir);
-    }
-
-    fn remove_leftovers(&self) -> io::Result<()> {
-        for entry in fs::read_dir(&self.path)? {
-            let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
     }
 }
 
