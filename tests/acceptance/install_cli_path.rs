@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::download::{Download, INSTALL};
+use crate::support::execx;
 use crate::support::publisher::script;
 
 #[test]
@@ -136,7 +137,7 @@ fn the_program_runs_in_every_shell_from_a_folder_of_any_name() {
         ("fish", "INSTALL --path $FOLDER | source; and kubectl"),
         ("tcsh", "INSTALL --path $FOLDER:q >out; eval \"`cat out`\" && kubectl"),
         ("elvish", "eval (INSTALL --path $E:FOLDER | slurp); kubectl"),
-        ("xonsh", "execx($(INSTALL --path $FOLDER))\nkubectl"),
+        ("xonsh", &(execx("INSTALL --path $FOLDER") + "kubectl")),
         ("nu", "INSTALL --path $env.FOLDER | from json | load-env; kubectl"),
     ] {
         let line = line.replace("INSTALL", INSTALL);
@@ -154,7 +155,7 @@ fn every_shell_finds_what_is_in_the_cache() {
         ("fish", "INSTALL | source; and kubectl"),
         ("tcsh", "eval \"`INSTALL`\" && kubectl"),
         ("elvish", "eval (INSTALL | slurp); kubectl"),
-        ("xonsh", "execx($(INSTALL))\nkubectl"),
+        ("xonsh", &(execx("INSTALL") + "kubectl")),
         ("nu", "INSTALL | from json | load-env; kubectl"),
     ] {
         let line = line.replace("INSTALL", INSTALL);

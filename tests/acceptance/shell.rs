@@ -10,7 +10,7 @@ use service_manager::export::{Block, Export};
 use service_manager::grammar::VariableName;
 use service_manager::shell::Shell;
 
-use crate::support::{Guest, User, programs};
+use crate::support::{Guest, User, execx, programs};
 
 /// A shell program, the dialect it reads, and how it evaluates a file as the hint says. `$FILE` is the file,
 /// `$THEN` what runs afterwards.
@@ -51,7 +51,8 @@ const PROGRAMS: [Program; 10] = [
         name: "xonsh",
         dialect: Shell::Xonsh,
         arguments: &["--no-rc", "-c"],
-        evaluate: "execx($(cat $FILE))\n$THEN",
+        // Not `$(cat $FILE)`, see `execx`.
+        evaluate: "execx(open('$FILE').read())\n$THEN",
     },
     Program {
         name: "nu",
@@ -206,7 +207,7 @@ fn kubectl_works_after_what_the_hint_says() {
         ("fish", format!("{env} | source; kubectl get namespace default -o name")),
         ("tcsh", format!("eval \"`{env}`\"; kubectl get namespace default -o name")),
         ("elvish", format!("eval ({env} | slurp); kubectl get namespace default -o name")),
-        ("xonsh", format!("execx($({env}))\nkubectl get namespace default -o name")),
+        ("xonsh", execx(env) + "kubectl get namespace default -o name"),
         ("nu", format!("{env} | from json | load-env; kubectl get namespace default -o name")),
     ] {
         // No `--shell`: each finds out who evaluates it.

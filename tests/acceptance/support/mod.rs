@@ -28,7 +28,7 @@ pub(crate) use guest::{Guest, UNTIL_READY};
 pub(crate) use port::Port;
 pub(crate) use proxy::Proxy;
 pub(crate) use text::unindent;
-pub(crate) use typed::{program, programs};
+pub(crate) use typed::{execx, program, programs};
 pub(crate) use user::User;
 pub(crate) use vagrant::{Defined, Project, free_port};
 

@@ -212,6 +212,12 @@ pub(crate) fn program(name: &str) -> Vec<u8> {
     std::fs::read(found.unwrap_or_else(|| panic!("there is no `{name}`"))).unwrap()
 }
 
+/// What evaluates the output of `command` in xonsh, where one would type `execx($(command))`: on a busy host xonsh 0.13
+/// loses what it captures now and then, so it has another try.
+pub(crate) fn execx(command: &str) -> String {
+    format!("text = ''\nwhile not text:\n    text = $({command})\nexecx(text)\n")
+}
+
 fn indent(text: &str) -> String {
     text.lines().map(|line| format!("  {line}\n")).collect::<String>().trim_end().to_owned()
 }
