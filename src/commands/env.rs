@@ -1,24 +1,23 @@
 //! `service-manager env [SERVICE...]`
 
-use std::collections::VecDeque;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
 use super::Context;
+use super::in_use::{Used, tell, use_services};
 use super::json::{self, Place};
 use crate::cli::{EnvArgs, OutputFormat};
 use crate::client_files::ClientFiles;
 use crate::deadline::Deadline;
-use crate::discover::discover;
 use crate::error::Error;
 use crate::export::{Block, Export, Values};
-use crate::grammar::{ServiceName, VariableName, Version, span};
+use crate::grammar::{ServiceName, VariableName, Version};
 use crate::machine::Machine;
 use crate::memory::{Answer, Memory};
 use crate::probe::Questions;
-use crate::service::{Access, Service};
+use crate::service::Service;
 use crate::shell::script_readable;
 use crate::ui;
 use crate::visit::{InUse, Visit};
@@ -155,92 +154,10 @@ fn print_cached(asked: &str, args: &EnvArgs, context: &Context) -> Result<(), Er
     print_blocks(memory.printed(asked).ok_or_else(nothing)?, args, context)
 }
 
-/// What became of the services that were asked for.
-pub(super) struct Used<'a> {
-    pub(super) in_use: Vec<InUse<'a>>,
-    /// Why the others are left out.
-    pub(super) left_out: Vec<Error>,
-    /// How many failed, of which the user was told.
-    pub(super) failed: usize,
-}
-
-/// Uses `services`, so that what is printed of them is known to work. Who asks for `all` that run takes what
-/// does not for no failure; one that fails is no reason to go without the others.
-pub(super) fn use_services<'a>(
-    services: &[&'a Service],
-    all: bool,
-    machine: &Machine,
-    visit: &Visit,
-    context: &Context,
-) -> Result<Used<'a>, Error> {
-    let machine_name = machine.name.to_string();
-    let not_installed =
-        |service: &str| Error::NotInstalled { service: service.to_owned(), machine: machine_name.clone() };
-    let mut found = Vec::new();
-    for service in services {
-        match discover(service, &visit.facts) {
-            Some(service) => found.push(service),
-            None if all => {}
-            None => return Err(not_installed(service.name.as_str())),
-        }
-    }
-    let (mut in_use, mut left_out, mut failed) = (Vec::new(), Vec::new(), VecDeque::new());
-    for service in visit.use_services(found, machine, context.deadline) {
-        match service {
-            Ok(service) => in_use.push(service),
-            Err(error @ (Error::NotRunning { .. } | Error::NoAccess { .. })) if all => left_out.push(error),
-            Err(error) => failed.push_back(visit.look_closer(error)),
-        }
-    }
-    let is_failure = !all || in_use.is_empty();
-    let failure = failed.pop_front_if(|_| is_failure);
-    for error in &failed {
-        context.ui.warning(error);
-    }
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
-    Ok(Used { in_use, left_out, failed: failed.len() })
-}
-
-/// Notes what the user should know of services that are exported.
-pub(super) fn tell(in_use: &[InUse], context: &Context) {
-    for service in in_use {
-        note_server_name(service, context);
-        note_end(service, context);
-    }
-}
-
 fn note_nothing(left_out: &[Error], machine: &Machine, context: &Context) {
     let none = left_out.is_empty().then(|| format!("`{}` has none of the services", machine.name));
     for reason in left_out.iter().map(ToString::to_string).chain(none) {
         context.ui.note(&format!("nothing to export: {reason}"));
-    }
-}
-
-fn note_server_name(service: &InUse, context: &Context) {
-    if let Some(name) = &service.endpoint.server_name {
-        context.ui.note(&format!(
-            "the certificate does not name {}, so the kubeconfig says `tls-server-name: {name}`; \
-             kubectl before 1.18 and some other clients ignore that",
-            service.endpoint.host
-        ));
-    }
-}
-
-/// A server may allow tokens for a short time only.
-fn note_end(service: &InUse, context: &Context) {
-    let end = service.credentials.proof.end();
-    if let Some(left) =
-        end.and_then(|end| end.duration_since(SystemTime::now()).ok()).filter(|left| *left < DAY)
-    {
-        let is_made = matches!(service.found.flavour.access, Access::ServiceAccount { .. });
-        let more = if is_made { "; the same command gets a new one then" } else { "" };
-        context.ui.note(&format!(
-            "the token for {} expires in {}{more}",
-            service.found.service.title,
-            span(left)
-        ));
     }
 }
 
@@ -306,5 +223,3 @@ impl<'a> From<(&'a InUse<'a>, &'a Block)> for Entry<'a> {
         }
     }
 }
-
-const DAY: Duration = Duration::from_hours(24);

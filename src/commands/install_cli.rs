@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::{Context, env, json};
+use super::in_use::use_services;
+use super::{Context, json};
 use crate::cli::{InstallCliArgs, OutputFormat, WantedVersion};
 use crate::client::cache::{Cache, Installed, Release, Verified};
 use crate::client::checksum::Checksum;
@@ -133,7 +134,7 @@ fn version_in_use(service: &Service, context: &Context) -> Result<Vec<ReleaseVer
         in_use
     } else {
         let visit = Visit::make(&machine, &Questions::to_use(services), deadline)?;
-        env::use_services(&services, false, &machine, &visit, context)?.in_use
+        use_services(&services, false, &machine, &visit, context)?.in_use
     };
     let version = in_use.first().and_then(InUse::version);
     let versions = version.map(|version| ReleaseVersion::named_by(&version)).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Context;
-use super::env::{Used, tell, use_services};
+use super::in_use::{Used, tell, use_services};
 use crate::cli::KubeconfigArgs;
 use crate::client_files::ClientFiles;
 use crate::deadline::Deadline;

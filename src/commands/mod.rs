@@ -4,6 +4,7 @@ mod r#box;
 mod clients;
 mod completions;
 mod env;
+mod in_use;
 mod install_cli;
 mod json;
 mod kubeconfig;
