@@ -110,9 +110,12 @@ pub(crate) struct StatusArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     #[arg(conflicts_with = "script_readable")]
     pub(crate) output: OutputFormat,
+    /// Ask all machines that were used from here, at once
+    #[arg(long, conflicts_with_all = ["machines", "ssh_config", "host"])]
+    pub(crate) all: bool,
     /// Stay until Ctrl-C and show what changes; looks every SECONDS, or 2
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2")]
-    #[arg(value_parser = parse_seconds)]
+    #[arg(value_parser = parse_seconds, conflicts_with = "all")]
     pub(crate) watch: Option<Duration>,
 }
 
@@ -378,9 +381,9 @@ pub(crate) struct CompletionsArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which machine")]
 pub(crate) struct Global {
-    /// The machine's name: in Vagrant, in an ssh config, or as `machines` lists it
-    #[arg(short, long, global = true, value_name = "NAME")]
-    pub(crate) machine: Option<MachineName>,
+    /// The machine's name: in Vagrant, in an ssh config, or as `machines` lists it; several times for `env` and `status`
+    #[arg(short, long = "machine", global = true, value_name = "NAME")]
+    pub(crate) machines: Vec<MachineName>,
     /// An ssh config that says how to reach it, as `vagrant ssh-config` prints one
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "host", hide_short_help = true)]
     pub(crate) ssh_config: Option<PathBuf>,
@@ -410,10 +413,7 @@ pub(crate) struct Global {
 impl Command {
     /// True when it takes as long as it takes, and limits each of its steps itself.
     pub(crate) fn stays(&self) -> bool {
-        matches!(
-            self,
-            Self::Status(StatusArgs { watch: Some(_), .. }) | Self::InstallCli(_) | Self::Clients(_)
-        )
+        matches!(self, Self::Status(_) | Self::InstallCli(_) | Self::Clients(_))
     }
 }
 

@@ -57,6 +57,14 @@ pub enum Error {
     UnknownMachine { name: String, nearest: Option<String>, known: Vec<String> },
     #[error("several machines may be meant: {}", .known.join(", "))]
     SeveralMachines { known: Vec<String>, words: &'static str },
+    #[error("several machines are named: {}", .machines.join(", "))]
+    OneMachine { machines: Vec<String> },
+    #[error("{variable} can only be that of one machine, not of {}", .machines.join(" and "))]
+    OneValue { variable: String, machines: Vec<String> },
+    #[error("`{machine}` cannot be asked")]
+    NotAsked { machine: String, source: Box<Error> },
+    #[error("two machines are called `{machine}`, so their contexts would be too")]
+    Namesakes { machine: String },
     #[error("there is no ssh config `{}`", .path.display())]
     NoSshConfig { path: PathBuf },
     #[error("`{}` {}", .path.display(), match .name { Some(name) => format!("has no `Host {name}`"), None if .known.is_empty() => "names no machine".into(), None => format!("names several machines: {}", .known.join(", ")) })]
@@ -273,6 +281,7 @@ pub enum Error {
 
 impl Error {
     /// The exit code that stands for this failure.
+    #[allow(clippy::too_many_lines, reason = "a table: one entry per variant")]
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Value { .. }
@@ -280,6 +289,10 @@ impl Error {
             | Self::NoUser
             | Self::UnknownMachine { .. }
             | Self::SeveralMachines { .. }
+            | Self::NotAsked { .. }
+            | Self::OneMachine { .. }
+            | Self::OneValue { .. }
+            | Self::Namesakes { .. }
             | Self::NoSshConfig { .. }
             | Self::NoSuchAlias { .. }
             | Self::SeveralJumps { .. }
@@ -416,6 +429,12 @@ impl Error {
                 format!("name one, as with `{words} {}`", known.first()?.split(' ').next()?)
             }
             Self::NoSuchAlias { known, .. } => format!("name one, as with `--machine {}`", known.first()?),
+            Self::NotAsked { source, .. } => return source.hint(),
+            Self::OneMachine { .. } => "name one; only `env` and `status` take several".into(),
+            Self::OneValue { .. } => {
+                "name a service whose variables can be joined, as in `service-manager env kubernetes`; or one machine".into()
+            }
+            Self::Namesakes { .. } => "name one of them".into(),
             Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
             Self::SeveralJumps { .. } => "name one host in `ProxyJump`".into(),
             Self::ClientOnly { service } => format!("`service-manager install-cli {service}`"),

@@ -18,6 +18,9 @@ pub struct Export {
     pub value: String,
     /// `--script-readable` puts it between single quotes.
     pub quoted: bool,
+    /// It is a list of paths.
+    #[serde(default)]
+    pub list: bool,
 }
 
 /// The exports of one service, with the lines that introduce them.
@@ -67,8 +70,58 @@ impl Export {
         if !printable {
             return Err(Error::Unprintable { name: template.name.to_string() });
         }
-        Ok(Self { name: template.name.clone(), value, quoted: template.quoted })
+        let ExportTemplate { name, quoted, list, .. } = template;
+        Ok(Self { name: name.clone(), value, quoted: *quoted, list: *list })
     }
+}
+
+/// The exports of several machines, each given with its name, as those of one: one block for each service; a list has
+/// what all of them have.
+///
+/// Errors: two machines of one name, or with different values for what is no list.
+pub fn join(machines: &[(&str, &[Block])]) -> Result<Vec<Block>, Error> {
+    for (index, (machine, _)) in machines.iter().enumerate() {
+        if machines[..index].iter().any(|(other, _)| other == machine) {
+            return Err(Error::Namesakes { machine: (*machine).to_owned() });
+        }
+    }
+    let mut joined: Vec<Block> = Vec::new();
+    for (_, blocks) in machines {
+        for block in *blocks {
+            match joined.iter_mut().find(|known| known.service == block.service) {
+                Some(known) => known.exports.extend(new_exports(known, block)),
+                None => joined.push(block.clone()),
+            }
+        }
+    }
+    for export in joined.iter_mut().flat_map(|block| &mut block.exports) {
+        export.value = value_of_all(machines, export)?;
+    }
+    Ok(joined)
+}
+
+/// Those of `block` whose variables `known` does not have.
+fn new_exports(known: &Block, block: &Block) -> Vec<Export> {
+    let is_new = |export: &&Export| known.exports.iter().all(|other| other.name != export.name);
+    block.exports.iter().filter(is_new).cloned().collect()
+}
+
+/// The value of the variable of `export` for all `machines`.
+fn value_of_all(machines: &[(&str, &[Block])], export: &Export) -> Result<String, Error> {
+    let mut values: Vec<(&str, &str)> = Vec::new();
+    for (machine, blocks) in machines {
+        let exports = blocks.iter().flat_map(|block| &block.exports);
+        for Export { value, .. } in exports.filter(|other| other.name == export.name) {
+            if values.iter().all(|(_, known)| known != value) {
+                values.push((machine, value));
+            }
+        }
+    }
+    if values.len() > 1 && !export.list {
+        let machines = values.iter().map(|(machine, _)| format!("`{machine}`")).collect();
+        return Err(Error::OneValue { variable: export.name.to_string(), machines });
+    }
+    Ok(values.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(":"))
 }
 
 /// What the placeholders in a service's templates stand for.
@@ -134,6 +187,44 @@ const LONGEST_VALUE: usize = 32 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn block(service: &str, exports: &[(&str, &str, bool)]) -> Block {
+        let export = |(name, value, list): &(&str, &str, bool)| Export {
+            name: name.parse().unwrap(),
+            value: (*value).to_owned(),
+            quoted: false,
+            list: *list,
+        };
+        let exports = exports.iter().map(export).collect();
+        Block { service: service.into(), comment: String::new(), exports, path: None }
+    }
+
+    #[test]
+    fn lists_of_several_machines_are_joined() {
+        let a = [
+            block("openshift", &[("URL", "https://a", false), ("KUBECONFIG", "/a/both", true)]),
+            block("kubernetes", &[("KUBECONFIG", "/a/both", true)]),
+        ];
+        let b = [block("kubernetes", &[("KUBECONFIG", "/b/k", true)])];
+        let joined = join(&[("a", &a), ("b", &b)]).unwrap();
+        let both = ("KUBECONFIG", "/a/both:/b/k", true);
+        assert_eq!(
+            joined,
+            [block("openshift", &[("URL", "https://a", false), both]), block("kubernetes", &[both])]
+        );
+        assert_eq!(join(&[("a", &a)]).unwrap(), a);
+    }
+
+    #[test]
+    fn what_is_no_list_is_that_of_one_machine() {
+        let docker = |host: &str| {
+            [block("docker", &[("DOCKER_TLS_VERIFY", "1", false), ("DOCKER_HOST", host, false)])]
+        };
+        let (a, b) = (docker("tcp://a:2376"), docker("tcp://b:2376"));
+        let error = join(&[("a", &a), ("b", &b)]).unwrap_err();
+        assert!(matches!(&error, Error::OneValue { variable, .. } if variable == "DOCKER_HOST"), "{error}");
+        assert!(matches!(join(&[("a", &a), ("a", &a)]), Err(Error::Namesakes { .. })));
+    }
 
     fn export(value: &str) -> Result<Export, Error> {
         let template = serde_yaml::from_str("{name: KUBECONFIG, value: '{kubeconfig}'}").unwrap();

@@ -5,14 +5,14 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::Context;
 use super::in_use::{Used, tell, use_services};
 use super::json::{self, Place};
+use super::{Context, at_once};
 use crate::cli::{EnvArgs, OutputFormat};
 use crate::client_files::ClientFiles;
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::export::{Block, Export, Values};
+use crate::export::{self, Block, Export, Values};
 use crate::grammar::{ServiceName, VariableName, Version};
 use crate::machine::Machine;
 use crate::memory::{Answer, Memory};
@@ -28,41 +28,53 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     if args.unset {
         return unset(&services, args, context);
     }
-    let asked = args.services.join(" ");
+    let contexts = context.of_each_machine();
     if args.freshness.cached {
-        return print_cached(&asked, args, context);
+        let all = at_once(&contexts, |context| printed(args, context));
+        let all: Vec<(Machine, Vec<Block>)> = all.into_iter().collect::<Result<_, _>>()?;
+        let blocks = joined(all.iter().map(|(machine, blocks)| (machine, blocks.as_slice())))?;
+        return print_blocks(&blocks, args, context);
     }
+    let all = at_once(&contexts, |context| answer(&services, args, context));
+    let all: Vec<Ready> = all.into_iter().collect::<Result<_, _>>()?;
+    print(&all, args, context)
+}
+
+/// Uses `services` of one machine: as they were used before, if they are good still, else as the machine says.
+fn answer<'a>(services: &[&'a Service], args: &EnvArgs, context: &Context) -> Result<Ready<'a>, Error> {
     let machine = context.machine()?;
     let all = args.services.is_empty();
+    let asked = args.services.join(" ");
     // With the API's version it is another answer than most want to have again.
     let asked = (!args.api_version).then_some(asked.as_str());
-    let recalled = if args.freshness.refresh { None } else { recall(&services, &machine, args, context)? };
+    let recalled = if args.freshness.refresh { None } else { recall(services, &machine, args, context)? };
     if let Some((memory, ready)) = recalled {
         if let Err(error) = memory.confirm(&machine, &ready.answers(), asked, context.deadline) {
             log::debug!("{error}");
         }
-        return ready.print(&machine, args, context);
+        return Ok(ready);
     }
     let visit = Visit::make(&machine, &Questions::to_use(services.iter().copied()), context.deadline)?;
-    let Used { in_use, left_out, failed } = use_services(&services, all, &machine, &visit, context)?;
+    let Used { in_use, left_out, failed } = use_services(services, all, &machine, &visit, context)?;
     // In a shell's start-up, what is left out on purpose would be noise.
     if in_use.is_empty() {
         note_nothing(&left_out, &machine, context);
     }
-    let ready = Ready::new(in_use, &machine, args, context.deadline)?;
+    let ready = Ready::new(in_use, machine.clone(), args, context.deadline)?;
     // What failed is told each time, so it is looked for each time; and what is stopped may be started at any time.
     let is_stopped = |error: &Error| matches!(error, Error::NotRunning { .. });
     if failed == 0
         && !left_out.iter().any(is_stopped)
-        && let Err(error) = Memory::keep(&machine, &services, &ready.answers(), asked, context.deadline)
+        && let Err(error) = Memory::keep(&machine, services, &ready.answers(), asked, context.deadline)
     {
         log::debug!("{error}");
     }
-    ready.print(&machine, args, context)
+    Ok(ready)
 }
 
-/// Services in use, and what is exported for them. What the clients read is written.
+/// Services of a machine in use, and what is exported for them. What the clients read is written.
 struct Ready<'a> {
+    machine: Machine,
     in_use: Vec<InUse<'a>>,
     blocks: Vec<Block>,
     /// For each service why variables of it are left out.
@@ -72,11 +84,11 @@ struct Ready<'a> {
 impl<'a> Ready<'a> {
     fn new(
         in_use: Vec<InUse<'a>>,
-        machine: &Machine,
+        machine: Machine,
         args: &EnvArgs,
         deadline: Deadline,
     ) -> Result<Self, Error> {
-        let files = ClientFiles::new(machine, &in_use)?;
+        let files = ClientFiles::new(&machine, &in_use)?;
         let (mut blocks, mut left_out) = (Vec::new(), Vec::new());
         for service in &in_use {
             let mut reasons = Vec::new();
@@ -84,7 +96,7 @@ impl<'a> Ready<'a> {
             left_out.push(reasons);
         }
         files.write(deadline)?;
-        Ok(Self { in_use, blocks, left_out })
+        Ok(Self { machine, in_use, blocks, left_out })
     }
 
     fn answers(&self) -> Vec<Answer<'_>> {
@@ -92,18 +104,44 @@ impl<'a> Ready<'a> {
         pairs.map(|((in_use, block), reasons)| Answer { in_use, block, left_out: reasons.len() }).collect()
     }
 
-    fn print(&self, machine: &Machine, args: &EnvArgs, context: &Context) -> Result<(), Error> {
+    /// Notes what the user should know of it.
+    fn tell(&self, context: &Context) {
         tell(&self.in_use, context);
         for (service, reasons) in self.in_use.iter().zip(&self.left_out) {
             for reason in reasons {
                 context.ui.note(&format!("{}: {reason}", service.found.service.title));
             }
         }
-        if args.output == OutputFormat::Json {
-            let services = self.in_use.iter().zip(&self.blocks).map(Entry::from).collect();
-            return json::print(&Document { machine: machine.name.as_str(), services });
+    }
+
+    fn document(&self) -> Document<'_> {
+        let services = self.in_use.iter().zip(&self.blocks).map(Entry::from).collect();
+        Document { machine: self.machine.name.as_str(), services }
+    }
+}
+
+fn print(all: &[Ready], args: &EnvArgs, context: &Context) -> Result<(), Error> {
+    for ready in all {
+        ready.tell(context);
+    }
+    match (args.output, all) {
+        (OutputFormat::Json, [only]) => json::print(&only.document()),
+        (OutputFormat::Json, several) => {
+            json::print(&json::Machines { machines: several.iter().map(Ready::document).collect() })
         }
-        print_blocks(&self.blocks, args, context)
+        (OutputFormat::Text, all) => {
+            let blocks = joined(all.iter().map(|ready| (&ready.machine, ready.blocks.as_slice())))?;
+            print_blocks(&blocks, args, context)
+        }
+    }
+}
+
+/// The blocks of several machines as those of one.
+fn joined<'a>(all: impl Iterator<Item = (&'a Machine, &'a [Block])>) -> Result<Vec<Block>, Error> {
+    let all: Vec<(&str, &[Block])> = all.map(|(machine, blocks)| (machine.name.as_str(), blocks)).collect();
+    match all.as_slice() {
+        [(_, only)] => Ok(only.to_vec()),
+        several => export::join(several),
     }
 }
 
@@ -142,16 +180,17 @@ fn recall<'a>(
         log::debug!("not as it was, or not known: asking the machine");
         return Ok(None);
     };
-    let ready = Ready::new(in_use, machine, args, context.deadline)?;
+    let ready = Ready::new(in_use, machine.clone(), args, context.deadline)?;
     Ok(memory.is_matched_by(&ready.answers()).then_some((memory, ready)))
 }
 
-/// Prints what was printed last, whatever has become of it. Nothing is started and nobody asked.
-fn print_cached(asked: &str, args: &EnvArgs, context: &Context) -> Result<(), Error> {
+/// What was printed last, whatever has become of it. Nothing is started and nobody asked.
+fn printed(args: &EnvArgs, context: &Context) -> Result<(Machine, Vec<Block>), Error> {
     let machine = context.remembered_machine()?;
     let memory = Memory::of(&machine);
     let nothing = || Error::NothingCached { machine: machine.name.to_string() };
-    print_blocks(memory.printed(asked).ok_or_else(nothing)?, args, context)
+    let blocks = memory.printed(&args.services.join(" ")).ok_or_else(nothing)?.to_vec();
+    Ok((machine, blocks))
 }
 
 fn note_nothing(left_out: &[Error], machine: &Machine, context: &Context) {

@@ -17,6 +17,12 @@ struct Document<'a, T> {
     content: &'a T,
 }
 
+/// What is known of several machines.
+#[derive(Serialize)]
+pub(super) struct Machines<T> {
+    pub(super) machines: Vec<T>,
+}
+
 /// Where a service is used.
 #[derive(Serialize)]
 pub(super) struct Place<'a> {

@@ -14,6 +14,7 @@ mod status;
 mod table;
 
 use std::ffi::OsString;
+use std::{fmt, thread};
 
 use clap::ValueEnum;
 
@@ -21,8 +22,9 @@ use crate::cli::{Command, Global, OutputFormat, option_in};
 use crate::deadline::Deadline;
 use crate::dirs::Folders;
 use crate::error::{Error, ExitCode};
+use crate::grammar::MachineName;
 use crate::host::{self, Host};
-use crate::machine::{self, Machine, Selection};
+use crate::machine::{self, Machine, Selection, remembered};
 use crate::service::Catalogue;
 use crate::shell::{self, Detected, Shell};
 use crate::ui::Ui;
@@ -33,19 +35,52 @@ pub(crate) struct Context {
     pub(crate) host: Host,
     pub(crate) ui: Ui,
     pub(crate) deadline: Deadline,
+    /// Empty for the one that is meant where none is named.
+    machines: Vec<Wanted>,
     selection: Selection,
 }
 
 impl Context {
     pub(crate) fn new(host: Host, global: &Global, ui: Ui, deadline: Deadline) -> Self {
         let selection = Selection {
-            machine: global.machine.clone(),
+            machine: None,
             ssh_config: global.ssh_config.clone(),
             host: global.host.clone(),
             identity: global.identity.clone(),
             as_remembered: false,
         };
-        Self { host, ui, deadline, selection }
+        let mut machines: Vec<Wanted> = Vec::new();
+        for name in &global.machines {
+            // Named twice it is one machine.
+            if !machines.iter().any(|known| matches!(known, Wanted::Named(known) if known == name)) {
+                machines.push(Wanted::Named(name.clone()));
+            }
+        }
+        Self { host, ui, deadline, machines, selection }
+    }
+
+    /// The same for each of the machines that are meant.
+    fn of_each_machine(&self) -> Vec<Self> {
+        match self.machines.as_slice() {
+            [] | [_] => vec![self.clone()],
+            several => several.iter().map(|wanted| self.of_machine(wanted.clone())).collect(),
+        }
+    }
+
+    /// What the user calls the machine, where several are meant.
+    fn label(&self) -> String {
+        self.machines.first().map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// The same for each machine that was used from here.
+    fn of_all_machines(&self) -> Result<Vec<Self>, Error> {
+        let known = remembered(&self.folders()?)?;
+        let wanted = |machine: &Machine| Wanted::Remembered(machine.clone().into(), machine.label(&known));
+        Ok(known.iter().map(|machine| self.of_machine(wanted(machine))).collect())
+    }
+
+    fn of_machine(&self, wanted: Wanted) -> Self {
+        Self { machines: vec![wanted], ..self.clone() }
     }
 
     /// The shell to write for.
@@ -70,15 +105,33 @@ impl Context {
 
     /// The machine that the user means.
     fn machine(&self) -> Result<Machine, Error> {
-        let machine = machine::resolve(&self.selection, &self.host, &self.folders()?, self.deadline)?;
+        let machine = self.find(&self.selection)?;
         machine.notes().iter().for_each(|note| self.ui.note(note));
         Ok(machine)
     }
 
     /// The same, for which nothing is started: what was known of it is enough.
     fn remembered_machine(&self) -> Result<Machine, Error> {
-        let selection = Selection { as_remembered: true, ..self.selection.clone() };
-        machine::resolve(&selection, &self.host, &self.folders()?, self.deadline)
+        self.find(&Selection { as_remembered: true, ..self.selection.clone() })
+    }
+
+    /// The one machine that is meant.
+    ///
+    /// Errors: several are named, or those of resolving it.
+    fn find(&self, selection: &Selection) -> Result<Machine, Error> {
+        let (host, folders) = (&self.host, self.folders()?);
+        let machine = match self.machines.as_slice() {
+            [] => None,
+            [Wanted::Named(name)] => Some(name.clone()),
+            [Wanted::Remembered(machine, _)] => {
+                return machine::again(machine, selection, host, &folders, self.deadline);
+            }
+            several => {
+                let machines = several.iter().map(ToString::to_string).collect();
+                return Err(Error::OneMachine { machines });
+            }
+        };
+        machine::resolve(&Selection { machine, ..selection.clone() }, host, &folders, self.deadline)
     }
 
     /// The services that are known here.
@@ -88,6 +141,24 @@ impl Context {
 
     fn folders(&self) -> Result<Folders, Error> {
         Folders::find(&self.host)
+    }
+}
+
+/// A machine that a command is about.
+#[derive(Clone)]
+enum Wanted {
+    /// The one of this name.
+    Named(MachineName),
+    /// One that was used from here, and what it is called among them.
+    Remembered(Box<Machine>, String),
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Named(name) => name.fmt(formatter),
+            Self::Remembered(_, label) => label.fmt(formatter),
+        }
     }
 }
 
@@ -103,6 +174,22 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
         Command::Clients(args) => clients::run(&args.what, context),
         Command::Completions(args) => completions::run(args),
     }
+}
+
+/// Does `work` for each of `contexts`, all at once; the results are in their order.
+fn at_once<T: Send>(
+    contexts: &[Context],
+    work: impl Fn(&Context) -> Result<T, Error> + Sync,
+) -> Vec<Result<T, Error>> {
+    // Most often it is one, which needs no thread.
+    if let [only] = contexts {
+        return vec![work(only)];
+    }
+    thread::scope(|scope| {
+        let work = &work;
+        let attempts: Vec<_> = contexts.iter().map(|context| scope.spawn(|| work(context))).collect();
+        attempts.into_iter().map(|attempt| attempt.join().unwrap_or(Err(Error::BrokenOff))).collect()
+    })
 }
 
 /// Output that a shell evaluates, so that a failure has to reach the shell too.

@@ -4,26 +4,78 @@ mod report;
 mod table;
 mod watch;
 
-use self::report::Inquiry;
-use super::{Context, json};
+use std::sync::Arc;
+
+use self::report::{Inquiry, Report};
+use super::{Context, at_once, json};
 use crate::cli::{OutputFormat, StatusArgs};
+use crate::deadline::in_time;
 use crate::error::Error;
+use crate::service::Catalogue;
 use crate::ui;
-use crate::visit::Visit;
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
     let format = Format::of(args);
-    let inquiry = Inquiry::new(context.catalogue()?, &args.services, || context.machine())?;
+    let catalogue = Arc::new(context.catalogue()?);
+    // A wrong name is no machine's problem.
+    catalogue.select(&args.services)?;
     if let Some(interval) = args.watch {
+        let inquiry = Inquiry::new(catalogue, &args.services, context.machine()?);
         return watch::watch(inquiry, interval, format, context);
     }
-    let mut connection = Visit::connect(inquiry.machine(), context.deadline)?;
-    let report = inquiry.ask(&mut connection, context.deadline)?;
+    let contexts = if args.all { context.of_all_machines()? } else { context.of_each_machine() };
+    let ask = |context: &Context| ask(&catalogue, &args.services, context);
+    match contexts.as_slice() {
+        [only] if !args.all => show(&ask(only)?, format, context),
+        several => {
+            if several.is_empty() {
+                context.ui.note("no machine was used from here yet; `service-manager status` uses one");
+            }
+            let services = catalogue.select(&args.services)?;
+            let answers = several.iter().zip(at_once(several, ask));
+            let report = |(context, answer): (&Context, Result<Report, Error>)| {
+                let machine = context.label();
+                let not_asked =
+                    |problem: Error| Error::NotAsked { machine: machine.clone(), source: problem.into() };
+                let report = answer.unwrap_or_else(|problem| Report::unknown(&services, not_asked(problem)));
+                Report { machine, ..report }
+            };
+            show_all(&answers.map(report).collect::<Vec<_>>(), format, context)
+        }
+    }
+}
+
+/// Asks one machine, within the time that the user allows.
+fn ask(catalogue: &Arc<Catalogue>, names: &[String], context: &Context) -> Result<Report, Error> {
+    let (catalogue, names, context) = (Arc::clone(catalogue), names.to_vec(), context.clone());
+    in_time(
+        context.deadline.limit(),
+        || (),
+        move |deadline| {
+            let context = Context { deadline, ..context };
+            Inquiry::new(catalogue, &names, context.machine()?).ask_once(deadline)
+        },
+    )
+}
+
+fn show(report: &Report, format: Format, context: &Context) -> Result<(), Error> {
     report.warnings().for_each(|warning| context.ui.warning(warning));
     match format {
         Format::Json => json::print(&report.document()),
         Format::Table => ui::print(&table::render(&report.rows, ui::stdout_width(), context.ui)),
         Format::Lines => ui::print(&report.lines()),
+    }
+}
+
+/// A machine that cannot be asked is no reason to go without the others.
+fn show_all(reports: &[Report], format: Format, context: &Context) -> Result<(), Error> {
+    reports.iter().flat_map(Report::warnings).for_each(|warning| context.ui.warning(warning));
+    match format {
+        Format::Json => {
+            json::print(&json::Machines { machines: reports.iter().map(Report::document).collect() })
+        }
+        Format::Table => ui::print(&table::render_all(reports, ui::stdout_width(), context.ui)),
+        Format::Lines => ui::print(&reports.iter().map(Report::lines_of_machine).collect::<String>()),
     }
 }
 

@@ -68,6 +68,19 @@ pub fn resolve(
     search.remembered(find(None, &known, "--machine")?)
 }
 
+/// The machine that `remembered` is now.
+///
+/// Errors: as for [`resolve`].
+pub fn again(
+    remembered: &Machine,
+    selection: &Selection,
+    host: &Host,
+    folders: &Folders,
+    deadline: Deadline,
+) -> Result<Machine, Error> {
+    Search { selection, host, folders, deadline }.remembered(remembered)
+}
+
 /// The places where a machine may be found.
 pub(super) struct Search<'a> {
     pub(super) selection: &'a Selection,

@@ -62,6 +62,9 @@ pub struct ExportTemplate {
     /// `--script-readable` puts it between single quotes.
     #[serde(default)]
     pub quoted: bool,
+    /// It is a list of paths with `:` between them: with several machines it has those of all.
+    #[serde(default)]
+    pub list: bool,
 }
 
 /// A way a service comes.

@@ -122,7 +122,7 @@ impl Shell {
 /// quoted that sh reads them back.
 pub fn script_readable(blocks: &[Block]) -> String {
     let exports = blocks.iter().flat_map(|block| &block.exports);
-    let line = |Export { name, value, quoted }: &Export| {
+    let line = |Export { name, value, quoted, .. }: &Export| {
         if *quoted {
             format!("{name}={}\n", dialect::between_quotes(value))
         } else {
@@ -158,6 +158,7 @@ mod tests {
                 name: "KUBECONFIG".parse().unwrap(),
                 value: "/a/b".into(),
                 quoted: false,
+                list: false,
             }],
             path: None,
         }

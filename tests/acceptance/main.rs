@@ -53,6 +53,8 @@ mod install_cli_versions;
 mod clients;
 // `kubeconfig`: the user's own one, beside kubectl.
 mod kubeconfig;
+// Several machines at once.
+mod machines_at_once;
 // `machines`, and what is remembered of one.
 mod machines;
 // `env openshift`: routes, and certificates by name.

@@ -120,7 +120,7 @@ fn every_value_reaches_a_child_process_as_it_was() {
         let values = VALUES.map(str::to_owned).into_iter().chain([String::new(), "x".repeat(32 << 10)]);
         let exports: Vec<Export> = values
             .enumerate()
-            .map(|(number, value)| Export { name: name(number), value, quoted: false })
+            .map(|(number, value)| Export { name: name(number), value, quoted: false, list: false })
             .collect();
         let text = set(program.dialect, exports.clone());
         let output = program.evaluate(folder.path(), &text, "env -0");
@@ -145,7 +145,7 @@ fn every_value_reaches_a_child_process_under_dockers_name() {
     for program in &PROGRAMS {
         let evaluate = |(number, value): (usize, &str)| {
             let file = folder.path().join(number.to_string());
-            let export = Export { name: name.clone(), value: value.to_owned(), quoted: true };
+            let export = Export { name: name.clone(), value: value.to_owned(), quoted: true, list: false };
             fs::write(&file, set(program.dialect, vec![export])).unwrap();
             program.script(&file, "env -0")
         };
@@ -163,7 +163,7 @@ fn every_value_reaches_a_child_process_under_dockers_name() {
 fn what_is_removed_is_gone_and_removing_it_again_is_harmless() {
     let folder = tempfile::tempdir().unwrap();
     for program in PROGRAMS.iter().filter(|program| program.dialect != Shell::Nushell) {
-        let export = Export { name: name(1), value: "x".into(), quoted: false };
+        let export = Export { name: name(1), value: "x".into(), quoted: false, list: false };
         let unset = program.dialect.unset(std::slice::from_ref(&export.name), &command()).unwrap();
         let text = set(program.dialect, vec![export]) + &unset + &unset;
         let output = program.evaluate(folder.path(), &text, "env -0");

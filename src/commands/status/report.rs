@@ -1,5 +1,7 @@
 //! What is known of the services of a machine.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::super::json::{Place, Problem};
@@ -16,18 +18,18 @@ use crate::visit::{InUse, Visit};
 
 /// Whose state is asked for.
 pub(super) struct Inquiry {
-    catalogue: Catalogue,
+    catalogue: Arc<Catalogue>,
     names: Vec<String>,
     machine: Machine,
 }
 
 /// The answer.
 pub(super) struct Report {
-    machine: String,
+    pub(super) machine: String,
     /// One per service.
     pub(super) rows: Vec<Row>,
     /// Why the machine could not be asked.
-    problem: Option<Error>,
+    pub(super) problem: Option<Error>,
 }
 
 /// What is known of a service.
@@ -43,36 +45,32 @@ pub(super) struct Row {
 }
 
 impl Inquiry {
-    /// Errors: there is no such service, or those of finding the machine.
-    pub(super) fn new(
-        catalogue: Catalogue,
-        names: &[String],
-        machine: impl FnOnce() -> Result<Machine, Error>,
-    ) -> Result<Self, Error> {
-        catalogue.select(names)?;
-        Ok(Self { catalogue, names: names.to_vec(), machine: machine()? })
+    /// About the services called `names` of `machine`.
+    pub(super) fn new(catalogue: Arc<Catalogue>, names: &[String], machine: Machine) -> Self {
+        Self { catalogue, names: names.to_vec(), machine }
     }
 
     pub(super) fn machine(&self) -> &Machine {
         &self.machine
     }
 
+    /// Asks over a connection of its own.
+    pub(super) fn ask_once(&self, deadline: Deadline) -> Result<Report, Error> {
+        self.ask(&mut Visit::connect(&self.machine, deadline)?, deadline)
+    }
+
     /// Asks over `connection`.
     pub(super) fn ask(&self, connection: &mut Connection, deadline: Deadline) -> Result<Report, Error> {
         let services = self.catalogue.select(&self.names)?;
         let visit = Visit::ask(&self.machine, &Questions::about(services.iter().copied()), connection)?;
-        Ok(self.report(self.rows(&services, &visit, deadline), None))
+        let (machine, rows) = (self.machine.name.to_string(), self.rows(&services, &visit, deadline));
+        Ok(Report { machine, rows, problem: None })
     }
 
     /// The report when the machine could not be asked because of `problem`.
     pub(super) fn unknown(&self, problem: Error) -> Result<Report, Error> {
-        let services = self.catalogue.select(&self.names)?;
-        let rows = services.into_iter().map(|service| Row::without_facts(service, None)).collect();
-        Ok(self.report(rows, Some(problem)))
-    }
-
-    fn report(&self, rows: Vec<Row>, problem: Option<Error>) -> Report {
-        Report { machine: self.machine.name.to_string(), rows, problem }
+        let unknown = Report::unknown(&self.catalogue.select(&self.names)?, problem);
+        Ok(Report { machine: self.machine.name.to_string(), ..unknown })
     }
 
     /// A row for each of `services`, in their order.
@@ -93,9 +91,20 @@ impl Inquiry {
 }
 
 impl Report {
+    /// That of some machine that could not be asked about `services` because of `problem`.
+    pub(super) fn unknown(services: &[&Service], problem: Error) -> Self {
+        let rows = services.iter().map(|service| Row::without_facts(service, None)).collect();
+        Self { machine: String::new(), rows, problem: Some(problem) }
+    }
+
     /// `SERVICE - STATE` lines.
     pub(super) fn lines(&self) -> String {
         self.rows.iter().map(Row::line).collect()
+    }
+
+    /// The same with the machine before each.
+    pub(super) fn lines_of_machine(&self) -> String {
+        self.rows.iter().map(|row| format!("{} {}", self.machine, row.line())).collect()
     }
 
     /// What the user should know beside the states.

@@ -2,21 +2,35 @@
 
 use console::{Style, measure_text_width};
 
-use super::report::Row;
+use super::report::{Report, Row};
 use crate::discover::State;
 use crate::endpoint::Endpoint;
 use crate::ui::Ui;
 
-/// The table; columns that would make it wider than `width` are left out, the least important ones first.
+/// The table of one machine; columns that would make it wider than `width` are left out, the least important ones first.
 pub(super) fn render(rows: &[Row], width: Option<usize>, ui: Ui) -> String {
+    table(&rows.iter().map(|row| ("", row)).collect::<Vec<_>>(), &[SERVICE, STATE], width, ui)
+}
+
+/// The table of several machines.
+pub(super) fn render_all(reports: &[Report], width: Option<usize>, ui: Ui) -> String {
+    let of_report = |report| {
+        let Report { machine, rows, .. }: &Report = report;
+        rows.iter().map(|row| (machine.as_str(), row))
+    };
+    table(&reports.iter().flat_map(of_report).collect::<Vec<_>>(), &[MACHINE, SERVICE, STATE], width, ui)
+}
+
+/// The table of `rows`, each with its machine; the columns `always` are in it whatever the width.
+fn table(rows: &[(&str, &Row)], always: &[usize], width: Option<usize>, ui: Ui) -> String {
     let lines: Vec<[String; COLUMNS]> =
         std::iter::once(HEAD.map(str::to_owned)).chain(rows.iter().map(cells)).collect();
     let widest = |column: usize| lines.iter().map(|cells| measure_text_width(&cells[column])).max();
     let widths: Vec<usize> = (0..COLUMNS).map(|column| widest(column).unwrap_or(0)).collect();
-    let columns = chosen(&widths, width);
+    let columns = chosen(always, &widths, width);
     let mut text = String::new();
     for (line, cells) in lines.iter().enumerate() {
-        let row = line.checked_sub(1).map(|row| &rows[row]);
+        let row = line.checked_sub(1).map(|row| rows[row].1);
         for (place, &column) in columns.iter().enumerate() {
             let cell = &cells[column];
             text.push_str(&ui.styled(cell, style(row, column)));
@@ -29,9 +43,9 @@ pub(super) fn render(rows: &[Row], width: Option<usize>, ui: Ui) -> String {
     text
 }
 
-/// The columns that fit. What a service is and how it is doing is always shown.
-fn chosen(widths: &[usize], width: Option<usize>) -> Vec<usize> {
-    let mut columns = vec![SERVICE, STATE];
+/// Those of `always`, and the others that fit.
+fn chosen(always: &[usize], widths: &[usize], width: Option<usize>) -> Vec<usize> {
+    let mut columns = always.to_vec();
     for column in [ENDPOINT, VERSION, FLAVOUR] {
         let wanted = columns.iter().chain([&column]);
         let needed = wanted.map(|column| widths[*column]).sum::<usize>() + GAP * columns.len();
@@ -43,9 +57,10 @@ fn chosen(widths: &[usize], width: Option<usize>) -> Vec<usize> {
     columns
 }
 
-fn cells(row: &Row) -> [String; COLUMNS] {
+fn cells((machine, row): &(&str, &Row)) -> [String; COLUMNS] {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     [
+        (*machine).to_owned(),
         row.service.to_string(),
         row.state_name().to_owned(),
         or_dash(row.flavour.as_ref().map(ToString::to_string)),
@@ -67,13 +82,14 @@ fn style(row: Option<&Row>, column: usize) -> Style {
     }
 }
 
-const COLUMNS: usize = 5;
-const HEAD: [&str; COLUMNS] = ["SERVICE", "STATE", "FLAVOUR", "VERSION", "ENDPOINT"];
-const SERVICE: usize = 0;
-const STATE: usize = 1;
-const FLAVOUR: usize = 2;
-const VERSION: usize = 3;
-const ENDPOINT: usize = 4;
+const COLUMNS: usize = 6;
+const HEAD: [&str; COLUMNS] = ["MACHINE", "SERVICE", "STATE", "FLAVOUR", "VERSION", "ENDPOINT"];
+const MACHINE: usize = 0;
+const SERVICE: usize = 1;
+const STATE: usize = 2;
+const FLAVOUR: usize = 3;
+const VERSION: usize = 4;
+const ENDPOINT: usize = 5;
 const GAP: usize = 2;
 
 #[cfg(test)]
@@ -115,6 +131,23 @@ kubernetes  running        v1.36.3
 "
         );
         assert_eq!(table(Some(1)), "SERVICE     STATE\nopenshift   not installed\nkubernetes  running\n");
+    }
+
+    #[test]
+    fn of_several_machines_each_line_names_its_own() {
+        let mut reports = [State::Running, State::Stopped]
+            .map(|state| Report::of(vec![Row::of("kubernetes", Some(state), None)], None));
+        reports[1].machine = "longer".into();
+        let table = |width| render_all(&reports, width, Ui::new(ColorChoice::Never, true, false));
+        assert_eq!(
+            table(None),
+            "\
+MACHINE  SERVICE     STATE    FLAVOUR  VERSION  ENDPOINT
+box      kubernetes  running  kubeadm  v1.36.3  https://192.168.56.7:6443
+longer   kubernetes  stopped  -        -        -
+"
+        );
+        assert!(table(Some(1)).starts_with("MACHINE  SERVICE     STATE\n"));
     }
 
     #[test]
