@@ -59,6 +59,15 @@ struct Used {
     left_out: usize,
 }
 
+/// How much an answer that is kept may leave open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Each of the services was used.
+    Named,
+    /// It is known lately of each whether it can be used.
+    All,
+}
+
 /// What `env` makes of one service.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
@@ -83,18 +92,17 @@ impl Memory {
         read().unwrap_or_else(|| Self { program: PROGRAM.to_owned(), way: way(machine), ..Self::default() })
     }
 
-    /// Uses those of `services` again that were in use; all at once. Who asks for `all` takes no old answer about those
-    /// that were not.
+    /// Uses those of `services` again that were in use; all at once.
     ///
     /// None when anything is not as it was, or too long ago.
     pub fn recall<'a>(
         &self,
         services: &[&'a Service],
-        all: bool,
+        scope: Scope,
         now: SystemTime,
         deadline: Deadline,
     ) -> Option<Vec<InUse<'a>>> {
-        let used = self.used(services, all, now)?;
+        let used = self.used(services, scope, now)?;
         let deadline = deadline.at_most(PATIENCE);
         let again = |(service, used): (&'a Service, &Used)| {
             let found = Found::remembered(service, &used.flavour)?;
@@ -177,25 +185,33 @@ impl Memory {
     fn used<'a>(
         &self,
         services: &[&'a Service],
-        all: bool,
+        scope: Scope,
         now: SystemTime,
     ) -> Option<Vec<(&'a Service, &Used)>> {
-        let limit = if all { FRESH_FOR_ALL } else { FRESH };
         let mut in_use = Vec::new();
         for service in services {
-            let known = self.services.get(&service.name)?;
-            // From the future it is when a clock has jumped.
-            let age = seconds(now).checked_sub(known.at)?;
-            if age > limit.as_secs() || known.definition != digest(service).ok()? {
-                return None;
-            }
-            match &known.used {
-                Some(used) => in_use.push((*service, used)),
-                None if all => {}
-                None => return None,
+            let known = self.services.get(&service.name).filter(|known| known.holds(service, scope, now));
+            match (known.map(|known| &known.used), scope) {
+                (Some(Some(used)), _) => in_use.push((*service, used)),
+                (Some(None), Scope::All) => {}
+                (Some(None), Scope::Named) | (None, _) => return None,
             }
         }
         (!in_use.is_empty()).then_some(in_use)
+    }
+}
+
+impl Known {
+    /// True when it is about `service` as that is defined now, and not too old for `scope`.
+    fn holds(&self, service: &Service, scope: Scope, now: SystemTime) -> bool {
+        let limit = match scope {
+            Scope::Named => FRESH,
+            Scope::All => FRESH_FOR_ALL,
+        };
+        // From the future it is when a clock has jumped.
+        let age = seconds(now).checked_sub(self.at);
+        age.is_some_and(|age| age <= limit.as_secs())
+            && digest(service).is_ok_and(|digest| digest == self.definition)
     }
 }
 

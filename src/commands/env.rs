@@ -1,21 +1,17 @@
 //! `service-manager env [SERVICE...]`
 
-use std::path::Path;
-use std::time::SystemTime;
-
 use serde::Serialize;
 
-use super::in_use::{Used, tell, use_services};
+use super::in_use::{Used, use_services};
 use super::json::{self, Place};
+use super::ready::{Ready, recall};
 use super::{Context, at_once};
 use crate::cli::{EnvArgs, OutputFormat};
-use crate::client_files::ClientFiles;
-use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::export::{self, Block, Export, Values};
+use crate::export::{self, Block, Export};
 use crate::grammar::{ServiceName, VariableName, Version};
 use crate::machine::Machine;
-use crate::memory::{Answer, Memory};
+use crate::memory::{Memory, Scope};
 use crate::probe::Questions;
 use crate::service::Service;
 use crate::shell::script_readable;
@@ -44,10 +40,15 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
 fn answer<'a>(services: &[&'a Service], args: &EnvArgs, context: &Context) -> Result<Ready<'a>, Error> {
     let machine = context.machine()?;
     let all = args.services.is_empty();
+    let scope = if all { Scope::All } else { Scope::Named };
     let asked = args.services.join(" ");
     // With the API's version it is another answer than most want to have again.
     let asked = (!args.api_version).then_some(asked.as_str());
-    let recalled = if args.freshness.refresh { None } else { recall(services, &machine, args, context)? };
+    let recalled = if args.freshness.refresh {
+        None
+    } else {
+        recall(services, &machine, scope, args.api_version, context.deadline)?
+    };
     if let Some((memory, ready)) = recalled {
         if let Err(error) = memory.confirm(&machine, &ready.answers(), asked, context.deadline) {
             log::debug!("{error}");
@@ -60,7 +61,7 @@ fn answer<'a>(services: &[&'a Service], args: &EnvArgs, context: &Context) -> Re
     if in_use.is_empty() {
         note_nothing(&left_out, &machine, context);
     }
-    let ready = Ready::new(in_use, machine.clone(), args, context.deadline)?;
+    let ready = Ready::new(in_use, machine.clone(), args.api_version, context.deadline)?;
     // What failed is told each time, so it is looked for each time; and what is stopped may be started at any time.
     let is_stopped = |error: &Error| matches!(error, Error::NotRunning { .. });
     if failed == 0
@@ -72,62 +73,14 @@ fn answer<'a>(services: &[&'a Service], args: &EnvArgs, context: &Context) -> Re
     Ok(ready)
 }
 
-/// Services of a machine in use, and what is exported for them. What the clients read is written.
-struct Ready<'a> {
-    machine: Machine,
-    in_use: Vec<InUse<'a>>,
-    blocks: Vec<Block>,
-    /// For each service why variables of it are left out.
-    left_out: Vec<Vec<String>>,
-}
-
-impl<'a> Ready<'a> {
-    fn new(
-        in_use: Vec<InUse<'a>>,
-        machine: Machine,
-        args: &EnvArgs,
-        deadline: Deadline,
-    ) -> Result<Self, Error> {
-        let files = ClientFiles::new(&machine, &in_use)?;
-        let (mut blocks, mut left_out) = (Vec::new(), Vec::new());
-        for service in &in_use {
-            let mut reasons = Vec::new();
-            blocks.push(block(service, &files, args, |reason| reasons.push(reason.to_owned()))?);
-            left_out.push(reasons);
-        }
-        files.write(deadline)?;
-        Ok(Self { machine, in_use, blocks, left_out })
-    }
-
-    fn answers(&self) -> Vec<Answer<'_>> {
-        let pairs = self.in_use.iter().zip(&self.blocks).zip(&self.left_out);
-        pairs.map(|((in_use, block), reasons)| Answer { in_use, block, left_out: reasons.len() }).collect()
-    }
-
-    /// Notes what the user should know of it.
-    fn tell(&self, context: &Context) {
-        tell(&self.in_use, context);
-        for (service, reasons) in self.in_use.iter().zip(&self.left_out) {
-            for reason in reasons {
-                context.ui.note(&format!("{}: {reason}", service.found.service.title));
-            }
-        }
-    }
-
-    fn document(&self) -> Document<'_> {
-        let services = self.in_use.iter().zip(&self.blocks).map(Entry::from).collect();
-        Document { machine: self.machine.name.as_str(), services }
-    }
-}
-
 fn print(all: &[Ready], args: &EnvArgs, context: &Context) -> Result<(), Error> {
     for ready in all {
-        ready.tell(context);
+        ready.tell(context.ui);
     }
     match (args.output, all) {
-        (OutputFormat::Json, [only]) => json::print(&only.document()),
+        (OutputFormat::Json, [only]) => json::print(&Document::from(only)),
         (OutputFormat::Json, several) => {
-            json::print(&json::Machines { machines: several.iter().map(Ready::document).collect() })
+            json::print(&json::Machines { machines: several.iter().map(Document::from).collect() })
         }
         (OutputFormat::Text, all) => {
             let blocks = joined(all.iter().map(|ready| (&ready.machine, ready.blocks.as_slice())))?;
@@ -167,23 +120,6 @@ fn print_blocks(blocks: &[Block], args: &EnvArgs, context: &Context) -> Result<(
     })
 }
 
-/// Uses the services again where they were, without asking the machine.
-fn recall<'a>(
-    services: &[&'a Service],
-    machine: &Machine,
-    args: &EnvArgs,
-    context: &Context,
-) -> Result<Option<(Memory, Ready<'a>)>, Error> {
-    let memory = Memory::of(machine);
-    let all = args.services.is_empty();
-    let Some(in_use) = memory.recall(services, all, SystemTime::now(), context.deadline) else {
-        log::debug!("not as it was, or not known: asking the machine");
-        return Ok(None);
-    };
-    let ready = Ready::new(in_use, machine.clone(), args, context.deadline)?;
-    Ok(memory.is_matched_by(&ready.answers()).then_some((memory, ready)))
-}
-
 /// What was printed last, whatever has become of it. Nothing is started and nobody asked.
 fn printed(args: &EnvArgs, context: &Context) -> Result<(Machine, Vec<Block>), Error> {
     let machine = context.remembered_machine()?;
@@ -200,31 +136,18 @@ fn note_nothing(left_out: &[Error], machine: &Machine, context: &Context) {
     }
 }
 
-fn block(
-    service: &InUse,
-    files: &ClientFiles,
-    args: &EnvArgs,
-    left_out: impl FnMut(&str),
-) -> Result<Block, Error> {
-    let folder = files.folder(service);
-    let values = Values {
-        in_use: service,
-        kubeconfig: text(files.kubeconfig())?,
-        folder: text(&folder)?,
-        api_version: args.api_version,
-    };
-    Block::new(&values, left_out)
-}
-
-fn text(path: &Path) -> Result<&str, Error> {
-    path.to_str().ok_or_else(|| Error::PathNotText { path: path.to_owned() })
-}
-
 /// What `--output json` prints.
 #[derive(Serialize)]
 struct Document<'a> {
     machine: &'a str,
     services: Vec<Entry<'a>>,
+}
+
+impl<'a> From<&'a Ready<'_>> for Document<'a> {
+    fn from(ready: &'a Ready) -> Self {
+        let services = ready.in_use.iter().zip(&ready.blocks).map(Entry::from).collect();
+        Self { machine: ready.machine.name.as_str(), services }
+    }
 }
 
 /// What `--unset --output json` prints.

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::grammar::span;
 use crate::machine::Machine;
 use crate::service::{Access, Service};
+use crate::ui::Ui;
 use crate::visit::{InUse, Visit};
 
 /// What became of the services that were asked for.
@@ -60,16 +61,16 @@ pub(super) fn use_services<'a>(
 }
 
 /// Notes what the user should know of services that are exported.
-pub(super) fn tell(in_use: &[InUse], context: &Context) {
+pub(super) fn tell(in_use: &[InUse], ui: Ui) {
     for service in in_use {
-        note_server_name(service, context);
-        note_end(service, context);
+        note_server_name(service, ui);
+        note_end(service, ui);
     }
 }
 
-fn note_server_name(service: &InUse, context: &Context) {
+fn note_server_name(service: &InUse, ui: Ui) {
     if let Some(name) = &service.endpoint.server_name {
-        context.ui.note(&format!(
+        ui.note(&format!(
             "the certificate does not name {}, so the kubeconfig says `tls-server-name: {name}`; \
              kubectl before 1.18 and some other clients ignore that",
             service.endpoint.host
@@ -78,18 +79,14 @@ fn note_server_name(service: &InUse, context: &Context) {
 }
 
 /// A server may allow tokens for a short time only.
-fn note_end(service: &InUse, context: &Context) {
+fn note_end(service: &InUse, ui: Ui) {
     let end = service.credentials.proof.end();
     if let Some(left) =
         end.and_then(|end| end.duration_since(SystemTime::now()).ok()).filter(|left| *left < DAY)
     {
         let is_made = matches!(service.found.flavour.access, Access::ServiceAccount { .. });
         let more = if is_made { "; the same command gets a new one then" } else { "" };
-        context.ui.note(&format!(
-            "the token for {} expires in {}{more}",
-            service.found.service.title,
-            span(left)
-        ));
+        ui.note(&format!("the token for {} expires in {}{more}", service.found.service.title, span(left)));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::export::{Block, PathEntry};
 use crate::files;
 use crate::grammar::{MemberPattern, ServiceName};
-use crate::memory::Memory;
+use crate::memory::{Memory, Scope};
 use crate::platform::Platform;
 use crate::probe::Questions;
 use crate::service::{Catalogue, Client, Service};
@@ -129,7 +129,7 @@ fn of_service(service: &Service, context: &Context) -> Result<Vec<ReleaseVersion
 fn version_in_use(service: &Service, context: &Context) -> Result<Vec<ReleaseVersion>, Error> {
     let (services, deadline) = ([service], context.deadline);
     let machine = context.machine()?;
-    let recalled = Memory::of(&machine).recall(&services, false, SystemTime::now(), deadline);
+    let recalled = Memory::of(&machine).recall(&services, Scope::Named, SystemTime::now(), deadline);
     let in_use = if let Some(in_use) = recalled {
         in_use
     } else {

@@ -29,7 +29,7 @@ pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error>
         let nothing = || Error::NoKubeconfig { what: format!("`{}`", machine.name) };
         return Err(left_out.into_iter().next().unwrap_or_else(nothing));
     }
-    tell(&in_use, context);
+    tell(&in_use, context.ui);
     let files = ClientFiles::new(&machine, &in_use)?;
     files.write(context.deadline)?;
     let text = files.kubeconfig_text()?;

@@ -9,6 +9,7 @@ mod install_cli;
 mod json;
 mod kubeconfig;
 mod machines;
+mod ready;
 mod services;
 mod status;
 mod table;
