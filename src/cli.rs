@@ -13,7 +13,7 @@ use crate::client::checksum::{Algorithm, Checksum};
 use crate::grammar::{MachineName, Version, VersionAlias};
 use crate::machine::Address;
 use crate::platform::Platform;
-use crate::shell::Shell;
+use crate::shell::{Follower, Shell};
 use crate::ui::ColorChoice;
 
 /// Makes the services inside a development VM usable from here
@@ -52,6 +52,7 @@ pub(crate) enum Command {
     Services(ServicesArgs),
     InstallCli(InstallCliArgs),
     Clients(ClientsArgs),
+    Hook(HookArgs),
     Completions(CompletionsArgs),
 }
 
@@ -369,6 +370,24 @@ pub(crate) struct ClientsExportArgs {
     /// The folder; created when it is missing
     #[arg(value_name = "FOLDER")]
     pub(crate) folder: PathBuf,
+}
+
+/// Prints what has a shell follow you from project to project
+///
+/// For its start-up file, evaluated there as `env` is. When you enter a Vagrant project whose machine was used before, its
+/// variables are set, if they are good still; when you leave, they are what they were. Nothing is started, and nobody waits:
+/// `env` asks the machine. With direnv, in `direnvrc`: `eval "$(service-manager hook direnv)"`, and in `.envrc`:
+/// `use service_manager [SERVICE...]`.
+#[derive(Debug, Args)]
+pub(crate) struct HookArgs {
+    /// The shell
+    pub(crate) shell: Follower,
+    /// The service, for example `kubernetes`; without one, all that were used
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Print what changes now: what the shell is told to run
+    #[arg(long, hide_short_help = true)]
+    pub(crate) now: bool,
 }
 
 /// Prints the completions for a shell

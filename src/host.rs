@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// What this process was given. The fields are all the variables the program reads (README, "Variables");
-/// libssh2 itself reads `SSH_AUTH_SOCK`, and reqwest, where something is downloaded, `HTTPS_PROXY`, `NO_PROXY` and their
+/// what `hook` has set is looked up in `environment`; libssh2 itself reads `SSH_AUTH_SOCK`, and reqwest, where something is downloaded, `HTTPS_PROXY`, `NO_PROXY` and their
 /// like, and `SSL_CERT_FILE`.
 #[derive(Clone, Debug, Default)]
 pub struct Host {

@@ -66,6 +66,8 @@ pub enum Scope {
     Named,
     /// It is known lately of each whether it can be used.
     All,
+    /// Those that were used, whenever that was; nothing is said of the others.
+    Known,
 }
 
 /// What `env` makes of one service.
@@ -113,6 +115,12 @@ impl Memory {
             let attempts: Vec<_> = used.into_iter().map(|used| scope.spawn(move || again(used))).collect();
             attempts.into_iter().map(|attempt| attempt.join().ok().flatten()).collect()
         })
+    }
+
+    /// True when one of `services` was used.
+    pub fn has_used(&self, services: &[&Service]) -> bool {
+        let known = services.iter().filter_map(|service| self.services.get(&service.name));
+        known.into_iter().any(|known| known.used.is_some())
     }
 
     /// True when each of `answers` has all values that it had. One that has lost some may only have been slow to
@@ -193,7 +201,7 @@ impl Memory {
             let known = self.services.get(&service.name).filter(|known| known.holds(service, scope, now));
             match (known.map(|known| &known.used), scope) {
                 (Some(Some(used)), _) => in_use.push((*service, used)),
-                (Some(None), Scope::All) => {}
+                (Some(None), Scope::All) | (_, Scope::Known) => {}
                 (Some(None), Scope::Named) | (None, _) => return None,
             }
         }
@@ -207,6 +215,7 @@ impl Known {
         let limit = match scope {
             Scope::Named => FRESH,
             Scope::All => FRESH_FOR_ALL,
+            Scope::Known => Duration::MAX,
         };
         // From the future it is when a clock has jumped.
         let age = seconds(now).checked_sub(self.at);

@@ -4,6 +4,7 @@ mod r#box;
 mod clients;
 mod completions;
 mod env;
+mod hook;
 mod in_use;
 mod install_cli;
 mod json;
@@ -116,6 +117,17 @@ impl Context {
         self.find(&Selection { as_remembered: true, ..self.selection.clone() })
     }
 
+    /// The machine that is named, or that belongs to the current folder: as it is remembered, nothing is started. None
+    /// outside of Vagrant's projects.
+    fn machine_here(&self) -> Result<Option<Machine>, Error> {
+        let Selection { ssh_config, host, .. } = &self.selection;
+        let is_named = ssh_config.is_some() || host.is_some() || self.host.ssh_config.is_some();
+        if self.machines.is_empty() && !is_named {
+            return machine::around(&self.host, &self.folders()?, self.deadline);
+        }
+        self.remembered_machine().map(Some)
+    }
+
     /// The one machine that is meant.
     ///
     /// Errors: several are named, or those of resolving it.
@@ -173,6 +185,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
         Command::Services(args) => services::run(args, context),
         Command::InstallCli(args) => install_cli::run(args, context),
         Command::Clients(args) => clients::run(&args.what, context),
+        Command::Hook(args) => hook::run(args, context),
         Command::Completions(args) => completions::run(args),
     }
 }

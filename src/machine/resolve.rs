@@ -81,6 +81,16 @@ pub fn again(
     Search { selection, host, folders, deadline }.remembered(remembered)
 }
 
+/// The machine that belongs to the current folder, as it is remembered: nobody is asked and nothing started. None outside
+/// of Vagrant's projects.
+///
+/// Errors: none of the project's machines is remembered, or it is not said which is meant.
+pub fn around(host: &Host, folders: &Folders, deadline: Deadline) -> Result<Option<Machine>, Error> {
+    let selection = Selection { as_remembered: true, ..Selection::default() };
+    let search = Search { selection: &selection, host, folders, deadline };
+    Project::around(host)?.map(|project| search.of_project(project)).transpose()
+}
+
 /// The places where a machine may be found.
 pub(super) struct Search<'a> {
     pub(super) selection: &'a Selection,

@@ -92,9 +92,7 @@ impl Shell {
 
     /// What to type so that this shell evaluates the output of `command`.
     pub(super) fn hint(self, command: &[OsString], what_for: Use) -> Result<String, Error> {
-        let word = |word: &OsString| word.to_str().and_then(|text| self.word(text));
-        let words: Option<Vec<String>> = command.iter().map(word).collect();
-        let command = words.ok_or_else(|| unprintable("the command line"))?.join(" ");
+        let command = self.command_line(command)?;
         Ok(match (self, what_for) {
             (Self::Posix, _) => format!("eval \"$({command})\""),
             (Self::Fish, _) => format!("{command} | source"),
@@ -109,6 +107,13 @@ impl Shell {
         })
     }
 
+    /// `command` as one would type it.
+    pub(super) fn command_line(self, command: &[OsString]) -> Result<String, Error> {
+        let word = |word: &OsString| word.to_str().and_then(|text| self.word(text));
+        let words: Option<Vec<String>> = command.iter().map(word).collect();
+        Ok(words.ok_or_else(|| unprintable("the command line"))?.join(" "))
+    }
+
     /// A word of a command line: bare where that is safe in every shell.
     fn word(self, text: &str) -> Option<String> {
         let bare = |c: char| c.is_ascii_alphanumeric() || "_./:-".contains(c);
@@ -120,7 +125,7 @@ impl Shell {
     }
 
     /// `text` as one value; none when this shell cannot carry it.
-    fn quote(self, text: &str) -> Option<String> {
+    pub(super) fn quote(self, text: &str) -> Option<String> {
         if text.chars().any(char::is_control) {
             return None;
         }
@@ -185,7 +190,7 @@ pub(super) fn whole_path(entry: &PathEntry) -> Result<Vec<&str>, Error> {
     std::iter::once(Ok(entry.folder.as_str())).chain(others).collect()
 }
 
-fn unprintable(name: &str) -> Error {
+pub(super) fn unprintable(name: &str) -> Error {
     Error::Unprintable { name: name.to_owned() }
 }
 

@@ -2,12 +2,14 @@
 
 mod detect;
 mod dialect;
+mod hook;
 
 use std::ffi::OsString;
 
 use serde_json::json;
 
 pub use self::detect::{Detected, detect};
+pub use self::hook::{Follower, watch_file};
 use crate::error::{Error, ExitCode};
 use crate::export::{Block, Export};
 use crate::grammar::VariableName;

@@ -27,6 +27,8 @@ mod eval;
 mod flavour;
 // Every flavour of every service, with a real client.
 mod flavours;
+// `hook`: exports that follow the user.
+mod hook;
 // A guest that means harm: kubeconfigs, names, login shells.
 mod hostile;
 // A guest that lies in answer to every question.

@@ -8,7 +8,7 @@ use crate::support::{Guest, Project, UNTIL_READY, User};
 
 /// How often the guest is logged in to while something is done.
 #[track_caller]
-fn logs_in(times: usize, guest: &Guest, something: impl FnOnce()) {
+pub(crate) fn logs_in(times: usize, guest: &Guest, something: impl FnOnce()) {
     let journal = journal_while(guest, something);
     let count = journal.lines().filter(|line| line.starts_with("Connection from")).count();
     assert_eq!(count, times, "{journal}");

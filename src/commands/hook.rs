@@ -1,0 +1,276 @@
+//! `service-manager hook SHELL [SERVICE...]`: exports that follow the user from project to project.
+//!
+//! Whoever enters a folder is not kept waiting and starts nothing: what is exported is what was used before, if it is good
+//! still. No machine is logged in to, and no Vagrantfile run because somebody looked into a folder.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Context;
+use super::ready::{Ready, recall};
+use crate::cli::HookArgs;
+use crate::error::Error;
+use crate::export::Export;
+use crate::grammar::VariableName;
+use crate::host::Host;
+use crate::machine::Machine;
+use crate::memory::{Memory, Scope};
+use crate::service::Service;
+use crate::shell::{Follower, watch_file};
+use crate::ui;
+
+pub(super) fn run(args: &HookArgs, context: &Context) -> Result<(), Error> {
+    let catalogue = context.catalogue()?;
+    let services = catalogue.select(&args.services)?;
+    if !args.now {
+        return ui::print(&args.shell.snippet(&command(&context.host))?);
+    }
+    match args.shell {
+        Follower::Direnv => in_direnv(&services, context),
+        follower => follow(follower, &services, context),
+    }
+}
+
+/// What the snippet runs: this very command, with `--now`.
+fn command(host: &Host) -> Vec<OsString> {
+    let mut words = host.arguments.clone();
+    if let Some(program) = words.first_mut().filter(|program| Path::new(program).components().count() > 1) {
+        // From another folder a relative path would lead elsewhere.
+        *program = host.expand(Path::new(program)).into();
+    }
+    words.push("--now".into());
+    words
+}
+
+/// Prints what changes for who enters the current folder: nothing, unless another machine belongs to it.
+fn follow(follower: Follower, services: &[&Service], context: &Context) -> Result<(), Error> {
+    let before = Followed::read(&context.host);
+    let machine = context.machine_here().inspect_err(|error| log::debug!("{error}")).unwrap_or_default();
+    let key = machine.as_ref().map(Machine::key);
+    let is_followed = |before: &Followed| before.variables.is_some() && Some(&before.machine) == key.as_ref();
+    if before.as_ref().map_or(key.is_none(), is_followed) {
+        return Ok(());
+    }
+    let ready = machine.as_ref().and_then(|machine| use_again(services, machine, context));
+    if let Some(machine) = machine.as_ref().filter(|_| ready.is_none()) {
+        let is_told = before.as_ref().is_some_and(|before| before.machine == machine.key());
+        if !is_told && Memory::of(machine).has_used(services) {
+            note_ask(machine, context);
+        }
+    }
+    let exports = ready.map(|ready| ready.blocks.into_iter().flat_map(|block| block.exports).collect());
+    let change = Change::new(before.as_ref(), key, exports, &context.host)?;
+    ui::print(&follower.shell().change(&change.exports, &change.gone)?)
+}
+
+/// Prints what the user has allowed in `.envrc`, and when direnv has to look again; direnv itself puts everything back.
+fn in_direnv(services: &[&Service], context: &Context) -> Result<(), Error> {
+    let mut text = watch_file(&context.folders()?.machines())?;
+    match context.remembered_machine() {
+        Ok(machine) => {
+            text += &watch_file(&machine.files.facts())?;
+            match use_again(services, &machine, context) {
+                Some(ready) => {
+                    let exports: Vec<Export> =
+                        ready.blocks.into_iter().flat_map(|block| block.exports).collect();
+                    text += &Follower::Direnv.shell().change(&exports, &[])?;
+                }
+                None => note_ask(&machine, context),
+            }
+        }
+        // Once it is known, direnv looks again.
+        Err(error) => context.ui.warning(&error),
+    }
+    ui::print(&text)
+}
+
+fn note_ask(machine: &Machine, context: &Context) {
+    context.ui.note(&format!("`{}` is not as it was; `service-manager env` asks it", machine.name));
+}
+
+/// Uses `services` as they were used before, without making anybody wait. None when one does not answer as it did.
+fn use_again<'a>(services: &[&'a Service], machine: &Machine, context: &Context) -> Option<Ready<'a>> {
+    let deadline = context.deadline.at_most(PATIENCE);
+    let ready = recall(services, machine, Scope::Known, false, deadline);
+    ready.inspect_err(|error| log::debug!("{error}")).ok()?.map(|(_, ready)| ready)
+}
+
+/// What was changed in the shell's environment, in a variable of its own there.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Followed {
+    /// The key of the machine that belongs to the folder.
+    machine: String,
+    /// None as long as the machine does not answer as it did.
+    variables: Option<Vec<Replaced>>,
+}
+
+/// A variable that was set.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Replaced {
+    name: VariableName,
+    /// What it was before.
+    before: Option<String>,
+    /// What it was set to.
+    now: String,
+}
+
+impl Followed {
+    /// What this shell is told to remember; none when it is nothing that could be.
+    fn read(host: &Host) -> Option<Self> {
+        serde_json::from_str(variable(host, FOLLOWED)?).ok()
+    }
+
+    fn variables(&self) -> &[Replaced] {
+        self.variables.as_deref().unwrap_or_default()
+    }
+}
+
+/// What is to be changed in the shell's environment.
+#[derive(Debug, PartialEq)]
+struct Change {
+    exports: Vec<Export>,
+    gone: Vec<VariableName>,
+}
+
+impl Change {
+    /// From what was set `before` to `exports` of the machine with this key. What the user has set meanwhile stays.
+    fn new(
+        before: Option<&Followed>,
+        machine: Option<String>,
+        wanted: Option<Vec<Export>>,
+        host: &Host,
+    ) -> Result<Self, Error> {
+        let replaced = before.iter().flat_map(|before| before.variables());
+        let ours = replaced.filter(|replaced| variable(host, replaced.name.as_str()) == Some(&replaced.now));
+        let mut restored: BTreeMap<&VariableName, Option<String>> =
+            ours.map(|replaced| (&replaced.name, replaced.before.clone())).collect();
+        let mut exports: Vec<Export> = Vec::new();
+        let variables = wanted.map(|wanted| {
+            wanted
+                .into_iter()
+                .map(|export| {
+                    let current = || variable(host, export.name.as_str()).map(ToOwned::to_owned);
+                    let before = restored.remove(&export.name).unwrap_or_else(current);
+                    let replaced = Replaced { name: export.name.clone(), before, now: export.value.clone() };
+                    exports.push(export);
+                    replaced
+                })
+                .collect()
+        });
+        let mut gone = Vec::new();
+        for (name, value) in restored {
+            match value {
+                Some(value) => exports.push(export(name.clone(), value)),
+                None => gone.push(name.clone()),
+            }
+        }
+        let own: VariableName =
+            VariableName::parse(FOLLOWED).map_err(|source| Error::Value { what: FOLLOWED.into(), source })?;
+        match machine {
+            Some(machine) => {
+                let text = serde_json::to_string(&Followed { machine, variables })
+                    .map_err(|error| Error::Stdout { source: error.into() })?;
+                exports.push(export(own, text));
+            }
+            None => gone.push(own),
+        }
+        Ok(Self { exports, gone })
+    }
+}
+
+fn export(name: VariableName, value: String) -> Export {
+    Export { name, value, quoted: false, list: false }
+}
+
+fn variable<'h>(host: &'h Host, name: &str) -> Option<&'h str> {
+    let (_, value) = host.environment.iter().find(|(known, _)| known == name)?;
+    value.to_str()
+}
+
+/// Keeps what was replaced (README, "Variables").
+const FOLLOWED: &str = "SERVICE_MANAGER_HOOK";
+/// A service that answers later is not waited for: it is on this host, or nearby.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(environment: &[(&str, &str)]) -> Host {
+        let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Host { environment, ..Host::default() }
+    }
+
+    fn kubeconfig(path: &str) -> Export {
+        export("KUBECONFIG".parse().unwrap(), path.to_owned())
+    }
+
+    /// The change, and what is remembered of it.
+    fn change(
+        before: Option<&Followed>,
+        machine: Option<&str>,
+        wanted: Option<&str>,
+        host: &Host,
+    ) -> (Change, Option<Followed>) {
+        let wanted = wanted.map(|path| vec![kubeconfig(path)]);
+        let mut change = Change::new(before, machine.map(ToOwned::to_owned), wanted, host).unwrap();
+        let followed = change.exports.pop_if(|export| export.name.as_str() == FOLLOWED);
+        (change, followed.map(|export| serde_json::from_str(&export.value).unwrap()))
+    }
+
+    #[test]
+    fn what_was_set_is_put_back() {
+        for before in [None, Some("/own config")] {
+            let at_home: Vec<(&str, &str)> = before.iter().map(|path| ("KUBECONFIG", *path)).collect();
+            let (entered, followed) = change(None, Some("a"), Some("/a"), &host(&at_home));
+            assert_eq!(entered, Change { exports: vec![kubeconfig("/a")], gone: vec![] });
+            let inside = host(&[("KUBECONFIG", "/a")]);
+            let (moved, followed) = change(followed.as_ref(), Some("b"), Some("/b"), &inside);
+            assert_eq!(moved, Change { exports: vec![kubeconfig("/b")], gone: vec![] });
+            let inside = host(&[("KUBECONFIG", "/b")]);
+            let (left, nothing) = change(followed.as_ref(), None, None, &inside);
+            let own = FOLLOWED.parse().unwrap();
+            assert_eq!(
+                left,
+                match before {
+                    None => Change { exports: vec![], gone: vec!["KUBECONFIG".parse().unwrap(), own] },
+                    Some(path) => Change { exports: vec![kubeconfig(path)], gone: vec![own] },
+                }
+            );
+            assert_eq!(nothing, None);
+        }
+    }
+
+    #[test]
+    fn what_the_user_has_set_meanwhile_stays() {
+        let (_, followed) = change(None, Some("a"), Some("/a"), &host(&[]));
+        let (left, _) = change(followed.as_ref(), None, None, &host(&[("KUBECONFIG", "/mine")]));
+        assert_eq!(left, Change { exports: vec![], gone: vec![FOLLOWED.parse().unwrap()] });
+    }
+
+    #[test]
+    fn a_machine_that_does_not_answer_is_tried_again() {
+        let (_, followed) = change(None, Some("a"), None, &host(&[]));
+        assert_eq!(followed, Some(Followed { machine: "a".into(), variables: None }));
+    }
+
+    #[test]
+    fn what_is_in_the_variable_may_be_anything() {
+        for odd in [
+            "",
+            "{}",
+            "[]",
+            "x",
+            "{\"machine\":1}",
+            "{\"machine\":\"a\",\"variables\":[{\"name\":\"A=1;id\",\"before\":null,\"now\":\"\"}]}",
+        ] {
+            assert_eq!(Followed::read(&host(&[(FOLLOWED, odd)])), None, "{odd}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+use_service_manager() {
+    eval "$(@COMMAND@ "$@")"
+}

@@ -1,0 +1,2 @@
+set after-chdir = [$@after-chdir {|_| @EVALUATE@ }]
+@EVALUATE@

@@ -1,0 +1,2 @@
+alias cwdcmd @QUOTED@;
+@EVALUATE@;
