@@ -11,6 +11,8 @@ mod support;
 mod adb;
 // `box ip`, `box version`.
 mod r#box;
+// Machines that are not what they were.
+mod changed;
 // `completions`, read by the shells they are for.
 mod completions;
 // Credentials of every kind, and ones that are not accepted.
