@@ -63,7 +63,7 @@ mod machines_at_once;
 mod machines;
 // `env openshift`: routes, and certificates by name.
 mod openshift;
-// One connection and one command, counted by the guest.
+// What a command costs the guest, as it counts itself.
 mod round_trip;
 // `services`, and service files of the user's own.
 mod services;
