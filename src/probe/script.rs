@@ -128,7 +128,7 @@ fn main(questions: &Questions, user_is_root: bool) -> String {
         let units = questions.units.iter().map(UnitName::full).collect::<Vec<_>>().join(" ");
         script = format!(
             "systemctl list-units --all --plain --no-legend --full {units} 2>/dev/null | \
-             {{ installed {units}; {script}frame units \"$(cat)\"; }}; "
+             {{ installed {units}; {script}lines; frame units \"$b\"; }}; "
         );
     }
     format!("eval \"$1\"; echo; frame begin \"\"; {script}frame end \"\"")
@@ -140,10 +140,11 @@ fn as_user(questions: &Questions) -> String {
         script += "t=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}; ";
     }
     if questions.addresses {
-        script += "frame addresses \"$(ip -o addr show scope global 2>/dev/null || hostname -I)\"; ";
+        script +=
+            "b=$(ip -o addr show scope global 2>/dev/null) || b=$(hostname -I); frame addresses \"$b\"; ";
     }
     if questions.release {
-        script += "frame release \"$(cat /etc/os-release)\"; ";
+        script += "lines </etc/os-release; frame release \"$b\"; ";
     }
     script.extend(questions.files.iter().enumerate().filter(|(_, file)| !file.root).map(file_call));
     script
@@ -191,14 +192,16 @@ fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// `frame KIND BODY` writes an answer; `installed` the units that have a file (`systemd.unit(5)`); `seen` and `text`
+/// `lines` reads all lines into `$b` without starting a program, which takes longer than reading short files; the last
+/// character of `$IFS` is a line break. `frame KIND BODY` writes an answer; `installed` the units that have a file (`systemd.unit(5)`); `seen` and `text`
 /// answer for one file, `texts` for all that a pattern means; `parts` for the files that a kubeconfig names instead
 /// of holding their content, by the path as YAML would read it. `account` adds a token of the service account
 /// `default`, if `variant` finds that `VARIANT_ID` is one of the words that follow: the one in its secret or, since
 /// Kubernetes 1.24 makes none, a new one for a year, or for as long as the server allows. `$q` is a double quote, `$s`
 /// a single one. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
 const FUNCTIONS: &str = "\
-    n=$2; q=$3; s=$4; PATH=$PATH:/usr/sbin:/sbin;
+    n=$2; q=$3; s=$4; e=${IFS#??}; PATH=$PATH:/usr/sbin:/sbin;
+    lines() { b=; while IFS= read -r l || [ -n \"$l\" ]; do b=$b$l$e; done; };
     installed() {
         l=;
         for u in \"$@\"; do

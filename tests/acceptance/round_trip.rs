@@ -23,14 +23,14 @@ fn no_command_costs_more_than_it_may() {
     let states = "docker - running\nopenshift - not installed\nkubernetes - running\n";
     // The processes are sshd's three, the user's shell, and what the program has it start.
     for (command, answer, processes, kilobytes) in [
-        ("env kubernetes", ANNOUNCED, 16, 25),
+        ("env kubernetes", ANNOUNCED, 13, 25),
         // With host key and kubeconfig known.
-        ("env kubernetes --refresh", &again, 16, 25),
-        ("env docker --script-readable", &docker, 14, 21),
-        ("env --script-readable -q", &all, 20, 32),
-        ("status", states, 20, 31),
-        ("box ip", "[ADDRESS]\n", 6, 13),
-        ("box version", "Debian GNU/Linux 12 (bookworm)\n", 5, 13),
+        ("env kubernetes --refresh", &again, 13, 25),
+        ("env docker --script-readable", &docker, 13, 21),
+        ("env --script-readable -q", &all, 17, 32),
+        ("status", states, 17, 31),
+        ("box ip", "[ADDRESS]\n", 5, 13),
+        ("box version", "Debian GNU/Linux 12 (bookworm)\n", 4, 13),
     ] {
         let cost = meter.reads(|| {
             user.types(format!("service-manager {command}")).stdout(answer).succeeds();
