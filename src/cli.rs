@@ -54,6 +54,7 @@ pub(crate) enum Command {
     Clients(ClientsArgs),
     Hook(HookArgs),
     Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Prints the variables that the host's clients need
@@ -395,6 +396,13 @@ pub(crate) struct HookArgs {
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: CompletionShell,
+}
+
+/// Prints a page of the manual, for `man -l -`
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command, for example `env` or `clients list`; without one, the program
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]

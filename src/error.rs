@@ -49,6 +49,8 @@ pub enum Error {
     // Usage and configuration.
     #[error("{what} is {source}")]
     Value { what: String, source: Invalid },
+    #[error("there is no command `{name}`")]
+    UnknownCommand { name: String, nearest: Option<String>, known: Vec<String> },
     #[error("no machine is given")]
     NoMachine,
     #[error("no user to log in as is given")]
@@ -286,6 +288,7 @@ impl Error {
         match self {
             Self::Value { .. }
             | Self::NoMachine
+            | Self::UnknownCommand { .. }
             | Self::NoUser
             | Self::UnknownMachine { .. }
             | Self::SeveralMachines { .. }
@@ -415,6 +418,7 @@ impl Error {
             Self::NoUser => "`--host USER@HOST`, or `User` in the ssh config".into(),
             Self::UnknownMachine { nearest: Some(nearest), .. }
             | Self::NoSuchAlias { nearest: Some(nearest), .. }
+            | Self::UnknownCommand { nearest: Some(nearest), .. }
             | Self::UnknownService { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownMachine { known, .. } if known.is_empty() => {
                 "name it once with `--ssh-config FILE` or `--host USER@HOST`; it is remembered then".into()
@@ -438,6 +442,8 @@ impl Error {
             Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
             Self::SeveralJumps { .. } => "name one host in `ProxyJump`".into(),
             Self::ClientOnly { service } => format!("`service-manager install-cli {service}`"),
+            Self::UnknownCommand { known, .. } if known.is_empty() => return None,
+            Self::UnknownCommand { known, .. } => format!("there are: {}", known.join(", ")),
             Self::UnknownService { known, .. } => format!("known services: {}", known.join(", ")),
             Self::NoClient { .. } => "`service-manager services list` shows those that have one".into(),
             Self::VersionNeeded { .. } | Self::NoVersion { .. } => "name it with `--cli-version VERSION`".into(),

@@ -10,6 +10,7 @@ mod install_cli;
 mod json;
 mod kubeconfig;
 mod machines;
+mod man;
 mod ready;
 mod services;
 mod status;
@@ -186,6 +187,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
         Command::InstallCli(args) => install_cli::run(args, context),
         Command::Clients(args) => clients::run(&args.what, context),
         Command::Hook(args) => hook::run(args, context),
+        Command::Man(args) => man::run(args),
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -138,8 +138,25 @@ fn an_unknown_shell_in_the_variable_is_mentioned() {
         .succeeds();
 }
 
+#[test]
+fn every_command_has_a_page_in_the_manual() {
+    let user = User::new();
+    for (command, about) in COMMANDS {
+        user.types(format!("service-manager man {command} >page")).succeeds();
+        let page = std::fs::read_to_string(user.home().join("page")).unwrap();
+        // As roff writes what would mean something to it.
+        let page = page.replace("\\-", "-").replace("\\*(Aq", "'").replace("\\`", "`");
+        let title = format!("service-manager {command}").trim_end().replace(' ', "-");
+        assert!(page.contains(&format!(".TH {title} 1 ")), "{page}");
+        assert!(page.contains(about), "{page}");
+    }
+    user.types("service-manager man machines forgt")
+        .stderr("error: there is no command `forgt`\nhint: did you mean `forget`?\n")
+        .fails(1);
+}
+
 /// What can be typed, and the first line of its help.
-const COMMANDS: [(&str, &str); 10] = [
+const COMMANDS: [(&str, &str); 12] = [
     ("", "Makes the services inside a development VM usable from here"),
     ("env", "Prints the variables that the host's clients need"),
     ("status", "Shows the state of the services"),
@@ -149,5 +166,7 @@ const COMMANDS: [(&str, &str); 10] = [
     ("box version", "Prints the product that runs in the machine, and its version"),
     ("machines", "Lists the machines that were used from here"),
     ("machines forget", "Removes what is kept of a machine: credentials, host keys, how it is reached"),
+    ("hook", "Prints what has a shell follow you from project to project"),
+    ("man", "Prints a page of the manual, for `man -l -`"),
     ("completions", "Prints the completions for a shell"),
 ];

@@ -1,0 +1,27 @@
+//! `service-manager man [COMMAND...]`
+
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+
+use crate::cli::{Cli, ManArgs};
+use crate::error::Error;
+use crate::nearest::nearest;
+use crate::ui;
+
+pub(super) fn run(args: &ManArgs) -> Result<(), Error> {
+    let mut program = Cli::command();
+    // Names the commands as they are typed, and gives each the options of all.
+    program.build();
+    let command = args.command.iter().try_fold(&program, |command, name| subcommand(command, name))?;
+    let source = format!("service-manager {}", env!("CARGO_PKG_VERSION"));
+    let mut page = Vec::new();
+    Man::new(command.clone()).source(source).render(&mut page).map_err(|source| Error::Stdout { source })?;
+    ui::print(&String::from_utf8_lossy(&page))
+}
+
+fn subcommand<'c>(command: &'c Command, name: &str) -> Result<&'c Command, Error> {
+    command.find_subcommand(name).ok_or_else(|| {
+        let known: Vec<String> = command.get_subcommands().map(|known| known.get_name().to_owned()).collect();
+        Error::UnknownCommand { name: name.to_owned(), nearest: nearest(name, &known), known }
+    })
+}
