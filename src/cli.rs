@@ -184,9 +184,13 @@ pub(crate) struct BoxVersionArgs {
 
 /// Lists the machines that were used from here
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct MachinesArgs {
     #[command(subcommand)]
     pub(crate) what: Option<MachinesCommand>,
+    /// Print text, or JSON for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,11 +1,13 @@
 //! `service-manager machines` and `service-manager machines forget NAME`
 
 use std::collections::BTreeSet;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Context;
+use serde::Serialize;
+
 use super::kubeconfig::take_out;
-use crate::cli::{MachinesArgs, MachinesCommand};
+use super::{Context, json};
+use crate::cli::{MachinesArgs, MachinesCommand, OutputFormat};
 use crate::error::Error;
 use crate::files;
 use crate::grammar::{span, visible};
@@ -15,13 +17,16 @@ use crate::ui;
 
 pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
-        None => list(context),
+        None => list(args.output, context),
         Some(MachinesCommand::Forget(args)) => forget_one(&args.name, context),
     }
 }
 
-fn list(context: &Context) -> Result<(), Error> {
+fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
     let machines = remembered(&context.folders()?)?;
+    if output == OutputFormat::Json {
+        return json::print(&json::Machines { machines: machines.iter().map(Entry::from).collect() });
+    }
     if machines.is_empty() {
         context.ui.note("no machine was used from here yet; `service-manager status` uses one");
     }
@@ -35,9 +40,14 @@ fn list(context: &Context) -> Result<(), Error> {
     ui::print(&labels.iter().zip(&machines).map(line).collect::<String>())
 }
 
+/// What Vagrant's files say has become of it.
+fn lost(machine: &Machine) -> Option<&'static str> {
+    machine.origin().and_then(|origin| origin.lost(&machine.name))
+}
+
 /// What is known of a machine without asking it.
 fn state(machine: &Machine) -> String {
-    let lost = machine.origin().and_then(|origin| origin.lost(&machine.name));
+    let lost = lost(machine);
     let age = machine.last_use().and_then(|time| SystemTime::now().duration_since(time).ok());
     match (lost, age) {
         (Some(lost), _) => lost.to_owned(),
@@ -80,6 +90,34 @@ fn forget_one(name: &str, context: &Context) -> Result<(), Error> {
         context.ui.warning(error);
     }
     last.map_or(Ok(()), Err)
+}
+
+/// A machine in JSON.
+#[derive(Serialize)]
+struct Entry {
+    machine: String,
+    key: String,
+    route: String,
+    /// The folder of its Vagrant project.
+    project: Option<String>,
+    /// In seconds since 1970.
+    last_used: Option<u64>,
+    lost: Option<&'static str>,
+}
+
+impl From<&Machine> for Entry {
+    fn from(machine: &Machine) -> Self {
+        let last_used = machine.last_use().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let folder = machine.origin().map(|origin| visible(&origin.project.folder.to_string_lossy()));
+        Self {
+            machine: machine.name.to_string(),
+            key: machine.key(),
+            route: machine.route().to_string(),
+            project: folder,
+            last_used: last_used.map(|time| time.as_secs()),
+            lost: lost(machine),
+        }
+    }
 }
 
 const LONGEST_KUBECONFIG: u64 = 1 << 20;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::eval::on_a_terminal;
 use crate::support::publisher::Publisher;
-use crate::support::{Guest, User};
+use crate::support::{Guest, Project, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -21,6 +21,19 @@ fn every_document_has_the_documented_form() {
             user.types(format!("service-manager {command} --output json")).stdout("[..]\n").succeeds();
         assert_eq!(form(&json(&written.stdout)), form(&documented(section)), "{}", written.stdout);
     }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_machines_have_the_documented_form() {
+    let guest = Guest::light();
+    let user = User::near(&guest).with_vagrant();
+    let project = Project::fake(&user, "project", &guest);
+    project.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+    let typed = user.types("service-manager machines --output json");
+    let written = typed.stdout("[..]\n").succeeds();
+    assert_eq!(form(&json(&written.stdout)), form(&documented("machines")), "{}", written.stdout);
+    assert_eq!(json(&written.stdout)["machines"][0]["project"], project.folder().to_str().unwrap());
 }
 
 #[test]
