@@ -14,11 +14,16 @@ pub(super) fn render(rows: &[Row], width: Option<usize>, ui: Ui) -> String {
 
 /// The table of several machines.
 pub(super) fn render_all(reports: &[Report], width: Option<usize>, ui: Ui) -> String {
-    let of_report = |report| {
-        let Report { machine, rows, .. }: &Report = report;
-        rows.iter().map(|row| (machine.as_str(), row))
-    };
-    table(&reports.iter().flat_map(of_report).collect::<Vec<_>>(), &[MACHINE, SERVICE, STATE], width, ui)
+    let rows: Vec<(&str, &Row)> = reports.iter().flat_map(rows_of).collect();
+    table(&rows, &[MACHINE, SERVICE, STATE], width, ui)
+}
+
+/// The rows of a machine. What it does not have is left out, as long as it has anything.
+fn rows_of(report: &Report) -> impl Iterator<Item = (&str, &Row)> {
+    let is_there = |row: &Row| row.state != Some(State::NotInstalled);
+    let has_any = report.rows.iter().any(is_there);
+    let rows = report.rows.iter().filter(move |row| !has_any || is_there(row));
+    rows.map(|row| (report.machine.as_str(), row))
 }
 
 /// The table of `rows`, each with its machine; the columns `always` are in it whatever the width.
@@ -135,16 +140,26 @@ kubernetes  running        v1.36.3
 
     #[test]
     fn of_several_machines_each_line_names_its_own() {
-        let mut reports = [State::Running, State::Stopped]
-            .map(|state| Report::of(vec![Row::of("kubernetes", Some(state), None)], None));
-        reports[1].machine = "longer".into();
+        let report = |machine: &str, docker, kubernetes| {
+            let rows =
+                vec![Row::of("docker", Some(docker), None), Row::of("kubernetes", Some(kubernetes), None)];
+            Report { machine: machine.into(), ..Report::of(rows, None) }
+        };
+        let none = State::NotInstalled;
+        let reports = [
+            report("box", none, State::Running),
+            report("longer", State::Stopped, none),
+            report("bare", none, none),
+        ];
         let table = |width| render_all(&reports, width, Ui::new(ColorChoice::Never, true, false));
         assert_eq!(
             table(None),
             "\
-MACHINE  SERVICE     STATE    FLAVOUR  VERSION  ENDPOINT
-box      kubernetes  running  kubeadm  v1.36.3  https://192.168.56.7:6443
-longer   kubernetes  stopped  -        -        -
+MACHINE  SERVICE     STATE          FLAVOUR  VERSION  ENDPOINT
+box      kubernetes  running        kubeadm  v1.36.3  https://192.168.56.7:6443
+longer   docker      stopped        -        -        -
+bare     docker      not installed  -        -        -
+bare     kubernetes  not installed  -        -        -
 "
         );
         assert!(table(Some(1)).starts_with("MACHINE  SERVICE     STATE\n"));
