@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -352,14 +352,7 @@ fn refuse_shared(path: &Path) -> Result<(), Error> {
 /// The SHA-256 of a file.
 pub(super) fn checksum_of(path: &Path) -> io::Result<Checksum> {
     let mut hasher = Hasher::default();
-    let mut file = fs::File::open(path)?;
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match io::Read::read(&mut file, &mut buffer)? {
-            0 => break,
-            read => hasher.update(&buffer[..read]),
-        }
-    }
+    io::copy(&mut BufReader::with_capacity(BUFFER, fs::File::open(path)?), &mut hasher)?;
     Ok(hasher.sha256())
 }
 

@@ -1,6 +1,6 @@
 //! Checksums: the one that is expected, and the one that a file has.
 
-use std::fmt;
+use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
@@ -144,6 +144,18 @@ pub struct Hasher {
     sha256: Sha256,
     sha1: Option<Sha1>,
     sha512: Option<Sha512>,
+}
+
+/// What is written is taken in; that cannot fail.
+impl io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Hasher {

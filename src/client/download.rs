@@ -319,8 +319,9 @@ impl Seen {
     /// Sees all that is in `partial`, which may be from an earlier run, or begun anew.
     fn catch_up(&mut self, partial: &mut PartialFile) -> io::Result<()> {
         if self.length != partial.length() {
-            *self = Self { hasher: Hasher::new(self.other), length: 0, other: self.other };
-            partial.read_all(|bytes| self.take(bytes))?;
+            self.hasher = Hasher::new(self.other);
+            partial.copy(&mut self.hasher)?;
+            self.length = partial.length();
         }
         Ok(())
     }

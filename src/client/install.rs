@@ -81,7 +81,11 @@ impl Wish<'_> {
     ///
     /// Errors: those of the cache; what is here is not as good as is wanted.
     pub fn find(&self, cache: &Cache) -> Result<Option<Installed>, Error> {
-        let Some(installed) = cache.find(self.service, &self.versions[0], &self.platform)? else {
+        self.find_version(&self.versions[0], cache)
+    }
+
+    fn find_version(&self, version: &ReleaseVersion, cache: &Cache) -> Result<Option<Installed>, Error> {
+        let Some(installed) = cache.find(self.service, version, &self.platform)? else {
             return Ok(None);
         };
         match &self.checksums {
@@ -147,8 +151,7 @@ impl Wish<'_> {
             let release = self.release(candidate);
             let folder = cache.lock(&release, || (means.watcher)(&Event::Waits))?;
             // It may be here for another wish, or since a moment ago.
-            let same = Self { versions: vec![candidate.version.clone()], ..self.clone() };
-            if let Some(installed) = same.find(cache)? {
+            if let Some(installed) = self.find_version(&candidate.version, cache)? {
                 let installed = installed.standing_in_for(&self.versions[0], &folder)?;
                 self.tell_stand_in(&installed, means.watcher);
                 return Ok(Some(installed));

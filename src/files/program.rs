@@ -1,7 +1,7 @@
 //! The folder of one release in the cache: for all to read, written by one process at a time, and complete or not there.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -212,18 +212,12 @@ impl PartialFile {
         Ok(())
     }
 
-    /// Shows all bytes to `take`.
+    /// Writes all bytes `to` something else.
     ///
-    /// Errors: the disk's.
-    pub fn read_all(&mut self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    /// Errors: the disk's, and the other's.
+    pub fn copy(&mut self, to: &mut impl Write) -> io::Result<()> {
         self.file.rewind()?;
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            match self.file.read(&mut buffer)? {
-                0 => return Ok(()),
-                read => take(&buffer[..read]),
-            }
-        }
+        io::copy(&mut BufReader::with_capacity(BUFFER, &self.file), to).map(|_| ())
     }
 
     /// Puts it at `path`, for all to read.
@@ -398,7 +392,7 @@ mod tests {
         assert_eq!(again.rest_of("https://a"), Some((4, "tag")));
         assert_eq!(again.rest_of("https://b"), None);
         let mut read = Vec::new();
-        again.read_all(|bytes| read.extend_from_slice(bytes)).unwrap();
+        again.copy(&mut read).unwrap();
         assert_eq!(read, b"half");
         again.append(b"!").unwrap();
         folder.finish_partial(again, "oc").unwrap();
