@@ -46,6 +46,9 @@ pub(crate) enum OutputFormat {
 pub(crate) enum Command {
     Env(EnvArgs),
     Status(StatusArgs),
+    Start(StartArgs),
+    Stop(StopArgs),
+    Restart(RestartArgs),
     Kubeconfig(KubeconfigArgs),
     Box(BoxArgs),
     Machines(MachinesArgs),
@@ -119,6 +122,36 @@ pub(crate) struct StatusArgs {
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2")]
     #[arg(value_parser = parse_seconds, conflicts_with = "all")]
     pub(crate) watch: Option<Duration>,
+}
+
+/// Starts services, now and whenever the machine boots
+///
+/// Returns when they answer, and then has written what their clients need, as `env` does.
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// The services, for example `kubernetes`
+    #[arg(value_name = "SERVICE", required = true)]
+    pub(crate) services: Vec<String>,
+}
+
+/// Stops services, and whatever would start them again
+///
+/// Returns when they are gone.
+#[derive(Debug, Args)]
+pub(crate) struct StopArgs {
+    /// The services, for example `kubernetes`
+    #[arg(value_name = "SERVICE", required = true)]
+    pub(crate) services: Vec<String>,
+}
+
+/// Stops services that run, and starts them again
+///
+/// Returns when they answer, and then has written what their clients need, as `env` does.
+#[derive(Debug, Args)]
+pub(crate) struct RestartArgs {
+    /// The services, for example `kubernetes`
+    #[arg(value_name = "SERVICE", required = true)]
+    pub(crate) services: Vec<String>,
 }
 
 /// Prints where the kubeconfig is, or puts it into your own
@@ -425,10 +458,10 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, value_name = "FILE", hide_short_help = true)]
     pub(crate) identity: Option<PathBuf>,
 
-    /// Give up after so many seconds
-    #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = parse_seconds)]
+    /// Give up after so many seconds: 30, or to start and stop services 300
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = parse_seconds)]
     #[arg(help_heading = "How", hide_short_help = true)]
-    pub(crate) timeout: Duration,
+    pub(crate) timeout: Option<Duration>,
     /// Use colours: auto, always or never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     #[arg(help_heading = "How", hide_short_help = true)]
@@ -442,6 +475,26 @@ pub(crate) struct Global {
 }
 
 impl Command {
+    /// Of how many services each has its own time.
+    pub(crate) fn turns(&self) -> u32 {
+        let services = match self {
+            Self::Start(StartArgs { services })
+            | Self::Stop(StopArgs { services })
+            | Self::Restart(RestartArgs { services }) => services.len(),
+            _ => 1,
+        };
+        u32::try_from(services).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// How long it may take, unless the user says.
+    pub(crate) fn time_limit(&self) -> Duration {
+        Duration::from_secs(match self {
+            // Some pull images first.
+            Self::Start(_) | Self::Stop(_) | Self::Restart(_) => 300,
+            _ => 30,
+        })
+    }
+
     /// True when it takes as long as it takes, and limits each of its steps itself.
     pub(crate) fn stays(&self) -> bool {
         matches!(self, Self::Status(_) | Self::InstallCli(_) | Self::Clients(_))

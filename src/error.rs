@@ -238,9 +238,21 @@ pub enum Error {
     #[error("there is no {service} in `{machine}`")]
     NotInstalled { service: String, machine: String },
     #[error("{service} is {} in `{machine}`", .state.as_str())]
-    NotRunning { service: String, machine: String, state: State, units: Vec<String>, start: Option<String> },
-    #[error("`{user}` cannot use sudo without being asked in `{machine}`, and `{path}` is for root only{}", said(.stderr))]
-    NoSudo { user: String, machine: String, path: String, stderr: String },
+    NotRunning { service: String, machine: String, state: State, start: Option<String> },
+    #[error("nothing in `{machine}` can {verb} {service}, as {flavour} has it")]
+    NoControl { verb: &'static str, service: String, flavour: String, machine: String, start: Option<String> },
+    #[error("could not {verb} {service} in `{machine}`: {what} failed")]
+    NotDone { verb: &'static str, service: String, machine: String, what: String, said: Vec<String> },
+    #[error("{service} in `{machine}` is not {wanted} after {} s", .limit.as_secs_f32())]
+    NotYet {
+        service: String,
+        machine: String,
+        wanted: &'static str,
+        limit: Duration,
+        source: Option<Box<Error>>,
+    },
+    #[error("`{user}` cannot use sudo without being asked in `{machine}`, and {what}{}", said(.stderr))]
+    NoSudo { user: String, machine: String, what: String, stderr: String },
     #[error("`{user}` cannot read `{path}` in `{machine}`")]
     NotReadable { user: String, machine: String, path: String },
     #[error("`{machine}` has no `{path}`, which {service} ({flavour}) should have")]
@@ -375,6 +387,9 @@ impl Error {
             | Self::NoRelease
             | Self::NotInstalled { .. }
             | Self::NotRunning { .. }
+            | Self::NoControl { .. }
+            | Self::NotDone { .. }
+            | Self::NotYet { .. }
             | Self::NoSudo { .. }
             | Self::NotReadable { .. }
             | Self::NoCredentials { .. }
@@ -539,9 +554,12 @@ impl Error {
             }
             Self::NothingCached { .. } => "leave out `--cached` once".into(),
             Self::NotRunning { start: Some(start), .. } => start.clone(),
-            Self::NotRunning { units, .. } if units.is_empty() => return None,
-            Self::NotRunning { units, .. } => {
-                format!("in the machine: `sudo systemctl start {}`", units.join(" "))
+            Self::NotRunning { service, .. } => format!("`service-manager start {service}`"),
+            Self::NoControl { start, .. } => return start.clone(),
+            Self::NotDone { what, .. } => format!("in the machine: `sudo systemctl status {what}`"),
+            Self::NotYet { source, .. } => {
+                let hint = source.as_ref().and_then(|source| source.hint());
+                hint.unwrap_or_else(|| "`--timeout SECONDS` waits longer".into())
             }
             Self::NoAccess { reason, ssh, .. } => reason.help.replace("{ssh}", ssh),
             Self::NoAnswer { silence: Silence::Refused, unit, .. } => {
@@ -604,6 +622,9 @@ impl Error {
         }
         if let Self::NotPublished { tried, .. } | Self::ChecksumMissing { tried, .. } = self {
             return tried.iter().map(|Tried { url, answer }| format!("{url}: {answer}")).collect();
+        }
+        if let Self::NotDone { said, .. } = self {
+            return said.clone();
         }
         let mut messages = vec![self.to_string()];
         for message in chain(self.source()).map(ToString::to_string) {

@@ -20,6 +20,7 @@ mod cli;
 pub mod client;
 pub mod client_files;
 mod commands;
+pub mod control;
 pub mod credentials;
 pub mod deadline;
 pub mod dirs;
@@ -84,7 +85,8 @@ pub fn run(host: &Host) -> ExitCode {
 
 /// Runs the command within the time that the user allows. One that stays limits each of its rounds itself.
 fn run_command(host: Host, cli: Cli, ui: Ui) -> Result<(), Error> {
-    let limit = cli.global.timeout;
+    let limit = cli.global.timeout.unwrap_or_else(|| cli.command.time_limit());
+    let limit = limit.saturating_mul(cli.command.turns());
     let stays = cli.command.stays();
     let run = move |deadline| commands::run(&cli.command, &Context::new(host, &cli.global, ui, deadline));
     if stays {

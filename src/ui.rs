@@ -235,6 +235,39 @@ impl Progress {
     }
 }
 
+/// Says what is waited for, on a terminal, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Spinner(Option<ProgressBar>);
+
+impl Spinner {
+    pub(crate) fn new(ui: Ui, what: &str) -> Self {
+        // With `-v` the steps stand there.
+        let is_shown = stderr().is_terminal()
+            && !ui.quiet
+            && !log::log_enabled!(log::Level::Debug)
+            && !console::is_dumb();
+        Self(is_shown.then(|| {
+            let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            spinner.set_style(
+                ProgressStyle::with_template(SPINNER).unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
+            spinner.set_message(line(what));
+            spinner.enable_steady_tick(TICK);
+            spinner
+        }))
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        if let Some(spinner) = self.0.take() {
+            spinner.finish_and_clear();
+        }
+    }
+}
+
+const SPINNER: &str = "{spinner} {msg} ({elapsed})";
+const TICK: Duration = Duration::from_millis(100);
 const WITH_LENGTH: &str = "{msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
 const WITHOUT_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
 
@@ -308,7 +341,7 @@ mod tests {
 
     #[test]
     fn the_templates_of_bars_are_templates() {
-        for template in [WITH_LENGTH, WITHOUT_LENGTH] {
+        for template in [WITH_LENGTH, WITHOUT_LENGTH, SPINNER] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

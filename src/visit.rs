@@ -124,12 +124,14 @@ impl Visit {
     /// Errors: nothing of it is up, there are no good credentials, or it cannot be used at any address.
     fn use_service<'a>(
         &self,
-        found: Found<'a>,
+        mut found: Found<'a>,
         machine: &Machine,
         deadline: Deadline,
     ) -> Result<InUse<'a>, Error> {
         let name = machine.name.as_str();
         found.require_running(name)?;
+        // Pods that go on answer at once, or do not go on.
+        let deadline = if found.is_up() { deadline } else { deadline.at_most(SHORTLY) };
         let mut failed = None;
         for candidate in found.credentials(&self.facts, machine)? {
             match self.try_candidate(&found, candidate, name, deadline) {
@@ -137,6 +139,9 @@ impl Visit {
                     let version =
                         endpoint.version.iter().map(|version| format!(" {version}")).collect::<String>();
                     log::debug!("{}{version} answers at {}", found.service.title, endpoint.url());
+                    if !found.is_up() {
+                        found.state = State::Degraded;
+                    }
                     return Ok(InUse { found, credentials, endpoint, caller });
                 }
                 // The first one is the preferred one, so its failure is the one to tell.
@@ -147,6 +152,7 @@ impl Visit {
             Some(Error::NoAnswer { .. }) if found.flavour.must_be_asked() => {
                 found.not_running(State::Stopped, name)
             }
+            Some(Error::NoAnswer { .. }) if !found.is_up() => found.not_running(found.state, name),
             failed => failed.unwrap_or(Error::BrokenOff),
         })
     }
@@ -210,6 +216,8 @@ fn read_known_hosts(machine: &Machine) -> Result<KnownHosts, Error> {
         .ok_or_else(|| Error::KnownHostsDamaged { path, machine: machine.key() })
 }
 
+/// How long to wait for a service of which nothing should be there.
+const SHORTLY: Duration = Duration::from_secs(2);
 /// How long to wait for a port that only explains a failure.
 const GLANCE: Duration = Duration::from_millis(250);
 const LONGEST_KNOWN_HOSTS: u64 = 64 << 10;

@@ -9,11 +9,15 @@ mod in_use;
 mod install_cli;
 mod json;
 mod kubeconfig;
+mod life_cycle;
 mod machines;
 mod man;
 mod ready;
+mod restart;
 mod services;
+mod start;
 mod status;
+mod stop;
 mod table;
 
 use std::ffi::OsString;
@@ -180,6 +184,9 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
     match command {
         Command::Env(args) => env::run(args, context),
         Command::Status(args) => status::run(args, context),
+        Command::Start(args) => start::run(args, context),
+        Command::Stop(args) => stop::run(args, context),
+        Command::Restart(args) => restart::run(args, context),
         Command::Kubeconfig(args) => kubeconfig::run(args, context),
         Command::Box(args) => r#box::run(args, context),
         Command::Machines(args) => machines::run(args, context),

@@ -76,6 +76,15 @@ pub(super) fn recall<'a>(
     Ok(memory.is_matched_by(&ready.answers()).then_some((memory, ready)))
 }
 
+/// Writes what the clients of `service` read, and keeps how it is used, as printing its exports would.
+///
+/// Errors: the machine's folder is locked or cannot be written.
+pub(super) fn keep(in_use: InUse, machine: &Machine, deadline: Deadline) -> Result<(), Error> {
+    let services = [in_use.found.service];
+    let ready = Ready::new(vec![in_use], machine.clone(), false, deadline)?;
+    Memory::keep(machine, &services, &ready.answers(), None, deadline)
+}
+
 fn block(
     service: &InUse,
     files: &ClientFiles,

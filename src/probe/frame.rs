@@ -8,22 +8,22 @@ use crate::error::Error;
 
 /// A number for one answer, unknown to whoever wrote the guest's files before it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Nonce(String);
+pub(crate) struct Nonce(String);
 
 /// One answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     /// What it answers.
-    pub(super) kind: &'a str,
+    pub(crate) kind: &'a str,
     /// Which file it is about.
-    pub(super) index: Option<usize>,
+    pub(crate) index: Option<usize>,
     /// The answer itself.
-    pub(super) body: &'a [u8],
+    pub(crate) body: &'a [u8],
 }
 
 /// Why bytes are not an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Malformed {
+pub(crate) enum Malformed {
     /// The beginning or the end is missing.
     CutOff,
     /// Something else stands where a frame should.
@@ -32,7 +32,7 @@ pub(super) enum Malformed {
 
 impl Nonce {
     /// A new one, of 128 bits.
-    pub(super) fn random() -> Result<Self, Error> {
+    pub(crate) fn random() -> Result<Self, Error> {
         let mut bits = [0; 16];
         getrandom::fill(&mut bits).map_err(|source| Error::NoRandom { source: source.into() })?;
         Ok(Self(bits.iter().map(|byte| format!("{byte:02x}")).collect()))
@@ -40,7 +40,7 @@ impl Nonce {
 
     /// A known one, so that answers can be written beforehand.
     #[cfg(any(test, fuzzing))]
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         Self(text.to_owned())
     }
 }
@@ -52,18 +52,18 @@ impl fmt::Display for Nonce {
 }
 
 /// Looks for the last frame in an answer that grows.
-pub(super) struct End {
+pub(crate) struct End {
     mark: Vec<u8>,
     searched: usize,
 }
 
 impl End {
-    pub(super) fn of(nonce: &Nonce) -> Self {
+    pub(crate) fn of(nonce: &Nonce) -> Self {
         Self { mark: format!("@{nonce} end 0\n\n").into_bytes(), searched: 0 }
     }
 
     /// True when it has arrived in `answer`, which is the one of the last time and more.
-    pub(super) fn is_in(&mut self, answer: &[u8]) -> bool {
+    pub(crate) fn is_in(&mut self, answer: &[u8]) -> bool {
         let from = self.searched.saturating_sub(self.mark.len());
         self.searched = answer.len();
         find(&answer[from..], &self.mark).is_some()
@@ -71,7 +71,7 @@ impl End {
 }
 
 /// Reads the frames between the first and the last one; what stands around them is dropped.
-pub(super) fn parse<'a>(answer: &'a [u8], nonce: &Nonce) -> Result<Vec<Frame<'a>>, Malformed> {
+pub(crate) fn parse<'a>(answer: &'a [u8], nonce: &Nonce) -> Result<Vec<Frame<'a>>, Malformed> {
     let mark = format!("@{nonce} ");
     let start = find(answer, format!("{mark}begin 0\n\n").as_bytes()).ok_or(Malformed::CutOff)?;
     let mut rest = &answer[start..];

@@ -1,7 +1,7 @@
 //! The questions asked in the guest, and its answers: one script out, one framed answer back.
 
 mod facts;
-mod frame;
+pub(crate) mod frame;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod script;

@@ -82,6 +82,13 @@ pub struct Flavour {
     /// The sockets that exist while the service runs, where systemd's own instance does not manage it.
     #[serde(default)]
     pub sockets: Vec<GuestPath>,
+    /// Its control plane is pods that go on when the units are down, so that the service itself is asked then.
+    #[serde(default)]
+    pub static_pods: bool,
+    /// How it is started and stopped.
+    #[serde(default, with = "singleton_map")]
+    #[schemars(with = "Control")]
+    pub control: Control,
     /// How the host gets in.
     #[serde(with = "singleton_map")]
     #[schemars(with = "Access")]
@@ -108,6 +115,29 @@ pub struct Signs {
     /// `VARIANT_ID` of `/etc/os-release` is one of these, if there are any.
     #[serde(default)]
     pub variants: Vec<VariantId>,
+}
+
+/// The mechanisms by which a service is started and stopped.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Control {
+    /// systemd, by root: the flavour's units in their order. A flavour without units cannot be started.
+    System {
+        /// The socket on which a container engine answers, where nothing else tells that it is ready.
+        #[serde(default)]
+        #[schemars(with = "GuestPath")]
+        ping: Option<GuestPath>,
+    },
+    /// The login user's own systemd.
+    User {
+        /// The units to start, in this order.
+        #[schemars(length(min = 1))]
+        units: Vec<UnitName>,
+        /// The socket on which a container engine answers, where nothing else tells that it is ready.
+        #[serde(default)]
+        #[schemars(with = "GuestPath")]
+        ping: Option<GuestPath>,
+    },
 }
 
 /// The mechanisms by which the host gets in.
@@ -209,6 +239,12 @@ impl Service {
     /// True for a program of the host alone: nothing of it can be in a guest.
     pub fn is_client_only(&self) -> bool {
         self.flavours.is_empty()
+    }
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self::System { ping: None }
     }
 }
 

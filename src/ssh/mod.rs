@@ -1,5 +1,5 @@
 //! The connection to the guest: connect, run, nothing else. One connection and one command per run of
-//! the program; only `status --watch` runs more.
+//! the program; only `status --watch` runs more, and what starts and stops services.
 
 mod auth;
 mod host_key;
@@ -7,7 +7,7 @@ mod jump;
 mod transport;
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -93,11 +93,9 @@ impl Connection {
         self.address
     }
 
-    /// The same connection, to be used until `deadline`.
-    #[must_use]
-    pub fn until(mut self, deadline: Deadline) -> Self {
+    /// Has it be used until `deadline`.
+    pub fn set_deadline(&mut self, deadline: Deadline) {
         self.transport.set_deadline(deadline);
-        self
     }
 
     /// Runs `command` and reads what it writes until `is_complete` says so of its standard output, or the
@@ -108,8 +106,28 @@ impl Connection {
         &mut self,
         command: &str,
         limit: usize,
-        mut is_complete: impl FnMut(&[u8]) -> bool,
+        is_complete: impl FnMut(&[u8]) -> bool,
     ) -> Result<Output, Error> {
+        let channel = self.start(command)?;
+        self.read(channel, limit, is_complete)
+    }
+
+    /// As [`Self::run`], with `input` for the command to read, which costs a round trip more.
+    ///
+    /// Errors: the same.
+    pub fn run_with(
+        &mut self,
+        command: &str,
+        input: &[u8],
+        limit: usize,
+        is_complete: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Output, Error> {
+        let mut channel = self.start(command)?;
+        self.feed(&mut channel, input)?;
+        self.read(channel, limit, is_complete)
+    }
+
+    fn start(&mut self, command: &str) -> Result<Channel, Error> {
         let io = &self.transport;
         // A server gives out few channels at a time.
         if let Some(mut ended) = self.ended.take() {
@@ -117,6 +135,34 @@ impl Connection {
         }
         let mut channel = io.drive(ssh2::Session::channel_session)?;
         io.drive(|_| channel.exec(command))?;
+        Ok(channel)
+    }
+
+    /// Writes all of `input`. A command that ended without reading it says itself why.
+    fn feed(&self, channel: &mut Channel, mut input: &[u8]) -> Result<(), Error> {
+        while !input.is_empty() {
+            match channel.write(input) {
+                Ok(count) => input = &input[count..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.transport.wait()?,
+                Err(error) => {
+                    log::debug!("the command reads no more: {error}");
+                    return Ok(());
+                }
+            }
+        }
+        self.transport.attempt(|_| channel.send_eof())?.or_else(|error| {
+            log::debug!("the command reads no more: {error}");
+            Ok(())
+        })
+    }
+
+    fn read(
+        &mut self,
+        mut channel: Channel,
+        limit: usize,
+        mut is_complete: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Output, Error> {
+        let io = &self.transport;
         let mut output = Output::default();
         loop {
             let read = drain(&mut channel, &mut output.stdout, limit + 1)?;

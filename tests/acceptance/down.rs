@@ -11,7 +11,7 @@ fn a_service_that_was_stopped() {
     User::of(&guest).types("service-manager status kubernetes").stdout("kubernetes - stopped\n").succeeds();
     Failure::of(&guest)
         .error("kubernetes is stopped in `[NAME]`")
-        .hint("in the machine: `sudo systemctl start kubelet`")
+        .hint("`service-manager start kubernetes`")
         .ends();
 }
 
@@ -33,13 +33,13 @@ fn a_service_whose_units_run_and_that_does_not_answer() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn of_several_units_those_that_are_down_are_named() {
+fn of_several_units_the_last_one_is_named() {
     let guest = Guest::own("plain", "address");
     guest.stops("etcd kube-apiserver");
     User::of(&guest).types("service-manager status kubernetes").stdout("kubernetes - stopped\n").succeeds();
     Failure::of(&guest)
         .error("kubernetes is stopped in `[NAME]`")
-        .hint("in the machine: `sudo systemctl start etcd kube-apiserver`")
+        .hint("`service-manager start kubernetes`")
         .ends();
 
     guest.run("systemctl start etcd");
@@ -63,7 +63,7 @@ fn a_service_that_has_failed() {
     user.types("service-manager status kubernetes").stdout("kubernetes - failed\n").succeeds();
     Failure::of(&guest)
         .error("kubernetes is failed in `[NAME]`")
-        .hint("in the machine: `sudo systemctl start kubelet`")
+        .hint("`service-manager start kubernetes`")
         .ends();
     report("kubernetes", "kubeadm", "failed");
 }

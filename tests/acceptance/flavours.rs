@@ -15,9 +15,10 @@ macro_rules! flavours {
         fn $name() {
             let check = Check { service: stringify!($service), flavour: $flavour, layout: $layout };
             let guest = check.works();
-            let hint = concat!("in the machine: `sudo systemctl start ", $units, "`");
+            let hint = concat!("`service-manager start ", stringify!($service), "`");
             $(let hint = { let _ = hint; $hint };)?
             check.stops(&guest, $units, hint);
+            check.starts(&guest, hint);
         }
     )*};
 }
@@ -90,6 +91,34 @@ impl Check {
             .stderr(&format!("error: {service} is stopped in `[NAME]`\nhint: {hint}\n"))
             .fails(126);
         self.report("stopped");
+    }
+
+    /// Where the program can: it starts it, and stops and restarts it too.
+    fn starts(&self, guest: &Guest, hint: &str) {
+        let (service, user) = (self.service, User::of(guest));
+        if !hint.starts_with("`service-manager start") {
+            user.types(format!("service-manager start {service}"))
+                .stderr(&format!(
+                    "error: nothing in `[NAME]` can start {service}, as {} has it\nhint: {hint}\n",
+                    self.flavour
+                ))
+                .fails(126);
+            return;
+        }
+        let title = if service == "openshift" { "OpenShift" } else { "Kubernetes" };
+        for (verb, done) in
+            [("start", "configured"), ("restart", "restarted"), ("stop", "stopped"), ("start", "configured")]
+        {
+            user.types(format!("service-manager -q {verb} {service}"))
+                .stdout(&format!("{title} service {done} successfully...\n"))
+                .succeeds();
+        }
+        user.types(format!(
+            "eval \"$(service-manager --quiet env {service})\" && kubectl get namespace default -o name"
+        ))
+        .stdout("namespace/default\n")
+        .succeeds();
+        self.report("start, stop, restart");
     }
 
     fn report(&self, command: &str) {

@@ -73,14 +73,20 @@ mod server;
 mod login;
 // Several services at once.
 mod several;
+// `restart`.
+mod restart;
 // The output of every dialect, read by the real shell.
 mod shell;
 // What may come from an ssh config, and what not.
 mod ssh_config;
+// `start`, of every kind of service.
+mod start;
 // Files on the host: full disks, two at once, killed.
 mod state;
 // `status`.
 mod status;
+// `stop`, for good.
+mod stop;
 // Help, versions and misspelt words.
 mod usage;
 // Machines of Vagrant, and the names by which machines are found.

@@ -32,7 +32,7 @@ fn a_misspelt_command_gets_the_nearest_name() {
             "
             error: unrecognized subcommand 'statsu'
 
-              tip: a similar subcommand exists: 'status'
+              tip: some similar subcommands exist: 'start', 'status'
 
             Usage: service-manager [OPTIONS] <COMMAND>
 

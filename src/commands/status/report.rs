@@ -137,12 +137,13 @@ impl Row {
 
     fn new(found: &Found, answer: Result<InUse, Error>) -> Self {
         let (state, in_use, problem) = match answer {
-            Ok(in_use) => (found.state, Some(in_use), None),
+            Ok(in_use) => (in_use.found.state, Some(in_use), None),
             Err(Error::NotRunning { state, .. }) => (state, None, None),
             Err(problem @ Error::NoAccess { .. }) => (found.state, None, Some(problem)),
             Err(problem) => {
                 let silent = matches!(problem, Error::NoAnswer { .. }) && found.state == State::Running;
-                let unsure = silent || found.flavour.must_be_asked();
+                // What answers runs, whatever it answers.
+                let unsure = silent || found.flavour.must_be_asked() || !found.is_up();
                 (if unsure { State::Degraded } else { found.state }, None, Some(problem))
             }
         };

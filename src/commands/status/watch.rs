@@ -51,7 +51,10 @@ fn ask(
         || (),
         move |deadline| {
             let mut connection = match connection {
-                Some(connection) => connection.until(deadline),
+                Some(mut connection) => {
+                    connection.set_deadline(deadline);
+                    connection
+                }
                 None => Visit::connect(inquiry.machine(), deadline)?,
             };
             let report = inquiry.ask(&mut connection, deadline)?;

@@ -1,0 +1,258 @@
+//! What `start`, `stop` and `restart` have in common: one connection, over which the guest is asked, told, and asked again.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Context, in_use, ready};
+use crate::control::{Action, Failure, Outcome, Verb};
+use crate::deadline::Deadline;
+use crate::discover::{Found, State, discover};
+use crate::error::{Error, ExitCode};
+use crate::machine::Machine;
+use crate::probe::Questions;
+use crate::service::Service;
+use crate::ssh::Connection;
+use crate::ui::{self, Spinner};
+use crate::visit::{InUse, Visit};
+
+/// A connection to a machine whose services are started or stopped.
+pub(super) struct Session<'c> {
+    machine: Machine,
+    connection: Connection,
+    context: &'c Context,
+    /// Of the service whose turn it is.
+    deadline: Deadline,
+}
+
+/// How a service is, seen from here.
+pub(super) enum Condition<'a> {
+    /// All of it is up and answers. Some cannot be used from the host.
+    Up(Option<Box<InUse<'a>>>),
+    /// All of it is up, but waiting does not make it usable.
+    Unusable(Error),
+    /// Something of it is up. Why it cannot be used, where that was tried.
+    Partly(Option<Error>),
+    /// Nothing of it is up, as this error says.
+    Down(Error),
+}
+
+/// Does `step` for each of the services called `names`. One that fails is no reason not to do it for the others.
+///
+/// Errors: the first failure; the user is told of the others.
+pub(super) fn each(
+    names: &[String],
+    context: &Context,
+    mut step: impl FnMut(&mut Session, &Service) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let catalogue = context.catalogue()?;
+    let services = catalogue.select(names)?;
+    // What the whole command has is as much for each name.
+    let limit = context.deadline.limit() / u32::try_from(names.len()).unwrap_or(1).max(1);
+    let mut session = Session::open(context)?;
+    let mut failure = None;
+    for service in services {
+        session.begin_turn(limit);
+        match step(&mut session, service) {
+            Err(error) if error.exit_code() == ExitCode::Unreachable => return Err(error),
+            Err(error) if failure.is_some() => context.ui.warning(&error),
+            Err(error) => failure = Some(error),
+            Ok(()) => {}
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+impl<'c> Session<'c> {
+    fn open(context: &'c Context) -> Result<Self, Error> {
+        let (machine, deadline) = (context.machine()?, context.deadline);
+        let connection = Visit::connect(&machine, deadline)?;
+        Ok(Self { machine, connection, context, deadline })
+    }
+
+    fn begin_turn(&mut self, limit: Duration) {
+        self.deadline = self.context.deadline.at_most(limit);
+        self.connection.set_deadline(self.deadline);
+    }
+
+    /// Finds `service` and tries to use it.
+    ///
+    /// Errors: those of asking; there is no such service in the machine.
+    pub(super) fn look<'s>(&mut self, service: &'s Service) -> Result<(Found<'s>, Condition<'s>), Error> {
+        let visit = Visit::ask(&self.machine, &Questions::to_use([service]), &mut self.connection)?;
+        let not_installed = || Error::NotInstalled {
+            service: service.name.to_string(),
+            machine: self.machine.name.to_string(),
+        };
+        let found = discover(service, &visit.facts).ok_or_else(not_installed)?;
+        let deadline = self.deadline.at_most(ATTEMPT);
+        let answer = visit.use_services(vec![found.clone()], &self.machine, deadline).pop();
+        let is_whole = found.state == State::Running;
+        let condition = match answer.unwrap_or(Err(Error::BrokenOff)) {
+            Ok(in_use) if is_whole => Condition::Up(Some(Box::new(in_use))),
+            Err(Error::NoAccess { .. }) if is_whole => Condition::Up(None),
+            Ok(_) | Err(Error::NoAccess { .. }) => Condition::Partly(None),
+            Err(error @ Error::NotRunning { .. }) => Condition::Down(error),
+            Err(error) if is_whole && !may_pass(&error) => Condition::Unusable(error),
+            Err(error) => Condition::Partly(Some(error)),
+        };
+        Ok((found, condition))
+    }
+
+    /// Does what `verb` asks for.
+    ///
+    /// Errors: nothing in the guest can, the user may not, or a part of it fails; those of the connection.
+    pub(super) fn act(&mut self, verb: Verb, found: &Found) -> Result<(), Error> {
+        let action = Action::new(verb, found).ok_or_else(|| Error::NoControl {
+            verb: verb.as_str(),
+            service: found.service.name.to_string(),
+            flavour: found.flavour.name.to_string(),
+            machine: self.machine.name.to_string(),
+            start: found.flavour.remedies.start.clone(),
+        })?;
+        let _spinner =
+            Spinner::new(self.context.ui, &format!("{} {}", verb.participle(), found.service.title));
+        self.carry_out(&action, verb, found)
+    }
+
+    fn carry_out(&mut self, action: &Action, verb: Verb, found: &Found) -> Result<(), Error> {
+        let user = self.machine.route().target.user;
+        log::debug!("{action:?}");
+        match action.carry_out(&mut self.connection, user.as_str() == "root") {
+            Ok(Outcome::Done) => Ok(()),
+            Ok(Outcome::NotRoot(stderr)) => Err(Error::NoSudo {
+                user: user.to_string(),
+                machine: self.machine.name.to_string(),
+                what: format!("only root can {} {}", verb.as_str(), found.service.name),
+                stderr,
+            }),
+            Ok(Outcome::Failed(Failure { what, said })) => Err(Error::NotDone {
+                verb: verb.as_str(),
+                service: found.service.name.to_string(),
+                machine: self.machine.name.to_string(),
+                what,
+                said,
+            }),
+            Err(Error::Timeout { .. }) => Err(self.not_yet(found.service, verb.wanted(), None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits until all of `service` is up and answers.
+    ///
+    /// Errors: it has failed, does not come up in time, or cannot be used for a reason that waiting does not change.
+    pub(super) fn wait_until_up<'s>(
+        &mut self,
+        service: &'s Service,
+    ) -> Result<Option<Box<InUse<'s>>>, Error> {
+        let wanted = Verb::Start.wanted();
+        let _spinner = Spinner::new(self.context.ui, &format!("waiting until {} answers", service.title));
+        let (mut last, mut failed_since) = (None, None);
+        loop {
+            let (found, condition) = match self.look(service) {
+                Err(Error::Timeout { .. }) => return Err(self.not_yet(service, wanted, last)),
+                look => look?,
+            };
+            let error = match condition {
+                Condition::Up(in_use) => return Ok(in_use),
+                Condition::Unusable(error) => return Err(error),
+                Condition::Partly(error) => error,
+                Condition::Down(error) => Some(error),
+            };
+            // An attempt that was cut short knows less.
+            last = if self.deadline.is_over() { last.or(error) } else { error.or(last) };
+            if found.state != State::Failed {
+                failed_since = None;
+            } else if failed_since.get_or_insert_with(Instant::now).elapsed() > FAILED_FOR {
+                // It tells why.
+                self.carry_out(&Action::explain(&found), Verb::Start, &found)?;
+            }
+            pause(self.deadline).map_err(|()| self.not_yet(service, wanted, last.take()))?;
+        }
+    }
+
+    /// Waits until nothing of `service` is up.
+    ///
+    /// Errors: something still is after a while.
+    pub(super) fn wait_until_down(&mut self, service: &Service) -> Result<(), Error> {
+        let _spinner = Spinner::new(self.context.ui, &format!("waiting until {} is gone", service.title));
+        let deadline = self.deadline.at_most(FAREWELL);
+        loop {
+            match self.look(service) {
+                Ok((_, Condition::Down(_))) | Err(Error::NotInstalled { .. }) => return Ok(()),
+                Ok(_) => {}
+                Err(Error::Timeout { .. }) => break,
+                Err(error) => return Err(error),
+            }
+            if pause(deadline).is_err() {
+                break;
+            }
+        }
+        Err(Error::NotYet {
+            service: service.name.to_string(),
+            machine: self.machine.name.to_string(),
+            wanted: Verb::Stop.wanted(),
+            limit: deadline.limit(),
+            source: None,
+        })
+    }
+
+    /// Writes what the host's clients need.
+    ///
+    /// Errors: the machine's folder is locked or cannot be written.
+    pub(super) fn keep(&self, in_use: Option<Box<InUse>>) -> Result<(), Error> {
+        let Some(in_use) = in_use else { return Ok(()) };
+        in_use::tell(std::slice::from_ref(&in_use), self.context.ui);
+        ready::keep(*in_use, &self.machine, self.context.deadline)
+    }
+
+    /// Says what was found.
+    pub(super) fn note(&self, text: &str) {
+        self.context.ui.note(text);
+    }
+
+    fn not_yet(&self, service: &Service, wanted: &'static str, last: Option<Error>) -> Error {
+        Error::NotYet {
+            service: service.name.to_string(),
+            machine: self.machine.name.to_string(),
+            wanted,
+            limit: self.deadline.limit(),
+            source: last.map(Box::new),
+        }
+    }
+}
+
+/// Says what has become of a service.
+pub(super) fn tell(text: &str) -> Result<(), Error> {
+    ui::print(&format!("{text}\n"))
+}
+
+/// Waits a moment; an error when `deadline` would be over then.
+fn pause(deadline: Deadline) -> Result<(), ()> {
+    if deadline.left() <= PAUSE {
+        return Err(());
+    }
+    thread::sleep(PAUSE);
+    Ok(())
+}
+
+/// True for what a service that comes up may say for a while: its files are not written yet, its rules not loaded.
+fn may_pass(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::NotRunning { .. }
+            | Error::NoAnswer { .. }
+            | Error::NoCredentials { .. }
+            | Error::CredentialsInvalid { .. }
+            | Error::CredentialsRefused { .. }
+            | Error::Kubeconfig { .. }
+            | Error::Response { .. }
+    )
+}
+
+const PAUSE: Duration = Duration::from_millis(250);
+/// For one attempt to use a service.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// systemd starts some units again, which may help.
+const FAILED_FOR: Duration = Duration::from_secs(12);
+/// For what goes when its units have stopped.
+const FAREWELL: Duration = Duration::from_secs(30);

@@ -1,0 +1,65 @@
+//! `restart`: really, and nothing else.
+
+use crate::env::KUBECTL;
+use crate::start::docker;
+use crate::support::{Guest, UNTIL_READY, User};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn only_that_service_has_other_processes_afterwards() {
+    let guest = docker("tls");
+    let main_process = |unit: &str| guest.run(&format!("systemctl show --property=MainPID {unit}"));
+    let before = ["docker", "kubelet", "static-pod-kube-apiserver"].map(main_process);
+    let user = User::of(&guest);
+    user.types("service-manager restart docker")
+        .stdout("Docker service restarted successfully...\n")
+        .succeeds();
+    let [docker, kubelet, _] = ["docker", "kubelet", "static-pod-kube-apiserver"].map(main_process);
+    assert!(docker != before[0] && kubelet == before[1]);
+
+    user.types("service-manager restart kubernetes")
+        .stdout("Kubernetes service restarted successfully...\n")
+        .succeeds();
+    let after = ["docker", "kubelet", "static-pod-kube-apiserver"].map(main_process);
+    assert!(after[0] == docker && after[1] != before[1] && after[2] != before[2]);
+    user.types(KUBECTL).stdout("namespace/default\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_is_stopped_is_not_started() {
+    let guest = Guest::own("k3s", "address");
+    guest.stops("k3s");
+    User::of(&guest)
+        .types("service-manager restart kubernetes")
+        .stderr("error: kubernetes is stopped in `[NAME]`\nhint: `service-manager start kubernetes`\n")
+        .fails(126);
+    assert_eq!(guest.run("systemctl is-active k3s || true"), "inactive\n");
+}
+
+/// With certificates that were renewed meanwhile.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn new_credentials_are_brought_along() {
+    let guest = Guest::own("k3s", "address");
+    let user = User::of(&guest);
+    user.types(KUBECTL).stdout("namespace/default\n").succeeds();
+    let key = || user.kubeconfig()["users"][0]["user"]["client-key-data"].clone();
+    let before = key();
+    let tls = "/var/lib/rancher/k3s/server/tls";
+    guest.changes(
+        &format!(
+            "cp /etc/rancher/k3s/k3s.yaml /run/k3s.yaml; cd /run
+            issue client client.crt client.key /O=system:masters/CN=again {tls}/client-ca.crt {tls}/client-ca.key
+            sed --in-place \"s/client-key-data:.*/client-key-data: $(base64 --wrap=0 client.key)/
+                s/client-certificate-data:.*/client-certificate-data: $(base64 --wrap=0 client.crt)/\" /etc/rancher/k3s/k3s.yaml"
+        ),
+        "cat /run/k3s.yaml >/etc/rancher/k3s/k3s.yaml",
+    );
+    user.types("service-manager restart kubernetes")
+        .stdout("Kubernetes service restarted successfully...\n")
+        .succeeds();
+    assert_ne!(key(), before);
+    user.types(KUBECTL).stdout("namespace/default\n").succeeds();
+    guest.run(UNTIL_READY);
+}

@@ -1,0 +1,322 @@
+//! `start`: until the service answers, whatever it is.
+
+use crate::env::KUBECTL;
+use crate::round_trip::journal_while;
+use crate::support::{Guest, UNTIL_READY, User};
+
+/// What is printed when Kubernetes is up.
+pub(crate) const STARTED: &str = "Kubernetes service configured successfully...\n";
+/// The same for Docker.
+pub(crate) const DOCKER_STARTED: &str = "Docker service configured successfully...\n";
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_was_stopped_runs_and_can_be_used() {
+    let guest = Guest::own("k3s", "address");
+    guest.changes("systemctl disable --now k3s", &format!("systemctl enable --now k3s; {UNTIL_READY}"));
+    let user = User::of(&guest);
+    user.types("service-manager start kubernetes").stdout(STARTED).succeeds();
+    assert_eq!(guest.run("systemctl is-active k3s; systemctl is-enabled k3s"), "active\nenabled\n");
+    // What its clients need is there already.
+    let journal = journal_while(&guest, || {
+        user.types(KUBECTL).stdout("namespace/default\n").succeeds();
+    });
+    assert!(!journal.contains("Connection from"), "{journal}");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_runs_is_left_as_it_is() {
+    let guest = Guest::own("k3s", "address");
+    let main_process = || guest.run("systemctl show --property=MainPID k3s");
+    let before = main_process();
+    let user = User::of(&guest);
+    user.types("service-manager start kubernetes")
+        .stdout(STARTED)
+        .stderr("note: Kubernetes runs already\n")
+        .succeeds();
+    assert_eq!(main_process(), before);
+    // Nobody has to be root for that.
+    let nosudo = format!("--host nosudo@{} --identity {}", guest.address(), key(&guest));
+    User::near(&guest).types(format!("service-manager -q {nosudo} start kubernetes"))
+        .stderr("error: [..]`/etc/rancher/k3s/k3s.yaml` is for root only; it said: sudo: a password is required\n")
+        .fails(126);
+    assert!(user.kubeconfig()["clusters"][0]["cluster"]["server"].is_string());
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn docker_and_its_socket_are_enabled_again() {
+    let guest = docker("tls");
+    let user = User::of(&guest);
+    guest.run("systemctl disable --now docker.socket docker");
+    user.types("service-manager start docker").stdout(DOCKER_STARTED).succeeds();
+    assert_eq!(guest.run(ENABLED), "enabled\nenabled\n");
+    user.types("eval \"$(service-manager env docker)\" && docker info --format '{{.Name}}'")
+        .stdout("[NAME]\n")
+        .succeeds();
+}
+
+/// The daemon of a user, who is not root and goes away.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_users_own_docker() {
+    let guest = docker("rootless");
+    let ping = "curl --silent --unix-socket /run/user/1000/docker.sock http://docker/_ping || echo none";
+    let user = User::of(&guest);
+    user.types("service-manager stop docker").stdout("Docker service stopped successfully...\n").succeeds();
+    assert_eq!(guest.run(ping), "none\n");
+    user.types("service-manager status docker").stdout("docker - stopped\n").succeeds();
+    user.types("service-manager restart docker")
+        .stderr("error: docker is stopped in `[NAME]`\nhint: `service-manager start docker`\n")
+        .fails(126);
+    user.types("service-manager start docker").stdout(DOCKER_STARTED).succeeds();
+    assert_eq!(guest.run(ping), "OK");
+    user.types("service-manager start docker")
+        .stdout(DOCKER_STARTED)
+        .stderr("note: Docker runs already\n")
+        .succeeds();
+    let main_process = "runuser -u vagrant -- env XDG_RUNTIME_DIR=/run/user/1000 systemctl --user show --property=MainPID docker";
+    let before = guest.run(main_process);
+    user.types("service-manager restart docker")
+        .stdout("Docker service restarted successfully...\n")
+        .succeeds();
+    assert_ne!(guest.run(main_process), before);
+    assert_eq!(guest.run(ping), "OK");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn podmans_socket_and_what_it_has_started() {
+    let guest = docker("podman");
+    let user = User::of(&guest);
+    assert_eq!(guest.run("systemctl is-active podman.service || true"), "active\n");
+    user.types("service-manager stop docker").stdout("Docker service stopped successfully...\n").succeeds();
+    assert_eq!(guest.run("systemctl is-active podman.socket podman.service || true"), "inactive\ninactive\n");
+    user.types("service-manager start docker").stdout(DOCKER_STARTED).succeeds();
+    assert_eq!(
+        guest.run("systemctl is-active podman.socket; systemctl is-enabled podman.socket"),
+        "active\nenabled\n"
+    );
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_unit_that_fails_says_why() {
+    let guest = Guest::own("k3s", "address");
+    guest.changes(
+        &format!(
+            "systemctl stop k3s; mkdir -p {DROP_INS}
+            printf '[Service]\\nType=oneshot\\nRestart=no\\nExecStart=\\nExecStart=/bin/printf {}\\nExecStart=/bin/false\\n' >{DROP_INS}/test.conf
+            systemctl daemon-reload",
+            r#""\\\\033]0;evil\\\\007no token\\\\n""#
+        ),
+        &format!("rm -r {DROP_INS}; systemctl daemon-reload; systemctl reset-failed k3s; systemctl restart k3s; {UNTIL_READY}"),
+    );
+    User::of(&guest)
+        .types("service-manager start kubernetes 2>&1 | grep --extended-regexp '^(error|hint)|token|exited'; exit ${PIPESTATUS[0]}")
+        .stdout(
+            "
+            error: could not start kubernetes in `[NAME]`: k3s.service failed
+            caused by: \\u{1b}]0;evil\\u{7}no token
+            caused by: k3s.service: Main process exited, code=exited, status=1/FAILURE
+            hint: in the machine: `sudo systemctl status k3s.service`
+            ",
+        )
+        .fails(126);
+}
+
+/// systemd takes it for started at first.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_unit_that_does_not_stay_says_why() {
+    let guest = Guest::own("kubeadm", "address");
+    let folder = DROP_INS.replace("k3s", "kubelet");
+    guest.stops("kubelet");
+    guest.changes(
+        &format!(
+            "mkdir -p {folder}
+            printf '[Service]\\nRestart=no\\nExecStart=\\nExecStart=/bin/sh -c \"sleep 1; echo swap is on; exit 3\"\\n' >{folder}/test.conf
+            systemctl mask --runtime static-pod-kube-apiserver; systemctl daemon-reload"
+        ),
+        &format!(
+            "rm -r {folder}; systemctl unmask --runtime static-pod-kube-apiserver
+            systemctl daemon-reload; systemctl reset-failed kubelet || true"
+        ),
+    );
+    let user = User::of(&guest);
+    let written = user.types("service-manager start kubernetes 2>&1 | grep --extended-regexp '^(error|hint)|swap'; exit ${PIPESTATUS[0]}");
+    written
+        .stdout(
+            "
+            error: could not start kubernetes in `[NAME]`: kubelet.service failed
+            caused by: swap is on
+            hint: in the machine: `sudo systemctl status kubelet.service`
+            ",
+        )
+        .fails(126);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_never_answers() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.changes(
+        "systemctl stop kubelet; systemctl mask --runtime static-pod-kube-apiserver",
+        &format!(
+            "systemctl unmask --runtime static-pod-kube-apiserver; systemctl restart kubelet; {UNTIL_READY}"
+        ),
+    );
+    User::of(&guest)
+        .types("service-manager start kubernetes --timeout 2")
+        .stderr(
+            "
+            error: kubernetes in `[NAME]` is not up after 2 s
+            caused by: kubernetes does not answer at any address of `[NAME]`: [..]
+            hint: it may be starting; else, in the machine: `sudo systemctl restart kubelet`
+            ",
+        )
+        .fails(126);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn one_that_fails_takes_no_other_with_it() {
+    let guest = docker("stopped");
+    guest.changes("systemctl mask --runtime docker", "systemctl unmask --runtime docker");
+    User::of(&guest)
+        .types("service-manager start docker kubernetes")
+        .stdout(STARTED)
+        .stderr(
+            "
+            note: Kubernetes runs already
+            error: could not start docker in `[NAME]`: docker.service failed
+            caused by: Failed to start docker.service: Unit docker.service is masked.
+            hint: in the machine: `sudo systemctl status docker.service`
+            ",
+        )
+        .fails(126);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn only_root_can_start_it() {
+    let guest = docker("stopped");
+    let nosudo = format!("--host nosudo@{} --identity {}", guest.address(), key(&guest));
+    for verb in ["start", "stop"] {
+        User::near(&guest)
+            .types(format!("service-manager {nosudo} {verb} docker"))
+            .stderr(&format!(
+                "{}error: `nosudo` cannot use sudo without being asked in `[ADDRESS]`, and only root can {verb} docker; it said: sudo: a password is required\n\
+                hint: in the machine, as root: `echo 'nosudo ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root\n",
+                if verb == "stop" { "note: Docker does not run\n" } else { "" }
+            ))
+            .fails(126);
+    }
+    assert_eq!(guest.run("systemctl is-active docker || true"), "inactive\n");
+}
+
+/// Whatever reads the command.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn any_login_shell_will_do() {
+    let guest = docker("stopped");
+    for login in ["fisher", "cshell", "noisy", "root"] {
+        let options = format!("-q --host {login}@{} --identity {}", guest.address(), key(&guest));
+        let user = User::near(&guest);
+        user.types(format!("service-manager {options} start docker")).stdout(DOCKER_STARTED).succeeds();
+        assert_eq!(guest.run(ACTIVE), "active\nactive\n", "{login}");
+        user.types(format!("service-manager {options} stop docker"))
+            .stdout("Docker service stopped successfully...\n")
+            .succeeds();
+        assert_eq!(guest.run(ACTIVE), "inactive\ninactive\n", "{login}");
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn two_at_once_do_it_once() {
+    let guest = docker("stopped");
+    let starts = |user: &User| user.types("service-manager start docker kubernetes").starts();
+    let users = [User::of(&guest), User::of(&guest)];
+    let children: Vec<_> = users.iter().map(starts).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{DOCKER_STARTED}{STARTED}"));
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_terminal_shows_what_is_waited_for() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.changes(
+        "systemctl stop kubelet; systemctl mask --runtime static-pod-kube-apiserver",
+        &format!(
+            "systemctl unmask --runtime static-pod-kube-apiserver; systemctl restart kubelet; {UNTIL_READY}"
+        ),
+    );
+    let user = User::of(&guest);
+    let typed = user.types("service-manager start kubernetes");
+    let mut terminal = typed.in_a_terminal(100);
+    terminal.shows("[..] waiting until Kubernetes answers ([..])");
+    guest.run(
+        "systemctl unmask --runtime static-pod-kube-apiserver; systemctl start static-pod-kube-apiserver",
+    );
+    terminal.shows(STARTED);
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_nothing_in_the_machine_can_start() {
+    let guest = Guest::own("cluster-up", "address");
+    guest.stops("guest-api");
+    for (verb, error) in [
+        ("start", "nothing in `[NAME]` can start openshift, as cluster-up has it"),
+        ("restart", "openshift is stopped in `[NAME]`"),
+    ] {
+        User::of(&guest)
+            .types(format!("service-manager {verb} openshift"))
+            .stderr(&format!("error: {error}\nhint: in the machine: `oc cluster up`\n"))
+            .fails(126);
+    }
+}
+
+#[test]
+fn what_is_no_service_is_told_before_any_machine_is_asked() {
+    let user = User::new();
+    for verb in ["start", "stop", "restart"] {
+        user.types(format!("service-manager {verb} kubernets"))
+            .stderr("error: there is no service `kubernets`\nhint: did you mean `kubernetes`?\n")
+            .fails(126);
+        user.types(format!("service-manager {verb} docker helm"))
+            .stderr("error: `helm` is a client only, so nothing of it is in a machine\nhint: `service-manager install-cli helm`\n")
+            .fails(126);
+        assert!(
+            user.types(format!("service-manager {verb} 2>&1 | head --lines=2"))
+                .stdout("error: the following required arguments were not provided:\n  <SERVICE>...\n")
+                .succeeds()
+                .stderr
+                .is_empty()
+        );
+    }
+}
+
+/// A guest of the test's own, with Kubernetes, and Docker set up as `kind` says.
+pub(crate) fn docker(kind: &str) -> Guest {
+    let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker(kind);
+    guest
+}
+
+fn key(guest: &Guest) -> String {
+    guest.folder().join("keys/ed25519").display().to_string()
+}
+
+/// Asks for the state of Docker's units.
+pub(crate) const ACTIVE: &str = "systemctl is-active docker.socket docker.service || true";
+/// Asks whether they start with the machine.
+pub(crate) const ENABLED: &str = "systemctl is-enabled docker.socket docker.service || true";
+const DROP_INS: &str = "/run/systemd/system/k3s.service.d";
