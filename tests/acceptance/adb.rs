@@ -16,7 +16,7 @@ fn it_is_known_by_its_variant() {
 /// `sccli kubernetes status` stops Kubernetes when one of its units is down.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn sccli_is_never_called() {
+fn status_never_calls_sccli() {
     let guest = Guest::own("adb", "address");
     let user = User::of(&guest);
     guest.changes("systemctl stop kube-proxy", "systemctl start kube-proxy");
