@@ -1,5 +1,6 @@
 //! The command line. The doc comments here are the help.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,9 +9,11 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell as CompletionShell;
+use secrecy::SecretString;
 
 use crate::client::checksum::{Algorithm, Checksum};
-use crate::grammar::{MachineName, Version, VersionAlias};
+use crate::control::Image;
+use crate::grammar::{ImageName, ImageRegistry, ImageTag, MachineName, Version, VersionAlias};
 use crate::machine::Address;
 use crate::platform::Platform;
 use crate::shell::{Follower, Shell};
@@ -132,6 +135,62 @@ pub(crate) struct StartArgs {
     /// The services, for example `kubernetes`
     #[arg(value_name = "SERVICE", required = true)]
     pub(crate) services: Vec<String>,
+    /// Stop what cannot run beside it
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Have Docker talk TLS, which restarts it once: makes keys, and a drop-in for its unit
+    #[arg(long)]
+    pub(crate) tls: bool,
+
+    // Their values are looked at later: clap would show those that are not good.
+    /// Have the services go through this proxy: `http://HOST:PORT`
+    #[arg(long, value_name = "URL", help_heading = "Proxy")]
+    pub(crate) proxy: Option<String>,
+    /// The user of the proxy
+    #[arg(long, value_name = "USER", help_heading = "Proxy")]
+    pub(crate) proxy_user: Option<String>,
+    /// The user's password, which others see here; in `SERVICE_MANAGER_PROXY_PASSWORD` they do not
+    #[arg(long, value_name = "PASSWORD", help_heading = "Proxy")]
+    proxy_password: Option<Hidden>,
+    /// Have them go through none any more
+    #[arg(long, help_heading = "Proxy", conflicts_with_all = ["proxy", "proxy_user", "proxy_password"])]
+    pub(crate) no_proxy: bool,
+
+    /// The registry of the image, where `sccli` starts it
+    #[arg(long, value_name = "HOST", help_heading = "OpenShift")]
+    openshift_docker_registry: Option<ImageRegistry>,
+    /// The name of that image
+    #[arg(long, value_name = "NAME", help_heading = "OpenShift")]
+    openshift_image_name: Option<ImageName>,
+    /// Its tag
+    #[arg(long, value_name = "TAG", help_heading = "OpenShift")]
+    openshift_image_tag: Option<ImageTag>,
+}
+
+/// What was typed and must not show.
+#[derive(Clone, Debug)]
+struct Hidden(SecretString);
+
+impl FromStr for Hidden {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.into()))
+    }
+}
+
+impl StartArgs {
+    pub(crate) fn proxy_password(&self) -> Option<SecretString> {
+        self.proxy_password.as_ref().map(|Hidden(password)| password.clone())
+    }
+
+    pub(crate) fn image(&self) -> Image {
+        Image {
+            registry: self.openshift_docker_registry.clone(),
+            name: self.openshift_image_name.clone(),
+            tag: self.openshift_image_tag.clone(),
+        }
+    }
 }
 
 /// Stops services, and whatever would start them again
@@ -478,7 +537,7 @@ impl Command {
     /// Of how many services each has its own time.
     pub(crate) fn turns(&self) -> u32 {
         let services = match self {
-            Self::Start(StartArgs { services })
+            Self::Start(StartArgs { services, .. })
             | Self::Stop(StopArgs { services })
             | Self::Restart(RestartArgs { services }) => services.len(),
             _ => 1,

@@ -9,6 +9,7 @@ use crate::client::archive::Fault as ArchiveFault;
 use crate::client::checksum::Unusable;
 use crate::client::download::Fault;
 use crate::client::install::Tried;
+use crate::control::Culprit;
 use crate::credentials::Refusal;
 use crate::discover::State;
 use crate::grammar::{Invalid, printable, span};
@@ -153,6 +154,8 @@ pub enum Error {
     Settings { path: PathBuf, source: serde_yaml::Error },
     #[error("others than you can write `{}`", .path.display())]
     SharedPrograms { path: PathBuf },
+    #[error("others than you can read `{}`, and there is a password in it", .path.display())]
+    SharedPassword { path: PathBuf },
     #[error("{count} of {all} clients {} not what was installed", if *.count == 1 { "is" } else { "are" })]
     DamagedClients { count: usize, all: usize, services: Vec<String> },
     #[error("`{program}`{} is not installed", .version.as_ref().map(|version| format!(" {version}")).unwrap_or_default())]
@@ -241,8 +244,18 @@ pub enum Error {
     NotRunning { service: String, machine: String, state: State, start: Option<String> },
     #[error("nothing in `{machine}` can {verb} {service}, as {flavour} has it")]
     NoControl { verb: &'static str, service: String, flavour: String, machine: String, start: Option<String> },
-    #[error("could not {verb} {service} in `{machine}`: {what} failed")]
-    NotDone { verb: &'static str, service: String, machine: String, what: String, said: Vec<String> },
+    #[error("could not {verb} {service} in `{machine}`: {culprit}")]
+    NotDone { verb: &'static str, service: String, machine: String, culprit: Culprit, said: Vec<String> },
+    #[error("the proxy is {source}")]
+    ProxyValue { source: Invalid },
+    #[error("the proxy needs {what}")]
+    ProxyIncomplete { what: &'static str },
+    #[error("`{option}` is for {service}, which is not named")]
+    OptionMisplaced { option: &'static str, service: &'static str },
+    #[error("`{option}` is not for {service} as {flavour} has it")]
+    OptionUnfit { option: &'static str, service: String, flavour: String, hint: Option<String> },
+    #[error("to start {service}, `{machine}` would stop {}", .others.join(", "))]
+    WouldStop { service: String, machine: String, others: Vec<String> },
     #[error("{service} in `{machine}` is not {wanted} after {} s", .limit.as_secs_f32())]
     NotYet {
         service: String,
@@ -309,6 +322,9 @@ impl Error {
             | Self::OneValue { .. }
             | Self::Namesakes { .. }
             | Self::NoSshConfig { .. }
+            | Self::ProxyValue { .. }
+            | Self::ProxyIncomplete { .. }
+            | Self::OptionMisplaced { .. }
             | Self::NoSuchAlias { .. }
             | Self::SeveralJumps { .. }
             | Self::ForeignVagrantfile { .. }
@@ -324,6 +340,7 @@ impl Error {
             | Self::Mirror { .. }
             | Self::Settings { .. }
             | Self::SharedPrograms { .. }
+            | Self::SharedPassword { .. }
             | Self::DamagedClients { .. }
             | Self::ColonOnPath { .. }
             | Self::Unprintable { .. }
@@ -389,6 +406,8 @@ impl Error {
             | Self::NotRunning { .. }
             | Self::NoControl { .. }
             | Self::NotDone { .. }
+            | Self::WouldStop { .. }
+            | Self::OptionUnfit { .. }
             | Self::NotYet { .. }
             | Self::NoSudo { .. }
             | Self::NotReadable { .. }
@@ -504,6 +523,7 @@ impl Error {
                 _ => "set SERVICE_MANAGER_HOME to a folder that you can write".into(),
             },
             Self::StateFolderShared { path } | Self::SharedPrograms { path } => format!("`chmod go-w '{}'`, if it is yours", path.display()),
+            Self::SharedPassword { path } => format!("`chmod 600 '{}'`", path.display()),
             Self::StateFolderLocked { .. } => "wait for the other process, or end it".into(),
             Self::SharedFile { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 "free some space there".into()
@@ -556,7 +576,30 @@ impl Error {
             Self::NotRunning { start: Some(start), .. } => start.clone(),
             Self::NotRunning { service, .. } => format!("`service-manager start {service}`"),
             Self::NoControl { start, .. } => return start.clone(),
-            Self::NotDone { what, .. } => format!("in the machine: `sudo systemctl status {what}`"),
+            Self::NotDone { culprit: Culprit::Unit(unit), .. } => {
+                format!("in the machine: `sudo systemctl status {unit}`")
+            }
+            Self::NotDone { culprit: Culprit::File(path), .. } => {
+                format!("in the machine: `sudo ls -ld '{path}'`")
+            }
+            Self::NotDone { culprit: Culprit::Tls, .. } => {
+                "set it up by hand: https://docs.docker.com/engine/security/protect-access/".into()
+            }
+            Self::NotDone { culprit: Culprit::Socket(_) | Culprit::Sccli(_), .. } => {
+                "in the machine: `sudo journalctl --boot --pager-end`".into()
+            }
+            Self::ProxyValue { .. } | Self::ProxyIncomplete { .. } => {
+                "`--proxy http://HOST:PORT --proxy-user USER`, with the password in SERVICE_MANAGER_PROXY_PASSWORD; \
+                or all three as `proxy` in config.yaml"
+                    .into()
+            }
+            Self::OptionMisplaced { option, service } => {
+                format!("name it, as in `service-manager start {service}`, or leave out `{option}`")
+            }
+            Self::OptionUnfit { option, hint, .. } => {
+                hint.clone().unwrap_or_else(|| format!("leave out `{option}`"))
+            }
+            Self::WouldStop { service, .. } => format!("`service-manager start {service} --replace`"),
             Self::NotYet { source, .. } => {
                 let hint = source.as_ref().and_then(|source| source.hint());
                 hint.unwrap_or_else(|| "`--timeout SECONDS` waits longer".into())

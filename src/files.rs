@@ -216,6 +216,11 @@ pub fn is_own(path: &Path) -> io::Result<bool> {
     Ok(ours && meta.mode() & WRITABLE_BY_OTHERS == 0)
 }
 
+/// True when nobody but this user and root can read what `path` leads to.
+pub fn is_private(path: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(path)?.mode() & OF_OTHERS == 0)
+}
+
 /// State that another user of the host could have written is not ours to trust. Looks at the machine's folder
 /// and the two above it, those of them that exist.
 pub fn refuse_shared(folder: &Path) -> Result<(), Error> {
@@ -258,6 +263,8 @@ const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// `service-manager/machines/NAME`
 const OWN_LEVELS: usize = 3;
+/// Whatever others than the owner may do with a file.
+const OF_OTHERS: u32 = 0o077;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 const LOCK: &str = "lock";
 const UNFINISHED: &str = ".unfinished-";

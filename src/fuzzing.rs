@@ -24,6 +24,7 @@ use serde_yaml::{Mapping, Value};
 use crate::certificate::{Certificates, Names};
 use crate::client::alias;
 use crate::client::checksum::{Checksum, Unusable};
+pub use crate::control::fuzzing::control;
 use crate::credentials::{Credentials, Proof};
 use crate::grammar::{DnsName, HostName, Version, VersionAlias};
 use crate::kubeconfig::{self, Addition, Entry};
@@ -372,9 +373,10 @@ mod tests {
 
     use super::*;
 
-    const TARGETS: [(&str, fn(&[u8])); 9] = [
+    const TARGETS: [(&str, fn(&[u8])); 10] = [
         ("certificates", certificates),
         ("checksums", checksums),
+        ("control", control),
         ("facts", facts),
         ("frames", frames),
         ("kubeconfig", kubeconfig),

@@ -320,6 +320,40 @@ validated!(
         && VersionAlias::parse(&text.replace("{minor}", "0.0")).is_ok()
 );
 
+validated!(
+    /// The host of a registry of images (Docker's reference grammar).
+    ImageRegistry, "registry", "`HOST` or `HOST:PORT`",
+    |text| {
+        let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+        let is_port = |port: &str| (1..=5).contains(&port.len()) && port.chars().all(|c| c.is_ascii_digit());
+        HostName::parse(host).is_ok() && port.is_none_or(is_port)
+    }
+);
+
+validated!(
+    /// The name of an image without registry and tag (Docker's reference grammar).
+    ImageName, "name of an image", "parts of small letters, digits, `.`, `_` and `-`, with `/` between them; at most 255",
+    |text| {
+        let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let is_part = |part: &str| {
+            part.starts_with(is_inner)
+                && part.ends_with(is_inner)
+                && part.chars().all(|c| is_inner(c) || "._-".contains(c))
+                && !part.contains("..")
+                && !part.contains("___")
+        };
+        text.len() <= 255 && text.split('/').all(is_part)
+    }
+);
+
+validated!(
+    /// The tag of an image (Docker's reference grammar).
+    ImageTag, "tag of an image", "a letter, digit or `_`, then letters, digits, `.`, `_` and `-`; at most 128",
+    |text| begins_with(text, |c| c.is_ascii_alphanumeric() || c == '_')
+        && text.len() <= 128
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+);
+
 impl AliasPattern {
     /// The minor version in `alias`, if it is one of those meant; empty where the pattern has none.
     pub fn minor<'a>(&self, alias: &'a VersionAlias) -> Option<&'a str> {
@@ -481,6 +515,27 @@ mod tests {
     ];
 
     #[test]
+    fn images_are_named_as_docker_names_them() {
+        for registry in ["docker.io", "registry.example:5000", "192.0.2.7:5000", "localhost"] {
+            assert!(ImageRegistry::parse(registry).is_ok(), "{registry}");
+        }
+        for registry in ["docker.io/x", "http://x", "x:", "x:a", "x:1:2", "u@x", "-x"] {
+            assert!(ImageRegistry::parse(registry).is_err(), "{registry}");
+        }
+        for name in ["openshift/origin", "a", "a-b/c_d/e.f", "a--b", "a__b"] {
+            assert!(ImageName::parse(name).is_ok(), "{name}");
+        }
+        for name in ["Openshift", "/a", "a/", "a//b", "a:b", "a@b", "-a", "a-", "a..b", "a___b"] {
+            assert!(ImageName::parse(name).is_err(), "{name}");
+        }
+        assert!(ImageTag::parse("v1.3.1").is_ok() && ImageTag::parse(&"a".repeat(128)).is_ok());
+        for tag in ["-v1", ".v1", "v1/2", "v1:2", "a b"] {
+            assert!(ImageTag::parse(tag).is_err(), "{tag}");
+        }
+        assert!(ImageTag::parse(&"a".repeat(129)).is_err());
+    }
+
+    #[test]
     fn no_kind_accepts_a_hostile_value() {
         for text in HOSTILE {
             assert!(HostName::parse(text).is_err(), "host name {text:?}");
@@ -497,6 +552,9 @@ mod tests {
             assert!(ApiVersion::parse(text).is_err(), "API version {text:?}");
             assert!(JsonPointer::parse(text).is_err(), "pointer {text:?}");
             assert!(UnitName::parse(text).is_err(), "unit {text:?}");
+            assert!(ImageRegistry::parse(text).is_err(), "registry {text:?}");
+            assert!(ImageName::parse(text).is_err(), "image {text:?}");
+            assert!(ImageTag::parse(text).is_err(), "tag {text:?}");
             assert!(ProgramName::parse(text).is_err(), "program {text:?}");
             assert!(MemberPattern::parse(text).is_err(), "member {text:?}");
             assert!(ChecksumName::parse(text).is_err(), "checksum file {text:?}");

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
+
 /// What this process was given. The fields are all the variables the program reads (README, "Variables");
 /// what `hook` has set is looked up in `environment`; libssh2 itself reads `SSH_AUTH_SOCK`, and reqwest, where something is downloaded, `HTTPS_PROXY`, `NO_PROXY` and their
 /// like, and `SSL_CERT_FILE`.
@@ -36,11 +38,13 @@ pub struct Host {
     pub kubeconfig: Option<OsString>,
     /// `SERVICE_MANAGER_MIRROR`: where to download from instead.
     pub mirror: Option<String>,
+    /// `SERVICE_MANAGER_PROXY_PASSWORD`: that of the proxy's user.
+    pub proxy_password: Option<SecretString>,
     /// `PATH`: the folders with the user's programs.
     pub path: Option<OsString>,
     /// `NO_COLOR` is set and not empty (<https://no-color.org>).
     pub no_color: bool,
-    /// All variables: those that Vagrant is started with are chosen among them.
+    /// All other variables: those that Vagrant is started with are chosen among them.
     pub environment: Vec<(OsString, OsString)>,
 }
 
@@ -65,9 +69,10 @@ impl Host {
             shell: text("SHELL"),
             kubeconfig: variable("KUBECONFIG"),
             mirror: text("SERVICE_MANAGER_MIRROR"),
+            proxy_password: text(PROXY_PASSWORD).map(Into::into),
             path: variable("PATH"),
             no_color: variable("NO_COLOR").is_some(),
-            environment: std::env::vars_os().collect(),
+            environment: std::env::vars_os().filter(|(name, _)| name != PROXY_PASSWORD).collect(),
         }
     }
 
@@ -97,6 +102,7 @@ pub fn ancestors() -> impl Iterator<Item = String> {
     pids.skip(1).take(MOST_ANCESTORS).filter_map(name_of).map(|name| name.trim_end().to_owned())
 }
 
+const PROXY_PASSWORD: &str = "SERVICE_MANAGER_PROXY_PASSWORD";
 const MOST_ANCESTORS: usize = 5;
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::client::mirror::Mirrors;
+use crate::control::Written;
 use crate::dirs::Folders;
 use crate::error::Error;
 use crate::files;
@@ -18,12 +20,40 @@ pub struct Settings {
     mirrors: BTreeMap<String, String>,
     /// A mirror may do without encryption.
     allow_http: bool,
+    /// The proxy of services that are started.
+    proxy: ProxySettings,
+}
+
+/// A proxy, and who may use it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ProxySettings {
+    url: Option<Hidden>,
+    user: Option<Hidden>,
+    password: Option<Hidden>,
+}
+
+/// Text that no message shows, not even when it is something else.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "serde_yaml::Value")]
+struct Hidden(SecretString);
+
+impl TryFrom<serde_yaml::Value> for Hidden {
+    type Error = &'static str;
+
+    fn try_from(value: serde_yaml::Value) -> Result<Self, Self::Error> {
+        value
+            .as_str()
+            .map(|text| Self(text.into()))
+            .ok_or("a part of the proxy is not text; put it between quotes")
+    }
 }
 
 impl Settings {
     /// Reads the settings; without a file nothing is set.
     ///
-    /// Errors: the file is not readable, not of this form, or others can write it: it says where programs come from.
+    /// Errors: the file is not readable, not of this form, or others can write it: it says where programs come from. Others
+    /// can read it, and there is a password in it.
     pub fn load(folders: &Folders) -> Result<Self, Error> {
         let path = folders.settings();
         let Some(text) = files::read_text(&path, LONGEST)? else { return Ok(Self::default()) };
@@ -34,7 +64,26 @@ impl Settings {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        serde_yaml::from_str(&text).map_err(|source| Error::Settings { path, source })
+        let settings: Self =
+            serde_yaml::from_str(&text).map_err(|source| Error::Settings { path: path.clone(), source })?;
+        let is_private =
+            files::is_private(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        if settings.proxy.password.is_some() && !is_private {
+            return Err(Error::SharedPassword { path });
+        }
+        Ok(settings)
+    }
+
+    /// The proxy of services that are started, as it is written down.
+    pub fn proxy(&self) -> Written {
+        let ProxySettings { url, user, password } = &self.proxy;
+        let shown =
+            |hidden: &Option<Hidden>| hidden.as_ref().map(|Hidden(text)| text.expose_secret().to_owned());
+        Written {
+            url: shown(url),
+            user: shown(user),
+            password: password.as_ref().map(|Hidden(text)| text.clone()),
+        }
     }
 
     /// The mirrors: those in `SERVICE_MANAGER_MIRROR` before those that are set.
@@ -78,6 +127,29 @@ mod tests {
         assert_eq!(mirrors.address("https://a/x"), "https://named/x");
         assert_eq!(mirrors.address("https://b/x"), "http://set/x");
         assert!(load("mirrors: {https://b: http://set}", 0o600).unwrap().mirrors(&host).is_err());
+    }
+
+    #[test]
+    fn a_proxy_is_set_for_good() {
+        let written = load("proxy: {url: 'proxy:1', user: me, password: '1234'}", 0o600).unwrap().proxy();
+        assert_eq!((written.url.as_deref(), written.user.as_deref()), (Some("proxy:1"), Some("me")));
+        assert_eq!(written.password.unwrap().expose_secret(), "1234");
+        assert!(load("allow_http: true", 0o600).unwrap().proxy().is_empty());
+    }
+
+    #[test]
+    fn a_password_that_others_can_read_is_refused() {
+        let text = "proxy: {url: 'proxy:1', user: me, password: x}";
+        assert!(matches!(load(text, 0o640), Err(Error::SharedPassword { .. })));
+        assert!(load("proxy: {url: 'proxy:1'}", 0o644).is_ok());
+    }
+
+    #[test]
+    fn a_password_that_is_no_text_does_not_show() {
+        for text in ["proxy: {password: 31337}", "proxy: {password: [31337]}", "proxy: {password: 31337.5}"] {
+            let error = load(text, 0o600).unwrap_err();
+            assert!(!format!("{error} {error:?} {:?}", error.causes()).contains("31337"), "{error:?}");
+        }
     }
 
     #[test]

@@ -192,7 +192,7 @@ impl Visit {
 
     /// The addresses at which the host may reach the guest's services, the likeliest first: the one that
     /// just worked for SSH, then those the guest has.
-    fn addresses(&self) -> Vec<IpAddr> {
+    pub fn addresses(&self) -> Vec<IpAddr> {
         let mut addresses: Vec<IpAddr> = self.address.into_iter().collect();
         for address in &self.facts.addresses {
             if !addresses.contains(address) {

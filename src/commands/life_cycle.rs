@@ -1,16 +1,17 @@
 //! What `start`, `stop` and `restart` have in common: one connection, over which the guest is asked, told, and asked again.
 
+use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Context, in_use, ready};
-use crate::control::{Action, Failure, Outcome, Verb};
+use crate::control::{Action, Changes, Failure, Outcome, Verb};
 use crate::deadline::Deadline;
 use crate::discover::{Found, State, discover};
 use crate::error::{Error, ExitCode};
 use crate::machine::Machine;
 use crate::probe::Questions;
-use crate::service::Service;
+use crate::service::{Catalogue, Control, Service};
 use crate::ssh::Connection;
 use crate::ui::{self, Spinner};
 use crate::visit::{InUse, Visit};
@@ -19,6 +20,7 @@ use crate::visit::{InUse, Visit};
 pub(super) struct Session<'c> {
     machine: Machine,
     connection: Connection,
+    catalogue: &'c Catalogue,
     context: &'c Context,
     /// Of the service whose turn it is.
     deadline: Deadline,
@@ -36,6 +38,14 @@ pub(super) enum Condition<'a> {
     Down(Error),
 }
 
+/// What was seen of a service.
+pub(super) struct Look<'a> {
+    pub(super) found: Found<'a>,
+    pub(super) condition: Condition<'a>,
+    /// Those of the machine.
+    pub(super) addresses: Vec<IpAddr>,
+}
+
 /// Does `step` for each of the services called `names`. One that fails is no reason not to do it for the others.
 ///
 /// Errors: the first failure; the user is told of the others.
@@ -48,7 +58,7 @@ pub(super) fn each(
     let services = catalogue.select(names)?;
     // What the whole command has is as much for each name.
     let limit = context.deadline.limit() / u32::try_from(names.len()).unwrap_or(1).max(1);
-    let mut session = Session::open(context)?;
+    let mut session = Session::open(&catalogue, context)?;
     let mut failure = None;
     for service in services {
         session.begin_turn(limit);
@@ -63,10 +73,14 @@ pub(super) fn each(
 }
 
 impl<'c> Session<'c> {
-    fn open(context: &'c Context) -> Result<Self, Error> {
+    fn open(catalogue: &'c Catalogue, context: &'c Context) -> Result<Self, Error> {
         let (machine, deadline) = (context.machine()?, context.deadline);
         let connection = Visit::connect(&machine, deadline)?;
-        Ok(Self { machine, connection, context, deadline })
+        Ok(Self { machine, connection, catalogue, context, deadline })
+    }
+
+    pub(super) fn machine_name(&self) -> String {
+        self.machine.name.to_string()
     }
 
     fn begin_turn(&mut self, limit: Duration) {
@@ -77,12 +91,10 @@ impl<'c> Session<'c> {
     /// Finds `service` and tries to use it.
     ///
     /// Errors: those of asking; there is no such service in the machine.
-    pub(super) fn look<'s>(&mut self, service: &'s Service) -> Result<(Found<'s>, Condition<'s>), Error> {
+    pub(super) fn look<'s>(&mut self, service: &'s Service) -> Result<Look<'s>, Error> {
         let visit = Visit::ask(&self.machine, &Questions::to_use([service]), &mut self.connection)?;
-        let not_installed = || Error::NotInstalled {
-            service: service.name.to_string(),
-            machine: self.machine.name.to_string(),
-        };
+        let not_installed =
+            || Error::NotInstalled { service: service.name.to_string(), machine: self.machine_name() };
         let found = discover(service, &visit.facts).ok_or_else(not_installed)?;
         let deadline = self.deadline.at_most(ATTEMPT);
         let answer = visit.use_services(vec![found.clone()], &self.machine, deadline).pop();
@@ -95,41 +107,64 @@ impl<'c> Session<'c> {
             Err(error) if is_whole && !may_pass(&error) => Condition::Unusable(error),
             Err(error) => Condition::Partly(Some(error)),
         };
-        Ok((found, condition))
+        Ok(Look { found, condition, addresses: visit.addresses() })
     }
 
-    /// Does what `verb` asks for.
+    /// Those services that run and will not when `found` is started.
+    ///
+    /// Errors: those of asking.
+    pub(super) fn stopped_by(&mut self, found: &Found) -> Result<Vec<String>, Error> {
+        let Control::Sccli { stops, .. } = &found.flavour.control else { return Ok(Vec::new()) };
+        let names: Vec<String> = stops.iter().map(ToString::to_string).collect();
+        if names.is_empty() {
+            return Ok(names);
+        }
+        let others = self.catalogue.select(&names)?;
+        let questions = Questions::about(others.iter().copied());
+        let facts = Visit::ask(&self.machine, &questions, &mut self.connection)?.facts;
+        let runs = |service: &&&Service| discover(service, &facts).is_some_and(|found| found.is_up());
+        Ok(others.iter().filter(runs).map(|service| service.name.to_string()).collect())
+    }
+
+    /// Does what `verb` asks for, and makes `changes`.
     ///
     /// Errors: nothing in the guest can, the user may not, or a part of it fails; those of the connection.
-    pub(super) fn act(&mut self, verb: Verb, found: &Found) -> Result<(), Error> {
+    pub(super) fn act(&mut self, verb: Verb, found: &Found, changes: &Changes) -> Result<(), Error> {
+        let user = self.machine.route().target.user;
         let action = Action::new(verb, found).ok_or_else(|| Error::NoControl {
             verb: verb.as_str(),
             service: found.service.name.to_string(),
             flavour: found.flavour.name.to_string(),
-            machine: self.machine.name.to_string(),
+            machine: self.machine_name(),
             start: found.flavour.remedies.start.clone(),
         })?;
-        let _spinner =
+        let action = action.with(changes, found, &user)?;
+        let spinner =
             Spinner::new(self.context.ui, &format!("{} {}", verb.participle(), found.service.title));
-        self.carry_out(&action, verb, found)
+        let restarted = self.carry_out(&action, verb, found)?;
+        drop(spinner);
+        if !restarted.is_empty() {
+            self.note(&format!("restarted for the changes: {}", restarted.join(", ")));
+        }
+        Ok(())
     }
 
-    fn carry_out(&mut self, action: &Action, verb: Verb, found: &Found) -> Result<(), Error> {
+    /// Returns the units that had to start anew for changes.
+    fn carry_out(&mut self, action: &Action, verb: Verb, found: &Found) -> Result<Vec<String>, Error> {
         let user = self.machine.route().target.user;
-        log::debug!("{action:?}");
         match action.carry_out(&mut self.connection, user.as_str() == "root") {
-            Ok(Outcome::Done) => Ok(()),
+            Ok(Outcome::Done(restarted)) => Ok(restarted),
             Ok(Outcome::NotRoot(stderr)) => Err(Error::NoSudo {
                 user: user.to_string(),
-                machine: self.machine.name.to_string(),
+                machine: self.machine_name(),
                 what: format!("only root can {} {}", verb.as_str(), found.service.name),
                 stderr,
             }),
-            Ok(Outcome::Failed(Failure { what, said })) => Err(Error::NotDone {
+            Ok(Outcome::Failed(Failure { culprit, said })) => Err(Error::NotDone {
                 verb: verb.as_str(),
                 service: found.service.name.to_string(),
-                machine: self.machine.name.to_string(),
-                what,
+                machine: self.machine_name(),
+                culprit,
                 said,
             }),
             Err(Error::Timeout { .. }) => Err(self.not_yet(found.service, verb.wanted(), None)),
@@ -148,7 +183,7 @@ impl<'c> Session<'c> {
         let _spinner = Spinner::new(self.context.ui, &format!("waiting until {} answers", service.title));
         let (mut last, mut failed_since) = (None, None);
         loop {
-            let (found, condition) = match self.look(service) {
+            let Look { found, condition, .. } = match self.look(service) {
                 Err(Error::Timeout { .. }) => return Err(self.not_yet(service, wanted, last)),
                 look => look?,
             };
@@ -178,7 +213,9 @@ impl<'c> Session<'c> {
         let deadline = self.deadline.at_most(FAREWELL);
         loop {
             match self.look(service) {
-                Ok((_, Condition::Down(_))) | Err(Error::NotInstalled { .. }) => return Ok(()),
+                Ok(Look { condition: Condition::Down(_), .. }) | Err(Error::NotInstalled { .. }) => {
+                    return Ok(());
+                }
                 Ok(_) => {}
                 Err(Error::Timeout { .. }) => break,
                 Err(error) => return Err(error),
@@ -189,7 +226,7 @@ impl<'c> Session<'c> {
         }
         Err(Error::NotYet {
             service: service.name.to_string(),
-            machine: self.machine.name.to_string(),
+            machine: self.machine_name(),
             wanted: Verb::Stop.wanted(),
             limit: deadline.limit(),
             source: None,
@@ -213,7 +250,7 @@ impl<'c> Session<'c> {
     fn not_yet(&self, service: &Service, wanted: &'static str, last: Option<Error>) -> Error {
         Error::NotYet {
             service: service.name.to_string(),
-            machine: self.machine.name.to_string(),
+            machine: self.machine_name(),
             wanted,
             limit: self.deadline.limit(),
             source: last.map(Box::new),

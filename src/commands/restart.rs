@@ -1,9 +1,9 @@
 //! `service-manager restart SERVICE...`
 
 use super::Context;
-use super::life_cycle::{Condition, Session, each, tell};
+use super::life_cycle::{Condition, Look, Session, each, tell};
 use crate::cli::RestartArgs;
-use crate::control::Verb;
+use crate::control::{Changes, Verb};
 use crate::error::Error;
 use crate::service::Service;
 
@@ -12,11 +12,11 @@ pub(super) fn run(args: &RestartArgs, context: &Context) -> Result<(), Error> {
 }
 
 fn restart(session: &mut Session, service: &Service) -> Result<(), Error> {
-    let (found, condition) = session.look(service)?;
+    let Look { found, condition, .. } = session.look(service)?;
     if let Condition::Down(error) = condition {
         return Err(error);
     }
-    session.act(Verb::Restart, &found)?;
+    session.act(Verb::Restart, &found, &Changes::default())?;
     let answer = session.wait_until_up(service)?;
     session.keep(answer)?;
     tell(&format!("{} service restarted successfully...", service.title))

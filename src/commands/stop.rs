@@ -1,9 +1,9 @@
 //! `service-manager stop SERVICE...`
 
 use super::Context;
-use super::life_cycle::{Condition, Session, each, tell};
+use super::life_cycle::{Condition, Look, Session, each, tell};
 use crate::cli::StopArgs;
-use crate::control::Verb;
+use crate::control::{Changes, Verb};
 use crate::error::Error;
 use crate::service::Service;
 
@@ -13,11 +13,11 @@ pub(super) fn run(args: &StopArgs, context: &Context) -> Result<(), Error> {
 
 /// What is down is told to stop all the same: its socket may listen still, and the next boot would start it.
 fn stop(session: &mut Session, service: &Service) -> Result<(), Error> {
-    let (found, condition) = session.look(service)?;
+    let Look { found, condition, .. } = session.look(service)?;
     if let Condition::Down(_) = condition {
         session.note(&format!("{} does not run", service.title));
     }
-    session.act(Verb::Stop, &found)?;
+    session.act(Verb::Stop, &found, &Changes::default())?;
     session.wait_until_down(service)?;
     tell(&format!("{} service stopped successfully...", service.title))
 }

@@ -1,11 +1,24 @@
 //! Starting and stopping services in the guest: one command for each, made of fixed functions and validated words.
 
+mod answer;
+mod changes;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+mod keys;
+mod proxy;
 mod script;
 
+use secrecy::SecretString;
+
+use self::answer::outcome;
+pub use self::answer::{Culprit, Failure, Outcome};
+pub use self::changes::{Changes, Image, ProxyChange, WhileItRuns};
+pub use self::keys::Keys;
+pub use self::proxy::{Proxy, Written};
 use crate::discover::Found;
 use crate::error::Error;
-use crate::grammar::{GuestPath, UnitName, line, printable};
-use crate::probe::frame::{End, Frame, Nonce, parse};
+use crate::grammar::{GuestPath, ServiceName, SshUser, UnitName};
+use crate::probe::frame::{End, Nonce, parse};
 use crate::service::Control;
 use crate::ssh::Connection;
 
@@ -21,7 +34,7 @@ pub enum Verb {
 }
 
 /// What is done for it in the guest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Action {
     instance: Instance,
     steps: Vec<Step>,
@@ -37,7 +50,7 @@ enum Instance {
 }
 
 /// A part of an action; each can be done twice.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Step {
     /// Has the units start with the machine.
     Enable(Vec<UnitName>),
@@ -56,26 +69,29 @@ enum Step {
     Ping(GuestPath),
     /// Fails, with what the unit has said.
     Explain(UnitName),
-}
-
-/// How an action ended.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All of it was done.
-    Done,
-    /// Nothing was done: the user may not act as root. What the guest said to it.
-    NotRoot(String),
-    /// A part of it failed, and what comes after that was not done.
-    Failed(Failure),
-}
-
-/// Why a part of an action failed, in words of the guest that may be shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Failure {
-    /// The unit, or the socket that nothing answers at.
-    pub what: String,
-    /// What was said about it.
-    pub said: Vec<String>,
+    /// Has `sccli` start or stop a service, which comes or goes with these units.
+    Sccli {
+        service: ServiceName,
+        word: &'static str,
+        units: Vec<UnitName>,
+    },
+    /// Has `sccli` see these variables when it starts something next.
+    SccliVariables(Vec<(&'static str, SecretString)>),
+    /// Fills in what is not said of an image from what was said before.
+    SccliImage,
+    /// Has the units, and what pulls images, read these variables; those that run start anew if that is new to them.
+    SetProxy {
+        variables: SecretString,
+        units: Vec<UnitName>,
+    },
+    /// Has no unit read them any more.
+    RemoveProxy,
+    /// Has a Docker daemon talk TLS, with these keys, and gives those of its clients to a user.
+    TalkTls {
+        unit: UnitName,
+        keys: Keys,
+        user: SshUser,
+    },
 }
 
 impl Verb {
@@ -109,40 +125,56 @@ impl Verb {
 impl Action {
     /// What `verb` asks for, with the service as it was found. None when nothing in the guest can do it.
     pub fn new(verb: Verb, found: &Found) -> Option<Self> {
-        let (instance, units, ping) = match &found.flavour.control {
-            Control::System { ping } => (Instance::System, &found.units, ping),
-            Control::User { units, ping } => (Instance::User, units, ping),
+        let units = match &found.flavour.control {
+            Control::User { units, .. } => units,
+            Control::System { .. } | Control::Sccli { .. } => &found.units,
         };
         if units.is_empty() {
             return None;
         }
-        let units = units.clone();
-        let backwards = || units.iter().rev().cloned().collect();
-        let mut steps = match verb {
-            Verb::Start => vec![Step::Enable(units.clone())],
-            Verb::Stop => {
-                vec![Step::Disable(units.clone()), Step::Disarm(units.clone()), Step::Stop(backwards())]
+        let steps = match &found.flavour.control {
+            Control::System { ping, .. } => {
+                steps(verb, units, found.flavour.static_pods, None, ping.as_ref())
             }
-            Verb::Restart => vec![Step::Stop(backwards())],
-        };
-        if found.flavour.static_pods && verb != Verb::Start {
-            steps.push(Step::StopPods);
-        }
-        if verb != Verb::Stop {
             // Else it would end with this connection.
-            steps.extend((instance == Instance::User).then_some(Step::Linger));
-            steps.push(Step::Start(units));
-            steps.extend(ping.clone().map(Step::Ping));
+            Control::User { ping, .. } => steps(verb, units, false, Some(Step::Linger), ping.as_ref()),
+            Control::Sccli { service, .. } => sccli_steps(verb, service, units),
+        };
+        Some(Self { instance: Instance::of(found), steps })
+    }
+
+    /// The same action, with `changes` for the service that it starts; `user` is given a client's keys.
+    ///
+    /// Errors: a change that cannot be made in this way.
+    pub fn with(self, changes: &Changes, found: &Found, user: &SshUser) -> Result<Self, Error> {
+        let mut steps = match (&found.flavour.control, &changes.proxy) {
+            (_, None) | (Control::Sccli { .. }, Some(ProxyChange::Remove)) => Vec::new(),
+            (Control::Sccli { .. }, Some(ProxyChange::Set(proxy))) => {
+                vec![Step::SccliVariables(proxy.for_sccli()?)]
+            }
+            (_, Some(ProxyChange::Remove)) => vec![Step::RemoveProxy],
+            (control, Some(ProxyChange::Set(proxy))) => {
+                let units = if let Control::User { units, .. } = control { units } else { &found.units };
+                vec![Step::SetProxy {
+                    variables: proxy.environment(&changes.addresses),
+                    units: units.clone(),
+                }]
+            }
+        };
+        if !changes.image.is_empty() {
+            steps.extend([Step::SccliVariables(changes.image.variables()), Step::SccliImage]);
         }
-        Some(Self { instance, steps })
+        // What runs is restarted by that, what does not is started.
+        if let (Some(keys), Some(unit)) = (&changes.keys, found.units.first()) {
+            steps.push(Step::TalkTls { unit: unit.clone(), keys: keys.clone(), user: user.clone() });
+        }
+        steps.extend(self.steps);
+        Ok(Self { instance: self.instance, steps })
     }
 
     /// Has the guest say why the first unit that is down is so, and does nothing.
     pub fn explain(found: &Found) -> Self {
-        let instance = match found.flavour.control {
-            Control::System { .. } => Instance::System,
-            Control::User { .. } => Instance::User,
-        };
+        let instance = Instance::of(found);
         Self { instance, steps: found.down.first().cloned().map(Step::Explain).into_iter().collect() }
     }
 
@@ -165,32 +197,56 @@ impl Action {
     }
 }
 
-/// Reads the answer.
-///
-/// Errors: it says what nobody asked for.
-fn outcome(frames: &[Frame]) -> Result<Outcome, Error> {
-    let mut failure: Option<Failure> = None;
-    for frame in frames {
-        let text = String::from_utf8_lossy(frame.body);
-        match (frame.kind, &mut failure) {
-            ("failed", None) => failure = Some(Failure { what: printable(&text), said: Vec::new() }),
-            ("said", Some(failure)) => failure.said.extend(lines(&text)),
-            _ => return Err(Error::AnswerMalformed),
+impl Instance {
+    fn of(found: &Found) -> Self {
+        match found.flavour.control {
+            Control::System { .. } | Control::Sccli { .. } => Self::System,
+            Control::User { .. } => Self::User,
         }
     }
-    Ok(failure.map_or(Outcome::Done, Outcome::Failed))
 }
 
-/// The last lines of what a program said.
-fn lines(text: &str) -> Vec<String> {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines.iter().skip(lines.len().saturating_sub(MOST_LINES)).map(|text| line(text)).collect()
+/// The steps for `units`.
+fn steps(
+    verb: Verb,
+    units: &[UnitName],
+    has_pods: bool,
+    before_start: Option<Step>,
+    ping: Option<&GuestPath>,
+) -> Vec<Step> {
+    let units = units.to_vec();
+    let backwards = || units.iter().rev().cloned().collect();
+    let mut steps = match verb {
+        Verb::Start => vec![Step::Enable(units.clone())],
+        Verb::Stop => {
+            vec![Step::Disable(units.clone()), Step::Disarm(units.clone()), Step::Stop(backwards())]
+        }
+        Verb::Restart => vec![Step::Stop(backwards())],
+    };
+    if has_pods && verb != Verb::Start {
+        steps.push(Step::StopPods);
+    }
+    if verb != Verb::Stop {
+        steps.extend(before_start);
+        steps.push(Step::Start(units));
+        steps.extend(ping.cloned().map(Step::Ping));
+    }
+    steps
+}
+
+/// The steps for who has `sccli`. It is never asked to restart, which begins with its `status`: that stops Kubernetes when
+/// one of its units is down, and Docker would be restarted too.
+fn sccli_steps(verb: Verb, service: &ServiceName, units: &[UnitName]) -> Vec<Step> {
+    let call = |word| Step::Sccli { service: service.clone(), word, units: units.to_vec() };
+    match verb {
+        Verb::Start => vec![call("start")],
+        // It knows nothing of sockets.
+        Verb::Stop => vec![Step::Disarm(units.to_vec()), call("stop")],
+        Verb::Restart => vec![call("stop"), call("start")],
+    }
 }
 
 const LONGEST_ANSWER: usize = 256 << 10;
-/// Of what a unit said.
-const MOST_LINES: usize = 10;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,31 +309,5 @@ mod tests {
     fn what_has_no_units_cannot_be_started() {
         let files = ["/var/lib/minishift"];
         assert_eq!(steps("openshift", &[], &files, Verb::Start), None);
-    }
-
-    #[test]
-    fn an_answer_says_what_failed_and_nothing_else() {
-        let frame = |kind, body| Frame { kind, index: None, body };
-        assert_eq!(outcome(&[]).unwrap(), Outcome::Done);
-        let said = b"one\n\n\x1b[31mtwo\n";
-        assert_eq!(
-            outcome(&[frame("failed", b"k3s\x07"), frame("said", said)]).unwrap(),
-            Outcome::Failed(Failure {
-                what: "k3s\\u{7}".into(),
-                said: vec!["one".into(), "\\u{1b}[31mtwo".into()]
-            })
-        );
-        let many = "x\n".repeat(1000);
-        let Outcome::Failed(failure) =
-            outcome(&[frame("failed", b"k3s"), frame("said", many.as_bytes())]).unwrap()
-        else {
-            panic!("it did not fail")
-        };
-        assert_eq!(failure.said.len(), MOST_LINES);
-        for hostile in
-            [&[frame("said", b"x")][..], &[frame("root", b"")], &[frame("failed", b""), frame("failed", b"")]]
-        {
-            assert!(outcome(hostile).is_err());
-        }
     }
 }

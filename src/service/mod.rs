@@ -127,6 +127,9 @@ pub enum Control {
         #[serde(default)]
         #[schemars(with = "GuestPath")]
         ping: Option<GuestPath>,
+        /// The first of its units is a Docker daemon, which on request is made to talk TLS.
+        #[serde(default)]
+        tls: bool,
     },
     /// The login user's own systemd.
     User {
@@ -137,6 +140,14 @@ pub enum Control {
         #[serde(default)]
         #[schemars(with = "GuestPath")]
         ping: Option<GuestPath>,
+    },
+    /// `sccli` of the Atomic Developer Bundle and the Container Development Kit.
+    Sccli {
+        /// Its name for the service.
+        service: ServiceName,
+        /// The services that it stops when it starts this one.
+        #[serde(default)]
+        stops: Vec<ServiceName>,
     },
 }
 
@@ -244,7 +255,7 @@ impl Service {
 
 impl Default for Control {
     fn default() -> Self {
-        Self::System { ping: None }
+        Self::System { ping: None, tls: false }
     }
 }
 

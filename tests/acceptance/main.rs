@@ -81,6 +81,12 @@ mod shell;
 mod ssh_config;
 // `start`, of every kind of service.
 mod start;
+// `start` where `sccli` does it.
+mod start_adb;
+// `start --proxy`.
+mod start_proxy;
+// `start docker --tls`.
+mod start_tls;
 // Files on the host: full disks, two at once, killed.
 mod state;
 // `status`.

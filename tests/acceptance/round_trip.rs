@@ -58,6 +58,30 @@ fn what_is_known_costs_the_guest_an_answer_each() {
     }
 }
 
+/// To start and to stop takes several commands, but no other connection.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_starts_and_stops_connects_once() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    for (command, services, answer) in [
+        (
+            "-q stop docker kubernetes",
+            2,
+            "Docker service stopped successfully...\nKubernetes service stopped successfully...\n",
+        ),
+        ("start kubernetes", 1, "Kubernetes service configured successfully...\n"),
+    ] {
+        let journal = journal_while(&guest, || {
+            user.types(format!("service-manager {command}")).stdout(answer).succeeds();
+        });
+        let count = journal.lines().filter(|line| line.starts_with("Connection from")).count();
+        assert_eq!(count, 1, "{command}:\n{journal}");
+        let acted = journal.lines().filter(|line| line.ends_with("COMMAND=/usr/bin/sh -s")).count();
+        assert_eq!(acted, services, "{command}:\n{journal}");
+    }
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn sudo_logs_that_it_ran_a_shell_and_nothing_of_what_that_read() {

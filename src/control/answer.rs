@@ -1,0 +1,139 @@
+//! What the guest says of an action.
+
+use std::fmt;
+
+use crate::error::Error;
+use crate::grammar::{line, printable};
+use crate::probe::frame::Frame;
+
+/// How an action ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of it was done. For the changes these units had to start anew.
+    Done(Vec<String>),
+    /// Nothing was done: the user may not act as root. What the guest said to it.
+    NotRoot(String),
+    /// A part of it failed, and what comes after that was not done.
+    Failed(Failure),
+}
+
+/// Why a part of an action failed, in words of the guest that may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What failed.
+    pub culprit: Culprit,
+    /// What was said about it.
+    pub said: Vec<String>,
+}
+
+/// What fails in a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Culprit {
+    /// A unit.
+    Unit(String),
+    /// A container engine that does not answer at its socket.
+    Socket(String),
+    /// A file that cannot be written.
+    File(String),
+    /// `sccli`, with this exit status.
+    Sccli(u8),
+    /// A Docker daemon that cannot be made to talk TLS.
+    Tls,
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unit(unit) => write!(f, "{unit} failed"),
+            Self::Socket(path) => write!(f, "nothing answers at {path}"),
+            Self::File(path) => write!(f, "{path} cannot be written"),
+            Self::Tls => f.write_str("dockerd cannot be made to talk TLS"),
+            Self::Sccli(code) => match sccli_meaning(*code) {
+                Some(meaning) => write!(f, "{meaning} (`sccli` ended with {code})"),
+                None => write!(f, "`sccli` ended with {code}"),
+            },
+        }
+    }
+}
+
+/// What the exit status of `sccli` stands for (projectatomic/adb-utils: utils/sccli.py). Others are those of systemctl.
+fn sccli_meaning(code: u8) -> Option<&'static str> {
+    Some(match code {
+        2 => "it does not know the service",
+        37 => "/etc/sysconfig/openshift_option cannot be written",
+        110 => "it does not run",
+        111 => "the image could not be pulled",
+        112 => "/etc/sysconfig/openshift_option cannot be read",
+        113 => "the proxy could not be set up",
+        _ => return None,
+    })
+}
+
+/// Reads the answer.
+///
+/// Errors: it says what nobody asked for.
+pub(super) fn outcome(frames: &[Frame]) -> Result<Outcome, Error> {
+    let (mut failure, mut restarted): (Option<Failure>, _) = (None, Vec::new());
+    for frame in frames {
+        let text = String::from_utf8_lossy(frame.body);
+        let culprit = match (frame.kind, &mut failure) {
+            ("said", Some(failure)) => {
+                failure.said.extend(lines(&text));
+                continue;
+            }
+            ("restarted", None) => {
+                restarted.push(printable(&text));
+                continue;
+            }
+            ("unit", None) => Culprit::Unit(printable(&text)),
+            ("socket", None) => Culprit::Socket(printable(&text)),
+            ("file", None) => Culprit::File(printable(&text)),
+            ("sccli", None) => Culprit::Sccli(text.parse().map_err(|_| Error::AnswerMalformed)?),
+            ("tls", None) => Culprit::Tls,
+            _ => return Err(Error::AnswerMalformed),
+        };
+        failure = Some(Failure { culprit, said: Vec::new() });
+    }
+    Ok(failure.map_or(Outcome::Done(restarted), Outcome::Failed))
+}
+
+/// The last lines of what a program said.
+fn lines(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines.iter().skip(lines.len().saturating_sub(MOST_LINES)).map(|text| line(text)).collect()
+}
+
+/// Of what a unit said.
+pub(super) const MOST_LINES: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_what_failed_and_nothing_else() {
+        let frame = |kind, body| Frame { kind, index: None, body };
+        assert_eq!(outcome(&[]).unwrap(), Outcome::Done(Vec::new()));
+        assert_eq!(outcome(&[frame("restarted", b"docker")]).unwrap(), Outcome::Done(vec!["docker".into()]));
+        let said = b"one\n\n\x1b[31mtwo\n";
+        assert_eq!(
+            outcome(&[frame("unit", b"k3s\x07"), frame("said", said)]).unwrap(),
+            Outcome::Failed(Failure {
+                culprit: Culprit::Unit("k3s\\u{7}".into()),
+                said: vec!["one".into(), "\\u{1b}[31mtwo".into()]
+            })
+        );
+        let many = "x\n".repeat(1000);
+        let Outcome::Failed(failure) =
+            outcome(&[frame("unit", b"k3s"), frame("said", many.as_bytes())]).unwrap()
+        else {
+            panic!("it did not fail")
+        };
+        assert_eq!(failure.said.len(), MOST_LINES);
+        for hostile in
+            [&[frame("said", b"x")][..], &[frame("root", b"")], &[frame("unit", b""), frame("unit", b"")]]
+        {
+            assert!(outcome(hostile).is_err());
+        }
+    }
+}

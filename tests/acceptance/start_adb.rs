@@ -1,0 +1,208 @@
+//! The Atomic Developer Bundle: `sccli` starts and stops its services, with all that it does besides.
+
+use crate::start::{DOCKER_STARTED, STARTED};
+use crate::support::{Guest, UNTIL_READY, User};
+
+const OPENSHIFT_STARTED: &str = "OpenShift service configured successfully...\n";
+const KUBECTL: &str =
+    "eval \"$(service-manager --quiet env SERVICE)\"; kubectl get namespace default -o name";
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn kubernetes_comes_and_goes_and_sccli_is_asked_for_no_state() {
+    let guest = adb();
+    let user = User::of(&guest);
+    user.types("service-manager stop kubernetes")
+        .stdout("Kubernetes service stopped successfully...\n")
+        .succeeds();
+    user.types("service-manager status openshift kubernetes")
+        .stdout("openshift - stopped\nkubernetes - stopped\n")
+        .succeeds();
+    user.types("service-manager start kubernetes").stdout(STARTED).succeeds();
+    user.types("service-manager start kubernetes")
+        .stdout(STARTED)
+        .stderr("note: Kubernetes runs already\n")
+        .succeeds();
+    user.types(KUBECTL.replace("SERVICE", "kubernetes")).stdout("namespace/default\n").succeeds();
+    let main_process = || guest.run("systemctl show --property=MainPID kube-apiserver");
+    let before = main_process();
+    user.types("service-manager restart kubernetes")
+        .stdout("Kubernetes service restarted successfully...\n")
+        .succeeds();
+    assert_ne!(main_process(), before);
+    // With one of its units down, `sccli kubernetes status` and `restart` would stop the others.
+    guest.run("systemctl stop kube-proxy");
+    user.types("service-manager status kubernetes").stdout("kubernetes - degraded\n").succeeds();
+    user.types("service-manager restart kubernetes")
+        .stdout("Kubernetes service restarted successfully...\n")
+        .succeeds();
+    user.types("service-manager status kubernetes").stdout("kubernetes - running\n").succeeds();
+    assert_eq!(
+        guest.run("cat /var/log/sccli"),
+        "kubernetes stop\nkubernetes start\nkubernetes stop\nkubernetes start\nkubernetes stop\nkubernetes start\n"
+    );
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_would_stop_another_service_needs_a_word() {
+    let guest = adb();
+    let user = User::of(&guest);
+    user.types("service-manager start openshift")
+        .stderr("error: to start openshift, `[NAME]` would stop kubernetes\nhint: `service-manager start openshift --replace`\n")
+        .fails(126);
+    assert_eq!(
+        guest.run("systemctl is-active kube-apiserver; cat /var/log/sccli 2>/dev/null || true"),
+        "active\n"
+    );
+    user.types("service-manager start openshift --replace")
+        .stdout(OPENSHIFT_STARTED)
+        .stderr("note: kubernetes stops, so that openshift can start\n")
+        .succeeds();
+    user.types("service-manager status openshift kubernetes")
+        .stdout("openshift - running\nkubernetes - stopped\n")
+        .succeeds();
+    user.types(KUBECTL.replace("SERVICE", "openshift")).stdout("namespace/default\n").succeeds();
+    user.types("service-manager start kubernetes --replace -q").stdout(STARTED).succeeds();
+    user.types("service-manager status openshift kubernetes")
+        .stdout("openshift - stopped\nkubernetes - running\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn docker_gets_new_certificates_when_it_has_none() {
+    let guest = adb();
+    guest.lays_out_docker("stopped");
+    guest.run("rm /etc/docker/ca.pem");
+    let user = User::of(&guest);
+    user.types("service-manager start docker").stdout(DOCKER_STARTED).succeeds();
+    user.types("eval \"$(service-manager env docker)\" && docker info --format '{{.Name}}'")
+        .stdout("[NAME]\n")
+        .succeeds();
+    user.types("service-manager stop docker").stdout("Docker service stopped successfully...\n").succeeds();
+    assert_eq!(guest.run("cat /var/log/sccli"), "docker start\ndocker stop\n");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_image_is_the_one_that_was_asked_for() {
+    let guest = adb();
+    let user = User::of(&guest);
+    let options = "grep --extended-regexp '^(DOCKER|IMAGE)' /etc/sysconfig/openshift_option";
+    // What is not said stays.
+    user.types("service-manager -q start openshift --replace --openshift-image-tag v1.4.1")
+        .stdout(OPENSHIFT_STARTED)
+        .succeeds();
+    assert_eq!(
+        guest.run(options),
+        "DOCKER_REGISTRY=\"docker.io\"\nIMAGE_NAME=\"openshift/origin\"\nIMAGE_TAG=\"v1.4.1\"\n"
+    );
+    user.types("service-manager -q stop openshift")
+        .stdout("OpenShift service stopped successfully...\n")
+        .succeeds();
+    user.types(
+        "service-manager start openshift --openshift-docker-registry registry.example:5000 --openshift-image-name team/origin --openshift-image-tag v9",
+    )
+    .stderr(
+        "
+        error: could not start openshift in `[NAME]`: the image could not be pulled (`sccli` ended with 111)
+        caused by: docker pull registry.example:5000/team/origin:v9
+        hint: in the machine: `sudo journalctl --boot --pager-end`
+        ",
+    )
+    .fails(126);
+    user.types("service-manager start openshift --openshift-image-tag v1.3.1")
+        .stdout(OPENSHIFT_STARTED)
+        .succeeds();
+    assert!(guest.run(options).starts_with("DOCKER_REGISTRY=\"registry.example:5000\"\n"));
+}
+
+/// What stands in the guest's file is data.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_file_of_options_that_means_harm() {
+    let guest = adb();
+    let user = User::of(&guest);
+    guest.run_with(
+        "cat >/etc/sysconfig/openshift_option",
+        "DOCKER_REGISTRY=\"$(touch /run/pwned)\"\nIMAGE_NAME=`touch /run/pwned`\nIMAGE_TAG='v1'\n",
+    );
+    user.types("service-manager -q start openshift --replace --openshift-image-tag v1.3.1")
+        .stderr("error: could not start openshift in `[NAME]`: /etc/sysconfig/openshift_option cannot be read (`sccli` ended with 112)\n")
+        .fails(126);
+    assert_eq!(guest.run("ls /run/pwned 2>/dev/null || true; cat /var/log/sccli 2>/dev/null || true"), "");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_proxy_reaches_it_without_its_scheme() {
+    let guest = adb();
+    guest.lays_out_docker("tls");
+    let user = User::of(&guest).with("SERVICE_MANAGER_PROXY_PASSWORD", "p@ss%1");
+    let line = "service-manager -q restart kubernetes && service-manager -q stop kubernetes && \
+        service-manager -q start kubernetes --proxy http://proxy.example:3128 --proxy-user me";
+    user.types(line)
+        .stdout(&format!("Kubernetes service restarted successfully...\nKubernetes service stopped successfully...\n{STARTED}"))
+        .succeeds();
+    let info = "docker info --format '{{.HTTPProxy}}'; tr '\\0' '\\n' </proc/$(systemctl show --property=MainPID --value docker)/environ | grep ^HTTP_PROXY";
+    assert_eq!(
+        guest.run(info),
+        "http://xxxxx:xxxxx@proxy.example:3128\nHTTP_PROXY=http://me:p%40ss%251@proxy.example:3128\n"
+    );
+    user.types("service-manager start kubernetes --proxy proxy.example:3128")
+        .stdout(STARTED)
+        .stderr(
+            "
+            note: Kubernetes runs already
+            note: proxy and image are for its next start, after `service-manager stop kubernetes`
+            ",
+        )
+        .succeeds();
+    // Its own shell would read what is in these.
+    user.types("service-manager -q stop kubernetes")
+        .stdout("Kubernetes service stopped successfully...\n")
+        .succeeds();
+    User::of(&guest)
+        .with("SERVICE_MANAGER_PROXY_PASSWORD", "'; touch /run/pwned; '")
+        .types("service-manager -q start kubernetes --proxy proxy.example:3128 --proxy-user me")
+        .stderr("error: the proxy is not a valid user or password for `sccli` (letters, digits and `._-+=@%,:~`)\n")
+        .fails(1);
+    assert_eq!(guest.run("ls /run/pwned 2>/dev/null || true"), "");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_unit_that_does_not_come_up_is_told() {
+    let guest = adb();
+    guest.changes(
+        "systemctl stop kube-scheduler; mkdir -p /run/systemd/system/kube-scheduler.service.d
+        printf '[Service]\\nType=oneshot\\nRestart=no\\nExecStart=\\nExecStart=/bin/sh -c \"echo no leader; exit 1\"\\n' >/run/systemd/system/kube-scheduler.service.d/test.conf
+        systemctl daemon-reload",
+        "rm -r /run/systemd/system/kube-scheduler.service.d; systemctl daemon-reload; systemctl reset-failed kube-scheduler; systemctl start kube-scheduler",
+    );
+    User::of(&guest)
+        .types("service-manager start kubernetes 2>&1 | grep --extended-regexp '^(error|hint)|leader'; exit ${PIPESTATUS[0]}")
+        .stdout(
+            "
+            error: could not start kubernetes in `[NAME]`: `sccli` ended with 1
+            caused by: no leader
+            hint: in the machine: `sudo journalctl --boot --pager-end`
+            ",
+        )
+        .fails(126);
+}
+
+/// The bundle, with Kubernetes up, as it will be again.
+fn adb() -> Guest {
+    let guest = Guest::own("adb", "address");
+    guest.changes(
+        "rm -f /var/log/sccli; cp /etc/sysconfig/openshift_option /run/openshift_option",
+        &format!(
+            "cp /run/openshift_option /etc/sysconfig/openshift_option; rm -f /etc/systemd/system/docker.service.d/http-proxy.conf
+            systemctl disable --now openshift; systemctl daemon-reload
+            systemctl enable --now etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet; {UNTIL_READY}; rm -f /var/log/sccli"
+        ),
+    );
+    guest
+}

@@ -1,0 +1,208 @@
+//! `start --proxy`: what runs in the guest goes through it, and nobody sees who may use it.
+
+use crate::start::{DOCKER_STARTED, STARTED, docker};
+use crate::support::{Guest, User};
+
+const PASSWORD: &str = "s3cr%et\"'$(id)x";
+/// As it stands in a URL.
+const ENCODED: &str = "s3cr%25et%22%27%24%28id%29x";
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn units_and_docker_go_through_it() {
+    let guest = with_docker();
+    let user = User::of(&guest).with("SERVICE_MANAGER_PROXY_PASSWORD", PASSWORD);
+    let line = "service-manager start docker kubernetes --proxy http://proxy.example:3128 --proxy-user me";
+    user.types(line)
+        .stdout(&format!("{DOCKER_STARTED}{STARTED}"))
+        .stderr(
+            "
+            note: Docker runs already
+            note: restarted for the changes: docker.service, containerd.service
+            note: Kubernetes runs already
+            note: restarted for the changes: kubelet.service
+            ",
+        )
+        .succeeds();
+    assert_eq!(guest.run("docker info --format '{{.HTTPProxy}}'"), "http://xxxxx:xxxxx@proxy.example:3128\n");
+    assert_eq!(
+        guest.run(&variable("docker")),
+        format!("HTTP_PROXY=http://me:{ENCODED}@proxy.example:3128\n")
+    );
+    assert_eq!(guest.run(&variable("kubelet")), guest.run(&variable("docker")));
+    // Nobody but root may read it; systemd tells nobody what is in it.
+    let drop_ins = "/etc/systemd/system/*.service.d/service-manager-proxy.conf";
+    let modes = guest.run(&format!("stat --format '%a %U' /etc/service-manager/proxy.env {drop_ins} | uniq"));
+    assert_eq!(modes, "600 root\n");
+    assert_eq!(guest.run("systemctl show docker kubelet | grep --count s3cr || true"), "0\n");
+    assert_eq!(guest.run(&format!("ls /etc/service-manager /etc/systemd/system/*.d | grep --count 'new' || true; ls {drop_ins} | wc --lines")), "0\n3\n");
+
+    // The same once more changes nothing.
+    let main_process = || guest.run("systemctl show --property=MainPID docker kubelet");
+    let before = main_process();
+    user.types(line)
+        .stdout(&format!("{DOCKER_STARTED}{STARTED}"))
+        .stderr("note: Docker runs already\nnote: Kubernetes runs already\n")
+        .succeeds();
+    assert_eq!(main_process(), before);
+
+    user.types("service-manager start docker --no-proxy")
+        .stdout(DOCKER_STARTED)
+        .stderr("note: Docker runs already\nnote: restarted for the changes: [..]docker.service[..]\n")
+        .succeeds();
+    assert_eq!(guest.run(&variable("docker")), "");
+    assert_eq!(guest.run(&variable("kubelet")), "");
+    assert_eq!(guest.run(&format!("ls -d /etc/service-manager {drop_ins} 2>/dev/null || true")), "");
+}
+
+/// Neither here nor there, not in a list of processes, a log, or what is printed.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_password_is_seen_nowhere() {
+    let guest = with_docker();
+    let secret = "hunter2hunter2";
+    guest.changes(
+        "cp /usr/bin/systemctl /usr/bin/systemctl.true
+        printf '#!/bin/sh\\nps -ef >>/run/seen; exec systemctl.true \"$@\"\\n' >/usr/bin/systemctl.new
+        chmod 755 /usr/bin/systemctl.new; mv /usr/bin/systemctl.new /usr/bin/systemctl",
+        "mv /usr/bin/systemctl.true /usr/bin/systemctl; rm -f /run/seen",
+    );
+    let user = User::of(&guest).with("SERVICE_MANAGER_PROXY_PASSWORD", secret);
+    let line = "service-manager -v start docker --proxy proxy.example:3128 --proxy-user me >all 2>&1 &
+        while kill -0 $! 2>/dev/null; do ps -ef >>seen; done; wait $!; code=$?
+        cat all seen | grep --count 'hunter2[h]unter2'; exit $code";
+    user.types(line).stdout("0\n").succeeds();
+    let seen = std::fs::read_to_string(user.home().join("seen")).unwrap();
+    assert!(seen.contains("--proxy-user me"), "it was looked at in time");
+    let there = guest.run("cat /run/seen; journalctl --no-pager");
+    assert!(there.contains("sh -s"), "it was looked at in time");
+    assert!(!there.contains(secret));
+    for error in ["--proxy x", "--proxy-user 'a:b' --proxy p:1"] {
+        user.types(format!("service-manager -v start docker {error} 2>&1 | grep --count 'hunter2[h]unter2'"))
+            .stdout("0\n")
+            .fails(1);
+    }
+    user.types("service-manager start docker --no-proxy 2>/dev/null").stdout(DOCKER_STARTED).succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn it_is_set_once_and_for_all() {
+    let guest = docker("stopped");
+    let user = User::of(&guest).with("SERVICE_MANAGER_HOME", "kept");
+    user.types("mkdir -m 700 kept; echo 'proxy: { url: \"proxy.example:3128\", user: me, password: \"0\" }' >kept/config.yaml; chmod 600 kept/config.yaml; \
+                service-manager start docker")
+        .stdout(DOCKER_STARTED)
+        .succeeds();
+    assert_eq!(guest.run(&variable("docker")), "HTTP_PROXY=http://me:0@proxy.example:3128\n");
+    user.types("chmod 644 kept/config.yaml; service-manager start docker")
+        .stderr("error: others than you can read `[HOME]/kept/config.yaml`, and there is a password in it\nhint: `chmod 600 '[HOME]/kept/config.yaml'`\n")
+        .fails(1);
+    user.types("chmod 600 kept/config.yaml").succeeds();
+    // What is typed counts.
+    user.types("service-manager -q start docker --proxy other.example:1").stdout(DOCKER_STARTED).succeeds();
+    assert_eq!(guest.run(&variable("docker")), "HTTP_PROXY=http://other.example:1\n");
+    user.types("service-manager -q start docker --no-proxy").stdout(DOCKER_STARTED).succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_users_own_docker_goes_through_it_too() {
+    let guest = docker("rootless");
+    let user = User::of(&guest);
+    user.types("service-manager -q start docker --proxy proxy.example:3128")
+        .stdout(DOCKER_STARTED)
+        .succeeds();
+    let info = "runuser -u vagrant -- docker --host unix:///run/user/1000/docker.sock info --format '{{.HTTPProxy}}'";
+    assert_eq!(guest.run(info), "http://proxy.example:3128\n");
+    assert_eq!(
+        guest.run("stat --format '%a %U' /home/vagrant/.config/service-manager/proxy.env"),
+        "600 vagrant\n"
+    );
+    user.types("service-manager -q start docker --no-proxy").stdout(DOCKER_STARTED).succeeds();
+    assert_eq!(guest.run(info), "\n");
+    guest.run("rm -rf /home/vagrant/.config/service-manager");
+}
+
+/// What is sent is done to its end, whatever becomes of who sent it.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn whoever_is_killed_leaves_nothing_half_written() {
+    let guest = with_docker();
+    let user = User::of(&guest);
+    let line = |port: u32| format!("service-manager -q start docker --proxy proxy.example:{port}");
+    for port in 1..12 {
+        let child = user.types(line(port)).starts();
+        std::thread::sleep(std::time::Duration::from_millis(30 * u64::from(port)));
+        let group = rustix::process::Pid::from_child(&child);
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        child.wait_with_output().unwrap();
+        let env = guest.run("cat /etc/service-manager/proxy.env 2>/dev/null || true");
+        assert!(
+            env.is_empty() || env.matches("proxy.example:").count() == 4 && env.ends_with("\"\n"),
+            "{env}"
+        );
+    }
+    user.types(line(20)).stdout(DOCKER_STARTED).succeeds();
+    assert_eq!(guest.run(&variable("docker")), "HTTP_PROXY=http://proxy.example:20\n");
+    user.types("service-manager -q start docker --no-proxy").stdout(DOCKER_STARTED).succeeds();
+}
+
+#[test]
+fn what_is_no_proxy_is_told_before_any_machine_is_asked() {
+    let user = User::new();
+    let hint = "hint: `--proxy http://HOST:PORT --proxy-user USER`, with the password in SERVICE_MANAGER_PROXY_PASSWORD; or all three as `proxy` in config.yaml\n";
+    for (options, error) in [
+        (
+            "--proxy \"x'; touch pwned; '\"",
+            "is not a valid proxy address (`http://HOST:PORT` or `HOST:PORT`)",
+        ),
+        (
+            "--proxy 'http://me:secret@proxy:1'",
+            "is not a valid proxy address (`http://HOST:PORT` or `HOST:PORT`)",
+        ),
+        ("--proxy https://proxy:1", "is not a valid proxy address (`http://HOST:PORT` or `HOST:PORT`)"),
+        ("--proxy-user me", "needs an address"),
+        ("--proxy proxy:1 --proxy-user me", "needs a password for its user"),
+        ("--proxy proxy:1 --proxy-password x", "needs a user for its password"),
+        (
+            "--proxy proxy:1 --proxy-user $'a\\nb' --proxy-password x",
+            "is not a valid user of a proxy (no control characters, no `:`; at most 255)",
+        ),
+    ] {
+        user.types(format!("service-manager start docker {options}"))
+            .stderr(&format!("error: the proxy {error}\n{hint}"))
+            .fails(1);
+    }
+    for (options, error) in [
+        ("docker --openshift-image-tag v1", "`--openshift-…` is for openshift, which is not named"),
+        ("kubernetes --tls", "`--tls` is for docker, which is not named"),
+    ] {
+        user.types(format!("service-manager -q start {options}"))
+            .stderr(&format!("error: {error}\n"))
+            .fails(1);
+    }
+    for option in ["docker-registry", "image-name", "image-tag"] {
+        user.types(format!("service-manager start openshift --openshift-{option} \"x'; touch pwned; '\" 2>&1 | head --lines=1"))
+            .stdout("error: invalid value 'x'; touch pwned; '' for '--openshift-[..]': not a valid [..]\n")
+            .succeeds();
+    }
+    assert!(!user.home().join("pwned").exists());
+}
+
+/// Docker runs there; what is left of a proxy goes with it.
+fn with_docker() -> Guest {
+    let guest = docker("tls");
+    guest.changes(
+        "true",
+        "rm -rf /etc/service-manager /etc/systemd/system/*.d/service-manager-proxy.conf; systemctl daemon-reload",
+    );
+    guest
+}
+
+/// Shows the variable of a unit's main process.
+fn variable(unit: &str) -> String {
+    format!(
+        "tr '\\0' '\\n' </proc/$(systemctl show --property=MainPID --value {unit})/environ | grep ^HTTP_PROXY || true"
+    )
+}

@@ -1,0 +1,146 @@
+//! `start docker --tls`: a daemon that only has its socket talks TLS afterwards.
+
+use crate::start::{DOCKER_STARTED, docker};
+use crate::support::{Guest, User};
+
+const DOCKER: &str = "eval \"$(service-manager env docker)\" && docker info --format '{{.Name}}'";
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn docker_on_the_host_can_use_it_afterwards() {
+    let guest = socket();
+    let user = User::of(&guest);
+    user.types("service-manager start docker --tls")
+        .stdout(DOCKER_STARTED)
+        .stderr("note: Docker runs already\nnote: restarted for the changes: docker.service\n")
+        .succeeds();
+    user.types(DOCKER).stdout("[NAME]\n").succeeds();
+    assert_eq!(
+        guest.run("docker info --format '{{.Name}}'"),
+        format!("{}\n", guest.name()),
+        "its socket is there still"
+    );
+    let modes = "stat --format '%a %U %n' /etc/docker/*.pem /home/vagrant/.docker /home/vagrant/.docker/*";
+    assert_eq!(
+        guest.run(modes),
+        "600 root /etc/docker/ca.pem\n600 root /etc/docker/server-cert.pem\n600 root /etc/docker/server-key.pem\n\
+         700 vagrant /home/vagrant/.docker\n600 vagrant /home/vagrant/.docker/ca.pem\n\
+         600 vagrant /home/vagrant/.docker/cert.pem\n600 vagrant /home/vagrant/.docker/key.pem\n"
+    );
+    // Whoever has no key of that authority is turned away.
+    guest.run("! curl --silent --insecure https://127.0.0.1:2376/_ping");
+
+    let main_process = || guest.run("systemctl show --property=MainPID docker; sha256sum /etc/docker/*.pem");
+    let before = main_process();
+    user.types("service-manager start docker --tls")
+        .stdout(DOCKER_STARTED)
+        .stderr("note: Docker runs already\n")
+        .succeeds();
+    assert_eq!(main_process(), before);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn certificates_of_its_own_that_are_no_good_are_made_anew() {
+    let guest = socket();
+    let user = User::of(&guest);
+    user.types("service-manager -q start docker --tls").stdout(DOCKER_STARTED).succeeds();
+    guest.run(
+        "cd /run; issue ca a.pem a-key.pem x; issue client c.pem k.pem /CN=x a.pem a-key.pem 20200101000000Z 20210101000000Z
+        cat c.pem >/home/vagrant/.docker/cert.pem; cat k.pem >/home/vagrant/.docker/key.pem; rm a.pem a-key.pem c.pem k.pem",
+    );
+    user.types("service-manager start docker")
+        .stderr(
+            "
+            error: the client certificate in `~/.docker` of `[NAME]` expired on 2021-01-01
+            hint: `service-manager start docker --tls` makes new certificates, if it made these; else, in the machine: [..]
+            ",
+        )
+        .fails(126);
+    user.types("service-manager start docker --tls")
+        .stdout(DOCKER_STARTED)
+        .stderr("note: restarted for the changes: docker.service\n")
+        .succeeds();
+    user.types(DOCKER).stdout("[NAME]\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn one_that_is_stopped_is_started_with_it() {
+    let guest = socket();
+    guest.run("systemctl disable --now docker.socket docker");
+    let user = User::of(&guest);
+    user.types("service-manager start docker --tls").stdout(DOCKER_STARTED).succeeds();
+    user.types(DOCKER).stdout("[NAME]\n").succeeds();
+}
+
+/// It was never asked for.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn nothing_of_it_happens_unasked() {
+    let guest = socket();
+    let user = User::of(&guest);
+    user.types("service-manager -q restart docker")
+        .stdout("Docker service restarted successfully...\n")
+        .succeeds();
+    user.types("service-manager -q start docker").stdout(DOCKER_STARTED).succeeds();
+    assert_eq!(guest.run("ls /etc/docker/*.pem /home/vagrant/.docker /etc/systemd/system/docker.service.d 2>/dev/null || true"), "");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_daemon_that_does_not_take_it_is_what_it_was() {
+    let guest = socket();
+    // Said twice, it is refused.
+    guest.run_with("mkdir -p /etc/docker; cat >/etc/docker/daemon.json", "{\"hosts\": [\"fd://\"]}");
+    guest.run("sed 's/-H fd:..//' /lib/systemd/system/docker.service >/run/systemd/system/docker.service; systemctl daemon-reload; systemctl restart docker");
+    User::of(&guest)
+        .types("service-manager start docker --tls 2>&1 | grep --extended-regexp '^(error|hint)|hosts'; exit ${PIPESTATUS[0]}")
+        .stdout(
+            "
+            error: could not start docker in `[NAME]`: dockerd cannot be made to talk TLS
+            caused by: unable to configure the Docker daemon with file /etc/docker/daemon.json: [..]hosts[..]
+            hint: set it up by hand: https://docs.docker.com/engine/security/protect-access/
+            ",
+        )
+        .fails(126);
+    assert_eq!(guest.run("docker info --format '{{.Name}}'"), format!("{}\n", guest.name()));
+    assert_eq!(
+        guest.run("ls /etc/docker/*.pem /etc/systemd/system/docker.service.d/* 2>/dev/null || true"),
+        ""
+    );
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn engines_that_it_is_not_for() {
+    let guest = Guest::own("kubeadm", "address");
+    for (kind, flavour) in [("rootless", "rootless"), ("podman", "podman")] {
+        guest.lays_out_docker(kind);
+        User::of(&guest)
+            .types("service-manager start docker --tls")
+            .stderr(&format!("error: `--tls` is not for docker as {flavour} has it\nhint: [..]\n"))
+            .fails(126);
+    }
+    guest.lays_out_docker("plain");
+    User::of(&guest)
+        .types("service-manager start docker --tls")
+        .stderr(
+            "
+            note: Docker runs already
+            error: could not start docker in `[NAME]`: dockerd cannot be made to talk TLS
+            caused by: it is told about TLS or a port already
+            hint: set it up by hand: https://docs.docker.com/engine/security/protect-access/
+            ",
+        )
+        .fails(126);
+}
+
+fn socket() -> Guest {
+    let guest = docker("socket");
+    guest.changes(
+        "true",
+        "rm -rf /etc/systemd/system/docker.service.d /etc/docker /home/vagrant/.docker /run/systemd/system/docker.service; systemctl daemon-reload",
+    );
+    guest
+}
