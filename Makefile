@@ -25,8 +25,8 @@ test: setup ## run all tests; the guest is built the first time, which takes som
 lint: setup ## check format, lints, dependencies and scripts
 	@tools/lint
 
-bench: build guest-up ## measure against other programs
-	cargo bench --locked --bench peers
+bench: setup ## measure against other programs; some rows alone: ROWS="warm cold"
+	@tools/bench $(ROWS)
 
 fuzz: setup ## feed invented input to every parser, a minute for each
 	@tools/fuzz

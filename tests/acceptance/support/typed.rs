@@ -92,7 +92,7 @@ impl<'u> Typed<'u> {
     }
 
     /// A program as the user starts it.
-    pub(super) fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let variables = self.user.variables.iter().map(|(name, value)| (name, value));
         let mut command = Command::new(program);
         command

@@ -1,0 +1,3 @@
+module github.com/samalba/dockerclient
+
+go 1.26
