@@ -3,6 +3,8 @@
 //!
 //! Only what schemars makes of our types is understood; a test shows that this is enough.
 
+use std::sync::LazyLock;
+
 use serde_json::Value as Json;
 
 use super::document::{Content, Node};
@@ -12,9 +14,10 @@ use crate::nearest::nearest;
 
 /// What is wrong with the form of the file whose root is `root`.
 pub(super) fn mistakes(root: &Node) -> Vec<Mistake> {
-    let schema = Json::from(schema::schema());
-    let mut form = Form { schema: &schema, mistakes: Vec::new() };
-    form.node(root, &schema, &Field::default());
+    // Made once: it takes longer than to read a file, of which there may be many.
+    static SCHEMA: LazyLock<Json> = LazyLock::new(|| Json::from(schema::schema()));
+    let mut form = Form { schema: &SCHEMA, mistakes: Vec::new() };
+    form.node(root, &SCHEMA, &Field::default());
     form.mistakes
 }
 
