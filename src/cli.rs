@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell as CompletionShell;
 use secrecy::SecretString;
 
@@ -23,7 +23,7 @@ use crate::ui::ColorChoice;
 #[derive(Debug, Parser)]
 #[command(name = "service-manager", version, propagate_version = true, subcommand_required = true)]
 #[command(after_help = "Examples:
-  eval \"$(service-manager env kubernetes)\"     kubectl now talks to the cluster in the machine
+  eval \"$(service-manager env kubernetes)\"     kubectl now talks to the machine's cluster
   service-manager status                       what runs in there
   service-manager --host dev@192.0.2.7 status  a machine that needs no Vagrant
 
@@ -33,6 +33,19 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) global: Global,
+}
+
+impl Cli {
+    /// Parses `arguments`, the program's name first. Usage and examples begin with `program`, which is what the user
+    /// types to start it.
+    pub(crate) fn parse_as(program: &str, arguments: &[OsString]) -> Result<Self, clap::Error> {
+        let mut command = Self::command().bin_name(program);
+        if let Some(examples) = command.get_after_help().map(ToString::to_string) {
+            command = command.after_help(examples.replace("service-manager ", &format!("{program} ")));
+        }
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 /// The form of what is printed.
@@ -295,8 +308,12 @@ pub(crate) enum MachinesCommand {
 /// Takes it out of your own kubeconfigs too, if it was merged there.
 #[derive(Debug, Args)]
 pub(crate) struct ForgetArgs {
-    /// The machine's name; when several have it, one as `service-manager machines` lists it
+    /// The machine's name; when several have it, the one of the Vagrant project around, or one as
+    /// `service-manager machines` lists it
     pub(crate) name: String,
+    /// Where it is not known, there is nothing to do and that is no failure
+    #[arg(long)]
+    pub(crate) ignore_unknown: bool,
 }
 
 /// Shows the services that are known, and checks your own service files
@@ -604,6 +621,19 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_begins_as_the_user_types_it() {
+        let help = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            Cli::parse_as("vagrant service-manager", &words).unwrap_err().to_string()
+        };
+        let text = help(&["/x/service-manager", "--help"]);
+        assert!(text.contains("Usage: vagrant service-manager [OPTIONS]"), "{text}");
+        assert!(text.contains("  vagrant service-manager status  "), "{text}");
+        assert!(help(&["x", "env", "--help"]).contains("Usage: vagrant service-manager env"));
+        assert!(help(&["x", "env", "--nonsense"]).contains("Usage: vagrant service-manager env"));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Host {
     pub service_manager_home: Option<PathBuf>,
     /// `SERVICE_MANAGER_SSH_CONFIG`: the ssh config to use when none is given.
     pub ssh_config: Option<PathBuf>,
+    /// `SERVICE_MANAGER_PLUGIN` is `vagrant`: the Vagrant plugin has started this program.
+    pub plugin: Option<Plugin>,
     /// `VAGRANT_HOME`: the folder that Vagrant keeps its own data in.
     pub vagrant_home: Option<PathBuf>,
     /// `VAGRANT_CWD`: the folder to look for a Vagrant project from, instead of the current one.
@@ -48,18 +50,36 @@ pub struct Host {
     pub environment: Vec<(OsString, OsString)>,
 }
 
+/// What the Vagrant plugin hands over, so that no other Vagrant has to be started.
+#[derive(Clone, Debug, Default)]
+pub struct Plugin {
+    /// `SERVICE_MANAGER_VAGRANT_MACHINE`: the machine of the project around that Vagrant means; none where it cannot
+    /// tell.
+    pub machine: Option<String>,
+    /// `SERVICE_MANAGER_SSH_CONFIG`: what `vagrant ssh-config` says of that machine; none while it does not run.
+    pub ssh_config: Option<PathBuf>,
+}
+
 impl Host {
     /// Reads the process's arguments and environment. An empty variable counts as unset.
     #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn read() -> Self {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+        let ssh_config = variable("SERVICE_MANAGER_SSH_CONFIG").map(PathBuf::from);
+        let is_plugin = variable("SERVICE_MANAGER_PLUGIN").is_some_and(|name| name == "vagrant");
+        let (ssh_config, plugin) = if is_plugin {
+            (None, Some(Plugin { machine: text("SERVICE_MANAGER_VAGRANT_MACHINE"), ssh_config }))
+        } else {
+            (ssh_config, None)
+        };
         Self {
             arguments: std::env::args_os().collect(),
             home: dirs::home_dir(),
             current_folder: std::env::current_dir().unwrap_or_default(),
             service_manager_home: variable("SERVICE_MANAGER_HOME").map(PathBuf::from),
-            ssh_config: variable("SERVICE_MANAGER_SSH_CONFIG").map(PathBuf::from),
+            ssh_config,
+            plugin,
             vagrant_home: variable("VAGRANT_HOME").map(PathBuf::from),
             vagrant_cwd: variable("VAGRANT_CWD").map(PathBuf::from),
             vagrant_vagrantfile: variable("VAGRANT_VAGRANTFILE").map(PathBuf::from),
@@ -74,6 +94,20 @@ impl Host {
             no_color: variable("NO_COLOR").is_some(),
             environment: std::env::vars_os().filter(|(name, _)| name != PROXY_PASSWORD).collect(),
         }
+    }
+
+    /// What the user types to start this program.
+    pub fn program(&self) -> &'static str {
+        if self.plugin.is_some() { "vagrant service-manager" } else { "service-manager" }
+    }
+
+    /// The command line as the user typed it.
+    pub fn typed(&self) -> Vec<OsString> {
+        let arguments = self.arguments.iter();
+        if self.plugin.is_none() {
+            return arguments.cloned().collect();
+        }
+        self.program().split(' ').map(OsString::from).chain(arguments.skip(1).cloned()).collect()
     }
 
     /// `path` with a leading `~/` replaced by the home folder and made absolute.
@@ -108,6 +142,15 @@ const MOST_ANCESTORS: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_command_line_is_told_as_it_was_typed() {
+        let arguments = ["/gem/libexec/service-manager", "env"].map(OsString::from).to_vec();
+        let mut host = Host { arguments, ..Host::default() };
+        assert_eq!(host.typed(), ["/gem/libexec/service-manager", "env"]);
+        host.plugin = Some(Plugin::default());
+        assert_eq!(host.typed(), ["vagrant", "service-manager", "env"]);
+    }
 
     #[test]
     fn expands_the_home_folder_and_relative_paths() {

@@ -52,7 +52,7 @@ pub mod visit;
 
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::ValueEnum;
 
 use crate::cli::Cli;
 use crate::commands::{Context, Script};
@@ -65,14 +65,14 @@ use crate::ui::{ColorChoice, Ui};
 /// Runs the command that `host` was given and says how it ended. Errors are told to the user here and
 /// nowhere else.
 pub fn run(host: &Host) -> ExitCode {
-    let cli = match Cli::try_parse_from(&host.arguments) {
+    let cli = match Cli::parse_as(host.program(), &host.arguments) {
         Ok(cli) => cli,
         Err(answer) => return answer_of_the_parser(host, &answer),
     };
     if cli.global.verbose {
         ui::show_steps();
     }
-    let ui = Ui::new(cli.global.color, host.no_color, cli.global.quiet);
+    let ui = Ui::new(cli.global.color, host.no_color, cli.global.quiet).called(host.program());
     let script = Script::of(&cli.command);
     match run_command(host.clone(), cli, ui) {
         Ok(()) => ExitCode::Done,

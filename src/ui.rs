@@ -32,6 +32,7 @@ pub(crate) struct Ui {
     color_stdout: bool,
     color_stderr: bool,
     quiet: bool,
+    program: &'static str,
 }
 
 impl Ui {
@@ -42,13 +43,23 @@ impl Ui {
             ColorChoice::Never => false,
             ColorChoice::Auto => is_terminal && !no_color,
         };
-        Self { color_stdout: on(is_stdout_terminal()), color_stderr: on(stderr().is_terminal()), quiet }
+        Self {
+            color_stdout: on(is_stdout_terminal()),
+            color_stderr: on(stderr().is_terminal()),
+            quiet,
+            program: PROGRAM,
+        }
+    }
+
+    /// The same for somebody who types `program` to start this one.
+    pub(crate) fn called(self, program: &'static str) -> Self {
+        Self { program, ..self }
     }
 
     /// Something the user should know about what was just done.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
-            let note = labelled(&Style::new().cyan().bold(), "note", text, self.color_stderr);
+            let note = labelled(&Style::new().cyan().bold(), "note", &self.to_type(text), self.color_stderr);
             // Nothing is left to report to when standard error is gone.
             let _ = stderr().write_all(note.as_bytes());
         }
@@ -80,9 +91,14 @@ impl Ui {
             text += &labelled(&Style::new().dim(), "caused by", &cause, color);
         }
         if let Some(hint) = error.hint().filter(|_| !self.quiet) {
-            text += &labelled(&Style::new().green().bold(), "hint", &hint, color);
+            text += &labelled(&Style::new().green().bold(), "hint", &self.to_type(&hint), color);
         }
         text
+    }
+
+    /// `text`, in which the commands of this program begin as they have to be typed.
+    fn to_type(self, text: &str) -> String {
+        text.replace(&format!("`{PROGRAM} "), &format!("`{} ", self.program))
     }
 
     /// What the parser of the command line says, in its own colours.
@@ -103,6 +119,9 @@ impl Ui {
         style.force_styling(self.color_stdout).apply_to(text).to_string()
     }
 }
+
+/// What a user types to start this program, unless it is called otherwise.
+const PROGRAM: &str = "service-manager";
 
 fn labelled(style: &Style, label: &str, text: &str, color: bool) -> String {
     let label = style.clone().force_styling(color).apply_to(label);
@@ -338,6 +357,15 @@ fn stderr() -> io::Stderr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_begin_as_they_have_to_be_typed() {
+        let ui = Ui::new(ColorChoice::Never, true, false);
+        let text = "`service-manager status`, or `/etc/service-manager`";
+        assert_eq!(ui.to_type(text), text);
+        let ui = ui.called("vagrant service-manager");
+        assert_eq!(ui.to_type(text), "`vagrant service-manager status`, or `/etc/service-manager`");
+    }
 
     #[test]
     fn the_templates_of_bars_are_templates() {

@@ -108,7 +108,7 @@ fn unset(services: &[&Service], args: &EnvArgs, context: &Context) -> Result<(),
     }
     match args.output {
         OutputFormat::Json => json::print(&Unset { unset: names.iter().map(VariableName::as_str).collect() }),
-        OutputFormat::Text => ui::print(&context.shell(args.shell).unset(&names, &context.host.arguments)?),
+        OutputFormat::Text => ui::print(&context.shell(args.shell).unset(&names, &context.host.typed())?),
     }
 }
 
@@ -116,7 +116,7 @@ fn print_blocks(blocks: &[Block], args: &EnvArgs, context: &Context) -> Result<(
     ui::print(&if args.script_readable {
         script_readable(blocks)
     } else {
-        context.shell(args.shell).set(blocks, args.services.len() != 1, &context.host.arguments)?
+        context.shell(args.shell).set(blocks, args.services.len() != 1, &context.host.typed())?
     })
 }
 

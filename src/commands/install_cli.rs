@@ -199,7 +199,7 @@ fn show(
     let path = PathEntry { folder: folder.to_owned(), others: others.into_iter().flatten().collect() };
     let block =
         Block { service: installed.service.to_string(), comment, exports: Vec::new(), path: Some(path) };
-    ui::print(&context.shell(args.shell).set(&[block], false, &context.host.arguments)?)
+    ui::print(&context.shell(args.shell).set(&[block], false, &context.host.typed())?)
 }
 
 /// What `--output json` prints.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::kubeconfig::take_out;
 use super::{Context, json};
-use crate::cli::{MachinesArgs, MachinesCommand, OutputFormat};
+use crate::cli::{ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat};
 use crate::error::Error;
 use crate::files;
 use crate::grammar::{span, visible};
@@ -18,7 +18,7 @@ use crate::ui;
 pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
         None => list(args.output, context),
-        Some(MachinesCommand::Forget(args)) => forget_one(&args.name, context),
+        Some(MachinesCommand::Forget(args)) => forget_one(args, context),
     }
 }
 
@@ -68,9 +68,17 @@ fn contexts(machine: &Machine) -> Vec<String> {
 /// would go.
 ///
 /// Whatever cannot be removed is told, and keeps nothing else from being removed.
-fn forget_one(name: &str, context: &Context) -> Result<(), Error> {
-    let known = remembered(&context.folders()?)?;
-    let machine = machine::find(Some(name), &known, "service-manager machines forget")?;
+fn forget_one(args: &ForgetArgs, context: &Context) -> Result<(), Error> {
+    let folders = context.folders()?;
+    let known = remembered(&folders)?;
+    let words = "service-manager machines forget";
+    let machine = match machine::find_around(&args.name, &known, &context.host, &folders) {
+        Some(machine) => machine,
+        None => match machine::find(Some(&args.name), &known, words) {
+            Err(Error::UnknownMachine { .. }) if args.ignore_unknown => return Ok(()),
+            found => found?,
+        },
+    };
     let (merges, mut failed) = match machine.merges() {
         Ok(merges) => (merges, Vec::new()),
         Err(error) => (Vec::new(), vec![error]),

@@ -236,6 +236,21 @@ pub fn find<'m>(
     }
 }
 
+/// The one of `known` that is called `wanted` in the Vagrant project around the user, whether Vagrant still has it or
+/// not.
+pub fn find_around<'m>(
+    wanted: &str,
+    known: &'m [Machine],
+    host: &Host,
+    folders: &Folders,
+) -> Option<&'m Machine> {
+    let name = MachineName::parse(wanted).ok()?;
+    // One that must not be used is none of the places.
+    let project = Project::around(host).ok()??;
+    let key = files_of(&name, project.digest(&name).as_ref(), folders).key();
+    known.iter().find(|machine| machine.key() == key)
+}
+
 /// The alias that was named, or the only one of the file.
 fn alias(config: &SshConfig, file: &Path, wanted: Option<&MachineName>) -> Result<MachineName, Error> {
     let aliases = config.aliases();
@@ -345,7 +360,10 @@ const DEFAULT_IDENTITIES: [&str; 3] = ["id_rsa", "id_ecdsa", "id_ed25519"];
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::host::Plugin;
 
     struct Scene {
         folder: tempfile::TempDir,
@@ -457,6 +475,83 @@ mod tests {
         let project = project();
         let error = resolve(&Selection::default(), &project.host, &project.folders, soon()).unwrap_err();
         assert!(matches!(error, Error::NoMachine));
+    }
+
+    /// With the machines `web` and `db`, of which the plugin hands over `machine` and what is in the file `config`.
+    fn vagrant_project(machine: Option<&str>, config: Option<&str>) -> Scene {
+        let mut scene = project();
+        let root = fs::canonicalize(scene.folder.path()).unwrap();
+        fs::write(root.join("Vagrantfile"), "").unwrap();
+        for name in ["web", "db"] {
+            let folder = root.join(".vagrant/machines").join(name).join("fake");
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("id"), name).unwrap();
+        }
+        let ssh_config = config.map(|text| {
+            fs::write(root.join("config"), text).unwrap();
+            root.join("config")
+        });
+        scene.host.plugin = Some(Plugin { machine: machine.map(ToOwned::to_owned), ssh_config });
+        scene
+    }
+
+    impl Scene {
+        /// The machine called `name`, or the one that is meant. There is no Vagrant to ask.
+        fn found(&self, name: Option<&str>) -> Result<Machine, Error> {
+            let machine = name.map(|name| name.parse().unwrap());
+            resolve(&Selection { machine, ..Selection::default() }, &self.host, &self.folders, soon())
+        }
+    }
+
+    const WEB: &str = "Host web\nHostName 192.0.2.7\nUser vagrant\nPort 2200\n";
+
+    #[test]
+    fn what_the_plugin_hands_over_is_what_vagrant_would_say() {
+        let scene = vagrant_project(Some("web"), Some(WEB));
+        for name in [None, Some("web")] {
+            let machine = scene.found(name).unwrap();
+            assert_eq!(machine.route().target.to_string(), "vagrant@192.0.2.7:2200");
+            let project = Project::around(&scene.host).unwrap().unwrap();
+            let files = files_of(&machine.name, project.digest(&machine.name).as_ref(), &scene.folders);
+            assert_eq!(machine.key(), files.key());
+            assert!(!machine.has_moved(soon()).unwrap(), "Vagrant is asked again");
+        }
+        assert!(matches!(scene.found(Some("db")), Err(Error::NoVagrant { .. })));
+    }
+
+    #[test]
+    fn where_the_plugin_has_nothing_to_say_vagrant_has_nothing_else() {
+        let stopped = vagrant_project(Some("web"), None);
+        assert!(
+            matches!(stopped.found(None), Err(Error::VagrantNotRunning { machine, .. }) if machine == "web")
+        );
+        for machine in [None, Some("we b"), Some("other")] {
+            let error = vagrant_project(machine, Some(WEB)).found(None).unwrap_err();
+            assert!(matches!(error, Error::SeveralMachines { known, .. } if known == ["db", "web"]));
+        }
+    }
+
+    #[test]
+    fn what_the_plugin_hands_over_is_checked() {
+        for (text, refused) in [
+            ("Host web\nUser u\nHostName $(id)\n", "HostName in vagrant ssh-config"),
+            ("Host web\nUser -oProxyCommand=id\n", "User in vagrant ssh-config"),
+        ] {
+            let error = vagrant_project(Some("web"), Some(text)).found(None).unwrap_err();
+            assert!(error.to_string().starts_with(refused), "{error}");
+        }
+    }
+
+    #[test]
+    fn of_several_namesakes_the_one_of_the_project_around_is_meant() {
+        let scene = vagrant_project(Some("web"), Some(WEB));
+        let own = scene.found(None).unwrap();
+        let known = [own.clone(), scene.resolve(WEB, None).unwrap()];
+        assert!(matches!(find(Some("web"), &known, "forget"), Err(Error::SeveralMachines { .. })));
+        let found = |name| find_around(name, &known, &scene.host, &scene.folders).map(Machine::key);
+        assert_eq!(found("web"), Some(own.key()));
+        assert_eq!(found("db"), None);
+        assert_eq!(found("we b"), None);
     }
 
     #[test]

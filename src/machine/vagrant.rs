@@ -4,12 +4,13 @@
 use std::path::Path;
 
 use super::resolve::{Reader, Search, Selection, choose_identity};
-use super::ssh_config::SshConfig;
+use super::ssh_config::{LONGEST_CONFIG, SshConfig};
 use super::state::{Machine, Origin, Way, files_of};
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::files;
 use crate::grammar::MachineName;
-use crate::host::Host;
+use crate::host::{Host, Plugin};
 use crate::ssh::Route;
 use crate::vagrant::{Created, Program, Project};
 
@@ -66,16 +67,18 @@ impl Search<'_> {
             host: self.host.clone(),
             selection: self.selection.clone(),
         };
+        let told = asker.was_told(&project, name, &created)?;
         let is_rebuilt = before.as_ref().is_some_and(|before| before.created.id != created.id);
         let is_same = before.is_some_and(|before| before.created == created);
         let kept = kept.filter(|_| is_same || self.selection.as_remembered);
-        let was_asked = kept.is_none();
-        let mut route = match kept {
-            Some(kept) => kept.route(),
-            None if self.selection.as_remembered => {
+        let was_asked = told.is_some() || kept.is_none();
+        let mut route = match (told, kept) {
+            (Some(told), _) => told,
+            (None, Some(kept)) => kept.route(),
+            (None, None) if self.selection.as_remembered => {
                 return Err(Error::NothingCached { machine: name.to_string() });
             }
-            None => asker.ask(&project, name, &created, self.deadline)?,
+            (None, None) => asker.ask(&project, name, &created, self.deadline)?,
         };
         choose_identity(&mut route.target, self.selection, self.host);
         let origin = Some(Origin { project, created, is_primary: is_primary || was_primary });
@@ -95,6 +98,10 @@ impl Search<'_> {
         if self.selection.as_remembered {
             return Ok(None);
         }
+        if let Some(plugin) = &self.host.plugin {
+            let is_meant = |name: &&MachineName| plugin.machine.as_deref() == Some(name.as_str());
+            return Ok(created.iter().find(is_meant).cloned());
+        }
         let primary = Program::new(self.host, self.folders).primary(project, self.deadline)?;
         Ok(primary.filter(|primary| created.contains(primary)))
     }
@@ -108,6 +115,27 @@ impl Origin {
 }
 
 impl Asker {
+    /// The way to the machine `name`, if Vagrant has told it already: its plugin hands it over.
+    ///
+    /// Errors: Vagrant said that it is not running, or a way that is none.
+    fn was_told(
+        &self,
+        project: &Project,
+        name: &MachineName,
+        created: &Created,
+    ) -> Result<Option<Route>, Error> {
+        let is_about = |plugin: &&Plugin| plugin.machine.as_deref() == Some(name.as_str());
+        let Some(plugin) = self.host.plugin.as_ref().filter(is_about) else { return Ok(None) };
+        if self.selection.as_remembered || Project::around(&self.host)?.as_ref() != Some(project) {
+            return Ok(None);
+        }
+        let (machine, folder) = (name.to_string(), project.folder.clone());
+        let file = plugin.ssh_config.as_ref().ok_or(Error::VagrantNotRunning { machine, folder })?;
+        let text = files::read_text(file, LONGEST_CONFIG)?
+            .ok_or_else(|| Error::NoSshConfig { path: file.clone() })?;
+        self.route(&text, name, created).map(Some)
+    }
+
     fn ask(
         &self,
         project: &Project,
@@ -115,8 +143,12 @@ impl Asker {
         created: &Created,
         deadline: Deadline,
     ) -> Result<Route, Error> {
-        let text = self.program.ssh_config(project, name, deadline)?;
-        let config = SshConfig::parse(&text);
+        self.route(&self.program.ssh_config(project, name, deadline)?, name, created)
+    }
+
+    /// The way that `text` describes, as `vagrant ssh-config` writes it.
+    fn route(&self, text: &str, name: &MachineName, created: &Created) -> Result<Route, Error> {
+        let config = SshConfig::parse(text);
         let reader = Reader { config: &config, file: Path::new("vagrant ssh-config"), host: &self.host };
         let mut route = reader.route(name)?;
         choose_identity(&mut route.target, &self.selection, &self.host);
