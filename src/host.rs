@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+use crate::grammar::MachineName;
+
 /// What this process was given. The fields are all the variables the program reads (README, "Variables");
 /// what `hook` has set is looked up in `environment`; libssh2 itself reads `SSH_AUTH_SOCK`, and reqwest, where something is downloaded, `HTTPS_PROXY`, `NO_PROXY` and their
 /// like, and `SSL_CERT_FILE`.
@@ -58,6 +60,13 @@ pub struct Plugin {
     pub machine: Option<String>,
     /// `SERVICE_MANAGER_SSH_CONFIG`: what `vagrant ssh-config` says of that machine; none while it does not run.
     pub ssh_config: Option<PathBuf>,
+}
+
+impl Plugin {
+    /// True when it is about the machine `name`.
+    pub fn means(&self, name: &MachineName) -> bool {
+        self.machine.as_deref() == Some(name.as_str())
+    }
 }
 
 impl Host {

@@ -120,7 +120,7 @@ impl Search<'_> {
     fn called(&self, name: &MachineName) -> Result<Option<Machine>, Error> {
         // One that must not be used is none of the places.
         let around = Project::around(self.host).unwrap_or_default();
-        if let Some(project) = around.filter(|project| project.knows(name)) {
+        if let Some(project) = around.filter(|project| self.is_handed_over(name) || project.knows(name)) {
             return self.vagrant(project, name, false).map(Some);
         }
         let known = remembered(self.folders)?;

@@ -10,7 +10,7 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::files;
 use crate::grammar::MachineName;
-use crate::host::{Host, Plugin};
+use crate::host::Host;
 use crate::ssh::Route;
 use crate::vagrant::{Created, Program, Project};
 
@@ -86,6 +86,11 @@ impl Search<'_> {
         Ok(machine.with(asker, is_rebuilt))
     }
 
+    /// True when the plugin has said that the project around has a machine called `name`.
+    pub(super) fn is_handed_over(&self, name: &MachineName) -> bool {
+        self.host.plugin.as_ref().is_some_and(|plugin| plugin.means(name))
+    }
+
     /// The primary machine of `project`, if it is among those `created`. As long as the Vagrantfile is the same, what
     /// Vagrant said before is enough.
     fn primary(&self, project: &Project, created: &[MachineName]) -> Result<Option<MachineName>, Error> {
@@ -99,8 +104,7 @@ impl Search<'_> {
             return Ok(None);
         }
         if let Some(plugin) = &self.host.plugin {
-            let is_meant = |name: &&MachineName| plugin.machine.as_deref() == Some(name.as_str());
-            return Ok(created.iter().find(is_meant).cloned());
+            return Ok(created.iter().find(|name| plugin.means(name)).cloned());
         }
         let primary = Program::new(self.host, self.folders).primary(project, self.deadline)?;
         Ok(primary.filter(|primary| created.contains(primary)))
@@ -124,8 +128,8 @@ impl Asker {
         name: &MachineName,
         created: &Created,
     ) -> Result<Option<Route>, Error> {
-        let is_about = |plugin: &&Plugin| plugin.machine.as_deref() == Some(name.as_str());
-        let Some(plugin) = self.host.plugin.as_ref().filter(is_about) else { return Ok(None) };
+        let plugin = self.host.plugin.as_ref().filter(|plugin| plugin.means(name));
+        let Some(plugin) = plugin else { return Ok(None) };
         if self.selection.as_remembered || Project::around(&self.host)?.as_ref() != Some(project) {
             return Ok(None);
         }

@@ -67,6 +67,8 @@ mod openshift;
 mod round_trip;
 // `services`, and service files of the user's own.
 mod services;
+// `vagrant service-manager`, and what the plugin does by itself.
+mod plugin;
 // Servers that are not there, or are not what they should be.
 mod server;
 // Logging in: keys, the agent, users and their shells.

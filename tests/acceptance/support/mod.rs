@@ -10,6 +10,7 @@
 
 pub(crate) mod download;
 mod failure;
+mod gem;
 mod guest;
 mod port;
 mod proxy;

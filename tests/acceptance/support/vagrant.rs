@@ -8,7 +8,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::gem::install_plugin;
 use super::guest::answer;
 use super::typed::Typed;
 use super::{Guest, Port, User, programs};
@@ -20,6 +22,8 @@ pub(crate) struct Project<'u> {
     /// None in one with the fake Vagrant.
     recipe: Option<Vec<String>>,
     containers: RefCell<BTreeSet<String>>,
+    /// Tells its machines from those of other projects.
+    number: u32,
 }
 
 /// What is said of a machine in a Vagrantfile.
@@ -28,12 +32,14 @@ pub(crate) struct Defined {
     /// sshd alone, without Kubernetes.
     pub(crate) is_light: bool,
     pub(crate) options: &'static str,
+    /// A line in its block.
+    pub(crate) setting: &'static str,
     pub(crate) port: String,
 }
 
 impl Defined {
     pub(crate) fn light(name: &'static str) -> Self {
-        Self { name, is_light: true, options: "", port: free_port() }
+        Self { name, is_light: true, options: "", setting: "", port: free_port() }
     }
 }
 
@@ -65,7 +71,8 @@ impl<'u> Project<'u> {
         fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
         let folder = user.home().join(name);
         fs::create_dir(&folder).unwrap();
-        Self { user, folder, recipe: None, containers: RefCell::default() }
+        let number = PROJECTS.fetch_add(1, Ordering::Relaxed);
+        Self { user, folder, recipe: None, containers: RefCell::default(), number }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -97,14 +104,20 @@ impl<'u> Project<'u> {
 
     /// Writes the Vagrantfile: `machines`, each a test guest.
     pub(crate) fn defines(&self, machines: &[Defined]) {
+        self.defines_with("", machines);
+    }
+
+    /// The same with the line `setting`.
+    pub(crate) fn defines_with(&self, setting: &str, machines: &[Defined]) {
         let recipe = self.recipe.as_ref().expect("the fake Vagrant reads no Vagrantfile");
         let [_, image, options @ ..] = recipe.as_slice() else { panic!("{recipe:?}") };
         let settings = self.user.writes("settings", "FLAVOUR=kubeadm\nCERTIFICATE=address\n");
         let mut text = String::from("Vagrant.configure('2') do |config|\n");
         text += "  config.vm.synced_folder '.', '/vagrant', disabled: true\n";
+        let _ = writeln!(text, "  {setting}");
         for machine in machines {
-            let Defined { name, options: more, port, .. } = machine;
-            let container = format!("svcmgr-vagrant-{}-{name}", std::process::id());
+            let Defined { name, options: more, setting, port, .. } = machine;
+            let container = format!("svcmgr-vagrant-{}-{}-{name}", std::process::id(), self.number);
             let options =
                 options.iter().map(|option| option.replace("=vagrant", &container.replace("svcmgr-", "=")));
             let mut options: Vec<String> = options.collect();
@@ -116,7 +129,7 @@ impl<'u> Project<'u> {
                 if machine.is_light { "--unit=guest-light.target" } else { "--unit=multi-user.target" };
             let _ = write!(
                 text,
-                "  config.vm.define '{name}'{more} do |machine|\n    \
+                "  config.vm.define '{name}'{more} do |machine|\n    {setting}\n    \
                  machine.vm.network :forwarded_port, guest: 22, host: {port}, host_ip: '127.0.0.1', id: 'ssh'\n    \
                  machine.vm.provider :docker do |docker|\n      \
                  docker.name = '{container}'\n      docker.image = '{image}'\n      docker.has_ssh = true\n      \
@@ -183,7 +196,16 @@ impl User<'_> {
     pub(crate) fn with_real_vagrant(self) -> Self {
         self.with_vagrant().with("DOCKER_HOST", &recipe()[0])
     }
+
+    /// The same with the plugin.
+    pub(crate) fn with_plugin(self) -> Self {
+        install_plugin(&self.home().join(".vagrant.d"));
+        self.with_real_vagrant()
+    }
 }
+
+/// So many there were.
+static PROJECTS: AtomicU32 = AtomicU32::new(0);
 
 /// A port of the host that nobody uses.
 pub(crate) fn free_port() -> String {

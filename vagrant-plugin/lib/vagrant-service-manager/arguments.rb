@@ -1,0 +1,64 @@
+# frozen_string_literal: true
+
+module VagrantPlugins
+  module ServiceManager
+    # What the user typed for the program. Vagrant takes its own options out of the whole command line, those that the
+    # program has too among them.
+    class Arguments
+      # `given` is what Vagrant hands over, `command_line` what it was started with.
+      def initialize(given, command_line = ARGV)
+        before, after = split(command_line)
+        @words = after ? options(before) + restored(after) : given
+      end
+
+      def to_a
+        @words
+      end
+
+      # The machine that `--machine` names, if it does.
+      def machine
+        @words.each_cons(2) { |word, value| return value if %w[-m --machine].include?(word) }
+        @words.filter_map { |word| word[/\A(?:--machine=|-m=?)(.+)\z/, 1] }.first
+      end
+
+      # True when it is just help that is wanted, for which nothing has to be known of any machine.
+      def help?
+        @words.empty? || @words.first == 'help' || (@words & %w[-h --help]).any?
+      end
+
+      private
+
+      # What stands before and after the name of the command, which is the first word that is no option.
+      def split(command_line)
+        index = command_line.index { |word| !word.start_with?('-') }
+        return unless index && command_line[index] == 'service-manager'
+
+        [command_line.take(index), command_line.drop(index + 1)]
+      end
+
+      # The words after the command. Behind a `--` they are none of Vagrant's business.
+      def restored(words)
+        index = words.index('--') || words.size
+        own = words.take(index).slice_when { |word, value| !(word == '--color' && WHEN.include?(value)) }
+        options(own.map { |group| group.join('=') }) + words.drop(index + 1)
+      end
+
+      # Vagrant's options as the program has them.
+      def options(words)
+        words.flat_map { |word| VAGRANTS.fetch(word, [word]) }
+      end
+
+      WHEN = %w[auto always never].freeze
+      VAGRANTS = {
+        '--debug' => %w[--debug],
+        '--debug-timestamp' => %w[--debug],
+        '--color' => %w[--color=always],
+        '--no-color' => %w[--color=never],
+        '--machine-readable' => [],
+        '--timestamp' => [],
+        '--no-tty' => []
+      }.freeze
+      private_constant :WHEN, :VAGRANTS
+    end
+  end
+end

@@ -1,0 +1,29 @@
+# frozen_string_literal: true
+
+require_relative 'arguments'
+require_relative 'handover'
+require_relative 'program'
+
+module VagrantPlugins
+  module ServiceManager
+    # `vagrant service-manager`: hands over to the program.
+    class Command < Vagrant.plugin('2', :command)
+      def self.synopsis
+        'makes the container services inside a machine usable from here'
+      end
+
+      # Returns the program's exit code.
+      def execute
+        arguments = Arguments.new(@argv)
+        program = Program.find
+        handover(arguments).to_variables { |variables| program.take_over(arguments.to_a, variables) }
+      end
+
+      private
+
+      def handover(arguments)
+        arguments.help? ? Handover.new(@env, nil) : Handover.in_project(@env, arguments.machine)
+      end
+    end
+  end
+end

@@ -1,0 +1,8 @@
+# frozen_string_literal: true
+
+module VagrantPlugins
+  module ServiceManager
+    # That of the program, of which the plugin is a part.
+    VERSION = '0.1.0'
+  end
+end
