@@ -63,9 +63,9 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// True when it is about the machine `name`.
-    pub fn means(&self, name: &MachineName) -> bool {
-        self.machine.as_deref() == Some(name.as_str())
+    /// The machine's name. One that is none to this program is as if it was not given.
+    pub fn machine_name(&self) -> Option<MachineName> {
+        MachineName::parse(self.machine.as_deref()?).ok()
     }
 }
 

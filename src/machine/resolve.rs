@@ -252,7 +252,11 @@ pub fn find_around<'m>(
 }
 
 /// The alias that was named, or the only one of the file.
-fn alias(config: &SshConfig, file: &Path, wanted: Option<&MachineName>) -> Result<MachineName, Error> {
+pub(super) fn alias(
+    config: &SshConfig,
+    file: &Path,
+    wanted: Option<&MachineName>,
+) -> Result<MachineName, Error> {
     let aliases = config.aliases();
     let no_alias = |name: Option<&MachineName>| {
         let known: Vec<String> = aliases.iter().map(|alias| printable(alias)).collect();
@@ -525,10 +529,22 @@ mod tests {
         assert!(
             matches!(stopped.found(None), Err(Error::VagrantNotRunning { machine, .. }) if machine == "web")
         );
-        for machine in [None, Some("we b"), Some("other")] {
+        for machine in [None, Some("we b")] {
             let error = vagrant_project(machine, Some(WEB)).found(None).unwrap_err();
             assert!(matches!(error, Error::SeveralMachines { known, .. } if known == ["db", "web"]));
         }
+        let error = vagrant_project(Some("other"), Some(WEB)).found(None).unwrap_err();
+        assert!(matches!(error, Error::VagrantNotCreated { machine, .. } if machine == "other"));
+    }
+
+    #[test]
+    fn what_the_plugin_means_is_not_taken_for_the_primary_machine() {
+        let mut scene = vagrant_project(Some("web"), Some(WEB));
+        let web = scene.found(None).unwrap();
+        web.remember(&web.lock(soon()).unwrap()).unwrap();
+        scene.host.plugin.as_mut().unwrap().machine = Some("db".to_owned());
+        fs::write(scene.folder.path().join("config"), WEB.replace("web", "db")).unwrap();
+        assert_eq!(scene.found(None).unwrap().name.as_str(), "db");
     }
 
     #[test]
@@ -536,9 +552,10 @@ mod tests {
         for (text, refused) in [
             ("Host web\nUser u\nHostName $(id)\n", "HostName in vagrant ssh-config"),
             ("Host web\nUser -oProxyCommand=id\n", "User in vagrant ssh-config"),
+            ("Host db\nUser dev\n", "has no `Host web`"),
         ] {
             let error = vagrant_project(Some("web"), Some(text)).found(None).unwrap_err();
-            assert!(error.to_string().starts_with(refused), "{error}");
+            assert!(error.to_string().contains(refused), "{error}");
         }
     }
 

@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use super::resolve::{Reader, Search, Selection, choose_identity};
+use super::resolve::{Reader, Search, Selection, alias, choose_identity};
 use super::ssh_config::{LONGEST_CONFIG, SshConfig};
 use super::state::{Machine, Origin, Way, files_of};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::files;
 use crate::grammar::MachineName;
-use crate::host::Host;
+use crate::host::{Host, Plugin};
 use crate::ssh::Route;
 use crate::vagrant::{Created, Program, Project};
 
@@ -28,15 +28,19 @@ impl Search<'_> {
     /// Errors: no machine is created, several are and none of them is the primary one, or those of [`Self::vagrant`].
     pub(super) fn of_project(&self, project: Project) -> Result<Machine, Error> {
         let created = project.machines();
-        match created.as_slice() {
-            [] => Err(Error::VagrantEmpty { folder: project.folder }),
-            [only] => self.vagrant(project, only, false),
-            several => match self.primary(&project, several)? {
+        let several = || Error::SeveralMachines {
+            known: created.iter().map(ToString::to_string).collect(),
+            words: "--machine",
+        };
+        let handed_over = self.host.plugin.as_ref().map(Plugin::machine_name);
+        match (created.as_slice(), handed_over) {
+            ([], _) => Err(Error::VagrantEmpty { folder: project.folder }),
+            (_, Some(Some(name))) => self.vagrant(project, &name, false),
+            ([only], _) => self.vagrant(project, only, false),
+            (_, Some(None)) => Err(several()),
+            (names, None) => match self.primary(&project, names)? {
                 Some(primary) => self.vagrant(project, &primary, true),
-                None => Err(Error::SeveralMachines {
-                    known: several.iter().map(ToString::to_string).collect(),
-                    words: "--machine",
-                }),
+                None => Err(several()),
             },
         }
     }
@@ -88,7 +92,7 @@ impl Search<'_> {
 
     /// True when the plugin has said that the project around has a machine called `name`.
     pub(super) fn is_handed_over(&self, name: &MachineName) -> bool {
-        self.host.plugin.as_ref().is_some_and(|plugin| plugin.means(name))
+        self.host.plugin.as_ref().and_then(Plugin::machine_name).as_ref() == Some(name)
     }
 
     /// The primary machine of `project`, if it is among those `created`. As long as the Vagrantfile is the same, what
@@ -102,9 +106,6 @@ impl Search<'_> {
         }
         if self.selection.as_remembered {
             return Ok(None);
-        }
-        if let Some(plugin) = &self.host.plugin {
-            return Ok(created.iter().find(|name| plugin.means(name)).cloned());
         }
         let primary = Program::new(self.host, self.folders).primary(project, self.deadline)?;
         Ok(primary.filter(|primary| created.contains(primary)))
@@ -128,7 +129,8 @@ impl Asker {
         name: &MachineName,
         created: &Created,
     ) -> Result<Option<Route>, Error> {
-        let plugin = self.host.plugin.as_ref().filter(|plugin| plugin.means(name));
+        let is_about = |plugin: &&Plugin| plugin.machine_name().as_ref() == Some(name);
+        let plugin = self.host.plugin.as_ref().filter(is_about);
         let Some(plugin) = plugin else { return Ok(None) };
         if self.selection.as_remembered || Project::around(&self.host)?.as_ref() != Some(project) {
             return Ok(None);
@@ -137,6 +139,7 @@ impl Asker {
         let file = plugin.ssh_config.as_ref().ok_or(Error::VagrantNotRunning { machine, folder })?;
         let text = files::read_text(file, LONGEST_CONFIG)?
             .ok_or_else(|| Error::NoSshConfig { path: file.clone() })?;
+        alias(&SshConfig::parse(&text), file, Some(name))?;
         self.route(&text, name, created).map(Some)
     }
 
