@@ -1,10 +1,11 @@
 //! `vagrant service-manager`: the program behind Vagrant's plugin, as the plugin is installed by its users.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-use crate::support::{Defined, Project, User};
-
-const RELEASE: &str = "Debian GNU/Linux 12 (bookworm)\n";
+use crate::support::publisher::Publisher;
+use crate::support::{Defined, Project, User, free_port, program};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -60,7 +61,7 @@ fn the_program_is_found_where_it_is() {
         )
         .fails(1);
     let own = user.writes("own program", "#!/bin/sh\necho \"own $*\"; exit 7\n");
-    fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
     project
         .types(&format!("SERVICE_MANAGER_BIN='../own program' {version}"))
         .stdout("own --version\n")
@@ -83,3 +84,313 @@ fn it_is_the_same_machine_with_the_plugin_and_without() {
     project.types_in(".vagrant", "vagrant service-manager box version").stdout(RELEASE).succeeds();
     assert_eq!(fs::read_to_string(user.machine_folder().join("known_hosts")).unwrap(), known_hosts);
 }
+
+/// Every line of it, in the order in which somebody would type it.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_announcement_is_true_word_for_word() {
+    let publisher = Publisher::start();
+    publisher.offers_with_checksum(KUBECTL_RELEASE, program("kubectl"));
+    let user = User::new().with_plugin().with_publisher(&publisher);
+    let project = Project::real(&user, "my box's \"project\"");
+    project.defines_with("config.servicemanager.services = 'kubernetes'", &[Defined::whole("default")]);
+    project
+        .types("vagrant up >$HOME/log 2>&1; grep --count 'Services: kubernetes$' $HOME/log; grep --only-matching 'Kubernetes service .*' $HOME/log")
+        .patiently()
+        .stdout("1\nKubernetes service configured successfully...\n")
+        .succeeds();
+    project
+        .types("vagrant service-manager env kubernetes")
+        .stdout(
+            "
+            # Set the following environment variables to enable access to the
+            # kubernetes server running inside of the vagrant virtual machine:
+            export KUBECONFIG=[MACHINE]/kubernetes/kubeconfig
+
+            # run following command to configure your shell:
+            # eval \"$(vagrant service-manager env kubernetes)\"
+            ",
+        )
+        .succeeds();
+    let install = |word: &str| {
+        format!(
+            "
+            # Binary {word} available at {CLIENTS}/kubernetes/1.36.3/kubectl
+            # run binary as:
+            # kubectl <command>
+            export PATH={CLIENTS}/kubernetes/1.36.3:$PATH
+
+            # run following command to configure your shell:
+            # eval \"$(vagrant service-manager install-cli kubernetes)\"
+            "
+        )
+    };
+    project
+        .types("vagrant service-manager install-cli kubernetes 2>/dev/null")
+        .stdout(&install("now"))
+        .succeeds();
+    project
+        .types(
+            "eval \"$(vagrant service-manager env kubernetes)\" && \
+             eval \"$(vagrant service-manager install-cli kubernetes)\" && \
+             command -v kubectl && kubectl get namespace default --output name && \
+             vagrant service-manager status",
+        )
+        .stdout(&format!(
+            "{CLIENTS}/kubernetes/1.36.3/kubectl\nnamespace/default\ndocker - running\nopenshift - not installed\n\
+             kubernetes - running\n"
+        ))
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_is_switched_on_runs_whenever_the_machine_does() {
+    let user = User::new().with_plugin();
+    let project = Project::real(&user, "project");
+    project
+        .defines_with("config.servicemanager.services = ['kubernetes', 'docker']", &[Defined::whole("box")]);
+    project.vagrant("up");
+    let processes = || {
+        ["docker", "kubelet", "static-pod-kube-apiserver"]
+            .map(|unit| project.runs_in("box", &format!("systemctl show --property=MainPID {unit}")))
+    };
+    let folder = project.folder().display();
+    let name = project.container("box").replace("svcmgr-", "");
+    project
+        .types(
+            "eval \"$(vagrant service-manager env)\" && docker info --format '{{.Name}}' && \
+             kubectl get namespace default --output name",
+        )
+        .stdout(&format!("{name}\nnamespace/default\n"))
+        .succeeds();
+
+    let before = processes();
+    project
+        .types("vagrant service-manager restart kubernetes")
+        .stdout("Kubernetes service restarted successfully...\n")
+        .succeeds();
+    let after = processes();
+    assert!(after[0] == before[0] && after[1] != before[1] && after[2] != before[2], "{before:?} {after:?}");
+    project
+        .types("vagrant service-manager stop kubernetes")
+        .stdout("Kubernetes service stopped successfully...\n")
+        .succeeds();
+    // What it did, and what it knows, is one with what the program alone does.
+    project.types("service-manager status kubernetes").stdout("kubernetes - stopped\n").succeeds();
+    project
+        .types("vagrant service-manager env kubernetes")
+        .stdout("(exit 126)\n")
+        .stderr("error: kubernetes is stopped in `box`\nhint: `vagrant service-manager start kubernetes`\n")
+        .fails(126);
+
+    project.vagrant("reload");
+    project
+        .types("service-manager status docker kubernetes")
+        .stdout("docker - running\nkubernetes - running\n")
+        .succeeds();
+    let known = user.machine_folder();
+    project.vagrant("halt");
+    project.starts(1, || {
+        project
+            .types("vagrant service-manager status")
+            .stderr(&format!(
+                "error: the Vagrant machine `box` of `{folder}` is not running\nhint: in `{folder}`: `vagrant up box`\n"
+            ))
+            .fails(3);
+    });
+    assert_eq!(user.machine_folder(), known);
+    project.vagrant("destroy --force");
+    assert!(user.machine_folders().is_empty());
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_fails_takes_no_other_along_and_no_other_machine() {
+    let user = User::new().with_plugin();
+    let project = Project::real(&user, "project");
+    let web = Defined { setting: "machine.servicemanager.services = 'docker'", ..Defined::light("web") };
+    let db =
+        Defined { setting: "machine.servicemanager.services = 'openshift,docker'", ..Defined::light("db") };
+    project.defines(&[web, db]);
+    project
+        .types(
+            "vagrant up >$HOME/log 2>&1 || { grep -A4 --no-group-separator 'Not every' $HOME/log; false; }",
+        )
+        .patiently()
+        .stdout(
+            "
+            Not every service of the machine 'db' is running:
+
+            error: there is no openshift in `db`
+            hint: [..]
+            ",
+        )
+        .fails(1);
+    for name in ["web", "db"] {
+        assert_eq!(project.runs_in(name, "systemctl is-active docker"), "active\n", "{name}");
+    }
+    // The machines are still there, and each is the one that is named.
+    let several = "error: several machines may be meant: db, web\nhint: name one, as with `--machine db`\n";
+    project.starts(1, || {
+        project.types("vagrant service-manager status docker").stderr(several).fails(1);
+    });
+    for name in ["web", "db"] {
+        let line = format!(
+            "eval \"$(vagrant service-manager --machine {name} env docker)\" && docker info --format '{{{{.Name}}}}'"
+        );
+        project
+            .types(&line)
+            .stdout(&format!("{}\n", project.container(name).replace("svcmgr-", "")))
+            .succeeds();
+    }
+    assert_eq!(user.machine_folders().len(), 2);
+    project.vagrant("destroy --force web");
+    let left = user.machine_folder();
+    assert!(left.file_name().unwrap().to_str().unwrap().starts_with("db-"), "{left:?}");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_machine_that_the_vagrantfile_says_nothing_about_is_left_alone() {
+    let spy = "#!/bin/sh\necho \"$@\" >>\"$HOME/called\"\n";
+    let user = User::new().with_plugin();
+    let spy = user.writes("bin/spy", spy);
+    fs::set_permissions(&spy, fs::Permissions::from_mode(0o755)).unwrap();
+    let user = user.with("SERVICE_MANAGER_BIN", spy.to_str().unwrap());
+    let project = Project::real(&user, "project");
+    let called = || fs::read_to_string(user.home().join("called")).unwrap_or_default();
+    let definition = Defined::light("box");
+    let port = definition.port.clone();
+    project.defines(&[definition]);
+    project.vagrant("up");
+
+    // Whatever Vagrant does by itself when it finds the machine running.
+    let look = || {
+        let logins = project.runs_in("box", "journalctl --unit=ssh --output=cat | grep --count Accepted");
+        let units = project
+            .runs_in("box", "systemctl list-units --all --no-legend --plain 'docker*' 'kube*' 'etcd*'");
+        let files = String::from_utf8(project.docker(&["diff", &project.container("box")]).stdout).unwrap();
+        let mut files: Vec<String> = files.lines().map(ToOwned::to_owned).collect();
+        files.sort();
+        (logins, units, files)
+    };
+    let before = look();
+    project.vagrant("provision");
+    assert_eq!(look(), before);
+    assert_eq!(called(), "");
+
+    // With a word about services it is another matter.
+    project.defines_with("config.servicemanager.services = ''", &[Defined { port, ..Defined::light("box") }]);
+    project.vagrant("provision");
+    assert_eq!(called(), "box version --script-readable\n");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn in_the_atomic_developer_bundle_docker_runs_in_any_case() {
+    let user = User::new().with_plugin();
+    let project = Project::real(&user, "project");
+    let port = free_port();
+    let bundle =
+        |setting| Defined { flavour: "adb", setting, port: port.clone(), ..Defined::whole("bundle") };
+    project.defines(&[bundle("machine.servicemanager.services = ''")]);
+    project.vagrant("up");
+    let docker = "Services: docker\nDocker service configured successfully...\n";
+    let told = "grep --only-matching -e 'Services: .*' -e 'Docker service .*' $HOME/log";
+    project.types(told).stdout(docker).succeeds();
+    let calls = project.runs_in("bundle", "cat /var/log/sccli 2>/dev/null || true");
+
+    // Known to be one only now; and nothing of it was done.
+    project.defines(&[bundle("machine.servicemanager.services = 'kubernetes, openshift'")]);
+    project
+        .types("vagrant provision")
+        .stderr(
+            "
+            The Vagrantfile switches on `openshift` and `kubernetes`, but in the box of the
+            machine 'bundle' starting one of them stops the other. Nothing was started.
+            Name one of them in `config.servicemanager.services`.
+            ",
+        )
+        .fails(1);
+    assert_eq!(project.runs_in("bundle", "cat /var/log/sccli 2>/dev/null || true"), calls);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn every_mistake_in_a_vagrantfile_is_told() {
+    let user = User::new().with_plugin();
+    let project = Project::real(&user, "project");
+    let settings =
+        "config.servicemanager.services = 'kubernets, helm'; config.servicemanager.openshift_image_tag = 3
+        config.servicemanager.proxy_user = 'dev'; config.servicemanager.service = 'docker'";
+    project.defines_with(settings, &[Defined::light("box")]);
+    project
+        .types("vagrant up | tail --lines=+2")
+        .stdout(
+            "
+            ==> box: No proxy is used: the Vagrantfile says who uses it, in `proxy_user` or
+            ==> box: `proxy_password`, but not where it is, in `proxy`.
+            ",
+        )
+        .stderr(
+            "
+            There are errors in the configuration of this machine. Please fix
+            the following errors and try again:
+
+            servicemanager:
+            * The following settings shouldn't exist: service
+            * `openshift_image_tag` has to be text that is not empty.
+            * there is no service `kubernets`; did you mean `kubernetes`?
+            * `helm` is a client only, so nothing of it is in a machine; `vagrant service-manager install-cli helm`
+
+            ",
+        )
+        .succeeds();
+    assert!(project.docker(&["inspect", &project.container("box")]).stdout.starts_with(b"[]"));
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_examples_are_valid() {
+    let user = User::new().with_plugin();
+    let project = Project::real(&user, "project");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for example in ["kubernetes", "openshift", "two-machines"] {
+        let text = fs::read_to_string(examples.join(example).join("Vagrantfile")).unwrap();
+        project.writes("Vagrantfile", &text);
+        project
+            .types("vagrant validate --ignore-provider | tail --lines=1")
+            .stdout("Vagrantfile validated successfully.\n")
+            .succeeds();
+    }
+    assert_eq!(fs::read_dir(examples).unwrap().count(), 3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_terminal_is_the_programs() {
+    let user = User::new().with_plugin();
+    let folder = user.home().join("tmp");
+    fs::create_dir(&folder).unwrap();
+    let user = user.with("TMPDIR", folder.to_str().unwrap());
+    let project = Project::real(&user, "project");
+    project.defines(&[Defined::light("box")]);
+    project.vagrant("up");
+    let line = user.types("env VAGRANT_CWD=project vagrant service-manager status docker --watch");
+    let mut terminal = line.in_a_terminal(80);
+    terminal.shows(
+        "
+        SERVICE  STATE    FLAVOUR  VERSION  ENDPOINT
+        docker   stopped  tls      -        -
+        ",
+    );
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    terminal.presses_ctrl_c();
+    assert_eq!(terminal.ends(), 130);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+const RELEASE: &str = "Debian GNU/Linux 12 (bookworm)\n";
+const KUBECTL_RELEASE: &str = "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl";
+const CLIENTS: &str = "[HOME]/.local/share/service-manager/bin";

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::gem::install_plugin;
@@ -31,6 +31,7 @@ pub(crate) struct Defined {
     pub(crate) name: &'static str,
     /// sshd alone, without Kubernetes.
     pub(crate) is_light: bool,
+    pub(crate) flavour: &'static str,
     pub(crate) options: &'static str,
     /// A line in its block.
     pub(crate) setting: &'static str,
@@ -39,7 +40,12 @@ pub(crate) struct Defined {
 
 impl Defined {
     pub(crate) fn light(name: &'static str) -> Self {
-        Self { name, is_light: true, options: "", setting: "", port: free_port() }
+        Self { name, is_light: true, flavour: "kubeadm", options: "", setting: "", port: free_port() }
+    }
+
+    /// One with Kubernetes.
+    pub(crate) fn whole(name: &'static str) -> Self {
+        Self { is_light: false, ..Self::light(name) }
     }
 }
 
@@ -111,13 +117,14 @@ impl<'u> Project<'u> {
     pub(crate) fn defines_with(&self, setting: &str, machines: &[Defined]) {
         let recipe = self.recipe.as_ref().expect("the fake Vagrant reads no Vagrantfile");
         let [_, image, options @ ..] = recipe.as_slice() else { panic!("{recipe:?}") };
-        let settings = self.user.writes("settings", "FLAVOUR=kubeadm\nCERTIFICATE=address\n");
         let mut text = String::from("Vagrant.configure('2') do |config|\n");
         text += "  config.vm.synced_folder '.', '/vagrant', disabled: true\n";
         let _ = writeln!(text, "  {setting}");
         for machine in machines {
-            let Defined { name, options: more, setting, port, .. } = machine;
-            let container = format!("svcmgr-vagrant-{}-{}-{name}", std::process::id(), self.number);
+            let Defined { name, flavour, options: more, setting, port, .. } = machine;
+            let settings = format!("FLAVOUR={flavour}\nCERTIFICATE=address\n");
+            let settings = self.user.writes(&format!("settings-{name}"), &settings);
+            let container = self.container(name);
             let options =
                 options.iter().map(|option| option.replace("=vagrant", &container.replace("svcmgr-", "=")));
             let mut options: Vec<String> = options.collect();
@@ -139,6 +146,27 @@ impl<'u> Project<'u> {
             self.containers.borrow_mut().insert(container);
         }
         self.writes("Vagrantfile", &(text + "end\n"));
+    }
+
+    /// The container that is the machine `name`; without `svcmgr-` it is the machine's host name.
+    pub(crate) fn container(&self, name: &str) -> String {
+        format!("svcmgr-vagrant-{}-{}-{name}", std::process::id(), self.number)
+    }
+
+    /// Runs a command as root in the machine `name`, past Vagrant and past SSH.
+    #[track_caller]
+    pub(crate) fn runs_in(&self, name: &str, command: &str) -> String {
+        let output = self.docker(&["exec", &self.container(name), "bash", "-c", command]);
+        assert!(output.status.success(), "{command}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The test guests' engine.
+    pub(crate) fn docker(&self, arguments: &[&str]) -> Output {
+        let engine = &self.recipe.as_ref().expect("the fake Vagrant has no engine")[0];
+        let mut docker = Command::new("docker");
+        docker.args(["--host", engine]).args(arguments).env("PATH", format!("/usr/bin:{}", programs()));
+        docker.output().unwrap()
     }
 
     /// Types a line in the project's folder.
@@ -173,14 +201,9 @@ impl<'u> Project<'u> {
 
 impl Drop for Project<'_> {
     fn drop(&mut self) {
-        let Some([engine, ..]) = self.recipe.as_deref() else { return };
         for container in self.containers.borrow().iter() {
             // Whatever Vagrant knows of it: a test may have ended anywhere.
-            let mut docker = Command::new("docker");
-            docker
-                .args(["--host", engine, "rm", "--force", "--volumes", container])
-                .env("PATH", format!("/usr/bin:{}", programs()));
-            let _ = docker.output();
+            self.docker(&["rm", "--force", "--volumes", container]);
         }
     }
 }

@@ -17,6 +17,32 @@ module VagrantPlugins
         require_relative 'command'
         Command
       end
+
+      config(:servicemanager) do
+        require_relative 'config'
+        Config
+      end
+
+      # What stands first comes back last: after the machine has booted, and after its provisioners, which may
+      # install what is to be started.
+      %i[up reload resume provision].each do |action|
+        action_hook('services', :"machine_action_#{action}") do |hook|
+          require_relative 'action/start_services'
+          hook.prepend(Action::StartServices)
+        end
+      end
+
+      %i[up reload].each do |action|
+        action_hook('network', :"machine_action_#{action}") do |hook|
+          require_relative 'action/add_network'
+          hook.prepend(Action::AddNetwork)
+        end
+      end
+
+      action_hook('state', :machine_action_destroy) do |hook|
+        require_relative 'action/forget'
+        hook.prepend(Action::Forget)
+      end
     end
   end
 end

@@ -2,6 +2,7 @@
 
 require 'vagrant/util/busy'
 require 'vagrant/util/env'
+require 'vagrant/util/subprocess'
 require 'vagrant/util/which'
 
 module VagrantPlugins
@@ -31,7 +32,35 @@ module VagrantPlugins
         end
       end
 
+      # Why the program knows nothing to do with the service `name`, in its own words; nothing when it does.
+      def refusal_of(name, variables)
+        # Looks at the name and asks no machine.
+        answer = ask(['env', '--unset', '--', name], variables)
+        answer.stderr.lines.map { |line| line.chomp.sub(LABEL, '') }.join('; ') unless answer.exit_code.zero?
+      end
+
+      # What the box of a machine calls itself in its `os-release`, if it does.
+      def variant(variables)
+        answer = ask(%w[box version --script-readable], variables)
+        answer.stdout[/^VARIANT_ID="?([a-z]+)"?$/, 1]
+      end
+
+      # Starts services as the Vagrantfile says.
+      def start(services, config, variables)
+        ask(['start', *config.options(services), '--', *services], variables.merge(config.secrets))
+      end
+
+      # Forgets a machine, if it was ever used.
+      def forget(name, variables)
+        ask(['machines', 'forget', '--ignore-unknown', '--', name.to_s], variables)
+      end
+
       private
+
+      # Runs it to its end.
+      def ask(arguments, variables)
+        Vagrant::Util::Subprocess.execute(@path, *arguments, env: variables)
+      end
 
       def wait_for(pid)
         status = Process.wait2(pid).last
@@ -45,7 +74,9 @@ module VagrantPlugins
       BUNDLED = File.expand_path('../../libexec/service-manager', __dir__)
       # What a shell makes of the signal that has ended a program.
       SIGNALLED = 128
-      private_constant :BUNDLED, :SIGNALLED
+      # The beginning of each line about a failure.
+      LABEL = /\A(error|caused by|hint): /.freeze
+      private_constant :BUNDLED, :SIGNALLED, :LABEL
     end
   end
 end

@@ -1,0 +1,117 @@
+# frozen_string_literal: true
+
+require_relative 'handover'
+require_relative 'program'
+
+module VagrantPlugins
+  module ServiceManager
+    # `config.servicemanager`: what is to be started in a machine, and how. Which services there are the program knows.
+    class Config < Vagrant.plugin('2', :config)
+      TEXTS = %i[openshift_docker_registry openshift_image_name openshift_image_tag proxy proxy_user
+                 proxy_password].freeze
+      KEYS = [:services, *TEXTS].freeze
+      private_constant :TEXTS, :KEYS
+
+      # The services: names with commas between them, or an array of names. Once finalized, the names.
+      attr_accessor :services
+      # For OpenShift in the Atomic Developer Bundle: where its image comes from.
+      attr_accessor :openshift_docker_registry, :openshift_image_name, :openshift_image_tag
+      # The proxy of the services, and who uses it.
+      attr_accessor :proxy, :proxy_user, :proxy_password
+
+      def initialize
+        super
+        KEYS.each { |key| set(key, UNSET_VALUE) }
+      end
+
+      def finalize!
+        given = KEYS.reject { |key| get(key) == UNSET_VALUE }
+        @in_use = !given.empty?
+        (KEYS - given).each { |key| set(key, nil) }
+        @services = names(@services)
+      end
+
+      # True when the Vagrantfile says anything about the services of the machine. Other machines are none of this
+      # plugin's business.
+      def in_use?
+        @in_use
+      end
+
+      # True when there is a proxy that can be used.
+      def proxy?
+        !proxy.nil? && proxy_warnings.empty?
+      end
+
+      # What the program is told of all this when it starts `services`, in options. There everybody on the host can read
+      # it.
+      def options(services)
+        keys = services.include?('openshift') ? TEXTS.grep(/\Aopenshift/) : []
+        keys += %i[proxy proxy_user] if proxy?
+        given = keys.select { |key| get(key) }
+        given.flat_map { |key| ["--#{key.to_s.tr('_', '-')}", get(key)] }
+      end
+
+      # The rest, in variables.
+      def secrets
+        proxy? && proxy_password ? { 'SERVICE_MANAGER_PROXY_PASSWORD' => proxy_password } : {}
+      end
+
+      # The mistakes. Vagrant asks more than once; they are looked for once, and warnings shown once.
+      def validate(machine)
+        @__mistakes ||= look_for_mistakes(machine)
+        { 'servicemanager' => @__mistakes }
+      end
+
+      private
+
+      def look_for_mistakes(machine)
+        proxy_warnings.each { |warning| machine.ui.warn(warning) }
+        _detected_errors + text_mistakes + service_mistakes(machine)
+      end
+
+      def get(key)
+        instance_variable_get(:"@#{key}")
+      end
+
+      def set(key, value)
+        instance_variable_set(:"@#{key}", value)
+      end
+
+      # Nothing at all is made of what is neither text nor an array.
+      def names(services)
+        services = services.split(',') if services.is_a?(String)
+        return services unless services.nil? || services.is_a?(Array)
+
+        Array(services).map { |name| name.to_s.strip }.reject(&:empty?).uniq
+      end
+
+      def text_mistakes
+        wrong = TEXTS.reject { |key| get(key).nil? || (get(key).is_a?(String) && !get(key).empty?) }
+        wrong.map { |key| words('mistakes.not_text', key: key) }
+      end
+
+      def service_mistakes(machine)
+        return [words('mistakes.no_names')] unless services.is_a?(Array)
+        return [] if services.empty?
+
+        program = Program.find
+        Handover.new(machine.env, nil).to_variables do |variables|
+          services.filter_map { |name| program.refusal_of(name, variables) }
+        end
+      rescue Errors::NoProgram => e
+        [e.message]
+      end
+
+      def proxy_warnings
+        return [] unless proxy_user || proxy_password
+        return [words('warnings.no_proxy')] unless proxy
+
+        proxy_user && proxy_password ? [] : [words('warnings.half_a_login')]
+      end
+
+      def words(key, **values)
+        I18n.t("vagrant_service_manager.config.#{key}", **values)
+      end
+    end
+  end
+end

@@ -1,0 +1,43 @@
+# frozen_string_literal: true
+
+require 'vagrant-service-manager/action/add_network'
+require 'vagrant-service-manager/config'
+
+# VirtualBox is not where the tests run, so its driver is not used: only its configuration, which decides.
+RSpec.describe VagrantPlugins::ServiceManager::Action::AddNetwork do
+  let(:on) { "config.servicemanager.services = 'docker'\n" }
+
+  # The networks that VirtualBox will see.
+  def networks(lines, provider: :virtualbox)
+    in_project(lines) do |env|
+      config = env.vagrantfile.machine_config(:default, nil, nil)[:config]
+      machine = instance_double(Vagrant::Machine, config: config, provider_name: provider,
+                                                  provider_config: config.vm.get_provider_config(provider), ui: env.ui)
+      seen = nil
+      described_class.new(->(_env) { seen = config.vm.networks }, {}).call(machine: machine)
+      return seen.reject { |kind, _| kind == :forwarded_port }
+    end
+  end
+
+  it 'adds a private network where the host has only forwarded ports' do
+    expect(networks(on)).to contain_exactly([:private_network, a_hash_including(type: 'dhcp')])
+    said = Support::RecordingUI::SAID.last
+    expect(said).to match([:info, a_string_including('A private network with DHCP is added')])
+  end
+
+  it 'adds none to a machine that the Vagrantfile says nothing about' do
+    expect(networks('')).to eq([])
+  end
+
+  it 'adds none where there is one' do
+    expect(networks("#{on}config.vm.network :private_network, ip: '192.168.56.7'"))
+      .to contain_exactly([:private_network, a_hash_including(ip: '192.168.56.7')])
+    expect(networks("#{on}config.vm.network :public_network").map(&:first)).to eq([:public_network])
+    adapter = 'config.vm.provider(:virtualbox) { |box| box.network_adapter 2, :hostonly }'
+    expect(networks(on + adapter)).to eq([])
+  end
+
+  it 'adds none for other providers' do
+    expect(networks(on, provider: :docker)).to eq([])
+  end
+end

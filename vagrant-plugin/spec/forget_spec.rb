@@ -1,0 +1,38 @@
+# frozen_string_literal: true
+
+require 'vagrant-service-manager/action/forget'
+
+RSpec.describe VagrantPlugins::ServiceManager::Action::Forget do
+  # What the program is given, and what Vagrant says, when a machine is destroyed.
+  def destroyed(created: [], says: 'true')
+    Support::RecordingUI::SAID.clear
+    with_program(says: says) do |given|
+      in_project('', created: created) do |env|
+        described_class.new(->(_env) {}, {}).call(machine: env.machine(:default, :fake))
+      end
+      words = File.exist?(given) ? File.readlines(given, chomp: true).grep(/\Aargument=/) : []
+      return [words.map { |line| line.delete_prefix('argument=') }, Support::RecordingUI::SAID.map(&:last)]
+    end
+  end
+
+  it 'has the program forget the machine' do
+    expect(destroyed).to eq([%w[machines forget --ignore-unknown -- default], []])
+  end
+
+  it 'has it forget nothing when the machine was kept' do
+    expect(destroyed(created: ['default'])).to eq([[], []])
+  end
+
+  it 'warns of what is left, since the machine is gone all the same' do
+    _, said = destroyed(says: "echo 'error: left' >&2; exit 1")
+    expect(said).to contain_exactly(a_string_including('error: left'))
+  end
+
+  it 'needs no program where there is none' do
+    with_environment('SERVICE_MANAGER_BIN' => '/nowhere') do
+      in_project('') do |env|
+        expect { described_class.new(->(_env) {}, {}).call(machine: env.machine(:default, :fake)) }.not_to raise_error
+      end
+    end
+  end
+end

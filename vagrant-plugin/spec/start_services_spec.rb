@@ -1,0 +1,94 @@
+# frozen_string_literal: true
+
+require 'vagrant-service-manager/action/start_services'
+require 'vagrant-service-manager/config'
+
+RSpec.describe VagrantPlugins::ServiceManager::Action::StartServices do
+  # A program that is asked for the box's variant, and fails to start what is in `fails`.
+  def program(variant: 'server', exit_code: 0, &block)
+    says = <<~SHELL
+      case $1 in
+      box) echo 'VARIANT_ID="#{variant}"' ;;
+      start) echo 'one line'; [ #{exit_code} = 0 ] || echo 'error: no' >&2; exit #{exit_code} ;;
+      esac
+    SHELL
+    with_program(says: says, &block)
+  end
+
+  # What the program is given when a machine is brought up: its calls, each the words of one.
+  def calls(lines, created: ['default'], **options)
+    program(**options) do |given|
+      in_project(lines, created: created) do |env|
+        described_class.new(->(_env) {}, {}).call(machine: env.machine(:default, :fake))
+      ensure
+        @given = File.exist?(given) ? File.readlines(given, chomp: true) : []
+      end
+    end
+    @given.slice_before { |line| line.start_with?('SERVICE_MANAGER_PLUGIN=') }
+          .map { |group| group.grep(/\Aargument=/).map { |line| line.delete_prefix('argument=') } }
+          .reject(&:empty?)
+  end
+
+  def started(...)
+    calls(...).find { |words| words.first == 'start' }&.drop_while { |word| word != '--' }&.drop(1)
+  end
+
+  it 'does not even ask a machine that the Vagrantfile says nothing about' do
+    expect(calls('')).to eq([])
+  end
+
+  it 'does nothing to a machine that does not run' do
+    expect(calls("config.servicemanager.services = 'docker'", created: [])).to eq([])
+  end
+
+  it 'starts what is switched on, Docker first' do
+    expect(started("config.servicemanager.services = 'kubernetes, docker'")).to eq(%w[docker kubernetes])
+    expect(started("config.servicemanager.services = 'kubernetes, openshift'")).to eq(%w[kubernetes openshift])
+    expect(started("config.servicemanager.services = ''")).to be_nil
+  end
+
+  it 'starts Docker in the Atomic Developer Bundle, whatever else' do
+    expect(started("config.servicemanager.services = ''", variant: 'adb')).to eq(%w[docker])
+    expect(started("config.servicemanager.services = 'openshift'", variant: 'adb')).to eq(%w[docker openshift])
+  end
+
+  it 'starts OpenShift in the Container Development Kit when nothing else is named' do
+    expect(started("config.servicemanager.services = ''", variant: 'cdk')).to eq(%w[docker openshift])
+    expect(started("config.servicemanager.services = 'kubernetes'", variant: 'cdk')).to eq(%w[docker kubernetes])
+  end
+
+  it 'starts nothing where one service would end the other' do
+    lines = "config.servicemanager.services = 'openshift, kubernetes'"
+    expect { calls(lines, variant: 'cdk') }
+      .to raise_error(VagrantPlugins::ServiceManager::Errors::EitherOr, /machine 'default'.*Nothing was started/m)
+    expect(@given.grep('argument=start')).to eq([])
+  end
+
+  it 'fails with the words of the program' do
+    expect { calls("config.servicemanager.services = 'docker'", exit_code: 126) }
+      .to raise_error(VagrantPlugins::ServiceManager::Errors::NotStarted, /machine 'default'.*error: no\n/m)
+  end
+
+  it 'hands over how to start, and keeps the password out of the arguments' do
+    keys = { proxy: 'http://proxy.example:3128', proxy_user: 'dev', proxy_password: 'pa$$ word',
+             openshift_image_tag: 'v1.3.0', services: 'openshift' }
+    lines = keys.map { |key, value| "config.servicemanager.#{key} = '#{value}'" }.join("\n")
+    expect(calls(lines).last).to eq(
+      ['start', '--openshift-image-tag', 'v1.3.0', '--proxy', 'http://proxy.example:3128', '--proxy-user', 'dev',
+       '--', 'openshift']
+    )
+    expect(@given).to include('SERVICE_MANAGER_PROXY_PASSWORD=pa$$ word')
+  end
+
+  it 'keeps to itself where the image of a service comes from that is not started' do
+    lines = "config.servicemanager.services = 'docker'\nconfig.servicemanager.openshift_image_tag = 'v1.3.0'"
+    expect(calls(lines).last).to eq(%w[start -- docker])
+  end
+
+  it 'uses no proxy whose login is half of one' do
+    lines = "config.servicemanager.services = 'docker'\nconfig.servicemanager.proxy = 'http://proxy.example'\n" \
+            "config.servicemanager.proxy_password = 'secret'"
+    expect(calls(lines).last).to eq(%w[start -- docker])
+    expect(@given.grep(/secret/)).to eq([])
+  end
+end
