@@ -4,7 +4,7 @@ GUEST := tests/acceptance/guest/guest
 # Tests, benchmarks and the demo find the program they built, not one that is installed.
 PROGRAM := $(CURDIR)/target/release/service-manager
 
-.PHONY: help setup build demo test lint bench fuzz guest-up guest-down clean
+.PHONY: help setup build demo test test-vm lint bench fuzz guest-up guest-down clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,6 +21,10 @@ demo: setup build ## boot a real guest and use the Kubernetes in it
 
 test: setup ## run all tests; the guest is built the first time, which takes some minutes
 	@tools/test
+
+test-vm: build ## one session with a guest in an emulated virtual machine; some minutes
+	@tools/setup vm
+	@tools/test-vm
 
 lint: setup ## check format, lints, dependencies and scripts
 	@tools/lint
