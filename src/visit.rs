@@ -216,8 +216,8 @@ fn read_known_hosts(machine: &Machine) -> Result<KnownHosts, Error> {
         .ok_or_else(|| Error::KnownHostsDamaged { path, machine: machine.key() })
 }
 
-/// How long to wait for a service of which nothing should be there.
-const SHORTLY: Duration = Duration::from_secs(2);
+/// How long to wait for a service of which nothing should be there: what is not there mostly says so at once.
+const SHORTLY: Duration = Duration::from_secs(5);
 /// How long to wait for a port that only explains a failure.
 const GLANCE: Duration = Duration::from_millis(250);
 const LONGEST_KNOWN_HOSTS: u64 = 64 << 10;

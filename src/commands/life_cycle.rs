@@ -92,7 +92,18 @@ impl<'c> Session<'c> {
     ///
     /// Errors: those of asking; there is no such service in the machine.
     pub(super) fn look<'s>(&mut self, service: &'s Service) -> Result<Look<'s>, Error> {
-        let visit = Visit::ask(&self.machine, &Questions::to_use([service]), &mut self.connection)?;
+        self.ask(service, &Questions::to_use([service]))
+    }
+
+    /// Finds `service` and sees whether it answers; for that no token is made.
+    ///
+    /// Errors: as for [`Self::look`].
+    pub(super) fn glance<'s>(&mut self, service: &'s Service) -> Result<Look<'s>, Error> {
+        self.ask(service, &Questions::about([service]))
+    }
+
+    fn ask<'s>(&mut self, service: &'s Service, questions: &Questions) -> Result<Look<'s>, Error> {
+        let visit = Visit::ask(&self.machine, questions, &mut self.connection)?;
         let not_installed =
             || Error::NotInstalled { service: service.name.to_string(), machine: self.machine_name() };
         let found = discover(service, &visit.facts).ok_or_else(not_installed)?;
@@ -136,7 +147,7 @@ impl<'c> Session<'c> {
             service: found.service.name.to_string(),
             flavour: found.flavour.name.to_string(),
             machine: self.machine_name(),
-            start: found.flavour.remedies.start.clone(),
+            start: found.flavour.remedies.start.clone().filter(|_| verb == Verb::Start),
         })?;
         let action = action.with(changes, found, &user)?;
         let spinner =
@@ -212,7 +223,9 @@ impl<'c> Session<'c> {
         let _spinner = Spinner::new(self.context.ui, &format!("waiting until {} is gone", service.title));
         let deadline = self.deadline.at_most(FAREWELL);
         loop {
-            match self.look(service) {
+            match self.glance(service) {
+                // What had no time to answer may be there all the same.
+                Ok(_) if self.deadline.is_over() => break,
                 Ok(Look { condition: Condition::Down(_), .. }) | Err(Error::NotInstalled { .. }) => {
                     return Ok(());
                 }

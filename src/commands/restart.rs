@@ -12,7 +12,7 @@ pub(super) fn run(args: &RestartArgs, context: &Context) -> Result<(), Error> {
 }
 
 fn restart(session: &mut Session, service: &Service) -> Result<(), Error> {
-    let Look { found, condition, .. } = session.look(service)?;
+    let Look { found, condition, .. } = session.glance(service)?;
     if let Condition::Down(error) = condition {
         return Err(error);
     }

@@ -13,7 +13,7 @@ pub(super) fn run(args: &StopArgs, context: &Context) -> Result<(), Error> {
 
 /// What is down is told to stop all the same: its socket may listen still, and the next boot would start it.
 fn stop(session: &mut Session, service: &Service) -> Result<(), Error> {
-    let Look { found, condition, .. } = session.look(service)?;
+    let Look { found, condition, .. } = session.glance(service)?;
     if let Condition::Down(_) = condition {
         session.note(&format!("{} does not run", service.title));
     }

@@ -91,6 +91,8 @@ enum Step {
         unit: UnitName,
         keys: Keys,
         user: SshUser,
+        /// Also if it does already.
+        again: bool,
     },
 }
 
@@ -166,7 +168,8 @@ impl Action {
         }
         // What runs is restarted by that, what does not is started.
         if let (Some(keys), Some(unit)) = (&changes.keys, found.units.first()) {
-            steps.push(Step::TalkTls { unit: unit.clone(), keys: keys.clone(), user: user.clone() });
+            let (unit, keys, user) = (unit.clone(), keys.clone(), user.clone());
+            steps.push(Step::TalkTls { unit, keys, user, again: found.flavour.access.has_docker_keys() });
         }
         steps.extend(self.steps);
         Ok(Self { instance: self.instance, steps })

@@ -277,6 +277,11 @@ impl Access {
         matches!(self, Self::Kubeconfig { .. } | Self::ServiceAccount { .. })
     }
 
+    /// True when the guest has keys for Docker's client.
+    pub fn has_docker_keys(&self) -> bool {
+        matches!(self, Self::Docker { .. })
+    }
+
     /// True when only root can read them.
     pub fn needs_root(&self) -> bool {
         match self {

@@ -272,6 +272,10 @@ fn a_terminal_shows_what_is_waited_for() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn what_nothing_in_the_machine_can_start() {
     let guest = Guest::own("cluster-up", "address");
+    User::of(&guest)
+        .types("service-manager stop openshift")
+        .stderr("error: nothing in `[NAME]` can stop openshift, as cluster-up has it\n")
+        .fails(126);
     guest.stops("guest-api");
     for (verb, error) in [
         ("start", "nothing in `[NAME]` can start openshift, as cluster-up has it"),

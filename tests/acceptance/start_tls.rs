@@ -74,6 +74,22 @@ fn one_that_is_stopped_is_started_with_it() {
     user.types(DOCKER).stdout("[NAME]\n").succeeds();
 }
 
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn two_at_once_leave_keys_that_belong_together() {
+    let guest = socket();
+    let users = [User::of(&guest), User::of(&guest)];
+    let children: Vec<_> =
+        users.iter().map(|user| user.types("service-manager -q start docker --tls").starts()).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    for user in users {
+        user.types(DOCKER).stdout("[NAME]\n").succeeds();
+    }
+}
+
 /// It was never asked for.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -1,0 +1,256 @@
+#!/bin/sh
+# What is done in the guest to start and to stop services. It is put between a few variables and `main`, which calls the
+# functions below, and sent to `sh` as one text: see script.rs. Every function can be called twice.
+#
+# $n       the nonce of the answer's frames (probe/frame.rs)
+# $lock    the folder for the lock
+# $units   where drop-ins for units are
+# $settings, $engines   where a proxy is kept; what goes through it besides the service
+# systemctl, journal    those of the system or of the user
+# shellcheck disable=SC2154  # these variables come from script.rs
+# shellcheck disable=SC2046,SC2086  # lists of units are meant to be split; no name of a unit has blanks, and `set -f` is on
+
+# A command over SSH often has no `sbin` in its path, and one of sudo's no `/usr/local/bin`.
+LC_ALL=C
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin
+export LC_ALL PATH
+set -f
+b=$(date +%s)
+
+# frame KIND BODY: writes an answer.
+frame() { echo "@$n $1 ${#2}"; printf %s "$2"; echo; }
+
+# Does all of it, whatever becomes of who waits for the answer.
+whole() {
+    trap '' HUP PIPE
+    echo
+    frame begin ''
+    # One at a time, where there is a program for that.
+    if [ -w "$lock" ] && command -v flock >/dev/null; then
+        exec 9>"$lock/service-manager.lock"
+        flock -w 120 9
+    fi
+    main
+    frame end ''
+}
+
+# failed KIND WHAT SAID: the last thing that is done.
+failed() {
+    frame "$1" "$2"
+    frame said "$3"
+    frame end ''
+    exit 1
+}
+
+# last_words UNIT [SECONDS]: those of this action, and of so many seconds before.
+last_words() { journal "$1" --since="@$((b - ${2-0}))" 2>/dev/null | tail -n 10 | tail -c 8192; }
+
+unit_failed() {
+    l=$(last_words "$1")
+    failed unit "$1" "${l:-$2}"
+}
+
+explain() { failed unit "$1" "$(last_words "$1" 60)"; }
+
+# related PROPERTY UNIT: the units that start this one, or that it starts. `--value` would be newer than some guests.
+related() { systemctl show --property="$1" -- "$2" 2>/dev/null | sed -n "s/^$1=//p"; }
+
+enable() {
+    for u; do
+        # What has no [Install] is started by others.
+        systemctl --quiet enable -- "$u" $(related TriggeredBy "$u") 2>/dev/null || :
+    done
+}
+
+disable() {
+    for u; do
+        systemctl --quiet disable -- "$u" $(related TriggeredBy "$u") 2>/dev/null || :
+    done
+}
+
+start() {
+    for u; do
+        systemctl --quiet is-active -- "$u" && continue
+        for t in $(related TriggeredBy "$u"); do systemctl start -- "$t" 2>/dev/null || :; done
+        e=$(systemctl start -- "$u" 2>&1) || unit_failed "$u" "$e"
+    done
+}
+
+# Stops what would start the units again.
+disarm() {
+    for u; do
+        for t in $(related TriggeredBy "$u"); do
+            e=$(systemctl stop -- "$t" 2>&1) || unit_failed "$t" "$e"
+        done
+    done
+}
+
+stop() {
+    for u; do
+        t=$(related Triggers "$u")
+        e=$(systemctl stop -- "$u" $t 2>&1) || unit_failed "$u" "$e"
+    done
+}
+
+# Asks the container runtime, which is containerd or CRI-O, or on old guests Docker.
+pods() {
+    if command -v crictl >/dev/null; then
+        p=$(crictl pods --quiet --state ready 2>/dev/null) || return 0
+        [ -z "$p" ] || crictl stopp $p >/dev/null 2>&1 || :
+    elif command -v docker >/dev/null; then
+        p=$(docker ps --quiet --filter label=io.kubernetes.pod.name 2>/dev/null) || return 0
+        [ -z "$p" ] || docker stop $p >/dev/null 2>&1 || :
+    fi
+}
+
+# sccli SERVICE WORD UNIT...
+sccli() {
+    s=$1 v=$2
+    shift 2
+    o=$(command sccli "$s" "$v" 2>&1)
+    c=$?
+    [ "$c" -ne 0 ] || return 0
+    for u; do
+        if systemctl --quiet is-failed -- "$u"; then
+            o="$o
+$(last_words "$u")"
+            break
+        fi
+    done
+    failed sccli "$c" "$o"
+}
+
+# Completes what is said of an image with what was said before. That file is data: nothing in it is run.
+image() {
+    while IFS='=' read -r k v; do
+        v=${v#[\"\']}; v=${v%[\"\']}
+        case $v in *[!A-Za-z0-9._:/-]*) continue;; esac
+        case $k in
+            DOCKER_REGISTRY) DOCKER_REGISTRY=${DOCKER_REGISTRY:-$v} ;;
+            IMAGE_NAME) IMAGE_NAME=${IMAGE_NAME:-$v} ;;
+            IMAGE_TAG) IMAGE_TAG=${IMAGE_TAG:-$v} ;;
+        esac
+    done 2>/dev/null </etc/sysconfig/openshift_option
+    if [ -z "$DOCKER_REGISTRY" ] || [ -z "$IMAGE_NAME" ] || [ -z "$IMAGE_TAG" ]; then failed sccli 112 ''; fi
+    export DOCKER_REGISTRY IMAGE_NAME IMAGE_TAG
+}
+
+# put FILE TEXT: writes it, for root alone from its first byte, unless it says so already.
+put() {
+    [ "$(cat "$1" 2>/dev/null)" != "$2" ] || return 0
+    if ! { mkdir -p "${1%/*}" && (umask 077; printf '%s\n' "$2" >"$1.new.$$") && mv -f "$1.new.$$" "$1"; }; then
+        failed file "$1" ''
+    fi
+    changed=yes
+}
+
+restart() {
+    systemctl daemon-reload
+    for u; do
+        systemctl --quiet is-active -- "$u" || continue
+        e=$(systemctl restart -- "$u" 2>&1) || unit_failed "$u" "$e"
+        frame restarted "$u"
+    done
+}
+
+# set_proxy VARIABLES UNIT...
+set_proxy() {
+    changed=
+    put "$settings/proxy.env" "$1"
+    p=$changed r=
+    shift
+    for u in $engines "$@"; do
+        systemctl cat -- "$u" >/dev/null 2>&1 || continue
+        changed=$p
+        put "$units/$u.d/service-manager-proxy.conf" "[Service]
+EnvironmentFile=-$settings/proxy.env"
+        case " $r " in *" $u "*) ;; *) r="$r${changed:+ $u}" ;; esac
+    done
+    [ -z "$r" ] || restart $r
+}
+
+remove_proxy() {
+    r=
+    set +f
+    for f in "$units"/*.d/service-manager-proxy.conf; do
+        [ -e "$f" ] || continue
+        rm -f "$f"
+        rmdir "${f%/*}" 2>/dev/null
+        u=${f%.d/*}
+        r="$r ${u##*/}"
+    done
+    set -f
+    rm -f "$settings/proxy.env"
+    rmdir "$settings" 2>/dev/null
+    [ -z "$r" ] || restart $r
+}
+
+# talk_tls UNIT USER CA SERVER-CERT SERVER-KEY CLIENT-CERT CLIENT-KEY [again]: keeps the arguments that dockerd has.
+talk_tls() {
+    u=$1 d=/etc/docker f=$units/$1.d/service-manager-tls.conf
+    h=$(getent passwd "$2" | cut -d: -f6)
+    [ "$h" ] || failed tls '' "there is no user $2"
+    # Another may just have done it.
+    [ ! -e "$f" ] || [ ! -e "$h/.docker/cert.pem" ] || [ "$8" ] || return 0
+    if [ ! -e "$f" ]; then
+        x=$(systemctl cat -- "$u" 2>/dev/null | sed -e ':a' -e '/\\$/{N;s/\\\n[[:space:]]*/ /;ta' -e '}' | sed -n 's/^ExecStart=//p' | tail -n 1)
+        c=$({ tr '\000' ' ' <"/proc/$(related MainPID "$u")/cmdline"; } 2>/dev/null)
+        case "$x $c" in
+            ' '*) failed tls '' 'its unit has no ExecStart' ;;
+            *--tls* | *tcp://*) failed tls '' 'it is told about TLS or a port already' ;;
+        esac
+        [ ! -e $d/server-key.pem ] || failed tls '' "there is $d/server-key.pem already"
+        # Without any it listens there by itself.
+        case $x in *' -H'* | *--host*) ;; *) x="$x -H unix:///var/run/docker.sock" ;; esac
+    fi
+    put $d/ca.pem "$3"
+    put $d/server-cert.pem "$4"
+    put $d/server-key.pem "$5"
+    [ -e "$f" ] || put "$f" "[Service]
+ExecStart=
+ExecStart=$x -H tcp://0.0.0.0:2376 --tlsverify --tlscacert=$d/ca.pem --tlscert=$d/server-cert.pem --tlskey=$d/server-key.pem"
+    systemctl daemon-reload
+    systemctl --quiet is-active -- "$u" && r=yes || r=
+    if ! e=$(systemctl restart -- "$u" 2>&1); then
+        l=$(last_words "$u")
+        rm -f "$f" $d/ca.pem $d/server-cert.pem $d/server-key.pem
+        systemctl daemon-reload
+        systemctl reset-failed -- "$u" 2>/dev/null
+        [ -z "$r" ] || systemctl restart -- "$u" 2>/dev/null
+        failed tls '' "${l:-$e}"
+    fi
+    [ -z "$r" ] || frame restarted "$u"
+    # The last one is what it is known by.
+    (umask 077; mkdir -p "$h/.docker")
+    chown "$2:" "$h/.docker"
+    own "$2" "$h/.docker/ca.pem" "$3"
+    own "$2" "$h/.docker/key.pem" "$7"
+    own "$2" "$h/.docker/cert.pem" "$6"
+}
+
+# own USER FILE TEXT: as put, for a user.
+own() {
+    if ! { (umask 077; printf '%s\n' "$3" >"$2.new.$$") && chown "$1:" "$2.new.$$" && mv -f "$2.new.$$" "$2"; }; then
+        failed file "$2" ''
+    fi
+}
+
+linger() { loginctl enable-linger 2>/dev/null || :; }
+
+# ping SOCKET: waits until a container engine answers there.
+ping() {
+    i=0
+    until answers "$1"; do
+        i=$((i + 1))
+        [ "$i" -lt 60 ] || failed socket "$1" ''
+        sleep 0.5
+    done
+}
+
+answers() {
+    if command -v curl >/dev/null; then
+        curl --silent --fail --output /dev/null --max-time 5 --unix-socket "$1" http://localhost/_ping
+    elif command -v docker >/dev/null; then
+        docker --host "unix://$1" version >/dev/null 2>&1
+    fi
+}
