@@ -4,15 +4,13 @@ use std::cell::LazyCell;
 
 use crate::measure::{Pair, Row, Table};
 use crate::place::PROGRAM;
-use crate::support::{Defined, Project, User, free_port};
+use crate::support::{Defined, Project, User};
 
 pub(crate) fn measure(table: &mut Table) {
-    let user = User::new().with_real_vagrant();
+    let user = User::new().with_real_vagrant().with_plugin().with("VAGRANT_CHECKPOINT_DISABLE", "1");
     let project = LazyCell::new(|| {
         let project = Project::real(&user, "project");
-        let machine =
-            Defined { name: "default", is_light: false, options: ", primary: true", port: free_port() };
-        project.defines(&[machine]);
+        project.defines(&[Defined { options: ", primary: true", ..Defined::whole("default") }]);
         project.vagrant("up");
         project
     });
@@ -33,5 +31,23 @@ pub(crate) fn measure(table: &mut Table) {
                 || typed("/usr/bin/vagrant", &by_hand),
             ))
         });
+    }
+    let plugin = ["service-manager", "env", "kubernetes"];
+    for (row, ours, theirs) in [
+        // What it costs to go through Vagrant.
+        (
+            Row::new("env kubernetes (warm), in a project", "vagrant service-manager env kubernetes")
+                .ratio(0.1),
+            (PROGRAM.to_str().unwrap(), &plugin[1..]),
+            &plugin[..],
+        ),
+        // What the plugin adds to Vagrant's own start.
+        (
+            Row::new("vagrant service-manager env kubernetes", "vagrant version"),
+            ("/usr/bin/vagrant", &plugin[..]),
+            &["version"],
+        ),
+    ] {
+        table.row(row, || Ok(Pair::new(|| typed(ours.0, ours.1), || typed("/usr/bin/vagrant", theirs))));
     }
 }
