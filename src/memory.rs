@@ -96,7 +96,7 @@ impl Memory {
 
     /// Uses those of `services` again that were in use; all at once.
     ///
-    /// None when anything is not as it was, or too long ago.
+    /// None when anything is not as it was, or too long ago; of those that are merely [`Scope::Known`], when no one is.
     pub fn recall<'a>(
         &self,
         services: &[&'a Service],
@@ -111,10 +111,16 @@ impl Memory {
             let credentials = used.credentials(now)?;
             InUse::again(found, credentials, &used.endpoint(), deadline)
         };
-        thread::scope(|scope| {
-            let attempts: Vec<_> = used.into_iter().map(|used| scope.spawn(move || again(used))).collect();
+        let attempts: Vec<Option<InUse>> = thread::scope(|threads| {
+            let attempts: Vec<_> = used.into_iter().map(|used| threads.spawn(move || again(used))).collect();
             attempts.into_iter().map(|attempt| attempt.join().ok().flatten()).collect()
-        })
+        });
+        match scope {
+            Scope::Named | Scope::All => attempts.into_iter().collect(),
+            Scope::Known => {
+                Some(attempts.into_iter().flatten().collect()).filter(|good: &Vec<_>| !good.is_empty())
+            }
+        }
     }
 
     /// True when one of `services` was used.

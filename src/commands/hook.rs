@@ -151,7 +151,7 @@ impl Change {
         let mut restored: BTreeMap<&VariableName, Option<String>> =
             ours.map(|replaced| (&replaced.name, replaced.before.clone())).collect();
         let mut exports: Vec<Export> = Vec::new();
-        let variables = wanted.map(|wanted| {
+        let variables = wanted.map(unique).map(|wanted| {
             wanted
                 .into_iter()
                 .map(|export| {
@@ -182,6 +182,17 @@ impl Change {
         }
         Ok(Self { exports, gone })
     }
+}
+
+/// What several services have is the same, and is to be put back once.
+fn unique(exports: Vec<Export>) -> Vec<Export> {
+    let mut unique: Vec<Export> = Vec::new();
+    for export in exports {
+        if unique.iter().all(|known| known.name != export.name) {
+            unique.push(export);
+        }
+    }
+    unique
 }
 
 fn export(name: VariableName, value: String) -> Export {
@@ -245,6 +256,18 @@ mod tests {
             );
             assert_eq!(nothing, None);
         }
+    }
+
+    #[test]
+    fn what_two_services_have_is_put_back_once() {
+        let (_, followed) = change(None, Some("a"), Some("/a"), &host(&[]));
+        let both = Some(vec![kubeconfig("/b"), kubeconfig("/b")]);
+        let mut moved =
+            Change::new(followed.as_ref(), Some("b".into()), both, &host(&[("KUBECONFIG", "/a")])).unwrap();
+        let followed = serde_json::from_str(&moved.exports.pop().unwrap().value).ok();
+        assert_eq!(moved.exports, [kubeconfig("/b")]);
+        let (left, _) = change(followed.as_ref(), None, None, &host(&[("KUBECONFIG", "/b")]));
+        assert_eq!(left.gone, ["KUBECONFIG".parse().unwrap(), FOLLOWED.parse().unwrap()]);
     }
 
     #[test]

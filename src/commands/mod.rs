@@ -33,7 +33,7 @@ use crate::grammar::MachineName;
 use crate::host::{self, Host};
 use crate::machine::{self, Machine, Selection, remembered};
 use crate::service::Catalogue;
-use crate::shell::{self, Detected, Shell};
+use crate::shell::{self, Detected, Follower, Shell};
 use crate::ui::Ui;
 
 /// What every command is given.
@@ -230,6 +230,10 @@ impl Script {
             Command::InstallCli(args) if !args.dry_run && args.output == OutputFormat::Text => {
                 Some(Self { shell: args.shell })
             }
+            // What a shell runs for each folder must not fail there.
+            Command::Hook(args) if !args.now || args.shell == Follower::Direnv => {
+                Some(Self { shell: Some(args.shell.shell()) })
+            }
             _ => None,
         }
     }
@@ -238,8 +242,8 @@ impl Script {
     pub(crate) fn of_arguments(arguments: &[OsString]) -> Option<Self> {
         let has = |word: &str| arguments.iter().any(|argument| argument == word);
         let shell = option_in(arguments, "--shell").and_then(|name| Shell::from_str(name, true).ok());
-        let has_none = has("--script-readable") || has("--dry-run");
-        let is_script = (has("env") || has("install-cli"))
+        let has_none = has("--script-readable") || has("--dry-run") || has("--now");
+        let is_script = (has("env") || has("install-cli") || has("hook"))
             && !has_none
             && option_in(arguments, "--output") != Some("json");
         is_script.then_some(Self { shell })

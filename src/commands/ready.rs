@@ -69,7 +69,7 @@ pub(super) fn recall<'a>(
 ) -> Result<Option<(Memory, Ready<'a>)>, Error> {
     let memory = Memory::of(machine);
     let Some(in_use) = memory.recall(services, scope, SystemTime::now(), deadline) else {
-        log::debug!("not as it was, or not known");
+        log::debug!("the services are not as they were, or not known");
         return Ok(None);
     };
     let ready = Ready::new(in_use, machine.clone(), api_version, deadline)?;

@@ -158,7 +158,7 @@ fn the_steps_are_shown_without_secrets() {
         .stdout(READABLE)
         .stderr(
             "
-            [..] ms  not as it was, or not known: asking the machine
+            [..] ms  the services are not as they were, or not known
             [..] ms  logged in as vagrant@[ADDRESS]:22
             [..] ms  the guest answered; units: [..], files: [..]
             [..] ms  Kubernetes v[..] answers at https://[ADDRESS]:6443

@@ -111,6 +111,21 @@ fn what_is_not_as_it_was_is_not_exported() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_is_stopped_takes_no_other_away() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker("tls");
+    let user = User::near(&guest).with_vagrant();
+    let project = Project::fake(&user, "project", &guest);
+    project.types("service-manager env >/dev/null").succeeds();
+    let lines = ["eval \"$(service-manager hook zsh)\"", "cd project", "echo ${DOCKER_HOST-none}", KUBECTL];
+    let session = || user.types(session("zsh -f", &lines));
+    session().stdout("tcp://[ADDRESS]:2376\nnamespace/default\n").succeeds();
+    guest.lays_out_docker("stopped");
+    session().stdout("none\nnamespace/default\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn direnv_uses_a_machine() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::near(&guest).with_vagrant();
@@ -130,9 +145,17 @@ fn direnv_uses_a_machine() {
 }
 
 #[test]
+fn what_was_misspelt_fails_for_eval_too() {
+    User::new()
+        .types("set -e; eval \"$(service-manager hook bash kubernets)\"; echo still here")
+        .stderr("error: [..]\nhint: did you mean `kubernetes`?\n")
+        .fails(126);
+}
+
+#[test]
 fn a_shell_without_a_hook_is_told_which_have_one() {
     User::new()
-        .types("service-manager hook xonsh")
+        .types("service-manager hook xonsh >/dev/null")
         .stderr("error: invalid value 'xonsh' for '<SHELL>'\n  [possible values: bash, zsh, fish, tcsh, elvish, direnv]\n\nFor more information, try '--help'.\n")
         .fails(1);
 }
