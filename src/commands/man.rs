@@ -13,9 +13,11 @@ pub(super) fn run(args: &ManArgs) -> Result<(), Error> {
     // Names the commands as they are typed, and gives each the options of all.
     program.build();
     let command = args.command.iter().try_fold(&program, |command, name| subcommand(command, name))?;
+    // What `-h` leaves out has its place here.
+    let whole = command.clone().mut_args(|argument| argument.hide_short_help(false));
     let source = format!("service-manager {}", env!("CARGO_PKG_VERSION"));
     let mut page = Vec::new();
-    Man::new(command.clone()).source(source).render(&mut page).map_err(|source| Error::Stdout { source })?;
+    Man::new(whole).source(source).render(&mut page).map_err(|source| Error::Stdout { source })?;
     ui::print(&String::from_utf8_lossy(&page))
 }
 

@@ -149,6 +149,7 @@ fn every_command_has_a_page_in_the_manual() {
         let title = format!("service-manager {command}").trim_end().replace(' ', "-");
         assert!(page.contains(&format!(".TH {title} 1 ")), "{page}");
         assert!(page.contains(about), "{page}");
+        assert!(page.contains("Give up after so many seconds"), "{page}");
     }
     user.types("service-manager man machines forgt")
         .stderr("error: there is no command `forgt`\nhint: did you mean `forget`?\n")
