@@ -72,6 +72,9 @@ pub(super) fn recall<'a>(
         log::debug!("the services are not as they were, or not known");
         return Ok(None);
     };
+    for service in &in_use {
+        log::debug!("{} answers at {} as before", service.found.service.title, service.endpoint.url());
+    }
     let ready = Ready::new(in_use, machine.clone(), api_version, deadline)?;
     Ok(memory.is_matched_by(&ready.answers()).then_some((memory, ready)))
 }
