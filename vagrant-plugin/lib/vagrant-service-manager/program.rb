@@ -27,7 +27,8 @@ module VagrantPlugins
       def take_over(arguments, variables)
         # Ctrl-C reaches both; what comes of it is up to the program.
         Vagrant::Util::Busy.busy(proc {}) do
-          pid = Vagrant::Util::Env.with_original_env { Process.spawn(variables, @path, *arguments) }
+          # A path that stands alone would be a line for the shell.
+          pid = Vagrant::Util::Env.with_original_env { Process.spawn(variables, [@path, @path], *arguments) }
           wait_for(pid)
         end
       end
