@@ -70,12 +70,11 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::StartServices do
   end
 
   it 'hands over how to start, and keeps the password out of the arguments' do
-    keys = { proxy: 'http://proxy.example:3128', proxy_user: 'dev', proxy_password: 'pa$$ word',
+    keys = { proxy: 'http://proxy.example:3128', proxy_user: '-dev', proxy_password: 'pa$$ word',
              openshift_image_tag: 'v1.3.0', services: 'openshift' }
     lines = keys.map { |key, value| "config.servicemanager.#{key} = '#{value}'" }.join("\n")
     expect(calls(lines).last).to eq(
-      ['start', '--openshift-image-tag', 'v1.3.0', '--proxy', 'http://proxy.example:3128', '--proxy-user', 'dev',
-       '--', 'openshift']
+      %w[start --openshift-image-tag=v1.3.0 --proxy=http://proxy.example:3128 --proxy-user=-dev -- openshift]
     )
     expect(@given).to include('SERVICE_MANAGER_PROXY_PASSWORD=pa$$ word')
   end

@@ -48,7 +48,8 @@ module VagrantPlugins
         keys = services.include?('openshift') ? TEXTS.grep(/\Aopenshift/) : []
         keys += %i[proxy proxy_user] if proxy?
         given = keys.select { |key| get(key) }
-        given.flat_map { |key| ["--#{key.to_s.tr('_', '-')}", get(key)] }
+        # In one word each: a value may begin with a `-`.
+        given.map { |key| "--#{key.to_s.tr('_', '-')}=#{get(key)}" }
       end
 
       # The rest, in variables.
