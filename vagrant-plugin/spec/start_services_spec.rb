@@ -4,11 +4,11 @@ require 'vagrant-service-manager/action/start_services'
 require 'vagrant-service-manager/config'
 
 RSpec.describe VagrantPlugins::ServiceManager::Action::StartServices do
-  # A program that is asked for the box's variant, and fails to start what is in `fails`.
-  def program(variant: 'server', exit_code: 0, &block)
+  # A program that is asked for the box's variant, and to start services. Its exit codes are those given.
+  def program(variant: 'server', box: 0, exit_code: 0, &block)
     says = <<~SHELL
       case $1 in
-      box) echo 'VARIANT_ID="#{variant}"' ;;
+      box) [ #{box} = 0 ] && echo 'VARIANT_ID="#{variant}"' || echo 'error: who?' >&2; exit #{box} ;;
       start) echo 'one line'; [ #{exit_code} = 0 ] || echo 'error: no' >&2; exit #{exit_code} ;;
       esac
     SHELL
@@ -62,6 +62,18 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::StartServices do
     expect { calls(lines, variant: 'cdk') }
       .to raise_error(VagrantPlugins::ServiceManager::Errors::EitherOr, /machine 'default'.*Nothing was started/m)
     expect(@given.grep('argument=start')).to eq([])
+  end
+
+  it 'takes a box that does not say what it is for none of these' do
+    expect(started("config.servicemanager.services = 'docker'", box: 126)).to eq(%w[docker])
+  end
+
+  it 'starts nothing in a box that could not be asked' do
+    [1, 3].each do |exit_code|
+      expect { calls("config.servicemanager.services = 'kubernetes'", box: exit_code) }
+        .to raise_error(VagrantPlugins::ServiceManager::Errors::NotStarted, /machine 'default'.*error: who\?\n/m)
+      expect(@given.grep('argument=start')).to eq([])
+    end
   end
 
   it 'fails with the words of the program' do

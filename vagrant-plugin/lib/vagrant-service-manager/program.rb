@@ -40,10 +40,9 @@ module VagrantPlugins
         answer.stderr.lines.map { |line| line.chomp.sub(LABEL, '') }.join('; ') unless answer.exit_code.zero?
       end
 
-      # What the box of a machine calls itself in its `os-release`, if it does.
-      def variant(variables)
-        answer = ask(%w[box version --script-readable], variables)
-        answer.stdout[/^VARIANT_ID="?([a-z]+)"?$/, 1]
+      # What the box of a machine says of itself.
+      def box_version(variables)
+        ask(%w[box version --script-readable], variables)
       end
 
       # Starts services as the Vagrantfile says.

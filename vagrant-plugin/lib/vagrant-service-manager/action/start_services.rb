@@ -25,9 +25,15 @@ module VagrantPlugins
         def start(machine)
           program = Program.find
           Handover.of(machine).to_variables do |variables|
-            services = services(machine, program.variant(variables))
+            services = services(machine, variant(machine, program.box_version(variables)))
             run(machine, program, services, variables) unless services.empty?
           end
+        end
+
+        # What the box calls itself in its `os-release`, if it does.
+        def variant(machine, answer)
+          raise_unless(machine, answer, [0, SAYS_NOTHING])
+          answer.stdout[/^VARIANT_ID="?([a-z]+)"?$/, 1]
         end
 
         # What is switched on in a machine whose box is of the given variant. Docker comes first: others need it.
@@ -44,9 +50,13 @@ module VagrantPlugins
           machine.ui.output(I18n.t('vagrant_service_manager.starting', services: services.join(', ')))
           answer = program.start(services, machine.config.servicemanager, variables)
           report(machine, answer.stdout)
-          raise Errors::NotStarted, machine: machine.name, words: answer.stderr unless answer.exit_code.zero?
-
+          raise_unless(machine, answer, [0])
           report(machine, answer.stderr)
+        end
+
+        def raise_unless(machine, answer, good)
+          words = answer.stderr
+          raise Errors::NotStarted, machine: machine.name, words: words unless good.include?(answer.exit_code)
         end
 
         def report(machine, text)
@@ -60,7 +70,9 @@ module VagrantPlugins
         }.freeze
         # In these boxes each of them ends the other.
         EITHER_OR = %w[openshift kubernetes].freeze
-        private_constant :BUNDLES, :EITHER_OR
+        # The program's exit code where the box has no `os-release`.
+        SAYS_NOTHING = 126
+        private_constant :BUNDLES, :EITHER_OR, :SAYS_NOTHING
       end
     end
   end
