@@ -7,14 +7,16 @@ require 'vagrant-service-manager/config'
 RSpec.describe VagrantPlugins::ServiceManager::Action::AddNetwork do
   let(:on) { "config.servicemanager.services = 'docker'\n" }
 
-  # The networks that VirtualBox will see.
-  def networks(lines, provider: :virtualbox)
+  # The networks that VirtualBox will see when a machine in `state` is brought up.
+  def networks(lines, provider: :virtualbox, state: :not_created, action: :up)
+    Support::RecordingUI::SAID.clear
     in_project(lines) do |env|
       config = env.vagrantfile.machine_config(:default, nil, nil)[:config]
       machine = instance_double(Vagrant::Machine, config: config, provider_name: provider,
-                                                  provider_config: config.vm.get_provider_config(provider), ui: env.ui)
+                                                  provider_config: config.vm.get_provider_config(provider), ui: env.ui,
+                                                  state: Vagrant::MachineState.new(state, '', ''))
       seen = nil
-      described_class.new(->(_env) { seen = config.vm.networks }, {}).call(machine: machine)
+      described_class.new(->(_env) { seen = config.vm.networks }, {}).call(machine: machine, machine_action: action)
       return seen.reject { |kind, _| kind == :forwarded_port }
     end
   end
@@ -25,8 +27,23 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::AddNetwork do
     expect(said).to match([:info, a_string_including('A private network with DHCP is added')])
   end
 
-  it 'adds none to a machine that the Vagrantfile says nothing about' do
+  it 'adds none to a machine that no service is switched on for' do
     expect(networks('')).to eq([])
+    ["services = ''", "proxy = 'http://proxy.example:3128'"].each do |setting|
+      expect(networks("config.servicemanager.#{setting}")).to eq([])
+    end
+  end
+
+  {
+    up: { not_created: true, poweroff: true, aborted: true, running: false, paused: false, saved: false },
+    reload: { not_created: false, poweroff: true, running: true, saved: true }
+  }.each do |action, states|
+    states.each do |state, boots|
+      it "#{boots ? 'adds' : 'does not speak of'} a network when #{action} finds it #{state}" do
+        expect(networks(on, state: state, action: action).size).to eq(boots ? 1 : 0)
+        expect(Support::RecordingUI::SAID.size).to eq(boots ? 1 : 0)
+      end
+    end
   end
 
   it 'adds none where there is one' do

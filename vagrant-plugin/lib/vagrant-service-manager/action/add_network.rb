@@ -4,7 +4,7 @@ module VagrantPlugins
   module ServiceManager
     module Action
       # Gives a machine of VirtualBox, which the host reaches through forwarded ports alone, an address of its own, so
-      # that the host can reach its services. Only where the Vagrantfile says something of services.
+      # that the host can reach its services. Only where the Vagrantfile switches one on.
       class AddNetwork
         def initialize(app, _env)
           @app = app
@@ -12,11 +12,18 @@ module VagrantPlugins
 
         def call(env)
           machine = env[:machine]
-          add_network(machine) if machine.config.servicemanager.in_use? && unreachable?(machine)
+          wanted = machine.config.servicemanager.services.any? && unreachable?(machine)
+          add_network(machine) if wanted && boots?(machine, env[:machine_action])
           @app.call(env)
         end
 
         private
+
+        # Networks are what a machine boots with. What runs or sleeps boots in a reload alone.
+        def boots?(machine, action)
+          state = machine.state.id
+          action == :reload ? state != :not_created : !AWAKE_OR_ASLEEP.include?(state)
+        end
 
         def unreachable?(machine)
           return false unless machine.provider_name == :virtualbox
@@ -32,7 +39,8 @@ module VagrantPlugins
         end
 
         REACHABLE = %i[private_network public_network].freeze
-        private_constant :REACHABLE
+        AWAKE_OR_ASLEEP = %i[running paused saved].freeze
+        private_constant :REACHABLE, :AWAKE_OR_ASLEEP
       end
     end
   end
