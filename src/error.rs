@@ -256,6 +256,8 @@ pub enum Error {
     OptionUnfit { option: &'static str, service: String, flavour: String, hint: Option<String> },
     #[error("to start {service}, `{machine}` would stop {}", .others.join(", "))]
     WouldStop { service: String, machine: String, others: Vec<String> },
+    #[error("{service} and {other} cannot both be started in `{machine}`: {service} stops {other}")]
+    Rivals { service: String, machine: String, other: String },
     #[error("{service} in `{machine}` is not {wanted} after {} s", .limit.as_secs_f32())]
     NotYet {
         service: String,
@@ -407,6 +409,7 @@ impl Error {
             | Self::NoControl { .. }
             | Self::NotDone { .. }
             | Self::WouldStop { .. }
+            | Self::Rivals { .. }
             | Self::OptionUnfit { .. }
             | Self::NotYet { .. }
             | Self::NoSudo { .. }
@@ -600,6 +603,9 @@ impl Error {
                 hint.clone().unwrap_or_else(|| format!("leave out `{option}`"))
             }
             Self::WouldStop { service, .. } => format!("`service-manager start {service} --replace`"),
+            Self::Rivals { service, other, .. } => {
+                format!("`service-manager start {service}`, or `service-manager start {other}`")
+            }
             Self::NotYet { source, .. } => {
                 let hint = source.as_ref().and_then(|source| source.hint());
                 hint.unwrap_or_else(|| "`--timeout SECONDS` waits longer".into())

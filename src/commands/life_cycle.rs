@@ -46,12 +46,14 @@ pub(super) struct Look<'a> {
     pub(super) addresses: Vec<IpAddr>,
 }
 
-/// Does `step` for each of the services called `names`. One that fails is no reason not to do it for the others.
+/// Does `step` for each of the services called `names`, once `check` has found no fault in all of them. One that fails
+/// is no reason not to do it for the others.
 ///
-/// Errors: the first failure; the user is told of the others.
+/// Errors: the fault, or the first failure; the user is told of the others.
 pub(super) fn each(
     names: &[String],
     context: &Context,
+    check: impl FnOnce(&mut Session, &[&Service]) -> Result<(), Error>,
     mut step: impl FnMut(&mut Session, &Service) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
@@ -59,6 +61,7 @@ pub(super) fn each(
     // What the whole command has is as much for each name.
     let limit = context.deadline.limit() / u32::try_from(names.len()).unwrap_or(1).max(1);
     let mut session = Session::open(&catalogue, context)?;
+    check(&mut session, &services)?;
     let mut failure = None;
     for service in services {
         session.begin_turn(limit);
@@ -135,6 +138,29 @@ impl<'c> Session<'c> {
         let facts = Visit::ask(&self.machine, &questions, &mut self.connection)?.facts;
         let runs = |service: &&&Service| discover(service, &facts).is_some_and(|found| found.is_up());
         Ok(others.iter().filter(runs).map(|service| service.name.to_string()).collect())
+    }
+
+    /// Refuses to start `services` when, as they come in this machine, one of them stops another one.
+    ///
+    /// Errors: it does; those of asking.
+    pub(super) fn refuse_rivals(&mut self, services: &[&Service]) -> Result<(), Error> {
+        let stopped = |control: &Control| {
+            let Control::Sccli { stops, .. } = control else { return None };
+            services.iter().find(|other| stops.contains(&other.name)).map(|other| other.name.to_string())
+        };
+        let mut flavours = services.iter().flat_map(|service| &service.flavours);
+        if !flavours.any(|flavour| stopped(&flavour.control).is_some()) {
+            return Ok(());
+        }
+        let questions = Questions::about(services.iter().copied());
+        let facts = Visit::ask(&self.machine, &questions, &mut self.connection)?.facts;
+        for found in services.iter().filter_map(|service| discover(service, &facts)) {
+            if let Some(other) = stopped(&found.flavour.control) {
+                let service = found.service.name.to_string();
+                return Err(Error::Rivals { service, machine: self.machine_name(), other });
+            }
+        }
+        Ok(())
     }
 
     /// Does what `verb` asks for, and makes `changes`.

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::service::Service;
 
 pub(super) fn run(args: &RestartArgs, context: &Context) -> Result<(), Error> {
-    each(&args.services, context, restart)
+    each(&args.services, context, |_, _| Ok(()), restart)
 }
 
 fn restart(session: &mut Session, service: &Service) -> Result<(), Error> {

@@ -13,7 +13,8 @@ use crate::settings::Settings;
 
 pub(super) fn run(args: &StartArgs, context: &Context) -> Result<(), Error> {
     let wishes = Wishes::of(args, context)?;
-    each(&args.services, context, |session, service| start(service, &wishes, session))
+    let check = |session: &mut Session, services: &[&Service]| session.refuse_rivals(services);
+    each(&args.services, context, check, |session, service| start(service, &wishes, session))
 }
 
 /// What the user wants beside the services.

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::service::Service;
 
 pub(super) fn run(args: &StopArgs, context: &Context) -> Result<(), Error> {
-    each(&args.services, context, stop)
+    each(&args.services, context, |_, _| Ok(()), stop)
 }
 
 /// What is down is told to stop all the same: its socket may listen still, and the next boot would start it.

@@ -304,12 +304,13 @@ fn in_the_atomic_developer_bundle_docker_runs_in_any_case() {
     // Known to be one only now; and nothing of it was done.
     project.defines(&[bundle("machine.servicemanager.services = 'kubernetes, openshift'")]);
     project
-        .types("vagrant provision")
+        .types("vagrant provision >/dev/null")
         .stderr(
             "
-            The Vagrantfile switches on `openshift` and `kubernetes`, but in the box of the
-            machine 'bundle' starting one of them stops the other. Nothing was started.
-            Name one of them in `config.servicemanager.services`.
+            Not every service of the machine 'bundle' is running:
+
+            error: kubernetes and openshift cannot both be started in `bundle`: kubernetes stops openshift
+            hint: `vagrant service-manager start kubernetes`, or `vagrant service-manager start openshift`
             ",
         )
         .fails(1);

@@ -55,6 +55,16 @@ fn what_would_stop_another_service_needs_a_word() {
         guest.run("systemctl is-active kube-apiserver; cat /var/log/sccli 2>/dev/null || true"),
         "active\n"
     );
+    // Nor is one started for the other to stop it.
+    user.types("service-manager start docker openshift kubernetes --replace")
+        .stderr(
+            "
+            error: openshift and kubernetes cannot both be started in `[NAME]`: openshift stops kubernetes
+            hint: `service-manager start openshift`, or `service-manager start kubernetes`
+            ",
+        )
+        .fails(126);
+    assert_eq!(guest.run("cat /var/log/sccli 2>/dev/null || true"), "");
     user.types("service-manager start openshift --replace")
         .stdout(OPENSHIFT_STARTED)
         .stderr("note: kubernetes stops, so that openshift can start\n")

@@ -57,11 +57,9 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::StartServices do
     expect(started("config.servicemanager.services = 'kubernetes'", variant: 'cdk')).to eq(%w[docker kubernetes])
   end
 
-  it 'starts nothing where one service would end the other' do
-    lines = "config.servicemanager.services = 'openshift, kubernetes'"
-    expect { calls(lines, variant: 'cdk') }
-      .to raise_error(VagrantPlugins::ServiceManager::Errors::EitherOr, /machine 'default'.*Nothing was started/m)
-    expect(@given.grep('argument=start')).to eq([])
+  it 'leaves it to the program what can run together' do
+    expect(started("config.servicemanager.services = 'openshift, kubernetes'", variant: 'cdk'))
+      .to eq(%w[docker openshift kubernetes])
   end
 
   it 'takes a box that does not say what it is for none of these' do

@@ -11,11 +11,6 @@ module VagrantPlugins
         error_namespace('vagrant_service_manager.errors')
       end
 
-      # Of two services only one can run in the box.
-      class EitherOr < Error
-        error_key(:either_or)
-      end
-
       # A service was not started.
       class NotStarted < Error
         error_key(:not_started)

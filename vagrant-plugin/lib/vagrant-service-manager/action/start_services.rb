@@ -41,7 +41,6 @@ module VagrantPlugins
           wanted = machine.config.servicemanager.services
           bundle = BUNDLES[variant]
           return wanted.partition { |name| name == 'docker' }.flatten unless bundle
-          raise Errors::EitherOr, machine: machine.name if (EITHER_OR - wanted).empty?
 
           bundle.fetch(:always) | (wanted.empty? ? bundle.fetch(:otherwise) : wanted)
         end
@@ -68,11 +67,9 @@ module VagrantPlugins
           'adb' => { always: %w[docker], otherwise: [] },
           'cdk' => { always: %w[docker], otherwise: %w[openshift] }
         }.freeze
-        # In these boxes each of them ends the other.
-        EITHER_OR = %w[openshift kubernetes].freeze
         # The program's exit code where the box has no `os-release`.
         SAYS_NOTHING = 126
-        private_constant :BUNDLES, :EITHER_OR, :SAYS_NOTHING
+        private_constant :BUNDLES, :SAYS_NOTHING
       end
     end
   end
