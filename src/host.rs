@@ -110,6 +110,11 @@ impl Host {
         if self.plugin.is_some() { "vagrant service-manager" } else { "service-manager" }
     }
 
+    /// True when the plugin has said that the Vagrant project around has a machine called `name`.
+    pub fn hands_over(&self, name: &MachineName) -> bool {
+        self.plugin.as_ref().and_then(Plugin::machine_name).as_ref() == Some(name)
+    }
+
     /// The command line as the user typed it.
     pub fn typed(&self) -> Vec<OsString> {
         let arguments = self.arguments.iter();

@@ -72,12 +72,9 @@ fn forget_one(args: &ForgetArgs, context: &Context) -> Result<(), Error> {
     let folders = context.folders()?;
     let known = remembered(&folders)?;
     let words = "service-manager machines forget";
-    let machine = match machine::find_around(&args.name, &known, &context.host, &folders) {
-        Some(machine) => machine,
-        None => match machine::find(Some(&args.name), &known, words) {
-            Err(Error::UnknownMachine { .. }) if args.ignore_unknown => return Ok(()),
-            found => found?,
-        },
+    let machine = match machine::find_from_here(&args.name, &known, &context.host, &folders, words) {
+        Err(Error::UnknownMachine { .. }) if args.ignore_unknown => return Ok(()),
+        found => found?,
     };
     let (merges, mut failed) = match machine.merges() {
         Ok(merges) => (merges, Vec::new()),

@@ -9,5 +9,5 @@ mod state;
 mod vagrant;
 
 pub use address::Address;
-pub use resolve::{Selection, again, around, find, find_around, resolve};
+pub use resolve::{Selection, again, around, find, find_from_here, resolve};
 pub use state::{Machine, Origin, forget, remembered};

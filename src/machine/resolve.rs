@@ -120,7 +120,7 @@ impl Search<'_> {
     fn called(&self, name: &MachineName) -> Result<Option<Machine>, Error> {
         // One that must not be used is none of the places.
         let around = Project::around(self.host).unwrap_or_default();
-        if let Some(project) = around.filter(|project| self.is_handed_over(name) || project.knows(name)) {
+        if let Some(project) = around.filter(|project| self.host.hands_over(name) || project.knows(name)) {
             return self.vagrant(project, name, false).map(Some);
         }
         let known = remembered(self.folders)?;
@@ -236,19 +236,30 @@ pub fn find<'m>(
     }
 }
 
-/// The one of `known` that is called `wanted` in the Vagrant project around the user, whether Vagrant still has it or
-/// not.
-pub fn find_around<'m>(
+/// The one of `known` that is called `wanted`: the one of the Vagrant project around the user, whether Vagrant still
+/// has it or not, else the only one.
+///
+/// Errors: as for [`find`]. Where the project has a machine of that name, no other one is meant.
+pub fn find_from_here<'m>(
     wanted: &str,
     known: &'m [Machine],
     host: &Host,
     folders: &Folders,
-) -> Option<&'m Machine> {
-    let name = MachineName::parse(wanted).ok()?;
+    words: &'static str,
+) -> Result<&'m Machine, Error> {
+    let Ok(name) = MachineName::parse(wanted) else { return find(Some(wanted), known, words) };
     // One that must not be used is none of the places.
-    let project = Project::around(host).ok()??;
-    let key = files_of(&name, project.digest(&name).as_ref(), folders).key();
-    known.iter().find(|machine| machine.key() == key)
+    let around = Project::around(host).unwrap_or_default();
+    let key = around.as_ref().map(|project| files_of(&name, project.digest(&name).as_ref(), folders).key());
+    let is_here = host.hands_over(&name) || around.is_some_and(|project| project.knows(&name));
+    match known.iter().find(|machine| Some(machine.key()) == key) {
+        Some(machine) => Ok(machine),
+        None if is_here => {
+            let known = known.iter().map(Machine::key).collect();
+            Err(Error::UnknownMachine { name: name.to_string(), nearest: None, known })
+        }
+        None => find(Some(wanted), known, words),
+    }
 }
 
 /// The alias that was named, or the only one of the file.
@@ -565,10 +576,31 @@ mod tests {
         let own = scene.found(None).unwrap();
         let known = [own.clone(), scene.resolve(WEB, None).unwrap()];
         assert!(matches!(find(Some("web"), &known, "forget"), Err(Error::SeveralMachines { .. })));
-        let found = |name| find_around(name, &known, &scene.host, &scene.folders).map(Machine::key);
-        assert_eq!(found("web"), Some(own.key()));
-        assert_eq!(found("db"), None);
-        assert_eq!(found("we b"), None);
+        let found =
+            |name| find_from_here(name, &known, &scene.host, &scene.folders, "forget").map(Machine::key);
+        assert_eq!(found("web").unwrap(), own.key());
+        assert!(matches!(found("db"), Err(Error::UnknownMachine { .. })));
+        assert!(matches!(found("we b"), Err(Error::UnknownMachine { .. })));
+    }
+
+    #[test]
+    fn a_namesake_elsewhere_is_not_meant_where_the_project_has_one() {
+        let mut scene = vagrant_project(Some("web"), Some(WEB));
+        let known =
+            [scene.resolve(WEB, None).unwrap(), scene.resolve(&WEB.replace("web", "db"), None).unwrap()];
+        let found = |scene: &Scene, name| {
+            find_from_here(name, &known, &scene.host, &scene.folders, "forget").map(Machine::key)
+        };
+        assert!(matches!(found(&scene, "web"), Err(Error::UnknownMachine { .. })));
+        // After it was destroyed only the plugin knows of it.
+        fs::remove_dir_all(scene.folder.path().join(".vagrant")).unwrap();
+        assert!(matches!(found(&scene, "web"), Err(Error::UnknownMachine { .. })));
+        assert_eq!(found(&scene, "db").unwrap(), known[1].key());
+        // One that must not be used is not where another one is meant, either.
+        scene.host.vagrant_cwd = Some(scene.folder.path().join("nowhere"));
+        assert!(matches!(found(&scene, "web"), Err(Error::UnknownMachine { .. })));
+        scene.host.plugin = None;
+        assert_eq!(found(&scene, "web").unwrap(), known[0].key());
     }
 
     #[test]

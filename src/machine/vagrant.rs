@@ -90,11 +90,6 @@ impl Search<'_> {
         Ok(machine.with(asker, is_rebuilt))
     }
 
-    /// True when the plugin has said that the project around has a machine called `name`.
-    pub(super) fn is_handed_over(&self, name: &MachineName) -> bool {
-        self.host.plugin.as_ref().and_then(Plugin::machine_name).as_ref() == Some(name)
-    }
-
     /// The primary machine of `project`, if it is among those `created`. As long as the Vagrantfile is the same, what
     /// Vagrant said before is enough.
     fn primary(&self, project: &Project, created: &[MachineName]) -> Result<Option<MachineName>, Error> {

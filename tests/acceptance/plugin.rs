@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::support::publisher::Publisher;
-use crate::support::{Defined, Project, User, free_port, program};
+use crate::support::{Defined, Guest, Project, User, free_port, program};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -83,6 +83,21 @@ fn it_is_the_same_machine_with_the_plugin_and_without() {
     let known_hosts = fs::read_to_string(user.machine_folder().join("known_hosts")).unwrap();
     project.types_in(".vagrant", "vagrant service-manager box version").stdout(RELEASE).succeeds();
     assert_eq!(fs::read_to_string(user.machine_folder().join("known_hosts")).unwrap(), known_hosts);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_namesake_elsewhere_is_not_forgotten_with_a_machine() {
+    let guest = Guest::light();
+    let user = User::near(&guest).with_plugin();
+    user.writes("config", &Project::block(&guest));
+    user.types("service-manager --ssh-config config box version").stdout(RELEASE).succeeds();
+    let namesake = user.machine_folder();
+    let project = Project::real(&user, "project");
+    project.defines(&[Defined::light("default")]);
+    project.vagrant("up");
+    project.vagrant("destroy --force");
+    assert_eq!(user.machine_folder(), namesake);
 }
 
 /// Every line of it, in the order in which somebody would type it.
