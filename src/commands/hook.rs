@@ -62,7 +62,7 @@ fn follow(follower: Follower, services: &[&Service], context: &Context) -> Resul
             note_ask(machine, context);
         }
     }
-    let exports = ready.map(|ready| ready.blocks.into_iter().flat_map(|block| block.exports).collect());
+    let exports = ready.map(exports_of);
     let change = Change::new(before.as_ref(), key, exports, &context.host)?;
     ui::print(&follower.shell().change(&change.exports, &change.gone)?)
 }
@@ -75,9 +75,7 @@ fn in_direnv(services: &[&Service], context: &Context) -> Result<(), Error> {
             text += &watch_file(&machine.files.facts())?;
             match use_again(services, &machine, context) {
                 Some(ready) => {
-                    let exports: Vec<Export> =
-                        ready.blocks.into_iter().flat_map(|block| block.exports).collect();
-                    text += &Follower::Direnv.shell().change(&exports, &[])?;
+                    text += &Follower::Direnv.shell().change(&exports_of(ready), &[])?;
                 }
                 None => note_ask(&machine, context),
             }
@@ -86,6 +84,14 @@ fn in_direnv(services: &[&Service], context: &Context) -> Result<(), Error> {
         Err(error) => context.ui.warning(&error),
     }
     ui::print(&text)
+}
+
+/// What is exported. In a project of Vagrant's Docker provider nothing for Docker: with that Vagrant would look for its own
+/// machines in there, not find them, and forget them.
+fn exports_of(ready: Ready) -> Vec<Export> {
+    let is_vagrants = ready.machine.origin().is_some_and(|origin| origin.project.uses("docker"));
+    let exports = ready.blocks.into_iter().flat_map(|block| block.exports);
+    exports.filter(|export| !(is_vagrants && export.name.as_str().starts_with("DOCKER_"))).collect()
 }
 
 fn note_ask(machine: &Machine, context: &Context) {

@@ -140,7 +140,7 @@ impl Project {
     }
 
     /// True when one of the machines is of `provider`.
-    pub(super) fn uses(&self, provider: &str) -> bool {
+    pub fn uses(&self, provider: &str) -> bool {
         let is_one = |name: &MachineName| {
             self.created(name).is_some_and(|created| created.provider.as_str() == provider)
         };

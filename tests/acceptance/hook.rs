@@ -126,6 +126,19 @@ fn a_service_that_is_stopped_takes_no_other_away() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn vagrants_docker_provider_keeps_the_docker_that_it_has() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker("tls");
+    let user = User::near(&guest).with_vagrant();
+    let project = Project::fake(&user, "project", &guest);
+    project.types("mv .vagrant/machines/default/fake .vagrant/machines/default/docker").succeeds();
+    project.types("service-manager env >/dev/null").succeeds();
+    let lines = ["eval \"$(service-manager hook zsh)\"", "cd project", "echo ${DOCKER_HOST-none}", KUBECTL];
+    user.types(session("zsh -f", &lines)).stdout("none\nnamespace/default\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn direnv_uses_a_machine() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::near(&guest).with_vagrant();

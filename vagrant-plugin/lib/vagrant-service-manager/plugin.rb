@@ -2,11 +2,14 @@
 
 require 'vagrant'
 
+require_relative 'environment'
 require_relative 'errors'
 require_relative 'version'
 
 module VagrantPlugins
   module ServiceManager
+    Environment.clean(ENV)
+
     # What Vagrant is told of this plugin. The files behind it are read when they are first needed: every `vagrant`
     # command starts here.
     class Plugin < Vagrant.plugin('2')
