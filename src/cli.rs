@@ -155,15 +155,15 @@ pub(crate) struct StartArgs {
     #[arg(long)]
     pub(crate) tls: bool,
 
-    // Their values are looked at later: clap would show those that are not good.
+    // Their values are looked at later: clap would show those that are not good, or that look like options.
     /// Have the services go through this proxy: `http://HOST:PORT`
-    #[arg(long, value_name = "URL", help_heading = "Proxy")]
+    #[arg(long, value_name = "URL", help_heading = "Proxy", allow_hyphen_values = true)]
     pub(crate) proxy: Option<String>,
     /// The user of the proxy
-    #[arg(long, value_name = "USER", help_heading = "Proxy")]
+    #[arg(long, value_name = "USER", help_heading = "Proxy", allow_hyphen_values = true)]
     pub(crate) proxy_user: Option<String>,
     /// The user's password, which others see here; in `SERVICE_MANAGER_PROXY_PASSWORD` they do not
-    #[arg(long, value_name = "PASSWORD", help_heading = "Proxy")]
+    #[arg(long, value_name = "PASSWORD", help_heading = "Proxy", allow_hyphen_values = true)]
     proxy_password: Option<Hidden>,
     /// Have them go through none any more
     #[arg(long, help_heading = "Proxy", conflicts_with_all = ["proxy", "proxy_user", "proxy_password"])]

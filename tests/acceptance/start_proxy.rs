@@ -82,6 +82,15 @@ fn the_password_is_seen_nowhere() {
             .stdout("0\n")
             .fails(1);
     }
+    // As an option it is seen in a list of processes, and nowhere else, even where it looks like an option.
+    let secret = "--hunter2hunter2";
+    for options in [format!("--proxy-user me --proxy-password {secret}"), format!("--proxy {secret}")] {
+        user.types(format!("service-manager -v start docker --proxy proxy.example:3129 {options} >all 2>&1; grep --count 'hunter2' all"))
+            .stdout("0\n")
+            .fails(1);
+    }
+    assert!(guest.run(&variable("docker")).contains("me:--hunter2hunter2@"));
+    assert!(!guest.run("cat /run/seen; journalctl --no-pager").contains(secret));
     user.types("service-manager start docker --no-proxy 2>/dev/null").stdout(DOCKER_STARTED).succeeds();
 }
 
