@@ -588,6 +588,9 @@ impl Error {
             Self::NotDone { culprit: Culprit::Tls, .. } => {
                 "set it up by hand: https://docs.docker.com/engine/security/protect-access/".into()
             }
+            Self::NotDone { culprit: Culprit::Busy, verb, service, .. } => {
+                format!("when that has ended: `service-manager {verb} {service}`")
+            }
             Self::NotDone { culprit: Culprit::Socket(_) | Culprit::Sccli(_), .. } => {
                 "in the machine: `sudo journalctl --boot --pager-end`".into()
             }

@@ -66,7 +66,12 @@ pub(super) fn each(
     for service in services {
         session.begin_turn(limit);
         match step(&mut session, service) {
-            Err(error) if error.exit_code() == ExitCode::Unreachable => return Err(error),
+            Err(error) if error.exit_code() == ExitCode::Unreachable => {
+                if let Some(failure) = failure {
+                    context.ui.warning(&failure);
+                }
+                return Err(error);
+            }
             Err(error) if failure.is_some() => context.ui.warning(&error),
             Err(error) => failure = Some(error),
             Ok(()) => {}
@@ -189,7 +194,9 @@ impl<'c> Session<'c> {
     /// Returns the units that had to start anew for changes.
     fn carry_out(&mut self, action: &Action, verb: Verb, found: &Found) -> Result<Vec<String>, Error> {
         let user = self.machine.route().target.user;
-        match action.carry_out(&mut self.connection, user.as_str() == "root") {
+        // Before this side has given up.
+        let patience = self.deadline.left().min(MOST_PATIENCE) / 2;
+        match action.carry_out(&mut self.connection, user.as_str() == "root", patience) {
             Ok(Outcome::Done(restarted)) => Ok(restarted),
             Ok(Outcome::NotRoot(stderr)) => Err(Error::NoSudo {
                 user: user.to_string(),
@@ -325,6 +332,8 @@ fn may_pass(error: &Error) -> bool {
     )
 }
 
+/// A half of it, for others that start or stop something.
+const MOST_PATIENCE: Duration = Duration::from_mins(4);
 const PAUSE: Duration = Duration::from_millis(250);
 /// For one attempt to use a service.
 const ATTEMPT: Duration = Duration::from_secs(10);

@@ -39,6 +39,8 @@ pub enum Culprit {
     Sccli(u8),
     /// A Docker daemon that cannot be made to talk TLS.
     Tls,
+    /// Another one that starts or stops something there.
+    Busy,
 }
 
 impl fmt::Display for Culprit {
@@ -47,6 +49,7 @@ impl fmt::Display for Culprit {
             Self::Unit(unit) => write!(f, "{unit} failed"),
             Self::Socket(path) => write!(f, "nothing answers at {path}"),
             Self::File(path) => write!(f, "{path} cannot be written"),
+            Self::Busy => f.write_str("another `service-manager` is at it"),
             Self::Tls => f.write_str("dockerd cannot be made to talk TLS"),
             Self::Sccli(code) => match sccli_meaning(*code) {
                 Some(meaning) => write!(f, "{meaning} (`sccli` ended with {code})"),
@@ -90,6 +93,7 @@ pub(super) fn outcome(frames: &[Frame]) -> Result<Outcome, Error> {
             ("file", None) => Culprit::File(printable(&text)),
             ("sccli", None) => Culprit::Sccli(text.parse().map_err(|_| Error::AnswerMalformed)?),
             ("tls", None) => Culprit::Tls,
+            ("busy", None) => Culprit::Busy,
             _ => return Err(Error::AnswerMalformed),
         };
         failure = Some(Failure { culprit, said: Vec::new() });

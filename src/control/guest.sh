@@ -4,6 +4,7 @@
 #
 # $n       the nonce of the answer's frames (probe/frame.rs)
 # $lock    the folder for the lock
+# $patience    the seconds to wait for it
 # $units   where drop-ins for units are
 # $settings, $engines   where a proxy is kept; what goes through it besides the service
 # systemctl, journal    those of the system or of the user
@@ -27,8 +28,10 @@ whole() {
     frame begin ''
     # One at a time, where there is a program for that.
     if [ -w "$lock" ] && command -v flock >/dev/null; then
-        exec 9>"$lock/service-manager.lock"
-        flock -w 120 9
+        l=$lock/service-manager.lock
+        # `command` keeps sh from ending where that fails.
+        { command exec 9>"$l"; } 2>/dev/null || failed file "$l" ''
+        flock -w "$patience" 9 || failed busy '' ''
     fi
     main
     frame end ''

@@ -8,6 +8,8 @@ mod keys;
 mod proxy;
 mod script;
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 
 use self::answer::outcome;
@@ -181,13 +183,18 @@ impl Action {
         Self { instance, steps: found.down.first().cloned().map(Step::Explain).into_iter().collect() }
     }
 
-    /// Does it, over `connection`.
+    /// Does it, over `connection`, when no other one is at it; that is waited for with `patience`.
     ///
     /// Errors: those of the connection; the answer is cut off, too long or not of the agreed form.
-    pub fn carry_out(&self, connection: &mut Connection, user_is_root: bool) -> Result<Outcome, Error> {
+    pub fn carry_out(
+        &self,
+        connection: &mut Connection,
+        user_is_root: bool,
+        patience: Duration,
+    ) -> Result<Outcome, Error> {
         let nonce = Nonce::random()?;
         let command = script::command(self.instance == Instance::System && !user_is_root);
-        let script = script::script(self, &nonce);
+        let script = script::script(self, &nonce, patience);
         let mut end = End::of(&nonce);
         let output =
             connection.run_with(command, script.as_bytes(), LONGEST_ANSWER, |stdout| end.is_in(stdout))?;

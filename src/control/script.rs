@@ -4,7 +4,9 @@
 //! nor the log of sudo sees it. Nothing of it runs before the last line has arrived, and then it runs to its end, whatever
 //! becomes of the connection.
 
-use secrecy::ExposeSecret;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Action, Instance, Keys, Step};
 use crate::grammar::{GuestPath, UnitName};
@@ -15,15 +17,18 @@ pub(super) fn command(with_sudo: bool) -> &'static str {
     if with_sudo { "env LC_ALL=C sudo -n sh -s" } else { "env LC_ALL=C sh -s" }
 }
 
-/// The program for `action`.
-pub(super) fn script(action: &Action, nonce: &Nonce) -> String {
+/// The program for `action`, which waits `patience` for another one to end.
+pub(super) fn script(action: &Action, nonce: &Nonce, patience: Duration) -> String {
     let instance = match action.instance {
         Instance::System => SYSTEM,
         Instance::User => USER,
     };
     let calls: String = action.steps.iter().map(|step| format!("    {}\n", call(step))).collect();
+    let patience = patience.as_secs();
     // Between braces, so that sh reads it to its end before it does anything.
-    format!("{{\nn={nonce}\n{instance}{FUNCTIONS}main() {{\n{calls}}}\nwhole </dev/null\n}}\n")
+    format!(
+        "{{\nn={nonce}\npatience={patience}\n{instance}{FUNCTIONS}main() {{\n{calls}}}\nwhole </dev/null\n}}\n"
+    )
 }
 
 /// True when the guest has begun to run a program with this nonce.
@@ -124,7 +129,7 @@ mod tests {
     fn script() -> String {
         let unit = UnitName::parse("k3s").unwrap();
         let steps = vec![Step::Enable(vec![unit.clone()]), Step::Start(vec![unit])];
-        super::script(&Action { instance: Instance::System, steps }, &Nonce::of("n"))
+        super::script(&Action { instance: Instance::System, steps }, &Nonce::of("n"), Duration::ZERO)
     }
 
     #[test]

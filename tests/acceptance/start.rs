@@ -247,6 +247,74 @@ fn two_at_once_do_it_once() {
     }
 }
 
+/// As long as the other one takes, but not for ever.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn who_comes_second_waits_for_its_turn() {
+    let guest = docker("stopped");
+    guest.changes(
+        "systemd-run --unit=other flock /run/service-manager.lock sleep infinity",
+        "systemctl stop other",
+    );
+    guest.run("until ! flock --nonblock /run/service-manager.lock true; do sleep 0.1; done");
+    let user = User::of(&guest);
+    user.types("service-manager start docker --timeout 4")
+        .stderr(
+            "
+            error: could not start docker in `[NAME]`: another `service-manager` is at it
+            hint: when that has ended: `service-manager start docker`
+            ",
+        )
+        .fails(126);
+    assert_eq!(guest.run(ACTIVE), "inactive\ninactive\n");
+    let child = user.types("service-manager start docker").starts();
+    guest.run("until pgrep --full 'flock -w' >/dev/null; do sleep 0.1; done; systemctl stop other");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), DOCKER_STARTED);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn where_it_cannot_be_told_whose_turn_it_is() {
+    let guest = docker("stopped");
+    guest.changes(
+        "rm -f /run/service-manager.lock; mkdir /run/service-manager.lock",
+        "rmdir /run/service-manager.lock",
+    );
+    User::of(&guest)
+        .types("service-manager start docker")
+        .stderr(
+            "
+            error: could not start docker in `[NAME]`: /run/service-manager.lock cannot be written
+            hint: in the machine: `sudo ls -ld '/run/service-manager.lock'`
+            ",
+        )
+        .fails(126);
+    assert_eq!(guest.run(ACTIVE), "inactive\ninactive\n");
+}
+
+/// What was found out before is told all the same.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_machine_that_goes_away_in_between() {
+    let guest = docker("stopped");
+    guest.changes("systemctl mask --runtime docker", "systemctl unmask --runtime docker");
+    guest.stops("kubelet");
+    guest.changes(
+        "printf '#!/bin/sh\\ncase $* in *kubelet*) pkill -KILL sshd-session; pkill -KILL -u vagrant sshd;; esac; exec /usr/bin/systemctl \"$@\"\\n' >/usr/local/sbin/systemctl; chmod 755 /usr/local/sbin/systemctl",
+        "rm /usr/local/sbin/systemctl",
+    );
+    User::of(&guest)
+        .types("service-manager start docker kubernetes 2>&1 | grep --extended-regexp '^(error|warning)'; exit ${PIPESTATUS[0]}")
+        .stdout(
+            "
+            warning: could not start docker in `[NAME]`: docker.service failed
+            error: the connection ended early
+            ",
+        )
+        .fails(3);
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_terminal_shows_what_is_waited_for() {
