@@ -165,7 +165,7 @@ pub(crate) struct StartArgs {
     /// The user's password, which others see here; in `SERVICE_MANAGER_PROXY_PASSWORD` they do not
     #[arg(long, value_name = "PASSWORD", help_heading = "Proxy", allow_hyphen_values = true)]
     proxy_password: Option<Hidden>,
-    /// Have them go through none any more
+    /// Have nothing in the machine go through one any more, whatever services are named
     #[arg(long, help_heading = "Proxy", conflicts_with_all = ["proxy", "proxy_user", "proxy_password"])]
     pub(crate) no_proxy: bool,
 

@@ -7,6 +7,7 @@
 # $patience    the seconds to wait for it
 # $units   where drop-ins for units are
 # $settings, $engines   where a proxy is kept; what goes through it besides the service
+# $owed    the folder that says what has to be restarted; gone after a boot
 # systemctl, journal    those of the system or of the user
 # shellcheck disable=SC2154  # these variables come from script.rs
 # shellcheck disable=SC2046,SC2086  # lists of units are meant to be split; no name of a unit has blanks, and `set -f` is on
@@ -140,52 +141,108 @@ image() {
 
 # put FILE TEXT: writes it, for root alone from its first byte, unless it says so already.
 put() {
-    [ "$(cat "$1" 2>/dev/null)" != "$2" ] || return 0
+    ! says "$1" "$2" || return 0
     if ! { mkdir -p "${1%/*}" && (umask 077; printf '%s\n' "$2" >"$1.new.$$") && mv -f "$1.new.$$" "$1"; }; then
         failed file "$1" ''
     fi
-    changed=yes
 }
 
-restart() {
-    systemctl daemon-reload
+# says FILE TEXT
+says() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
+
+# owe UNIT...: these have to start anew for what is about to change. It is written down until that has succeeded, so that
+# whoever asks again makes up for what was broken off; a boot does so by itself.
+owe() {
     for u; do
-        systemctl --quiet is-active -- "$u" || continue
-        e=$(systemctl restart -- "$u" 2>&1) || unit_failed "$u" "$e"
-        frame restarted "$u"
+        if ! { mkdir -p "$owed" && : >"$owed/$u"; } 2>/dev/null; then failed file "$owed/$u" ''; fi
     done
 }
+
+owing() (
+    set +f
+    for f in "$owed"/*; do [ ! -e "$f" ] || echo "${f##*/}"; done
+)
+
+# Restarts the units that have to; those that are down read what is new when they start.
+renew() {
+    r=$(owing)
+    [ "$r" ] || return 0
+    systemctl daemon-reload
+    for u in $r; do
+        case $(systemctl is-active -- "$u" 2>/dev/null) in
+            active | activating | reloading)
+                e=$(systemctl restart -- "$u" 2>&1) || unit_failed "$u" "$e"
+                frame restarted "$u"
+                ;;
+        esac
+        rm -f "$owed/$u"
+    done
+}
+
+# The units that go through the proxy.
+proxied() (
+    set +f
+    for f in "$units"/*.d/service-manager-proxy.conf; do [ ! -e "$f" ] || basename "${f%.d/*}"; done
+)
 
 # set_proxy VARIABLES UNIT...
 set_proxy() {
-    changed=
-    put "$settings/proxy.env" "$1"
-    p=$changed r=
+    v=$1 c="[Service]
+EnvironmentFile=-$settings/proxy.env" m=
     shift
+    # Its first line is the proxy itself. The others follow the machine's addresses, and wait for the next start.
+    says_first "$settings/proxy.env" "$v" || owe $(proxied)
     for u in $engines "$@"; do
         systemctl cat -- "$u" >/dev/null 2>&1 || continue
-        changed=$p
-        put "$units/$u.d/service-manager-proxy.conf" "[Service]
-EnvironmentFile=-$settings/proxy.env"
-        case " $r " in *" $u "*) ;; *) r="$r${changed:+ $u}" ;; esac
+        says "$units/$u.d/service-manager-proxy.conf" "$c" || m="$m $u"
     done
-    [ -z "$r" ] || restart $r
+    owe $m
+    put "$settings/proxy.env" "$v"
+    for u in $m; do put "$units/$u.d/service-manager-proxy.conf" "$c"; done
+    renew
 }
 
+# says_first FILE TEXT: whether their first lines are the same.
+says_first() { [ "$(sed 1q "$1" 2>/dev/null)" = "${2%%
+*}" ]; }
+
 remove_proxy() {
-    r=
-    set +f
-    for f in "$units"/*.d/service-manager-proxy.conf; do
-        [ -e "$f" ] || continue
-        rm -f "$f"
-        rmdir "${f%/*}" 2>/dev/null
-        u=${f%.d/*}
-        r="$r ${u##*/}"
+    r=$(proxied)
+    owe $r
+    for u in $r; do
+        rm -f "$units/$u.d/service-manager-proxy.conf"
+        rmdir "$units/$u.d" 2>/dev/null
     done
-    set -f
     rm -f "$settings/proxy.env"
     rmdir "$settings" 2>/dev/null
-    [ -z "$r" ] || restart $r
+    renew
+}
+
+# What sccli has written down of a proxy stays for ever, and keeps another one out.
+forget_sccli_proxy() {
+    o=/etc/sysconfig/openshift_option
+    [ ! -e "$o" ] || sed -i 's/^PROXY/#&/' "$o" 2>/dev/null || failed file "$o" ''
+}
+
+remove_sccli_proxy() {
+    forget_sccli_proxy
+    f=$units/docker.service.d/http-proxy.conf
+    [ -e "$f" ] || return 0
+    owe docker.service
+    rm -f "$f" || failed file "$f" ''
+    renew
+}
+
+# set_image VARIABLE VALUE UNIT...: has the units see it when they are renewed.
+set_image() {
+    f=service-manager-$1.conf c="[Service]
+Environment=$1=$2"
+    shift 2
+    for u; do
+        says "$units/$u.d/$f" "$c" && continue
+        owe "$u"
+        put "$units/$u.d/$f" "$c"
+    done
 }
 
 # talk_tls UNIT USER CA SERVER-CERT SERVER-KEY CLIENT-CERT CLIENT-KEY [again]: keeps the arguments that dockerd has.

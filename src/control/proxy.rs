@@ -1,5 +1,6 @@
 //! The proxy that services in the guest go through.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -79,11 +80,15 @@ impl Proxy {
     }
 
     /// The text of a file that systemd reads variables from (`EnvironmentFile=` in `systemd.exec(5)`). The guest's own
-    /// `addresses`, and those of clusters and home networks, are not gone to through the proxy.
+    /// `addresses`, and those of clusters and home networks, are not gone to through the proxy. The first line is the same
+    /// whatever these are (`set_proxy` in guest.sh).
     pub(super) fn environment(&self, addresses: &[IpAddr]) -> SecretString {
         let url = self.url();
         let url = url.expose_secret();
-        let own = addresses.iter().map(ToString::to_string);
+        // In whatever order they were found.
+        let own: BTreeSet<IpAddr> =
+            addresses.iter().copied().filter(|address| !address.is_loopback()).collect();
+        let own = own.iter().map(ToString::to_string);
         let direct: Vec<String> = DIRECT.iter().map(ToString::to_string).chain(own).collect();
         let direct = direct.join(",");
         let values = [("HTTP_PROXY", url), ("HTTPS_PROXY", url), ("NO_PROXY", &direct)];
@@ -216,6 +221,19 @@ mod tests {
         assert!(text.ends_with(",.cluster.local,192.0.2.7\"\n"), "{text}");
         assert!(!text.contains(['\\', '$', '\'']));
         assert_eq!(text.matches('"').count(), 12);
+    }
+
+    #[test]
+    fn the_order_of_the_addresses_does_not_matter() {
+        let proxy = read("proxy:1", "", "").unwrap().unwrap();
+        let text = |addresses: &[&str]| {
+            let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+            proxy.environment(&addresses).expose_secret().to_owned()
+        };
+        let some = text(&["192.0.2.7", "2001:db8::1"]);
+        assert_eq!(some, text(&["127.0.0.1", "2001:db8::1", "192.0.2.7", "192.0.2.7"]));
+        let first = |text: &str| text.lines().next().map(str::to_owned);
+        assert_eq!(first(&some), first(&text(&["192.0.2.8"])));
     }
 
     #[test]

@@ -99,6 +99,7 @@ pub(super) fn quoted(text: &str) -> String {
 
 const SYSTEM: &str = "\
 lock=/run
+owed=/run/service-manager
 units=/etc/systemd/system
 settings=/etc/service-manager
 engines=\"docker.service containerd.service crio.service\"
@@ -113,6 +114,7 @@ engines=
 XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}
 export XDG_RUNTIME_DIR
 lock=$XDG_RUNTIME_DIR
+owed=$XDG_RUNTIME_DIR/service-manager
 systemctl() { command systemctl --user \"$@\"; }
 journal() { journalctl --quiet --no-pager --output=cat --user-unit=\"$1\" \"$2\"; }
 ";

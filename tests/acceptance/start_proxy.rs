@@ -18,7 +18,7 @@ fn units_and_docker_go_through_it() {
         .stderr(
             "
             note: Docker runs already
-            note: restarted for the changes: docker.service, containerd.service
+            note: restarted for the changes: containerd.service, docker.service
             note: Kubernetes runs already
             note: restarted for the changes: kubelet.service
             ",
@@ -133,28 +133,93 @@ fn a_users_own_docker_goes_through_it_too() {
     guest.run("rm -rf /home/vagrant/.config/service-manager");
 }
 
+/// There is one for all of them, whoever it was set for.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn another_one_reaches_all_services() {
+    let guest = with_docker();
+    let user = User::of(&guest);
+    for port in 1..3 {
+        user.types(format!("service-manager -q start docker kubernetes --proxy proxy.example:{port}"))
+            .stdout(&format!("{DOCKER_STARTED}{STARTED}"))
+            .succeeds();
+        for unit in ["docker", "kubelet"] {
+            assert_eq!(
+                guest.run(&variable(unit)),
+                format!("HTTP_PROXY=http://proxy.example:{port}\n"),
+                "{unit}"
+            );
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_restart_that_fails_is_made_up_for() {
+    let guest = with_docker();
+    let user = User::of(&guest);
+    wraps(
+        &guest,
+        &["systemctl"],
+        "case $* in 'restart -- docker.service') [ ! -e /run/broken ] || exit 1;; esac",
+    );
+    guest.run("touch /run/broken");
+    let line = "service-manager -q start docker --proxy proxy.example:1";
+    user.types(format!("{line} 2>&1 | head --lines=1; exit ${{PIPESTATUS[0]}}"))
+        .stdout("error: could not start docker in `[NAME]`: docker.service failed\n")
+        .fails(126);
+    assert_eq!(guest.run(&variable("docker")), "");
+    guest.run("rm /run/broken");
+    user.types(line).stdout(DOCKER_STARTED).succeeds();
+    assert_eq!(guest.run(&variable("docker")), "HTTP_PROXY=http://proxy.example:1\n");
+}
+
 /// What is sent is done to its end, whatever becomes of who sent it.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn whoever_is_killed_leaves_nothing_half_written() {
+fn whoever_is_killed_has_it_done() {
     let guest = with_docker();
+    wraps(&guest, &["mv"], "touch /run/begun; until [ -e /run/go ]; do sleep 0.1; done");
     let user = User::of(&guest);
-    let line = |port: u32| format!("service-manager -q start docker --proxy proxy.example:{port}");
-    for port in 1..12 {
-        let child = user.types(line(port)).starts();
-        std::thread::sleep(std::time::Duration::from_millis(30 * u64::from(port)));
-        let group = rustix::process::Pid::from_child(&child);
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        child.wait_with_output().unwrap();
-        let env = guest.run("cat /etc/service-manager/proxy.env 2>/dev/null || true");
-        assert!(
-            env.is_empty() || env.matches("proxy.example:").count() == 4 && env.ends_with("\"\n"),
-            "{env}"
+    let child = user.types("service-manager -q start docker --proxy proxy.example:1").starts();
+    guest.run("until [ -e /run/begun ]; do sleep 0.1; done");
+    let group = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+    child.wait_with_output().unwrap();
+    guest.run("touch /run/go");
+    // The next one waits for its turn.
+    user.types("service-manager -q start docker --proxy proxy.example:1").stdout(DOCKER_STARTED).succeeds();
+    assert_eq!(guest.run(&variable("docker")), "HTTP_PROXY=http://proxy.example:1\n");
+    guest.run("rm /run/go /run/begun");
+}
+
+/// The program in the guest itself, at each of its steps.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_is_killed_half_way_leaves_nothing_half_written_and_is_made_up_for() {
+    let guest = with_docker();
+    wraps(&guest, &["mv", "rm", "systemctl"], KILLED_AT_STEP);
+    let user = User::of(&guest);
+    let mut killed = 0;
+    loop {
+        let line = format!("service-manager -q start docker --proxy proxy.example:{}", killed + 1);
+        guest.run(&format!("echo {} >/run/steps", killed + 1));
+        let output = user.types(format!("{line} 2>&1")).starts().wait_with_output().unwrap();
+        let files = guest.run(
+            "cd /etc/systemd/system; for f in /etc/service-manager/proxy.env *.d/service-manager-proxy.conf; do [ ! -e $f ] || wc --lines <$f; done | sort --numeric-sort --unique",
         );
+        assert!(["", "2\n", "6\n", "2\n6\n"].contains(&files.as_str()), "{files}");
+        guest.run("echo 0 >/run/steps");
+        if output.status.success() {
+            break;
+        }
+        killed += 1;
+        user.types(line).stdout(DOCKER_STARTED).succeeds();
+        let proxy = format!("HTTP_PROXY=http://proxy.example:{killed}\n");
+        assert_eq!(guest.run(&variable("docker")), proxy, "{killed}");
     }
-    user.types(line(20)).stdout(DOCKER_STARTED).succeeds();
-    assert_eq!(guest.run(&variable("docker")), "HTTP_PROXY=http://proxy.example:20\n");
-    user.types("service-manager -q start docker --no-proxy").stdout(DOCKER_STARTED).succeeds();
+    assert!(killed > 10, "{killed}");
+    assert_eq!(guest.run("ls /run/service-manager"), "");
 }
 
 #[test]
@@ -207,6 +272,22 @@ fn with_docker() -> Guest {
         "rm -rf /etc/service-manager /etc/systemd/system/*.d/service-manager-proxy.conf; systemctl daemon-reload",
     );
     guest
+}
+
+/// Kills who runs one of the programs, at the step whose number is in `/run/steps`.
+pub(crate) const KILLED_AT_STEP: &str =
+    "n=$(($(cat /run/steps 2>/dev/null || echo 0) - 1)); echo $n >/run/steps; [ $n -ne 0 ] || kill -KILL 0";
+
+/// Has `line` run in the guest before each of `programs` does.
+pub(crate) fn wraps(guest: &Guest, programs: &[&str], line: &str) {
+    for program in programs {
+        let path = format!("/usr/local/sbin/{program}");
+        guest.changes(&format!("install -m 755 /dev/null {path}"), &format!("rm {path}"));
+        guest.run_with(
+            &format!("cat >{path}"),
+            &format!("#!/bin/sh\n{line}\nexec /usr/bin/{program} \"$@\"\n"),
+        );
+    }
 }
 
 /// Shows the variable of a unit's main process.
