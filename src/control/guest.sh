@@ -251,22 +251,26 @@ talk_tls() {
     h=$(getent passwd "$2" | cut -d: -f6)
     [ "$h" ] || failed tls '' "there is no user $2"
     # Another may just have done it.
-    [ ! -e "$f" ] || [ ! -e "$h/.docker/cert.pem" ] || [ "$8" ] || return 0
-    if [ ! -e "$f" ]; then
+    ! has_tls "$f" || [ ! -e "$h/.docker/cert.pem" ] || [ "$8" ] || return 0
+    if ! has_tls "$f"; then
         x=$(systemctl cat -- "$u" 2>/dev/null | sed -e ':a' -e '/\\$/{N;s/\\\n[[:space:]]*/ /;ta' -e '}' | sed -n 's/^ExecStart=//p' | tail -n 1)
         c=$({ tr '\000' ' ' <"/proc/$(related MainPID "$u")/cmdline"; } 2>/dev/null)
         case "$x $c" in
             ' '*) failed tls '' 'its unit has no ExecStart' ;;
             *--tls* | *tcp://*) failed tls '' 'it is told about TLS or a port already' ;;
         esac
-        [ ! -e $d/server-key.pem ] || failed tls '' "there is $d/server-key.pem already"
+        for k in $d/ca.pem $d/server-cert.pem $d/server-key.pem "$h/.docker/ca.pem" "$h/.docker/cert.pem" "$h/.docker/key.pem"; do
+            [ -e "$f" ] || [ ! -e "$k" ] || failed tls '' "there is $k already"
+        done
         # Without any it listens there by itself.
         case $x in *' -H'* | *--host*) ;; *) x="$x -H unix:///var/run/docker.sock" ;; esac
     fi
+    # At first the drop-in says nothing but whose the keys are, should this be broken off.
+    [ -e "$f" ] || put "$f" '# The keys are being made.'
     put $d/ca.pem "$3"
     put $d/server-cert.pem "$4"
     put $d/server-key.pem "$5"
-    [ -e "$f" ] || put "$f" "[Service]
+    has_tls "$f" || put "$f" "[Service]
 ExecStart=
 ExecStart=$x -H tcp://0.0.0.0:2376 --tlsverify --tlscacert=$d/ca.pem --tlscert=$d/server-cert.pem --tlskey=$d/server-key.pem"
     systemctl daemon-reload
@@ -287,6 +291,9 @@ ExecStart=$x -H tcp://0.0.0.0:2376 --tlsverify --tlscacert=$d/ca.pem --tlscert=$
     own "$2" "$h/.docker/key.pem" "$7"
     own "$2" "$h/.docker/cert.pem" "$6"
 }
+
+# has_tls FILE: whether that drop-in is complete.
+has_tls() { grep --quiet '^ExecStart=.*--tlsverify' "$1" 2>/dev/null; }
 
 # own USER FILE TEXT: as put, for a user.
 own() {

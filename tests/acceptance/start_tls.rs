@@ -1,6 +1,7 @@
 //! `start docker --tls`: a daemon that only has its socket talks TLS afterwards.
 
 use crate::start::{DOCKER_STARTED, docker};
+use crate::start_proxy::{KILLED_AT_STEP, wraps};
 use crate::support::{Guest, User};
 
 const DOCKER: &str = "eval \"$(service-manager env docker)\" && docker info --format '{{.Name}}'";
@@ -87,6 +88,44 @@ fn two_at_once_leave_keys_that_belong_together() {
     }
     for user in users {
         user.types(DOCKER).stdout("[NAME]\n").succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_is_killed_half_way_is_made_up_for() {
+    let guest = socket();
+    wraps(&guest, &["mv"], KILLED_AT_STEP);
+    let user = User::of(&guest);
+    let mut killed = 0;
+    loop {
+        guest.run(&format!("echo {} >/run/steps", killed + 1));
+        let child = user.types("service-manager -q start docker --tls 2>&1").starts();
+        if child.wait_with_output().unwrap().status.success() {
+            break;
+        }
+        killed += 1;
+        // Docker comes up all the same.
+        guest.run("systemctl daemon-reload; systemctl restart docker; docker info");
+        user.types("service-manager -q start docker --tls").stdout(DOCKER_STARTED).succeeds();
+        user.types(DOCKER).stdout("[NAME]\n").succeeds();
+        guest.run("rm -rf /etc/systemd/system/docker.service.d /etc/docker /home/vagrant/.docker; systemctl daemon-reload; systemctl restart docker");
+    }
+    // Three keys of the daemon, three of its client, its drop-in twice.
+    assert_eq!(killed, 8);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn keys_of_somebody_elses_are_left_alone() {
+    let guest = socket();
+    for path in ["/etc/docker/ca.pem", "/home/vagrant/.docker/key.pem"] {
+        guest.run(&format!("mkdir -p $(dirname {path}); echo mine >{path}"));
+        User::of(&guest)
+            .types("service-manager -q start docker --tls")
+            .stderr(&format!("error: could not start docker in `[NAME]`: dockerd cannot be made to talk TLS\ncaused by: there is {path} already\n"))
+            .fails(126);
+        assert_eq!(guest.run(&format!("cat {path}; rm {path}; ls /etc/docker")), "mine\n");
     }
 }
 
