@@ -9,6 +9,7 @@ use crate::control::{Action, Changes, Failure, Outcome, Verb};
 use crate::deadline::Deadline;
 use crate::discover::{Found, State, discover};
 use crate::error::{Error, ExitCode};
+use crate::grammar::UnitName;
 use crate::machine::Machine;
 use crate::probe::Questions;
 use crate::service::{Catalogue, Control, Service};
@@ -186,13 +187,14 @@ impl<'c> Session<'c> {
         let restarted = self.carry_out(&action, verb, found)?;
         drop(spinner);
         if !restarted.is_empty() {
-            self.note(&format!("restarted for the changes: {}", restarted.join(", ")));
+            let names: Vec<&str> = restarted.iter().map(UnitName::as_str).collect();
+            self.note(&format!("restarted for the changes: {}", names.join(", ")));
         }
         Ok(())
     }
 
     /// Returns the units that had to start anew for changes.
-    fn carry_out(&mut self, action: &Action, verb: Verb, found: &Found) -> Result<Vec<String>, Error> {
+    fn carry_out(&mut self, action: &Action, verb: Verb, found: &Found) -> Result<Vec<UnitName>, Error> {
         let user = self.machine.route().target.user;
         // Before this side has given up.
         let patience = self.deadline.left().min(MOST_PATIENCE) / 2;

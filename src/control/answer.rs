@@ -1,23 +1,24 @@
 //! What the guest says of an action.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::error::Error;
-use crate::grammar::{line, printable};
+use crate::grammar::{GuestPath, UnitName, line};
 use crate::probe::frame::Frame;
 
 /// How an action ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// All of it was done. For the changes these units had to start anew.
-    Done(Vec<String>),
+    Done(Vec<UnitName>),
     /// Nothing was done: the user may not act as root. What the guest said to it.
     NotRoot(String),
     /// A part of it failed, and what comes after that was not done.
     Failed(Failure),
 }
 
-/// Why a part of an action failed, in words of the guest that may be shown.
+/// Why a part of an action failed. Its words may be shown, and what is named may be part of a command to type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What failed.
@@ -30,11 +31,11 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Culprit {
     /// A unit.
-    Unit(String),
+    Unit(UnitName),
     /// A container engine that does not answer at its socket.
-    Socket(String),
+    Socket(GuestPath),
     /// A file that cannot be written.
-    File(String),
+    File(GuestPath),
     /// `sccli`, with this exit status.
     Sccli(u8),
     /// A Docker daemon that cannot be made to talk TLS.
@@ -85,13 +86,13 @@ pub(super) fn outcome(frames: &[Frame]) -> Result<Outcome, Error> {
                 continue;
             }
             ("restarted", None) => {
-                restarted.push(printable(&text));
+                restarted.push(read(&text)?);
                 continue;
             }
-            ("unit", None) => Culprit::Unit(printable(&text)),
-            ("socket", None) => Culprit::Socket(printable(&text)),
-            ("file", None) => Culprit::File(printable(&text)),
-            ("sccli", None) => Culprit::Sccli(text.parse().map_err(|_| Error::AnswerMalformed)?),
+            ("unit", None) => Culprit::Unit(read(&text)?),
+            ("socket", None) => Culprit::Socket(read(&text)?),
+            ("file", None) => Culprit::File(read(&text)?),
+            ("sccli", None) => Culprit::Sccli(read(&text)?),
             ("tls", None) => Culprit::Tls,
             ("busy", None) => Culprit::Busy,
             _ => return Err(Error::AnswerMalformed),
@@ -99,6 +100,10 @@ pub(super) fn outcome(frames: &[Frame]) -> Result<Outcome, Error> {
         failure = Some(Failure { culprit, said: Vec::new() });
     }
     Ok(failure.map_or(Outcome::Done(restarted), Outcome::Failed))
+}
+
+fn read<T: FromStr>(text: &str) -> Result<T, Error> {
+    text.parse().map_err(|_| Error::AnswerMalformed)
 }
 
 /// The last lines of what a program said.
@@ -117,13 +122,14 @@ mod tests {
     #[test]
     fn an_answer_says_what_failed_and_nothing_else() {
         let frame = |kind, body| Frame { kind, index: None, body };
+        let unit = |name| UnitName::parse(name).unwrap();
         assert_eq!(outcome(&[]).unwrap(), Outcome::Done(Vec::new()));
-        assert_eq!(outcome(&[frame("restarted", b"docker")]).unwrap(), Outcome::Done(vec!["docker".into()]));
+        assert_eq!(outcome(&[frame("restarted", b"docker")]).unwrap(), Outcome::Done(vec![unit("docker")]));
         let said = b"one\n\n\x1b[31mtwo\n";
         assert_eq!(
-            outcome(&[frame("unit", b"k3s\x07"), frame("said", said)]).unwrap(),
+            outcome(&[frame("unit", b"k3s.service"), frame("said", said)]).unwrap(),
             Outcome::Failed(Failure {
-                culprit: Culprit::Unit("k3s\\u{7}".into()),
+                culprit: Culprit::Unit(unit("k3s.service")),
                 said: vec!["one".into(), "\\u{1b}[31mtwo".into()]
             })
         );
@@ -135,9 +141,15 @@ mod tests {
         };
         assert_eq!(failure.said.len(), MOST_LINES);
         for hostile in
-            [&[frame("said", b"x")][..], &[frame("root", b"")], &[frame("unit", b""), frame("unit", b"")]]
+            [&[frame("said", b"x")][..], &[frame("root", b"")], &[frame("unit", b"a"), frame("unit", b"b")]]
         {
             assert!(outcome(hostile).is_err());
+        }
+        for kind in ["unit", "restarted", "file", "socket", "sccli"] {
+            for hostile in ["", "a;reboot", "$(reboot)", "a b", "/a'; reboot; '", "-a", "\x1b[2J", "\u{202e}"]
+            {
+                assert!(outcome(&[frame(kind, hostile.as_bytes())]).is_err(), "{kind} {hostile:?}");
+            }
         }
     }
 }
