@@ -169,6 +169,18 @@ impl<'c> Session<'c> {
         Ok(())
     }
 
+    /// Makes sure that nothing else stops when `found` is started.
+    ///
+    /// Errors: something would; those of asking.
+    pub(super) fn require_room(&mut self, found: &Found) -> Result<(), Error> {
+        let others = self.stopped_by(found)?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        let service = found.service.name.to_string();
+        Err(Error::WouldStop { service, machine: self.machine_name(), others })
+    }
+
     /// Does what `verb` asks for, and makes `changes`.
     ///
     /// Errors: nothing in the guest can, the user may not, or a part of it fails; those of the connection.

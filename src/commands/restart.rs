@@ -16,6 +16,7 @@ fn restart(session: &mut Session, service: &Service) -> Result<(), Error> {
     if let Condition::Down(error) = condition {
         return Err(error);
     }
+    session.require_room(&found)?;
     session.act(Verb::Restart, &found, &Changes::default())?;
     let answer = session.wait_until_up(service)?;
     session.keep(answer)?;

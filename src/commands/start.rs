@@ -125,15 +125,13 @@ fn changes(look: &Look, wishes: &Wishes) -> Result<Changes, Error> {
 
 /// What runs is stopped only by who says so.
 fn make_room(found: &Found, wishes: &Wishes, session: &mut Session) -> Result<(), Error> {
-    let others = session.stopped_by(found)?;
-    if others.is_empty() {
-        return Ok(());
-    }
     if !wishes.replace {
-        let service = found.service.name.to_string();
-        return Err(Error::WouldStop { service, machine: session.machine_name(), others });
+        return session.require_room(found);
     }
-    session.note(&format!("{} stops, so that {} can start", others.join(", "), found.service.name));
+    let others = session.stopped_by(found)?;
+    if !others.is_empty() {
+        session.note(&format!("{} stops, so that {} can start", others.join(", "), found.service.name));
+    }
     Ok(())
 }
 

@@ -81,6 +81,24 @@ fn what_would_stop_another_service_needs_a_word() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn nor_does_a_restart_stop_another_service() {
+    let guest = adb();
+    let user = User::of(&guest);
+    user.types("service-manager -q start openshift --replace").stdout(OPENSHIFT_STARTED).succeeds();
+    guest.run("systemctl start etcd");
+    user.types("service-manager restart kubernetes")
+        .stderr(
+            "
+            error: to start kubernetes, `[NAME]` would stop openshift
+            hint: `service-manager start kubernetes --replace`
+            ",
+        )
+        .fails(126);
+    assert_eq!(guest.run("systemctl is-active openshift"), "active\n");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn docker_gets_new_certificates_when_it_has_none() {
     let guest = adb();
     guest.lays_out_docker("stopped");
