@@ -265,10 +265,9 @@ impl<'c> Session<'c> {
 
     /// Waits until nothing of `service` is up.
     ///
-    /// Errors: something still is after a while.
+    /// Errors: something still is when the time is over.
     pub(super) fn wait_until_down(&mut self, service: &Service) -> Result<(), Error> {
         let _spinner = Spinner::new(self.context.ui, &format!("waiting until {} is gone", service.title));
-        let deadline = self.deadline.at_most(FAREWELL);
         loop {
             match self.glance(service) {
                 // What had no time to answer may be there all the same.
@@ -280,17 +279,11 @@ impl<'c> Session<'c> {
                 Err(Error::Timeout { .. }) => break,
                 Err(error) => return Err(error),
             }
-            if pause(deadline).is_err() {
+            if pause(self.deadline).is_err() {
                 break;
             }
         }
-        Err(Error::NotYet {
-            service: service.name.to_string(),
-            machine: self.machine_name(),
-            wanted: Verb::Stop.wanted(),
-            limit: deadline.limit(),
-            source: None,
-        })
+        Err(self.not_yet(service, Verb::Stop.wanted(), None))
     }
 
     /// Writes what the host's clients need.
@@ -353,5 +346,3 @@ const PAUSE: Duration = Duration::from_millis(250);
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// systemd starts some units again, which may help.
 const FAILED_FOR: Duration = Duration::from_secs(12);
-/// For what goes when its units have stopped.
-const FAREWELL: Duration = Duration::from_secs(30);
