@@ -59,16 +59,23 @@ explain() { failed unit "$1" "$(last_words "$1" 60)"; }
 # related PROPERTY UNIT: the units that start this one, or that it starts. `--value` would be newer than some guests.
 related() { systemctl show --property="$1" -- "$2" 2>/dev/null | sed -n "s/^$1=//p"; }
 
+# boots UNIT STATE: whether it is anything else than that.
+boots() { [ "$(systemctl is-enabled -- "$1" 2>/dev/null)" != "$2" ]; }
+
 enable() {
     for u; do
-        # What has no [Install] is started by others.
-        systemctl --quiet enable -- "$u" $(related TriggeredBy "$u") 2>/dev/null || :
+        for t in "$u" $(related TriggeredBy "$u"); do
+            # What has no [Install] is started by others; what is masked says so when it is started.
+            e=$(systemctl --quiet enable -- "$t" 2>&1) || boots "$t" disabled || failed unit "$t" "$e"
+        done
     done
 }
 
 disable() {
     for u; do
-        systemctl --quiet disable -- "$u" $(related TriggeredBy "$u") 2>/dev/null || :
+        for t in "$u" $(related TriggeredBy "$u"); do
+            e=$(systemctl --quiet disable -- "$t" 2>&1) || boots "$t" enabled || failed unit "$t" "$e"
+        done
     done
 }
 

@@ -249,9 +249,9 @@ fn steps(
 fn sccli_steps(verb: Verb, service: &ServiceName, units: &[UnitName]) -> Vec<Step> {
     let call = |word| Step::Sccli { service: service.clone(), word, units: units.to_vec() };
     match verb {
-        Verb::Start => vec![call("start")],
-        // It knows nothing of sockets.
-        Verb::Stop => vec![Step::Disarm(units.to_vec()), call("stop")],
+        // It knows nothing of sockets, and leaves Docker as the next boot finds it.
+        Verb::Start => vec![Step::Enable(units.to_vec()), call("start")],
+        Verb::Stop => vec![Step::Disable(units.to_vec()), Step::Disarm(units.to_vec()), call("stop")],
         Verb::Restart => vec![call("stop"), call("start")],
     }
 }

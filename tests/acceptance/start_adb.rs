@@ -108,7 +108,10 @@ fn docker_gets_new_certificates_when_it_has_none() {
     user.types("eval \"$(service-manager env docker)\" && docker info --format '{{.Name}}'")
         .stdout("[NAME]\n")
         .succeeds();
+    let enabled = "systemctl is-enabled docker || true";
+    assert_eq!(guest.run(enabled), "enabled\n");
     user.types("service-manager stop docker").stdout("Docker service stopped successfully...\n").succeeds();
+    assert_eq!(guest.run(enabled), "disabled\n");
     assert_eq!(guest.run("cat /var/log/sccli"), "docker start\ndocker stop\n");
 }
 

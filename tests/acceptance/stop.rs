@@ -26,6 +26,21 @@ fn nothing_answers_any_more() {
     user.types(KUBECTL).stdout("namespace/default\n").succeeds();
 }
 
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_cannot_be_kept_from_the_next_boot_is_told() {
+    let guest = docker("tls");
+    guest.changes(
+        "mount --bind /etc/systemd/system /etc/systemd/system && mount -o remount,ro,bind /etc/systemd/system",
+        "umount /etc/systemd/system",
+    );
+    User::of(&guest)
+        .types("service-manager -q stop docker 2>&1 | head --lines=1; exit ${PIPESTATUS[0]}")
+        .stdout("error: could not stop docker in `[NAME]`: docker.service failed\n")
+        .fails(126);
+    assert_eq!(guest.run(ENABLED), "enabled\nenabled\n");
+}
+
 /// Else the next `docker ps` in the machine would start it.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
