@@ -169,7 +169,7 @@ pub(crate) struct StartArgs {
     #[arg(long, help_heading = "Proxy", conflicts_with_all = ["proxy", "proxy_user", "proxy_password"])]
     pub(crate) no_proxy: bool,
 
-    /// The registry of the image, where `sccli` starts it
+    /// The registry of the image, for `sccli` and for units that read `DOCKER_REGISTRY`, `IMAGE_NAME` and `IMAGE_TAG`
     #[arg(long, value_name = "HOST", help_heading = "OpenShift")]
     openshift_docker_registry: Option<ImageRegistry>,
     /// The name of that image

@@ -106,7 +106,7 @@ fn changes(look: &Look, wishes: &Wishes) -> Result<Changes, Error> {
         flavour: flavour.name.to_string(),
         hint,
     };
-    if !image.is_empty() && !matches!(flavour.control, Control::Sccli { .. }) {
+    if !image.is_empty() && look.found.units.is_empty() {
         return Err(unfit("--openshift-…", None));
     }
     let keys = match (&flavour.access, &flavour.control) {

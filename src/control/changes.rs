@@ -34,14 +34,14 @@ pub enum WhileItRuns {
 }
 
 impl Changes {
-    /// What becomes of them while `found` runs: `sccli` makes its own when it starts a service.
+    /// What becomes of them while `found` runs: `sccli` sets proxy and image when it starts a service.
     pub fn while_it_runs(&self, found: &Found) -> WhileItRuns {
         let is_set = matches!(self.proxy, Some(ProxyChange::Set(_))) || !self.image.is_empty();
+        let is_any = self.proxy.is_some() || self.keys.is_some() || !self.image.is_empty();
         match found.flavour.control {
+            _ if !is_any => WhileItRuns::Nothing,
             Control::Sccli { .. } if is_set => WhileItRuns::Later,
-            Control::Sccli { .. } => WhileItRuns::Nothing,
-            _ if self.proxy.is_some() || self.keys.is_some() => WhileItRuns::Made,
-            Control::System { .. } | Control::User { .. } => WhileItRuns::Nothing,
+            _ => WhileItRuns::Made,
         }
     }
 }
@@ -55,7 +55,7 @@ pub enum ProxyChange {
     Remove,
 }
 
-/// The image that `sccli` runs; what is not said stays as it is.
+/// The image that a service runs; what is not said stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Image {
     /// The registry that it is from.
@@ -72,7 +72,7 @@ impl Image {
         self.registry.is_none() && self.name.is_none() && self.tag.is_none()
     }
 
-    /// The variables that `sccli` takes it from.
+    /// The variables that it is taken from.
     pub(super) fn variables(&self) -> Vec<(&'static str, SecretString)> {
         let Self { registry, name, tag } = self;
         let variables = [

@@ -88,6 +88,15 @@ enum Step {
     },
     /// Has no unit read them any more.
     RemoveProxy,
+    /// Has `sccli` write down the next proxy that it is given, instead of the one that it was given first.
+    ForgetSccliProxy,
+    /// Takes back the proxy that `sccli` has set up.
+    RemoveSccliProxy,
+    /// Has the units see these variables; those that run start anew if that is new to them.
+    SetImage {
+        variables: Vec<(&'static str, SecretString)>,
+        units: Vec<UnitName>,
+    },
     /// Has a Docker daemon talk TLS, with these keys, and gives those of its clients to a user.
     TalkTls {
         unit: UnitName,
@@ -152,9 +161,10 @@ impl Action {
     /// Errors: a change that cannot be made in this way.
     pub fn with(self, changes: &Changes, found: &Found, user: &SshUser) -> Result<Self, Error> {
         let mut steps = match (&found.flavour.control, &changes.proxy) {
-            (_, None) | (Control::Sccli { .. }, Some(ProxyChange::Remove)) => Vec::new(),
+            (_, None) => Vec::new(),
+            (Control::Sccli { .. }, Some(ProxyChange::Remove)) => vec![Step::RemoveSccliProxy],
             (Control::Sccli { .. }, Some(ProxyChange::Set(proxy))) => {
-                vec![Step::SccliVariables(proxy.for_sccli()?)]
+                vec![Step::ForgetSccliProxy, Step::SccliVariables(proxy.for_sccli()?)]
             }
             (_, Some(ProxyChange::Remove)) => vec![Step::RemoveProxy],
             (control, Some(ProxyChange::Set(proxy))) => {
@@ -166,7 +176,13 @@ impl Action {
             }
         };
         if !changes.image.is_empty() {
-            steps.extend([Step::SccliVariables(changes.image.variables()), Step::SccliImage]);
+            let variables = changes.image.variables();
+            match &found.flavour.control {
+                Control::Sccli { .. } => steps.extend([Step::SccliVariables(variables), Step::SccliImage]),
+                Control::System { .. } | Control::User { .. } => {
+                    steps.push(Step::SetImage { variables, units: found.units.clone() });
+                }
+            }
         }
         // What runs is restarted by that, what does not is started.
         if let (Some(keys), Some(unit)) = (&changes.keys, found.units.first()) {

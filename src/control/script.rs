@@ -63,6 +63,15 @@ pub(super) fn call(step: &Step) -> String {
             on(&format!("set_proxy {}", quoted(variables.expose_secret().trim_end())), units)
         }
         Step::RemoveProxy => "remove_proxy".to_owned(),
+        Step::ForgetSccliProxy => "forget_sccli_proxy".to_owned(),
+        Step::RemoveSccliProxy => "remove_sccli_proxy".to_owned(),
+        Step::SetImage { variables, units } => {
+            let set = |(name, value): &(&str, SecretString)| {
+                let words = on(&format!("set_image {name} {}", quoted(value.expose_secret())), units);
+                format!("{words}; ")
+            };
+            format!("{}renew", variables.iter().map(set).collect::<String>())
+        }
         Step::TalkTls { unit, keys, user, again } => {
             let Keys { authority, server, client } = keys;
             let words = [

@@ -356,6 +356,37 @@ fn what_nothing_in_the_machine_can_start() {
     }
 }
 
+/// Where no `sccli` tells them.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn units_see_which_image_is_wanted() {
+    let guest = Guest::own("microshift", "address");
+    guest.changes(
+        "true",
+        &format!(
+            "rm -r /etc/systemd/system/microshift.service.d; systemctl daemon-reload; systemctl restart microshift; {UNTIL_READY}"
+        ),
+    );
+    let user = User::of(&guest);
+    let line = "service-manager start openshift --openshift-image-name team/origin --openshift-image-tag v9";
+    let started = "OpenShift service configured successfully...\n";
+    user.types(line)
+        .stdout(started)
+        .stderr("note: OpenShift runs already\nnote: restarted for the changes: microshift.service\n")
+        .succeeds();
+    let image = "systemctl show --property=Environment microshift | grep --only-matching --extended-regexp '(DOCKER|IMAGE)_[^ ]*' | sort";
+    assert_eq!(guest.run(image), "IMAGE_NAME=team/origin\nIMAGE_TAG=v9\n");
+    user.types(line).stdout(started).stderr("note: OpenShift runs already\n").succeeds();
+    // What is not said stays.
+    user.types("service-manager -q start openshift --openshift-docker-registry registry.example:5000")
+        .stdout(started)
+        .succeeds();
+    assert_eq!(
+        guest.run(image),
+        "DOCKER_REGISTRY=registry.example:5000\nIMAGE_NAME=team/origin\nIMAGE_TAG=v9\n"
+    );
+}
+
 #[test]
 fn what_is_no_service_is_told_before_any_machine_is_asked() {
     let user = User::new();

@@ -190,6 +190,18 @@ fn the_proxy_reaches_it_without_its_scheme() {
             ",
         )
         .succeeds();
+    // What is in the list of options would keep another one out.
+    user.types(
+        "service-manager -q stop kubernetes && service-manager -q start kubernetes --proxy other.example:1",
+    )
+    .stdout(&format!("Kubernetes service stopped successfully...\n{STARTED}"))
+    .succeeds();
+    assert_eq!(guest.run("grep ^PROXY= /etc/sysconfig/openshift_option"), "PROXY=\"other.example:1\"\n");
+    user.types("service-manager start docker --no-proxy")
+        .stdout(DOCKER_STARTED)
+        .stderr("note: Docker runs already\nnote: restarted for the changes: docker.service\n")
+        .succeeds();
+    assert_eq!(guest.run("docker info --format '{{.HTTPProxy}}'; grep --count ^PROXY /etc/sysconfig/openshift_option || true"), "\n0\n");
     // Its own shell would read what is in these.
     user.types("service-manager -q stop kubernetes")
         .stdout("Kubernetes service stopped successfully...\n")
