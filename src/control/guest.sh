@@ -62,22 +62,21 @@ related() { systemctl show --property="$1" -- "$2" 2>/dev/null | sed -n "s/^$1=/
 # boots UNIT STATE: whether it is anything else than that.
 boots() { [ "$(systemctl is-enabled -- "$1" 2>/dev/null)" != "$2" ]; }
 
-enable() {
+# set_boot VERB STATE UNIT…: does it to the units and to what starts them; a failure is none when the state is not the one that was to end. What
+# has no [Install] is started by others; what is masked says so when it is started.
+set_boot() {
+    boot_verb=$1
+    boot_state=$2
+    shift 2
     for u; do
         for t in "$u" $(related TriggeredBy "$u"); do
-            # What has no [Install] is started by others; what is masked says so when it is started.
-            e=$(systemctl --quiet enable -- "$t" 2>&1) || boots "$t" disabled || failed unit "$t" "$e"
+            e=$(systemctl --quiet "$boot_verb" -- "$t" 2>&1) || boots "$t" "$boot_state" || failed unit "$t" "$e"
         done
     done
 }
 
-disable() {
-    for u; do
-        for t in "$u" $(related TriggeredBy "$u"); do
-            e=$(systemctl --quiet disable -- "$t" 2>&1) || boots "$t" enabled || failed unit "$t" "$e"
-        done
-    done
-}
+enable() { set_boot enable disabled "$@"; }
+disable() { set_boot disable enabled "$@"; }
 
 start() {
     for u; do
