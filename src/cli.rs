@@ -11,12 +11,12 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell as CompletionShell;
 use secrecy::SecretString;
 
-use crate::client::checksum::{Algorithm, Checksum};
-use crate::control::Image;
-use crate::grammar::{ImageName, ImageRegistry, ImageTag, MachineName, Version, VersionAlias};
+use crate::base::types::{ImageName, ImageRegistry, ImageTag, MachineName, Version, VersionAlias};
+use crate::catalogue::platform::Platform;
+use crate::clients::checksum::{Algorithm, Checksum};
+use crate::export::shell::{Follower, Shell};
+use crate::guest::control::Image;
 use crate::machine::Address;
-use crate::platform::Platform;
-use crate::shell::{Follower, Shell};
 use crate::ui::ColorChoice;
 
 /// Makes the services inside a development VM usable from here

@@ -5,17 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::client::archive::Fault as ArchiveFault;
-use crate::client::checksum::Unusable;
-use crate::client::download::Fault;
-use crate::client::install::Tried;
-use crate::control::Culprit;
-use crate::credentials::Refusal;
-use crate::discover::State;
-use crate::grammar::{Invalid, printable, span};
-use crate::kubeconfig::MergeRefusal;
-use crate::service::{MistakeInFile, OpenPort, Reason};
-use crate::vagrant::Said;
+use crate::access::credentials::Refusal;
+use crate::access::kubeconfig::MergeRefusal;
+use crate::base::types::{Invalid, printable, span};
+use crate::catalogue::{FileDiagnostic, OpenPort, Reason};
+use crate::clients::archive::Fault as ArchiveFault;
+use crate::clients::checksum::Unusable;
+use crate::clients::download::Fault;
+use crate::clients::install::Tried;
+use crate::guest::control::Culprit;
+use crate::machine::vagrant::Said;
+use crate::services::detect::State;
 
 /// How the program ends; part of its interface (README, "Exit codes").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub enum Error {
     #[error("the service file `{file}` is not valid")]
     ServiceFile { file: String, source: serde_json::Error },
     #[error("the service files have {} mistake{}", .mistakes.len(), if .mistakes.len() == 1 { "" } else { "s" })]
-    ServiceFiles { mistakes: Vec<MistakeInFile> },
+    ServiceFiles { mistakes: Vec<FileDiagnostic> },
     #[error("{wrong} of {all} service files {} not valid", if *.wrong == 1 { "is" } else { "are" })]
     ServiceFilesNotValid { wrong: usize, all: usize },
     #[error("could not write a service file")]

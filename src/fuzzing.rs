@@ -21,17 +21,17 @@ use std::time::{Duration, UNIX_EPOCH};
 use secrecy::ExposeSecret;
 use serde_yaml::{Mapping, Value};
 
-use crate::certificate::{Certificates, Names};
-use crate::client::alias;
-use crate::client::checksum::{Checksum, Unusable};
-pub use crate::control::fuzzing::control;
-use crate::credentials::{Credentials, Proof};
-use crate::grammar::{DnsName, HostName, Version, VersionAlias};
-use crate::kubeconfig::{self, Addition, Entry};
+use crate::access::certificate::{Certificates, Names};
+use crate::access::credentials::{Credentials, Proof};
+use crate::access::kubeconfig::{self, Addition, Entry};
+use crate::base::types::{DnsName, HostName, Version, VersionAlias};
+use crate::base::version::ReleaseVersion;
+use crate::clients::alias;
+use crate::clients::checksum::{Checksum, Unusable};
+pub use crate::guest::control::fuzzing::control;
+pub use crate::guest::probe::fuzzing::{facts, frames};
+use crate::guest::probe::{Content, OsRelease};
 pub use crate::machine::fuzzing::ssh_config;
-pub use crate::probe::fuzzing::{facts, frames};
-use crate::probe::{Content, OsRelease};
-use crate::version::ReleaseVersion;
 
 /// The guest's kubeconfig, and as records the files that it names: only credentials come in, and the kubeconfig
 /// that is written of them holds these and nothing else.

@@ -15,51 +15,32 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests set their own scene"))]
 
-pub mod certificate;
+pub mod access;
+pub mod base;
+pub mod catalogue;
 mod cli;
-pub mod client;
-pub mod client_files;
+pub mod clients;
 mod commands;
-pub mod control;
-pub mod credentials;
-pub mod deadline;
-pub mod dirs;
-pub mod discover;
-pub mod endpoint;
 pub mod error;
 pub mod export;
-pub mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-pub mod grammar;
-pub mod host;
-pub mod kubeconfig;
+pub mod guest;
 pub mod machine;
-pub mod memory;
-pub mod nearest;
-pub mod platform;
-pub mod probe;
-pub mod reach;
-pub mod service;
+pub mod services;
 pub mod settings;
-pub mod shell;
-pub mod ssh;
-pub mod tls;
 mod ui;
-pub mod vagrant;
-pub mod version;
-pub mod visit;
 
 use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::base::deadline::{Deadline, in_time};
+pub use crate::base::env::Host;
 use crate::cli::Cli;
 use crate::commands::{Context, Script};
-use crate::deadline::{Deadline, in_time};
 use crate::error::Error;
 pub use crate::error::ExitCode;
-pub use crate::host::Host;
 use crate::ui::{ColorChoice, Ui};
 
 /// Runs the command that `host` was given and says how it ended. Errors are told to the user here and
@@ -93,7 +74,7 @@ fn run_command(host: Host, cli: Cli, ui: Ui) -> Result<(), Error> {
         return run(Deadline::after(limit));
     }
     // A lock that is left would keep kubectl out for ever.
-    in_time(limit, || files::unlock_before_the_end(PATIENCE), run)
+    in_time(limit, || base::files::unlock_before_the_end(PATIENCE), run)
 }
 
 /// Help and version go to standard output, wrong usage to standard error.

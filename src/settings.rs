@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::client::mirror::Mirrors;
-use crate::control::Written;
-use crate::dirs::Folders;
+use crate::base::env::Host;
+use crate::base::files;
+use crate::base::paths::Folders;
+use crate::clients::mirror::Mirrors;
 use crate::error::Error;
-use crate::files;
-use crate::host::Host;
+use crate::guest::control::Written;
 
 /// What the user has set once and for all.
 #[derive(Debug, Default, Deserialize)]

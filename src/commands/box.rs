@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Context, json};
+use super::Context;
 use crate::cli::{BoxArgs, BoxCommand, BoxIpArgs, BoxVersionArgs, OutputFormat};
 use crate::error::Error;
+use crate::guest::probe::{OsRelease, Questions};
 use crate::machine::Machine;
-use crate::probe::{OsRelease, Questions};
-use crate::reach::{self, Address};
+use crate::services::inspection::Visit;
+use crate::services::reachability::{self, Address};
 use crate::ui;
-use crate::visit::Visit;
+use crate::ui::json;
 
 pub(super) fn run(args: &BoxArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
@@ -25,12 +26,12 @@ fn ip(args: &BoxIpArgs, context: &Context) -> Result<(), Error> {
     let machine = context.machine()?;
     let visit = Visit::make(&machine, &questions, context.deadline)?;
     if !args.all && args.output == OutputFormat::Text {
-        let address = reach::address(&visit, context.deadline).ok_or(Error::NoAddress)?;
+        let address = reachability::address(&visit, context.deadline).ok_or(Error::NoAddress)?;
         note_guess(address, context);
         let name = if args.script_readable { "IP=" } else { "" };
         return ui::print(&format!("{name}{}\n", address.ip));
     }
-    let addresses = reach::addresses(&visit, context.deadline);
+    let addresses = reachability::addresses(&visit, context.deadline);
     let first = *addresses.first().ok_or(Error::NoAddress)?;
     if args.output == OutputFormat::Json {
         return json::print(&Addresses { machine: machine.name.as_str(), addresses: &addresses });

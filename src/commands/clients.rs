@@ -5,18 +5,19 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::table::Table;
-use super::{Context, json};
+use super::Context;
+use crate::base::types::ServiceName;
+use crate::base::version::ReleaseVersion;
+use crate::catalogue::platform::Platform;
 use crate::cli::{ClientsCommand, ClientsPruneArgs, ClientsUninstallArgs, OutputFormat};
-use crate::client::Event;
-use crate::client::cache::{Cache, Installed, Verified};
-use crate::client::export::export;
-use crate::client::install::fetcher;
+use crate::clients::Event;
+use crate::clients::cache::{Cache, Installed, Verified};
+use crate::clients::export::export;
+use crate::clients::install::fetcher;
 use crate::error::Error;
-use crate::grammar::ServiceName;
-use crate::platform::Platform;
+use crate::ui::json;
+use crate::ui::table::Table;
 use crate::ui::{self, Progress};
-use crate::version::ReleaseVersion;
 
 pub(super) fn run(command: &ClientsCommand, context: &Context) -> Result<(), Error> {
     let cache = Cache::new(context.folders()?.clients());

@@ -2,21 +2,21 @@
 
 use serde::Serialize;
 
-use super::in_use::{Used, use_services};
-use super::json::{self, Place};
-use super::ready::{Ready, recall};
 use super::{Context, at_once};
+use crate::base::types::{ServiceName, VariableName, Version};
+use crate::catalogue::Service;
 use crate::cli::{EnvArgs, OutputFormat};
 use crate::error::Error;
+use crate::export::shell::script_readable;
 use crate::export::{self, Block, Export};
-use crate::grammar::{ServiceName, VariableName, Version};
+use crate::guest::probe::Questions;
 use crate::machine::Machine;
-use crate::memory::{Memory, Scope};
-use crate::probe::Questions;
-use crate::service::Service;
-use crate::shell::script_readable;
+use crate::services::cache::{Memory, Scope};
+use crate::services::connected::{Used, use_services};
+use crate::services::inspection::{InUse, Visit};
+use crate::services::prepared::{Ready, recall};
 use crate::ui;
-use crate::visit::{InUse, Visit};
+use crate::ui::json::{self, Place};
 
 pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;

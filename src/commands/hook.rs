@@ -11,16 +11,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
-use super::ready::{Ready, recall};
+use crate::base::env::Host;
+use crate::base::types::VariableName;
+use crate::catalogue::Service;
 use crate::cli::HookArgs;
 use crate::error::Error;
 use crate::export::Export;
-use crate::grammar::VariableName;
-use crate::host::Host;
+use crate::export::shell::{Follower, watch_file};
 use crate::machine::Machine;
-use crate::memory::{Memory, Scope};
-use crate::service::Service;
-use crate::shell::{Follower, watch_file};
+use crate::services::cache::{Memory, Scope};
+use crate::services::prepared::{Ready, recall};
 use crate::ui;
 
 pub(super) fn run(args: &HookArgs, context: &Context) -> Result<(), Error> {

@@ -5,26 +5,27 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::in_use::use_services;
-use super::{Context, json};
+use super::Context;
+use crate::base::deadline::in_time;
+use crate::base::files;
+use crate::base::types::{MemberPattern, ServiceName};
+use crate::base::version::ReleaseVersion;
+use crate::catalogue::platform::Platform;
+use crate::catalogue::{Catalogue, Client, Service};
 use crate::cli::{InstallCliArgs, OutputFormat, WantedVersion};
-use crate::client::cache::{Cache, Installed, Release, Verified};
-use crate::client::checksum::Checksum;
-use crate::client::install::{Checksums, Means, Wish, fetcher};
-use crate::client::release::{Candidate, Expected};
-use crate::client::{Event, Watcher, alias};
-use crate::deadline::in_time;
+use crate::clients::cache::{Cache, Installed, Release, Verified};
+use crate::clients::checksum::Checksum;
+use crate::clients::install::{Checksums, Means, Wish, fetcher};
+use crate::clients::release::{Candidate, Expected};
+use crate::clients::{Event, Watcher, alias};
 use crate::error::Error;
 use crate::export::{Block, PathEntry};
-use crate::files;
-use crate::grammar::{MemberPattern, ServiceName};
-use crate::memory::{Memory, Scope};
-use crate::platform::Platform;
-use crate::probe::Questions;
-use crate::service::{Catalogue, Client, Service};
+use crate::guest::probe::Questions;
+use crate::services::cache::{Memory, Scope};
+use crate::services::connected::use_services;
+use crate::services::inspection::{InUse, Visit};
+use crate::ui::json;
 use crate::ui::{self, Progress};
-use crate::version::ReleaseVersion;
-use crate::visit::{InUse, Visit};
 
 pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;

@@ -3,19 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use super::Context;
-use super::in_use::{Used, tell, use_services};
+use crate::access::kubeconfig::{self, Addition, Merged, Outcome};
+use crate::base::deadline::Deadline;
+use crate::base::files::{self, SharedFile};
+use crate::base::paths;
+use crate::catalogue::{Catalogue, Service};
 use crate::cli::KubeconfigArgs;
-use crate::client_files::ClientFiles;
-use crate::deadline::Deadline;
-use crate::dirs;
 use crate::error::Error;
-use crate::files::{self, SharedFile};
-use crate::kubeconfig::{self, Addition, Merged, Outcome};
+use crate::export::client_files::ClientFiles;
+use crate::guest::probe::Questions;
 use crate::machine::Machine;
-use crate::probe::Questions;
-use crate::service::{Catalogue, Service};
+use crate::services::connected::{Used, tell, use_services};
+use crate::services::inspection::Visit;
 use crate::ui;
-use crate::visit::Visit;
 
 pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
@@ -54,7 +54,7 @@ fn orchestrators<'c>(name: Option<&str>, catalogue: &'c Catalogue) -> Result<Vec
 
 /// The file to merge into.
 fn target(file: Option<&Path>, catalogue: &Catalogue, context: &Context) -> Result<PathBuf, Error> {
-    let Some(file) = file else { return dirs::user_kubeconfig(&context.host, &context.folders()?) };
+    let Some(file) = file else { return paths::user_kubeconfig(&context.host, &context.folders()?) };
     match file.to_str().filter(|name| catalogue.select(&[(*name).to_owned()]).is_ok()) {
         Some(service) => Err(Error::ServiceAsFile { service: service.to_owned() }),
         None => Ok(context.host.expand(file)),
@@ -100,7 +100,7 @@ fn report(merged: &Merged, path: &Path, switch: bool, context: &Context) -> Resu
         context.ui.note(&format!("{done} `{}`", path.display()));
         if merged.current.as_ref() != Some(name) {
             // kubectl reads no other than the user's own without being told.
-            let is_own = dirs::user_kubeconfig(&context.host, &context.folders()?)? == path;
+            let is_own = paths::user_kubeconfig(&context.host, &context.folders()?)? == path;
             let option = if is_own { String::new() } else { format!("--kubeconfig '{}' ", path.display()) };
             context.ui.note(&format!("`kubectl {option}--context {name}` uses it"));
         }

@@ -5,15 +5,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use super::Context;
 use super::kubeconfig::take_out;
-use super::{Context, json};
+use crate::access::kubeconfig;
+use crate::base::files;
+use crate::base::types::{span, visible};
 use crate::cli::{ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat};
 use crate::error::Error;
-use crate::files;
-use crate::grammar::{span, visible};
-use crate::kubeconfig;
 use crate::machine::{self, Machine, remembered};
 use crate::ui;
+use crate::ui::json;
 
 pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
     match &args.what {

@@ -3,9 +3,9 @@
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
+use crate::base::suggest::nearest;
 use crate::cli::{Cli, ManArgs};
 use crate::error::Error;
-use crate::nearest::nearest;
 use crate::ui;
 
 pub(super) fn run(args: &ManArgs) -> Result<(), Error> {

@@ -5,35 +5,30 @@ mod clients;
 mod completions;
 mod env;
 mod hook;
-mod in_use;
 mod install_cli;
-mod json;
 mod kubeconfig;
-mod life_cycle;
 mod machines;
 mod man;
-mod ready;
 mod restart;
 mod services;
 mod start;
 mod status;
 mod stop;
-mod table;
 
 use std::ffi::OsString;
 use std::{fmt, thread};
 
 use clap::ValueEnum;
 
+use crate::base::deadline::Deadline;
+use crate::base::env::{Host, ancestors};
+use crate::base::paths::Folders;
+use crate::base::types::MachineName;
+use crate::catalogue::Catalogue;
 use crate::cli::{Command, Global, OutputFormat, option_in};
-use crate::deadline::Deadline;
-use crate::dirs::Folders;
 use crate::error::{Error, ExitCode};
-use crate::grammar::MachineName;
-use crate::host::{self, Host};
+use crate::export::shell::{self, Detected, Follower, Shell};
 use crate::machine::{self, Machine, Selection, remembered};
-use crate::service::Catalogue;
-use crate::shell::{self, Detected, Follower, Shell};
 use crate::ui::Ui;
 
 /// What every command is given.
@@ -67,7 +62,7 @@ impl Context {
     }
 
     /// The same for each of the machines that are meant.
-    fn of_each_machine(&self) -> Vec<Self> {
+    pub(crate) fn of_each_machine(&self) -> Vec<Self> {
         match self.machines.as_slice() {
             [] | [_] => vec![self.clone()],
             several => several.iter().map(|wanted| self.of_machine(wanted.clone())).collect(),
@@ -75,12 +70,12 @@ impl Context {
     }
 
     /// What the user calls the machine, where several are meant.
-    fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         self.machines.first().map(ToString::to_string).unwrap_or_default()
     }
 
     /// The same for each machine that was used from here.
-    fn of_all_machines(&self) -> Result<Vec<Self>, Error> {
+    pub(crate) fn of_all_machines(&self) -> Result<Vec<Self>, Error> {
         let known = remembered(&self.folders()?)?;
         let wanted = |machine: &Machine| Wanted::Remembered(machine.clone().into(), machine.label(&known));
         Ok(known.iter().map(|machine| self.of_machine(wanted(machine))).collect())
@@ -91,8 +86,8 @@ impl Context {
     }
 
     /// The shell to write for.
-    fn shell(&self, named: Option<Shell>) -> Shell {
-        named.unwrap_or_else(|| match shell::detect(&self.host, host::ancestors()) {
+    pub(crate) fn shell(&self, named: Option<Shell>) -> Shell {
+        named.unwrap_or_else(|| match shell::detect(&self.host, ancestors()) {
             Detected::Known(shell) => shell,
             Detected::Instead(shell, unknown) => {
                 let name =
@@ -111,20 +106,20 @@ impl Context {
     }
 
     /// The machine that the user means.
-    fn machine(&self) -> Result<Machine, Error> {
+    pub(crate) fn machine(&self) -> Result<Machine, Error> {
         let machine = self.find(&self.selection)?;
         machine.notes().iter().for_each(|note| self.ui.note(note));
         Ok(machine)
     }
 
     /// The same, for which nothing is started: what was known of it is enough.
-    fn remembered_machine(&self) -> Result<Machine, Error> {
+    pub(crate) fn remembered_machine(&self) -> Result<Machine, Error> {
         self.find(&Selection { as_remembered: true, ..self.selection.clone() })
     }
 
     /// The machine that is named, or that belongs to the current folder: as it is remembered, nothing is started. None
     /// outside of Vagrant's projects.
-    fn machine_here(&self) -> Result<Option<Machine>, Error> {
+    pub(crate) fn machine_here(&self) -> Result<Option<Machine>, Error> {
         let Selection { ssh_config, host, .. } = &self.selection;
         let is_named = ssh_config.is_some() || host.is_some() || self.host.ssh_config.is_some();
         if self.machines.is_empty() && !is_named {
@@ -153,11 +148,11 @@ impl Context {
     }
 
     /// The services that are known here.
-    fn catalogue(&self) -> Result<Catalogue, Error> {
+    pub(crate) fn catalogue(&self) -> Result<Catalogue, Error> {
         Catalogue::load(&self.folders()?)
     }
 
-    fn folders(&self) -> Result<Folders, Error> {
+    pub(crate) fn folders(&self) -> Result<Folders, Error> {
         Folders::find(&self.host)
     }
 }
@@ -251,7 +246,7 @@ impl Script {
 
     /// One statement that makes the evaluation fail with `code`.
     pub(crate) fn failure(&self, host: &Host, code: ExitCode) -> String {
-        let shell = self.shell.unwrap_or_else(|| shell::detect(host, host::ancestors()).shell());
+        let shell = self.shell.unwrap_or_else(|| shell::detect(host, ancestors()).shell());
         shell.failure(code)
     }
 }

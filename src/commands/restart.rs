@@ -1,11 +1,11 @@
 //! `service-manager restart SERVICE...`
 
 use super::Context;
-use super::life_cycle::{Condition, Look, Session, each, tell};
+use crate::catalogue::Service;
 use crate::cli::RestartArgs;
-use crate::control::{Changes, Verb};
 use crate::error::Error;
-use crate::service::Service;
+use crate::guest::control::{Changes, Verb};
+use crate::services::lifecycle::{Condition, Look, Session, each, tell};
 
 pub(super) fn run(args: &RestartArgs, context: &Context) -> Result<(), Error> {
     each(&args.services, context, |_, _| Ok(()), restart)

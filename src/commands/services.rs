@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::table::Table;
-use super::{Context, json};
+use super::Context;
+use crate::base::types::visible;
+use crate::catalogue::{Catalogue, Entry, FileDiagnostic, Verdict, schema_text};
 use crate::cli::{OutputFormat, ServicesArgs, ServicesCommand};
 use crate::error::Error;
-use crate::grammar::visible;
-use crate::service::{Catalogue, Entry, MistakeInFile, Verdict, schema_text};
 use crate::ui;
+use crate::ui::json;
+use crate::ui::table::Table;
 
 pub(super) fn run(args: &ServicesArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
@@ -104,6 +105,6 @@ fn verdict(path: &Path, named: &Path, catalogue: &Catalogue, own: &[Verdict]) ->
     let found = own.iter().find(|(own, _)| real(own).is_some_and(|own| Some(own) == real(path)));
     let (_, mistakes) = found.cloned().unwrap_or_else(|| catalogue.judge(path));
     let named = named.to_owned();
-    let mistakes = mistakes.into_iter().map(|found| MistakeInFile { path: named.clone(), ..found });
+    let mistakes = mistakes.into_iter().map(|found| FileDiagnostic { path: named.clone(), ..found });
     (named.clone(), mistakes.collect())
 }

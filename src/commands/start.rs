@@ -3,12 +3,12 @@
 use std::time::SystemTime;
 
 use super::Context;
-use super::life_cycle::{Condition, Look, Session, each, tell};
+use crate::catalogue::{Access, Control, Service};
 use crate::cli::StartArgs;
-use crate::control::{Changes, Image, Keys, Proxy, ProxyChange, Verb, WhileItRuns, Written};
-use crate::discover::Found;
 use crate::error::Error;
-use crate::service::{Access, Control, Service};
+use crate::guest::control::{Changes, Image, Keys, Proxy, ProxyChange, Verb, WhileItRuns, Written};
+use crate::services::detect::Found;
+use crate::services::lifecycle::{Condition, Look, Session, each, tell};
 use crate::settings::Settings;
 
 pub(super) fn run(args: &StartArgs, context: &Context) -> Result<(), Error> {

@@ -7,12 +7,13 @@ mod watch;
 use std::sync::Arc;
 
 use self::report::{Inquiry, Report};
-use super::{Context, at_once, json};
+use super::{Context, at_once};
+use crate::base::deadline::in_time;
+use crate::catalogue::Catalogue;
 use crate::cli::{OutputFormat, StatusArgs};
-use crate::deadline::in_time;
 use crate::error::Error;
-use crate::service::Catalogue;
 use crate::ui;
+use crate::ui::json;
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
     let format = Format::of(args);

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::grammar::{HostName, Invalid, SshUser};
+use crate::base::types::{HostName, Invalid, SshUser};
 
 /// Where to log in, as far as it was said.
 #[derive(Clone, Debug, PartialEq, Eq)]

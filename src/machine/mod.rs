@@ -5,9 +5,10 @@ mod address;
 pub(crate) mod fuzzing;
 mod resolve;
 mod ssh_config;
-mod state;
-mod vagrant;
+mod store;
+pub mod vagrant;
+mod vagrant_resolver;
 
 pub use address::Address;
 pub use resolve::{Selection, again, around, find, find_from_here, resolve};
-pub use state::{Machine, Origin, forget, remembered};
+pub use store::{Machine, Origin, forget, remembered};

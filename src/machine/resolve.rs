@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use super::address::{Address, parse_port};
 use super::ssh_config::{LONGEST_CONFIG, Settings, SshConfig};
-use super::state::{Machine, files_of, remembered};
-use crate::deadline::Deadline;
-use crate::dirs::Folders;
+use super::store::{Machine, files_of, remembered};
+use crate::base::deadline::Deadline;
+use crate::base::env::Host;
+use crate::base::files;
+use crate::base::paths::Folders;
+use crate::base::suggest::nearest;
+use crate::base::types::{HostName, Invalid, MachineName, SshUser, printable};
 use crate::error::Error;
-use crate::files;
-use crate::grammar::{HostName, Invalid, MachineName, SshUser, printable};
-use crate::host::Host;
-use crate::nearest::nearest;
-use crate::ssh::{Hop, Route};
-use crate::vagrant::{Project, indexed};
+use crate::guest::ssh::{Hop, Route};
+use crate::machine::vagrant::{Project, indexed};
 
 /// What the user said about the machine.
 #[derive(Clone, Debug, Default)]
@@ -378,7 +378,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::host::Plugin;
+    use crate::base::env::Plugin;
 
     struct Scene {
         folder: tempfile::TempDir,

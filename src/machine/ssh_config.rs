@@ -7,8 +7,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::base::files;
 use crate::error::Error;
-use crate::files;
 
 /// An ssh config, reduced to what this program takes from one.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use service_manager::ExitCode;
+use service_manager::base::types::VariableName;
+use service_manager::export::shell::Shell;
 use service_manager::export::{Block, Export};
-use service_manager::grammar::VariableName;
-use service_manager::shell::Shell;
 
 use crate::support::{Guest, User, execx, programs};
 

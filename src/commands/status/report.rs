@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::super::json::{Place, Problem};
-use crate::deadline::Deadline;
-use crate::discover::{Found, State, discover};
-use crate::endpoint::Endpoint;
+use crate::access::endpoint::Endpoint;
+use crate::base::deadline::Deadline;
+use crate::base::types::{ServiceName, Version};
+use crate::catalogue::{Catalogue, Service};
 use crate::error::Error;
-use crate::grammar::{ServiceName, Version};
+use crate::guest::probe::Questions;
+use crate::guest::ssh::Connection;
 use crate::machine::Machine;
-use crate::probe::Questions;
-use crate::service::{Catalogue, Service};
-use crate::ssh::Connection;
-use crate::visit::{InUse, Visit};
+use crate::services::detect::{Found, State, discover};
+use crate::services::inspection::{InUse, Visit};
+use crate::ui::json::{Place, Problem};
 
 /// Whose state is asked for.
 pub(super) struct Inquiry {

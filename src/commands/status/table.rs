@@ -3,8 +3,8 @@
 use console::{Style, measure_text_width};
 
 use super::report::{Report, Row};
-use crate::discover::State;
-use crate::endpoint::Endpoint;
+use crate::access::endpoint::Endpoint;
+use crate::services::detect::State;
 use crate::ui::Ui;
 
 /// The table of one machine; columns that would make it wider than `width` are left out, the least important ones first.

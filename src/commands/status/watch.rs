@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::report::{Inquiry, Report, Row};
 use super::{Format, table};
-use crate::commands::{Context, json};
-use crate::deadline::in_time;
+use crate::base::deadline::in_time;
+use crate::commands::Context;
 use crate::error::Error;
-use crate::ssh::Connection;
+use crate::guest::ssh::Connection;
+use crate::services::inspection::Visit;
+use crate::ui::json;
 use crate::ui::{self, Frame, Ui};
-use crate::visit::Visit;
 
 /// Asks every `interval` and shows what changes, until somebody ends the program or nobody reads any more.
 ///
@@ -126,7 +127,7 @@ impl Display {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::discover::State;
+    use crate::services::detect::State;
     use crate::ui::ColorChoice;
 
     fn display() -> Display {

@@ -1,0 +1,189 @@
+//! What a client needs to be sure of a service and to be accepted by it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::access::certificate::Certificates;
+use crate::base::types::{AccountToken, HostName};
+
+/// An authority, and how the client proves who it is.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The authorities that vouch for the server.
+    pub authority: Certificates,
+    /// How the client proves who it is.
+    pub proof: Proof,
+    /// The server's port as the guest's file names it.
+    pub port: u16,
+    /// The host name in the guest's `server`, when it is a name and no address.
+    pub server_name: Option<HostName>,
+}
+
+/// How a client proves who it is.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// A certificate and its key.
+    Certificate {
+        /// The chain.
+        certificate: Certificates,
+        /// The private key, in PEM.
+        key: SecretString,
+    },
+    /// A bearer token.
+    Token(SecretString),
+    /// Not at all: it is only looked whether the service answers.
+    Anonymous,
+    /// A user and a password, as old servers accept them.
+    Password {
+        /// The user.
+        user: String,
+        /// The password.
+        password: SecretString,
+    },
+}
+
+impl Proof {
+    /// A client's certificate and its key, both in PEM.
+    ///
+    /// Errors: there is none in one of them.
+    pub fn certificate(certificate: &[u8], key: &[u8]) -> Result<Self, Refusal> {
+        let certificate = Certificates::parse(certificate).ok_or(Refusal::Invalid("client certificate"))?;
+        let blocks = pem::parse_many(key).map_err(|_| Refusal::Invalid("client key"))?;
+        let key = blocks
+            .iter()
+            .find(|block| block.tag().ends_with("PRIVATE KEY"))
+            .ok_or(Refusal::Invalid("client key"))?;
+        let key = pem::encode_config(key, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF));
+        Ok(Self::Certificate { certificate, key: key.into() })
+    }
+
+    /// The token of a service account.
+    ///
+    /// Errors: it is none.
+    pub fn account_token(token: &[u8]) -> Result<Self, Refusal> {
+        let token = std::str::from_utf8(token).ok().and_then(|text| AccountToken::parse(text.trim()).ok());
+        Ok(Self::Token(token.ok_or(Refusal::Missing("service account's token"))?.as_str().into()))
+    }
+
+    /// When it ends, if it is a token that says so (`exp` in RFC 7519). Nobody has verified that it is true.
+    pub fn end(&self) -> Option<SystemTime> {
+        #[derive(Deserialize)]
+        struct Claims {
+            exp: u32,
+        }
+        let Self::Token(token) = self else { return None };
+        let claims = token.expose_secret().split('.').nth(1)?;
+        let claims: Claims = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+        Some(UNIX_EPOCH + Duration::from_secs(claims.exp.into()))
+    }
+}
+
+/// Credentials that were good once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// Which part of them.
+    pub what: &'static str,
+    /// The last day, as `2021-01-01`.
+    pub on: String,
+}
+
+impl Credentials {
+    /// What Docker's client keeps in `ca.pem`, `cert.pem` and `key.pem`.
+    ///
+    /// Errors: one of them does not hold what it should.
+    pub fn docker(authority: &[u8], certificate: &[u8], key: &[u8], port: u16) -> Result<Self, Refusal> {
+        Ok(Self {
+            authority: Certificates::parse(authority).ok_or(Refusal::Invalid("certificate authority"))?,
+            proof: Proof::certificate(certificate, key)?,
+            port,
+            server_name: None,
+        })
+    }
+
+    /// Those for a server that vouches for itself with its certificate.
+    ///
+    /// Errors: that is none.
+    pub fn service_account(authority: &[u8], proof: Proof, port: u16) -> Result<Self, Refusal> {
+        Ok(Self {
+            authority: Certificates::parse(authority).ok_or(Refusal::Invalid("server certificate"))?,
+            proof,
+            port,
+            server_name: None,
+        })
+    }
+
+    /// These credentials without the authorities that have expired: some libraries would still trust them,
+    /// kubectl does not.
+    ///
+    /// Errors: nothing is left, or the client's certificate has expired. A server would say of it only that it
+    /// does not accept it.
+    pub fn current(self, now: SystemTime) -> Result<Self, Expired> {
+        if let Proof::Certificate { certificate, .. } = &self.proof
+            && let Some(on) = certificate.expired(now)
+        {
+            return Err(Expired { what: "client certificate", on });
+        }
+        match self.authority.current(now) {
+            Ok(authority) => Ok(Self { authority, ..self }),
+            Err(on) => Err(Expired { what: "certificate authority", on }),
+        }
+    }
+}
+
+/// Why credentials from the guest are not used. No text of the guest is in the message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the message says what a variant is")]
+pub enum Refusal {
+    #[error("it is not text")]
+    NotText,
+    #[error("it is longer than 1 MiB")]
+    TooLong,
+    #[error("it uses YAML anchors or aliases")]
+    Alias,
+    #[error("it is not the YAML of a kubeconfig")]
+    NotKubeconfig,
+    #[error("it has no {0}")]
+    Missing(&'static str),
+    #[error("its user wants to run a program on the host (`{0}`)")]
+    Program(&'static str),
+    #[error("its {0} is not valid")]
+    Invalid(&'static str),
+    #[error("its {0} names a file that the guest does not have or does not show")]
+    File(&'static str),
+    #[error("its key does not belong to its certificate")]
+    OtherKey,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_may_say_when_it_ends() {
+        let end = |claims: &str| {
+            let token = format!("x.{}.x", BASE64_URL_SAFE_NO_PAD.encode(claims));
+            Proof::Token(token.into()).end()
+        };
+        assert_eq!(
+            end(r#"{"exp":1700000000,"iss":"x"}"#),
+            Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+        );
+        for odd in [
+            "{}",
+            "",
+            "[",
+            r#"{"exp":"1"}"#,
+            r#"{"exp":-1}"#,
+            r#"{"exp":1e99}"#,
+            r#"{"exp":18446744073709551615}"#,
+        ] {
+            assert_eq!(end(odd), None, "{odd}");
+        }
+        for token in ["abc", "a.b", "a.*.c", "..", ""] {
+            assert_eq!(Proof::Token(token.into()).end(), None, "{token}");
+        }
+    }
+}

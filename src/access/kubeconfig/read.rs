@@ -1,0 +1,474 @@
+//! The allow-list: what may be carried over from a kubeconfig of the guest. Every field that is not named
+//! here is dropped.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use saphyr_parser::{Event, Parser};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::access::certificate::Certificates;
+use crate::access::credentials::{Credentials, Proof, Refusal};
+use crate::base::types::{HostName, Token};
+use crate::guest::probe::Content;
+
+/// Reads a kubeconfig of the guest. `parts` holds the content of the files it names, by their paths as they
+/// stand in it.
+///
+/// Errors: it is no kubeconfig, wants to run a program, or holds nothing to log in with.
+pub fn read(content: &[u8], parts: &BTreeMap<String, Content>) -> Result<Credentials, Refusal> {
+    let file = File::parse(content)?;
+    let (cluster, user) = file.current()?;
+    if user.exec.is_some() {
+        return Err(Refusal::Program("exec"));
+    }
+    if user.auth_provider.is_some() {
+        return Err(Refusal::Program("auth-provider"));
+    }
+    let source = Source(parts);
+    let authority = source
+        .bytes(
+            filled(cluster.authority_data.as_ref()),
+            filled(cluster.authority.as_ref()),
+            "certificate-authority",
+        )?
+        .ok_or(Refusal::Missing("certificate-authority-data"))?;
+    let server = filled(cluster.server.as_ref()).ok_or(Refusal::Missing("server"))?;
+    let (server_name, port) = split_server(server).ok_or(Refusal::Invalid("server"))?;
+    Ok(Credentials {
+        authority: Certificates::parse(&authority).ok_or(Refusal::Invalid("certificate authority"))?,
+        proof: source.proof(user)?,
+        port,
+        server_name,
+    })
+}
+
+/// Where a kubeconfig's values come from: itself, or files of the guest.
+struct Source<'a>(&'a BTreeMap<String, Content>);
+
+impl Source<'_> {
+    fn proof(&self, user: &User) -> Result<Proof, Refusal> {
+        let certificate = self.bytes(
+            filled(user.certificate_data.as_ref()),
+            filled(user.certificate.as_ref()),
+            "client-certificate",
+        )?;
+        let key = self.bytes(filled(user.key_data.as_ref()), filled(user.key.as_ref()), "client-key")?;
+        if let (Some(certificate), Some(key)) = (certificate, key) {
+            return Proof::certificate(&certificate, &key);
+        }
+        let token_file = self.file(filled(user.token_file.as_ref()), "tokenFile")?;
+        let token_file = token_file.map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned());
+        if let Some(token) = filled(user.token.as_ref()).cloned().or(token_file) {
+            let token = Token::parse(&token).map_err(|_| Refusal::Invalid("token"))?;
+            return Ok(Proof::Token(token.as_str().into()));
+        }
+        match (filled(user.username.as_ref()), filled(user.password.as_ref())) {
+            (Some(user), Some(password)) if is_plain(user) && is_plain(password) => {
+                Ok(Proof::Password { user: user.clone(), password: password.as_str().into() })
+            }
+            (Some(_), Some(_)) => Err(Refusal::Invalid("username or password")),
+            _ => Err(Refusal::Missing("client certificate, token or password")),
+        }
+    }
+
+    /// The bytes of a value that is embedded in base64 or, else, in a file.
+    fn bytes(
+        &self,
+        data: Option<&String>,
+        path: Option<&String>,
+        field: &'static str,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
+        match data {
+            Some(data) => {
+                let packed: String = data.split_whitespace().collect();
+                BASE64_STANDARD.decode(packed).map(Some).map_err(|_| Refusal::Invalid(field))
+            }
+            None => self.file(path, field).map(|content| content.map(<[u8]>::to_vec)),
+        }
+    }
+
+    fn file(&self, path: Option<&String>, field: &'static str) -> Result<Option<&[u8]>, Refusal> {
+        let Some(path) = path else { return Ok(None) };
+        let content = self.0.get(path).ok_or(Refusal::File(field))?;
+        Ok(Some(content.bytes()))
+    }
+}
+
+/// kubectl takes an empty value for an absent one.
+fn filled(value: Option<&String>) -> Option<&String> {
+    value.filter(|value| !value.is_empty())
+}
+
+/// Splits `https://HOST[:PORT]`; the name is none when the host is an address. A path or anything else that
+/// an API server's address does not have is refused.
+fn split_server(server: &str) -> Option<(Option<HostName>, u16)> {
+    let authority = server.strip_prefix("https://")?;
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    let after_host = authority.rfind(']').unwrap_or(0);
+    let (host, port) = match authority[after_host..].rfind(':') {
+        Some(colon) => (&authority[..after_host + colon], authority[after_host + colon + 1..].parse().ok()?),
+        None => (authority, HTTPS_PORT),
+    };
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let name = HostName::parse(host).ok()?;
+    let is_address = host.parse::<IpAddr>().is_ok();
+    (port != 0).then_some(((!is_address).then_some(name), port))
+}
+
+/// Anchors and aliases let a small file become a huge one, and a kubeconfig has no use for them. Looked for by a parser
+/// that expands none of them.
+///
+/// Errors: it is not YAML to that parser, so that the other one might find in it what this one does not.
+fn has_aliases(text: &str) -> Result<bool, Refusal> {
+    for event in Parser::new_from_str(text) {
+        let (event, _) = event.map_err(|_| Refusal::NotKubeconfig)?;
+        let found = match event {
+            Event::Alias(_) => true,
+            Event::Scalar(_, _, anchor, _)
+            | Event::SequenceStart(anchor, _)
+            | Event::MappingStart(anchor, _) => anchor != NO_ANCHOR,
+            _ => false,
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_plain(text: &str) -> bool {
+    text.len() <= 256 && !text.chars().any(|c| c.is_control() || OLD_LINE_BREAKS.contains(&c))
+}
+
+/// The guest's file. Only the entries of the current context have to be complete.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct File {
+    clusters: Option<Vec<NamedCluster>>,
+    users: Option<Vec<NamedUser>>,
+    contexts: Option<Vec<NamedContext>>,
+    current_context: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct NamedCluster {
+    name: String,
+    cluster: Cluster,
+}
+
+#[derive(Deserialize)]
+struct NamedUser {
+    name: String,
+    user: User,
+}
+
+#[derive(Deserialize)]
+struct NamedContext {
+    name: String,
+    context: Context,
+}
+
+#[derive(Deserialize)]
+struct Context {
+    cluster: Option<String>,
+    user: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Cluster {
+    server: Option<String>,
+    #[serde(rename = "certificate-authority-data")]
+    authority_data: Option<String>,
+    #[serde(rename = "certificate-authority")]
+    authority: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    #[serde(rename = "client-certificate-data")]
+    certificate_data: Option<String>,
+    #[serde(rename = "client-certificate")]
+    certificate: Option<String>,
+    #[serde(rename = "client-key-data")]
+    key_data: Option<String>,
+    #[serde(rename = "client-key")]
+    key: Option<String>,
+    token: Option<String>,
+    #[serde(rename = "tokenFile")]
+    token_file: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+    exec: Option<IgnoredAny>,
+    #[serde(rename = "auth-provider")]
+    auth_provider: Option<IgnoredAny>,
+}
+
+impl File {
+    fn parse(content: &[u8]) -> Result<Self, Refusal> {
+        if content.len() > LONGEST {
+            return Err(Refusal::TooLong);
+        }
+        let text = std::str::from_utf8(content).map_err(|_| Refusal::NotText)?;
+        let marks = text.bytes().filter(|byte| b"[]{},:-?\n".contains(byte)).count();
+        if marks > MOST_MARKS || text.contains(OLD_LINE_BREAKS) {
+            return Err(Refusal::NotKubeconfig);
+        }
+        if has_aliases(text)? {
+            return Err(Refusal::Alias);
+        }
+        serde_yaml::from_str(text).map_err(|_| Refusal::NotKubeconfig)
+    }
+
+    /// The cluster and the user of the current context, or of the only one.
+    fn current(&self) -> Result<(&Cluster, &User), Refusal> {
+        let contexts = self.contexts.as_deref().unwrap_or_default();
+        let context = match (filled(self.current_context.as_ref()), contexts) {
+            (Some(name), contexts) => contexts.iter().find(|context| context.name == *name),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        };
+        let context = &context.ok_or(Refusal::Missing("current context"))?.context;
+        let mut clusters = self.clusters.iter().flatten();
+        let mut users = self.users.iter().flatten();
+        let cluster = clusters.find(|named| context.cluster.as_ref() == Some(&named.name));
+        let user = users.find(|named| context.user.as_ref() == Some(&named.name));
+        Ok((
+            &cluster.ok_or(Refusal::Missing("cluster of the current context"))?.cluster,
+            &user.ok_or(Refusal::Missing("user of the current context"))?.user,
+        ))
+    }
+}
+
+const LONGEST: usize = 1 << 20;
+/// Of the characters that may make one YAML node more, each of which costs the parser 200 bytes. A kubeconfig
+/// of a hundred clusters has a fifth of it.
+const MOST_MARKS: usize = 20_000;
+/// YAML 1.1 ends a line there and YAML 1.2 does not, so that two parsers would not see the same comments.
+const OLD_LINE_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+/// What saphyr numbers a node with that has no anchor.
+const NO_ANCHOR: usize = 0;
+const HTTPS_PORT: u16 = 443;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    /// A certificate and its key in PEM.
+    fn pair() -> (String, String) {
+        let signed = rcgen::generate_simple_self_signed(["kubernetes".to_owned()]).unwrap();
+        (signed.cert.pem(), signed.signing_key.serialize_pem())
+    }
+
+    fn data(text: &str) -> String {
+        BASE64_STANDARD.encode(text)
+    }
+
+    /// A kubeconfig as kubeadm writes it, with `user` as the fields of its user.
+    fn kubeconfig(user: &str) -> String {
+        let (authority, _) = pair();
+        let authority = data(&authority);
+        format!(
+            "apiVersion: v1\nkind: Config\npreferences: {{}}\ncurrent-context: c@k\n\
+             clusters:\n- cluster:\n    certificate-authority-data: {authority}\n    server: https://10.0.2.15:6443\n  name: k\n\
+             contexts:\n- context:\n    cluster: k\n    user: c\n  name: c@k\n\
+             users:\n- name: c\n  user:\n    {user}\n"
+        )
+    }
+
+    fn with_certificate() -> String {
+        let (certificate, key) = pair();
+        kubeconfig(&format!(
+            "client-certificate-data: {}\n    client-key-data: {}",
+            data(&certificate),
+            data(&key)
+        ))
+    }
+
+    fn parse(text: &str) -> Result<Credentials, Refusal> {
+        read(text.as_bytes(), &BTreeMap::new())
+    }
+
+    fn refusal(text: &str) -> Refusal {
+        parse(text).unwrap_err()
+    }
+
+    #[test]
+    fn what_kubeadm_writes_is_read() {
+        let credentials = parse(&with_certificate()).unwrap();
+        assert!(matches!(credentials.proof, Proof::Certificate { .. }));
+        assert_eq!(credentials.port, 6443);
+        assert_eq!(credentials.server_name, None);
+    }
+
+    #[test]
+    fn a_token_and_a_password_are_read() {
+        let token = parse(&kubeconfig("token: abc.def")).unwrap().proof;
+        assert!(matches!(token, Proof::Token(token) if token.expose_secret() == "abc.def"));
+        let password = parse(&kubeconfig("username: admin\n    password: secret")).unwrap().proof;
+        assert!(matches!(password, Proof::Password { user, .. } if user == "admin"));
+    }
+
+    #[test]
+    fn programs_are_refused_by_name() {
+        let exec = "exec:\n      command: /bin/sh\n      args: [-c, 'touch /tmp/x']";
+        assert_eq!(refusal(&kubeconfig(exec)), Refusal::Program("exec"));
+        assert_eq!(refusal(&kubeconfig(&format!("token: abc\n    {exec}"))), Refusal::Program("exec"));
+        assert_eq!(refusal(&kubeconfig("auth-provider: {name: gcp}")), Refusal::Program("auth-provider"));
+    }
+
+    #[test]
+    fn files_are_read_in_the_guest_only() {
+        let user = "client-certificate: /etc/passwd\n    client-key: /etc/shadow";
+        assert_eq!(refusal(&kubeconfig(user)), Refusal::File("client-certificate"));
+        assert_eq!(refusal(&kubeconfig("tokenFile: /etc/passwd")), Refusal::File("tokenFile"));
+
+        let (certificate, key) = pair();
+        let user = "client-certificate: admin.pem\n    client-key: /root/key.pem";
+        let parts = BTreeMap::from([
+            ("admin.pem".to_owned(), certificate.into_bytes().into()),
+            ("/root/key.pem".to_owned(), key.into_bytes().into()),
+        ]);
+        assert!(read(kubeconfig(user).as_bytes(), &parts).is_ok());
+    }
+
+    #[test]
+    fn odd_yaml_is_refused() {
+        let good = with_certificate();
+        assert_eq!(refusal(&format!("a: &a [x, x]\nb: [*a, *a]\n{good}")), Refusal::Alias);
+        assert_eq!(refusal(&format!("{good}---\n{good}")), Refusal::NotKubeconfig);
+        assert_eq!(
+            refusal(&format!("{good}current-context: other\n")),
+            Refusal::NotKubeconfig,
+            "twice the same key"
+        );
+        assert_eq!(refusal(&format!("x: {}\n{good}", "[".repeat(10_000))), Refusal::NotKubeconfig);
+        assert_eq!(refusal(&"x".repeat(2 << 20)), Refusal::TooLong);
+        assert_eq!(refusal("<html>"), Refusal::NotKubeconfig);
+        assert_eq!(refusal(""), Refusal::Missing("current context"));
+        assert_eq!(read(b"\xff\xfe", &BTreeMap::new()).unwrap_err(), Refusal::NotText);
+    }
+
+    #[test]
+    fn an_alias_is_found_wherever_it_hides() {
+        let good = with_certificate();
+        let list = |item: &str, count| format!("[{}]", vec![item; count].join(","));
+        let (ones, twos, threes) = (list("1", 1000), list("*a", 1000), list("*b", 300));
+        let bomb = format!("[&a {ones}, &b {twos}, {threes}]");
+        for hidden in [
+            format!("users: [{{name: \" #\", user: {{exec: {bomb}}}}}]"),
+            format!("users: [{{name: ' # ', user: {{auth-provider: {bomb}}}}}]"),
+            format!("# no\rx: {bomb}"),
+            format!("? {bomb}\n: x"),
+            "\"x\"\u{20}: !!str &a x".to_owned(),
+            "x: !!seq\n- &a\n- *a".to_owned(),
+        ] {
+            assert_eq!(refusal(&hidden), Refusal::Alias, "{hidden:.60}");
+        }
+        for end in OLD_LINE_BREAKS {
+            assert_eq!(refusal(&format!("# {end}x: {bomb}\n{good}")), Refusal::NotKubeconfig);
+            let user = format!("username: \"a\\u{:04x}\"\n    password: b", u32::from(end));
+            assert_eq!(refusal(&kubeconfig(&user)), Refusal::Invalid("username or password"));
+        }
+        for harmless in ["# &a *a", "x: 'a &b *b'", "x: a&b*c", "x: |\n  &a *a"] {
+            assert!(parse(&format!("{harmless}\n{good}")).is_ok(), "{harmless}");
+        }
+        assert!(parse(&kubeconfig("username: '&a'\n    password: \"*a\"")).is_ok());
+    }
+
+    #[test]
+    fn the_current_context_decides() {
+        let good = with_certificate();
+        assert_eq!(
+            refusal(&good.replace("current-context: c@k", "current-context: other")),
+            Refusal::Missing("current context")
+        );
+        assert!(parse(&good.replace("current-context: c@k\n", "")).is_ok(), "there is only one");
+        assert_eq!(
+            refusal(&good.replace("    user: c\n", "    user: other\n")),
+            Refusal::Missing("user of the current context")
+        );
+    }
+
+    #[test]
+    fn what_is_odd_but_harmless_is_read() {
+        let good = with_certificate();
+        for (from, to) in [
+            ("apiVersion: v1", "# -*- mode: yaml -*-\napiVersion: v1 # & more"),
+            ("contexts:\n", "contexts:\n- context:\n    namespace: x\n  name: other\n"),
+            ("clusters:\n", "clusters:\n- cluster: {}\n  name: other\n"),
+            ("  user:\n", "  user:\n    token: \"\"\n    username: \"\"\n"),
+        ] {
+            let odd = good.replacen(from, to, 1);
+            assert_ne!(odd, good);
+            assert!(parse(&odd).is_ok(), "{odd}");
+        }
+        assert!(parse(&good.replace('\n', "\r\n")).is_ok());
+        assert_eq!(
+            refusal(&good.replace("users:", "users: null\nothers:")),
+            Refusal::Missing("user of the current context")
+        );
+    }
+
+    #[test]
+    fn damaged_certificates_and_keys_are_refused() {
+        let (certificate, key) = pair();
+        let user = |certificate: &str, key: &str| {
+            kubeconfig(&format!(
+                "client-certificate-data: {}\n    client-key-data: {}",
+                data(certificate),
+                data(key)
+            ))
+        };
+        let half = &certificate[..certificate.len() / 2];
+        assert_eq!(refusal(&user(half, &key)), Refusal::Invalid("client certificate"));
+        assert_eq!(refusal(&user(&certificate, "no key")), Refusal::Invalid("client key"));
+        assert_eq!(refusal(&kubeconfig("token: \"a\\nb\"")), Refusal::Invalid("token"));
+        assert_eq!(refusal(&kubeconfig("{}")), Refusal::Missing("client certificate, token or password"));
+    }
+
+    #[test]
+    fn servers_are_split() {
+        let split =
+            |text: &str| split_server(text).map(|(name, port)| (name.map(|name| name.to_string()), port));
+        assert_eq!(split("https://10.0.2.15:6443"), Some((None, 6443)));
+        assert_eq!(split("https://api.crc.testing:6443/"), Some((Some("api.crc.testing".into()), 6443)));
+        assert_eq!(split("https://[::1]:6443"), Some((None, 6443)));
+        assert_eq!(split("https://host"), Some((Some("host".into()), 443)));
+        for text in [
+            "http://h:1",
+            "https://u@h:1",
+            "https://h:1/path",
+            "https://h:0",
+            "https://",
+            "https://$(id):1",
+            "h:1",
+        ] {
+            assert_eq!(split(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_debug_output() {
+        let text = format!("{:?}", parse(&kubeconfig("token: topsecret")).unwrap());
+        assert!(!text.contains("topsecret"), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_it_panic(text in ".{0,400}") {
+            let _ = parse(&text);
+            let _ = split_server(&text);
+        }
+
+        #[test]
+        fn no_user_field_of_any_text_makes_it_panic(text in "[ a-z:{}\\[\\]\"'\n&*!|>-]{0,200}") {
+            let _ = parse(&kubeconfig(&text));
+        }
+    }
+}

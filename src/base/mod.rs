@@ -1,0 +1,9 @@
+//! What knows nothing of services, guests and machines.
+
+pub mod deadline;
+pub mod env;
+pub mod files;
+pub mod paths;
+pub mod suggest;
+pub mod types;
+pub mod version;

@@ -1,0 +1,166 @@
+//! Every name this program writes on disk.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::env::Host;
+use crate::base::files;
+use crate::error::Error;
+
+/// Where the program keeps what it writes, and where the user's own files are.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    state: PathBuf,
+    data: PathBuf,
+    config: PathBuf,
+}
+
+impl Folders {
+    /// Finds the folders: `SERVICE_MANAGER_HOME`, else the platform's own places
+    /// (XDG Base Directory Specification on Linux).
+    pub fn find(host: &Host) -> Result<Self, Error> {
+        if let Some(home) = &host.service_manager_home {
+            let home = host.current_folder.join(home);
+            return Ok(Self { state: home.clone(), data: home.clone(), config: home });
+        }
+        let own = |folder: Option<PathBuf>| Ok(folder.ok_or(Error::NoHome)?.join("service-manager"));
+        Ok(Self {
+            state: own(dirs::state_dir().or_else(dirs::data_local_dir))?,
+            data: own(dirs::data_local_dir())?,
+            config: own(dirs::config_dir())?,
+        })
+    }
+
+    /// True when `path` is one of a machine's files.
+    fn contains(&self, path: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let machines = self.machines();
+        path.starts_with(&machines) || real(path).starts_with(real(&machines))
+    }
+
+    /// The folder that holds one folder per machine.
+    pub fn machines(&self) -> PathBuf {
+        self.state.join("machines")
+    }
+
+    /// The cache of clients: `SERVICE/VERSION/PROGRAM`.
+    pub fn clients(&self) -> PathBuf {
+        self.data.join("bin")
+    }
+
+    /// The folder of the user's own service files. The program only reads it.
+    pub fn services(&self) -> PathBuf {
+        self.config.join("services")
+    }
+
+    /// The user's settings. The program only reads them.
+    pub fn settings(&self) -> PathBuf {
+        self.config.join("config.yaml")
+    }
+}
+
+/// The files in a machine's folder.
+#[derive(Clone, Debug)]
+pub struct MachineFiles(PathBuf);
+
+impl MachineFiles {
+    /// The files below `folder`.
+    pub fn new(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// The machine's folder.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    /// The folder's name: unlike the machine's own name, no other has it.
+    pub fn key(&self) -> String {
+        self.0.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// How the machine is reached.
+    pub fn machine(&self) -> PathBuf {
+        self.0.join("machine.json")
+    }
+
+    /// What the last `env` found out.
+    pub fn facts(&self) -> PathBuf {
+        self.0.join("facts.json")
+    }
+
+    /// The machine's host keys, learnt at first contact.
+    pub fn known_hosts(&self) -> PathBuf {
+        self.0.join("known_hosts")
+    }
+
+    /// The user's own kubeconfigs that entries of the machine were put into.
+    pub fn merged(&self) -> PathBuf {
+        self.0.join("merged.json")
+    }
+
+    /// What the clients of the service `name` read.
+    pub fn service(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// What kubectl reads: the file of one service, or the one of several, with a context for each.
+    pub fn kubeconfig(&self, services: &[&str]) -> PathBuf {
+        let folder = if let [only] = services { self.service(only) } else { self.0.clone() };
+        folder.join(KUBECONFIG)
+    }
+
+    /// All of these that there are.
+    pub fn kubeconfigs(&self) -> Vec<PathBuf> {
+        let services = files::folders_in(&self.0).unwrap_or_default();
+        let paths = services.into_iter().chain([self.0.clone()]).map(|folder| folder.join(KUBECONFIG));
+        paths.filter(|path| path.exists()).collect()
+    }
+}
+
+/// The user's own kubeconfig: the one that `kubectl config` would add an entry to (client-go,
+/// `tools/clientcmd/config.go`): of those in `KUBECONFIG` the first that exists, else the last; else
+/// `~/.kube/config`. Files of `folders` do not count: `env` put them there.
+///
+/// Errors: the home folder is not known.
+pub fn user_kubeconfig(host: &Host, folders: &Folders) -> Result<PathBuf, Error> {
+    let named = host.kubeconfig.iter().flat_map(std::env::split_paths);
+    let named = named.filter(|path| !path.as_os_str().is_empty()).map(|path| host.current_folder.join(path));
+    let named: Vec<PathBuf> = named.filter(|path| !folders.contains(path)).collect();
+    if let Some(path) = named.iter().find(|path| path.exists()).or(named.last()) {
+        return Ok(path.clone());
+    }
+    Ok(host.home.as_ref().ok_or(Error::NoHome)?.join(".kube/config"))
+}
+
+const KUBECONFIG: &str = "kubeconfig";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_kubeconfig_is_the_one_that_kubectl_would_change() {
+        let below = tempfile::tempdir().unwrap();
+        let folder = below.path().canonicalize().unwrap();
+        let chosen = |kubeconfig: &str| {
+            let host = Host {
+                home: Some("/home/dev".into()),
+                current_folder: folder.clone(),
+                service_manager_home: Some("state".into()),
+                kubeconfig: Some(kubeconfig.replace("STATE", folder.join("state").to_str().unwrap()).into()),
+                ..Host::default()
+            };
+            user_kubeconfig(&host, &Folders::find(&host).unwrap()).unwrap()
+        };
+        std::fs::write(folder.join("there"), "").unwrap();
+        assert_eq!(chosen("/a/b"), Path::new("/a/b"));
+        assert_eq!(chosen("/a/b:there:/c"), folder.join("there"));
+        assert_eq!(chosen("/a/b::/c:"), Path::new("/c"));
+        for ours in
+            ["", ":", "STATE/machines/box-1/kubeconfig", "state/machines/../machines/box-1/kubeconfig"]
+        {
+            assert_eq!(chosen(ours), Path::new("/home/dev/.kube/config"), "{ours}");
+        }
+        assert_eq!(chosen("STATE/machines/box-1/kubeconfig:/a/b"), Path::new("/a/b"));
+    }
+}

@@ -1,0 +1,60 @@
+//! A service file as it is written: a new service, or what is different about a known one.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::base::types::ServiceName;
+use crate::catalogue::client::Client;
+use crate::catalogue::types::{ExportTemplate, Flavour, Service};
+
+/// A service: how it comes, and what the host's programs need to use it.
+///
+/// With the name of a service that is known already everything else may be left out: what is given replaces what
+/// was known, and the flavours stand before those that were.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(title = "A service of service-manager")]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServiceFile {
+    /// The name that users type.
+    pub(crate) name: ServiceName,
+    /// The name in sentences.
+    title: Option<String>,
+    /// The lines above the exports.
+    comment: Option<String>,
+    /// The variables to export, in this order.
+    #[schemars(length(min = 1))]
+    exports: Option<Vec<ExportTemplate>>,
+    /// The ways it comes, the more specific ones first. One with the name of a known flavour replaces it.
+    #[schemars(length(min = 1))]
+    flavours: Option<Vec<Flavour>>,
+    /// The program that uses it from the host. A service with a client may do without exports and flavours.
+    #[serde(default)]
+    #[schemars(with = "Client")]
+    client: Option<Client>,
+}
+
+impl ServiceFile {
+    /// The service that is meant, which adds to `known` or is new.
+    pub(crate) fn over(self, known: Option<&Service>) -> Service {
+        let known = known.cloned().unwrap_or_else(|| Service {
+            name: self.name.clone(),
+            title: String::new(),
+            comment: String::new(),
+            exports: Vec::new(),
+            flavours: Vec::new(),
+            client: None,
+        });
+        let mut flavours = self.flavours.unwrap_or_default();
+        let is_replaced = |old: &Flavour| flavours.iter().any(|new| new.name == old.name);
+        let kept: Vec<Flavour> = known.flavours.into_iter().filter(|old| !is_replaced(old)).collect();
+        flavours.extend(kept);
+        Service {
+            name: known.name,
+            title: self.title.unwrap_or(known.title),
+            comment: self.comment.unwrap_or(known.comment),
+            exports: self.exports.unwrap_or(known.exports),
+            flavours,
+            client: self.client.or(known.client),
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The services this program knows: those that are built in, and what the user's own files add.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use super::file::diagnostic::{Diagnostic, FileDiagnostic};
+use super::file::{self, ServiceFile};
+use super::types::Service;
+use crate::base::files;
+use crate::base::paths::Folders;
+use crate::base::suggest::nearest;
+use crate::error::Error;
+
+/// All services, in the order in which they are shown.
+#[derive(Debug)]
+pub struct Catalogue {
+    entries: Vec<Entry>,
+}
+
+/// A service and where it is from.
+#[derive(Debug)]
+pub struct Entry {
+    /// The service.
+    pub service: Service,
+    /// True when the program brings it, or most of it, along.
+    pub built_in: bool,
+    /// The user's files that made it, the one that was read last at the end.
+    pub files: Vec<PathBuf>,
+    /// The file, where it is all from one.
+    text: Option<Cow<'static, str>>,
+}
+
+/// What was found about a file.
+pub type Verdict = (PathBuf, Vec<FileDiagnostic>);
+
+impl Catalogue {
+    /// The services that are built in.
+    ///
+    /// Errors: a file is not of the form of [`Service`]; a test keeps that from happening.
+    pub fn built_in() -> Result<Self, Error> {
+        let entry = |(name, text, json): &(&str, &'static str, &str)| {
+            let service = serde_json::from_str(json)
+                .map_err(|source| Error::ServiceFile { file: format!("services/{name}.yaml"), source })?;
+            Ok(Entry { service, built_in: true, files: Vec::new(), text: Some((*text).into()) })
+        };
+        Ok(Self { entries: BUILT_IN.iter().map(entry).collect::<Result<_, _>>()? })
+    }
+
+    /// The built-in services with what the user's own files add to them.
+    ///
+    /// Errors: there is something wrong with a file; every mistake in every file is told.
+    pub fn load(folders: &Folders) -> Result<Self, Error> {
+        let (catalogue, verdicts) = Self::examine(folders)?;
+        let mistakes: Vec<FileDiagnostic> = verdicts.into_iter().flat_map(|(_, mistakes)| mistakes).collect();
+        if mistakes.is_empty() { Ok(catalogue) } else { Err(Error::ServiceFiles { mistakes }) }
+    }
+
+    /// The same without the files that there is something wrong with, and what was found about every file.
+    ///
+    /// Errors: the folder cannot be read.
+    pub fn examine(folders: &Folders) -> Result<(Self, Vec<Verdict>), Error> {
+        let mut catalogue = Self::built_in()?;
+        let own = folders.services();
+        let paths = files::files_in(&own, ENDINGS)?;
+        let mut verdicts = Vec::new();
+        if !paths.is_empty() {
+            let folders = own.ancestors().take(OWN_LEVELS);
+            verdicts.extend(folders.filter_map(|folder| {
+                let mistake = distrust(folder).err()?;
+                Some((folder.to_owned(), in_file(folder, vec![mistake])))
+            }));
+        }
+        for path in paths {
+            let mistakes = catalogue.add(&path).err().unwrap_or_default();
+            verdicts.push((path.clone(), in_file(&path, mistakes)));
+        }
+        Ok((catalogue, verdicts))
+    }
+
+    /// What is wrong with the file `path`, which is not one of the user's own.
+    pub fn judge(&self, path: &Path) -> Verdict {
+        let read = read(path).and_then(|text| self.read(&text).map(drop));
+        (path.to_owned(), in_file(path, read.err().unwrap_or_default()))
+    }
+
+    /// Every service with where it is from.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The services called `names`, each once, or all when none is named: of those that a guest may have.
+    ///
+    /// Errors: a name that no service has; the nearest one is suggested. One that is only a client.
+    pub fn select(&self, names: &[String]) -> Result<Vec<&Service>, Error> {
+        if names.is_empty() {
+            let all = self.entries.iter().map(|entry| &entry.service);
+            return Ok(all.filter(|service| !service.is_client_only()).collect());
+        }
+        let mut services: Vec<&Service> = Vec::new();
+        for name in names {
+            let service = &self
+                .find(name)
+                .map_err(|_| self.unknown(name, |service| !service.is_client_only()))?
+                .service;
+            if service.is_client_only() {
+                return Err(Error::ClientOnly { service: service.name.to_string() });
+            }
+            if !services.iter().any(|known| known.name == service.name) {
+                services.push(service);
+            }
+        }
+        Ok(services)
+    }
+
+    /// The service called `name`, with where it is from.
+    ///
+    /// Errors: as for [`Self::select`].
+    pub fn find(&self, name: &str) -> Result<&Entry, Error> {
+        let found = self.entries.iter().find(|entry| entry.service.name.as_str() == name);
+        found.ok_or_else(|| self.unknown(name, |_| true))
+    }
+
+    /// The error for a `name` that no service has, with those that `may_be_meant`.
+    fn unknown(&self, name: &str, may_be_meant: impl Fn(&Service) -> bool) -> Error {
+        let services =
+            self.entries.iter().map(|entry| &entry.service).filter(|service| may_be_meant(service));
+        let known: Vec<String> = services.map(|service| service.name.to_string()).collect();
+        Error::UnknownService { name: name.to_owned(), nearest: nearest(name, &known), known }
+    }
+
+    /// Adds what one of the user's own files says.
+    fn add(&mut self, path: &Path) -> Result<(), Vec<Diagnostic>> {
+        distrust(path).map_err(|mistake| vec![mistake])?;
+        // Opening a pipe would wait for somebody who writes to it.
+        if path.metadata().is_ok_and(|meta| !meta.is_file()) {
+            return Err(vec![Diagnostic::of_file("is not a file")]);
+        }
+        let text = read(path)?;
+        let file = self.read(&text)?;
+        let entry = self.entries.iter_mut().find(|entry| entry.service.name == file.name);
+        if let Some(entry) = entry {
+            entry.service = file.over(Some(&entry.service));
+            entry.files.push(path.to_owned());
+            entry.text = None;
+        } else {
+            let (service, files) = (file.over(None), vec![path.to_owned()]);
+            self.entries.push(Entry { service, built_in: false, files, text: Some(text.into()) });
+        }
+        Ok(())
+    }
+
+    fn read(&self, text: &str) -> Result<ServiceFile, Vec<Diagnostic>> {
+        file::read(text, self.entries.iter().map(|entry| &entry.service))
+    }
+}
+
+impl Entry {
+    /// The service as a file: the one that it is from, comments and all, or one that says as much as several.
+    ///
+    /// Errors: none that is known; what was read can be written.
+    pub fn text(&self) -> Result<Cow<'_, str>, Error> {
+        if let Some(text) = &self.text {
+            return Ok(Cow::Borrowed(text));
+        }
+        let written = serde_yaml::to_value(&self.service)
+            .and_then(|value| serde_yaml::to_string(&without_defaults(value)))
+            .map_err(|source| Error::ServiceText { source })?;
+        Ok(format!("{SCHEMA_LINE}\n{written}").into())
+    }
+}
+
+/// Leaves out what says nothing: every key whose value may be so may be left out too.
+fn without_defaults(value: serde_yaml::Value) -> serde_yaml::Value {
+    use serde_yaml::Value;
+    let says_nothing = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Sequence(items) => items.is_empty(),
+        Value::Mapping(entries) => entries.is_empty(),
+        _ => false,
+    };
+    match value {
+        Value::Mapping(entries) => {
+            let entries = entries.into_iter().map(|(key, value)| (key, without_defaults(value)));
+            Value::Mapping(entries.filter(|(_, value)| !says_nothing(value)).collect())
+        }
+        Value::Sequence(items) => Value::Sequence(items.into_iter().map(without_defaults).collect()),
+        value => value,
+    }
+}
+
+fn read(path: &Path) -> Result<String, Vec<Diagnostic>> {
+    let failed = |why: String| vec![Diagnostic::of_file(format!("could not be read: {why}"))];
+    match files::read_text(path, LONGEST_FILE) {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) => Err(failed("there is none".to_owned())),
+        Err(error) => Err(failed(error.causes().join(": "))),
+    }
+}
+
+/// Who can write a service file says what is read in the guest, as root, and what the user's shell exports.
+fn distrust(path: &Path) -> Result<(), Diagnostic> {
+    match files::is_own(path) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let hint = format!("`chmod go-w '{}'`, if it is yours", path.display());
+            Err(Diagnostic::of_file("others than you can write it").hint(hint))
+        }
+        Err(error) => Err(Diagnostic::of_file(format!("could not be read: {error}"))),
+    }
+}
+
+fn in_file(path: &Path, mistakes: Vec<Diagnostic>) -> Vec<FileDiagnostic> {
+    mistakes.into_iter().map(|mistake| FileDiagnostic { path: path.to_owned(), mistake }).collect()
+}
+
+/// The built-in services: name, text of the file, and the same as JSON (`build.rs`).
+const BUILT_IN: &[(&str, &str, &str)] = &include!(concat!(env!("OUT_DIR"), "/services.rs"));
+const ENDINGS: &[&str] = &["yaml", "yml"];
+const LONGEST_FILE: u64 = 1 << 20;
+/// `service-manager/services`
+const OWN_LEVELS: usize = 2;
+/// Tells editors which schema a file follows (<https://github.com/redhat-developer/yaml-language-server>).
+const SCHEMA_LINE: &str = "# yaml-language-server: $schema=schema.json";
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::base::env::Host;
+
+    /// A folder of service files.
+    struct Own(tempfile::TempDir);
+
+    impl Own {
+        fn with(files: &[(&str, &str)]) -> Self {
+            let own = Self(tempfile::tempdir().unwrap());
+            fs::create_dir(own.path("")).unwrap();
+            for (name, text) in files {
+                fs::write(own.path(name), text).unwrap();
+            }
+            own
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join("services").join(name)
+        }
+
+        fn folders(&self) -> Folders {
+            let host = Host { service_manager_home: Some(self.0.path().into()), ..Host::default() };
+            Folders::find(&host).unwrap()
+        }
+
+        fn mistakes(&self) -> Vec<String> {
+            match Catalogue::load(&self.folders()) {
+                Err(Error::ServiceFiles { mistakes }) => mistakes.iter().map(ToString::to_string).collect(),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    const PODMAN: &str = "{name: podman, title: Podman, exports: [{name: A, value: b}], flavours: [{name: x, \
+        signs: {units: [x]}, access: {nothing: {reason: {because: is not there, help: none}}}}]}";
+
+    #[test]
+    fn the_built_in_files_are_valid() {
+        let catalogue = Catalogue::built_in().unwrap();
+        assert_eq!(catalogue.select(&[]).unwrap().len(), 3);
+        assert_eq!(catalogue.entries().len(), BUILT_IN.len());
+        for (file, text, _) in BUILT_IN {
+            let mistakes = file::read(text, [].into_iter()).err();
+            assert!(mistakes.is_none(), "{file} {mistakes:#?}");
+            assert!(text.starts_with(SCHEMA_LINE), "{file}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_service_is_a_file_that_says_the_same() {
+        let catalogue = Catalogue::built_in().unwrap();
+        for Entry { service, .. } in catalogue.entries() {
+            let changed = Entry { service: service.clone(), built_in: true, files: Vec::new(), text: None };
+            let text = changed.text().unwrap();
+            let read = file::read(&text, [].into_iter()).unwrap_or_else(|m| panic!("{m:#?}\n{text}"));
+            assert_eq!(format!("{:?}", read.over(None)), format!("{service:?}"));
+        }
+    }
+
+    #[test]
+    fn without_a_folder_there_is_what_is_built_in() {
+        let below = tempfile::tempdir().unwrap();
+        let host = Host { service_manager_home: Some(below.path().join("none")), ..Host::default() };
+        let catalogue = Catalogue::load(&Folders::find(&host).unwrap()).unwrap();
+        assert_eq!(catalogue.entries().len(), BUILT_IN.len());
+    }
+
+    #[test]
+    fn files_are_read_in_the_order_of_their_names() {
+        let own = Own::with(&[
+            ("1.yaml", PODMAN),
+            ("2.yml", "{name: podman, title: Two}"),
+            ("3.yaml", "{name: podman, title: Three}"),
+            ("README.md", "no"),
+            (".hidden.yaml", "no"),
+        ]);
+        let catalogue = Catalogue::load(&own.folders()).unwrap();
+        let podman = catalogue.find("podman").unwrap();
+        assert_eq!(podman.service.title, "Three");
+        assert_eq!(podman.files, ["1.yaml", "2.yml", "3.yaml"].map(|name| own.path(name)));
+        assert!(!podman.built_in);
+    }
+
+    #[test]
+    fn the_mistakes_of_all_files_are_told() {
+        let own =
+            Own::with(&[("1.yaml", "name: X"), ("2.yaml", PODMAN), ("3.yaml", "a: \"\u{1b}[31m\u{202e}")]);
+        let file = |name| own.path(name).display().to_string();
+        let mistakes = own.mistakes();
+        assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+        assert!(
+            mistakes[0].starts_with(&format!("{}:1:7: name: `X` is not", file("1.yaml"))),
+            "{mistakes:?}"
+        );
+        assert!(mistakes[1].starts_with(&format!("{}:1:", file("3.yaml"))), "{mistakes:?}");
+        assert!(!mistakes[1].contains(['\u{1b}', '\u{202e}']), "{mistakes:?}");
+    }
+
+    #[test]
+    fn what_others_can_write_is_refused() {
+        let own = Own::with(&[("1.yaml", PODMAN)]);
+        for name in ["1.yaml", "", ".."] {
+            let path = fs::canonicalize(own.path(name)).unwrap();
+            let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            for shared in [0o720, 0o702] {
+                mode(shared);
+                let mistakes = own.mistakes();
+                let start = format!("{}: others than you can write it; `chmod go-w ", path.display());
+                assert!(mistakes.len() == 1 && mistakes[0].starts_with(&start), "{mistakes:?}");
+            }
+            mode(0o700);
+        }
+        assert!(Catalogue::load(&own.folders()).is_ok());
+    }
+
+    #[test]
+    fn a_link_is_followed_and_what_cannot_be_read_is_told() {
+        let own = Own::with(&[]);
+        let elsewhere = own.0.path().join("podman");
+        fs::write(&elsewhere, PODMAN).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, own.path("link.yaml")).unwrap();
+        assert!(Catalogue::load(&own.folders()).is_ok());
+
+        fs::create_dir(own.path("folder.yaml")).unwrap();
+        std::os::unix::fs::symlink(own.path("none"), own.path("dangling.yaml")).unwrap();
+        fs::write(own.path("large.yaml"), " ".repeat(1 << 21)).unwrap();
+        fs::write(own.path("latin1.yaml"), b"name: \xe9").unwrap();
+        assert_eq!(own.mistakes().len(), 4, "{:?}", own.mistakes());
+    }
+
+    #[test]
+    fn a_misspelt_name_gets_the_nearest_one() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let error = catalogue.select(&["kubernets".to_owned()]).unwrap_err();
+        assert!(
+            matches!(error, Error::UnknownService { nearest: Some(nearest), .. } if nearest == "kubernetes")
+        );
+        let error = catalogue.select(&["x".to_owned()]).unwrap_err();
+        assert!(matches!(error, Error::UnknownService { nearest: None, .. }));
+    }
+}

@@ -1,0 +1,290 @@
+//! Services are data: these types are the form of `services/*.yaml`. Rust knows only the mechanisms they name.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_yaml::with::{singleton_map, singleton_map_recursive};
+
+use super::client::Client;
+use super::template::Template;
+use crate::base::types::{
+    ApiPath, GuestPath, GuestPattern, JsonPointer, Port, ServiceName, UnitName, ValueName, VariableName,
+    VariantId,
+};
+
+/// One service: how it comes, and what the host's programs need to use it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// The name that users type.
+    pub name: ServiceName,
+    /// The name in sentences.
+    pub title: String,
+    /// The lines above the exports.
+    #[serde(default)]
+    pub comment: String,
+    /// The variables to export, in this order.
+    #[serde(default)]
+    pub exports: Vec<ExportTemplate>,
+    /// The ways it comes, the more specific ones first. Without any it is nothing in the guest, only a client.
+    #[serde(default)]
+    pub flavours: Vec<Flavour>,
+    /// The program that uses it from the host.
+    pub client: Option<Client>,
+}
+
+/// A variable to export. It is left out when a placeholder in its value has none.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExportTemplate {
+    /// Its name.
+    pub name: VariableName,
+    /// Its value.
+    pub value: Template,
+    /// What to tell the user when it is left out.
+    #[serde(default)]
+    pub missing: Option<String>,
+    /// `--script-readable` puts it between single quotes.
+    #[serde(default)]
+    pub quoted: bool,
+    /// It is a list of paths with `:` between them: with several machines it has those of all.
+    #[serde(default)]
+    pub list: bool,
+}
+
+/// A way a service comes.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flavour {
+    /// Its name.
+    pub name: ServiceName,
+    /// What is there when this flavour is.
+    pub signs: Signs,
+    /// The systemd units that must be active for the service to run. With neither units nor sockets the
+    /// service itself is asked whether it runs.
+    #[serde(default)]
+    pub units: Vec<UnitName>,
+    /// The sockets that exist while the service runs, where systemd's own instance does not manage it.
+    #[serde(default)]
+    pub sockets: Vec<GuestPath>,
+    /// Its control plane is pods that go on when the units are down, so that the service itself is asked then.
+    #[serde(default)]
+    pub static_pods: bool,
+    /// How it is started and stopped.
+    #[serde(default, with = "singleton_map")]
+    #[schemars(with = "Control")]
+    pub control: Control,
+    /// How the host gets in.
+    #[serde(with = "singleton_map")]
+    #[schemars(with = "Access")]
+    pub access: Access,
+    /// What placeholders stand for, besides those of the mechanism.
+    #[serde(default, with = "singleton_map_recursive")]
+    #[schemars(with = "BTreeMap<ValueName, Source>")]
+    pub values: BTreeMap<ValueName, Source>,
+    /// What the user can do about a failure.
+    #[serde(default)]
+    pub remedies: Remedies,
+}
+
+/// What must be there, all of it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Signs {
+    /// Files or folders that exist.
+    #[serde(default)]
+    pub files: Vec<GuestPath>,
+    /// Units that systemd knows.
+    #[serde(default)]
+    pub units: Vec<UnitName>,
+    /// `VARIANT_ID` of `/etc/os-release` is one of these, if there are any.
+    #[serde(default)]
+    pub variants: Vec<VariantId>,
+}
+
+/// The mechanisms by which a service is started and stopped.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Control {
+    /// systemd, by root: the flavour's units in their order. A flavour without units cannot be started.
+    System {
+        /// The socket on which a container engine answers, where nothing else tells that it is ready.
+        #[serde(default)]
+        #[schemars(with = "GuestPath")]
+        ping: Option<GuestPath>,
+        /// The first of its units is a Docker daemon, which on request is made to talk TLS.
+        #[serde(default)]
+        tls: bool,
+    },
+    /// The login user's own systemd.
+    User {
+        /// The units to start, in this order.
+        #[schemars(length(min = 1))]
+        units: Vec<UnitName>,
+        /// The socket on which a container engine answers, where nothing else tells that it is ready.
+        #[serde(default)]
+        #[schemars(with = "GuestPath")]
+        ping: Option<GuestPath>,
+    },
+    /// `sccli` of the Atomic Developer Bundle and the Container Development Kit.
+    Sccli {
+        /// Its name for the service.
+        service: ServiceName,
+        /// The services that it stops when it starts this one.
+        #[serde(default)]
+        stops: Vec<ServiceName>,
+    },
+}
+
+/// The mechanisms by which the host gets in.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Access {
+    /// A kubeconfig in the guest.
+    Kubeconfig {
+        /// Where it is; of several the first that works is used.
+        #[schemars(length(min = 1))]
+        paths: Vec<GuestPattern>,
+        /// Only root can read it.
+        #[serde(default)]
+        root: bool,
+    },
+    /// The token of the service account `default`, for clusters without any kubeconfig.
+    ServiceAccount {
+        /// The server's certificate, which vouches for itself.
+        authority: GuestPath,
+        /// The server's port.
+        port: Port,
+    },
+    /// Docker's client certificate: `ca.pem`, `cert.pem` and `key.pem` in one folder.
+    Docker {
+        /// The folder.
+        folder: GuestPath,
+        /// The port on which the daemon talks TLS.
+        port: Port,
+        /// Old clients need to be told the API's version.
+        #[serde(default)]
+        api_version: bool,
+    },
+    /// It cannot be used from outside the guest.
+    Nothing {
+        /// Why.
+        reason: Reason,
+        /// Better reasons, each for a port that is open.
+        #[serde(default)]
+        ports: Vec<OpenPort>,
+    },
+}
+
+/// Why a service cannot be used from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// What is missing, after the service's name: `only listens on its socket`.
+    pub because: String,
+    /// What would help; `{ssh}` stands for the machine's address in the form `ssh://USER@HOST:PORT`.
+    pub help: String,
+}
+
+/// What it means that a port is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenPort {
+    /// The port.
+    pub port: Port,
+    /// What that tells.
+    pub reason: Reason,
+}
+
+/// Where the value of a placeholder comes from.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Source {
+    /// Other values.
+    Text(Template),
+    /// The service's API: the first of these that it answers.
+    Ask(#[schemars(length(min = 1))] Vec<ApiQuestion>),
+}
+
+/// A question to a service's API.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiQuestion {
+    /// What to GET.
+    pub path: ApiPath,
+    /// Where the value is in the JSON that comes back (RFC 6901).
+    pub pointer: JsonPointer,
+}
+
+/// Hints; `{address}` stands for the address that the host uses.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Remedies {
+    /// How to add an address to the server's certificate.
+    pub names: String,
+    /// How to renew certificates.
+    pub expired: String,
+    /// How to start it, when that is not just starting its units.
+    pub start: Option<String>,
+}
+
+/// The value that says which version of the service runs, where it has one besides the API server's.
+pub const VERSION: &str = "version";
+
+impl Service {
+    /// True for a program of the host alone: nothing of it can be in a guest.
+    pub fn is_client_only(&self) -> bool {
+        self.flavours.is_empty()
+    }
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self::System { ping: None, tls: false }
+    }
+}
+
+impl Access {
+    /// The files of the guest that it reads.
+    pub fn files(&self) -> Vec<GuestPattern> {
+        match self {
+            Self::Kubeconfig { paths, .. } => paths.clone(),
+            Self::ServiceAccount { authority, .. } => vec![authority.into()],
+            Self::Docker { folder, .. } => {
+                DOCKER_FILES.iter().map(|name| (&folder.child(name)).into()).collect()
+            }
+            Self::Nothing { .. } => Vec::new(),
+        }
+    }
+
+    /// True when the host's clients are given a kubeconfig.
+    pub fn has_kubeconfig(&self) -> bool {
+        matches!(self, Self::Kubeconfig { .. } | Self::ServiceAccount { .. })
+    }
+
+    /// True when the guest has keys for Docker's client.
+    pub fn has_docker_keys(&self) -> bool {
+        matches!(self, Self::Docker { .. })
+    }
+
+    /// True when only root can read them.
+    pub fn needs_root(&self) -> bool {
+        match self {
+            Self::Kubeconfig { root, .. } => *root,
+            Self::ServiceAccount { .. } => true,
+            Self::Docker { .. } | Self::Nothing { .. } => false,
+        }
+    }
+}
+
+/// The files of Docker's client in its folder: the authority, the client's certificate and its key
+/// (<https://docs.docker.com/engine/security/protect-access/>).
+pub const DOCKER_FILES: [&str; 3] = ["ca.pem", "cert.pem", "key.pem"];
+
+impl Flavour {
+    /// True when neither units nor sockets tell whether it runs.
+    pub fn must_be_asked(&self) -> bool {
+        self.units.is_empty() && self.sockets.is_empty()
+    }
+}

@@ -1,0 +1,232 @@
+//! Client, version and platform → where the release may be. Pure: nothing is asked.
+
+use serde::Serialize;
+
+use super::checksum::Checksum;
+use super::pinned::pinned;
+use crate::base::types::{Commit, MemberPattern, ValueName};
+use crate::base::version::ReleaseVersion;
+use crate::catalogue::platform::Platform;
+use crate::catalogue::{Client, ReleaseSource};
+
+/// A file that may be the release: of several the first that exists is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The version that it holds.
+    pub version: ReleaseVersion,
+    /// What it is for: the platform that was asked for, or one whose programs run there too.
+    pub platform: Platform,
+    /// Its address.
+    pub url: String,
+    /// What kind of file it is.
+    pub format: Format,
+    /// How its checksum is known.
+    pub checksum: Expected,
+}
+
+/// What kind of file a release is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The program itself.
+    Raw,
+    /// An archive.
+    Archive {
+        /// How it is packed.
+        kind: Kind,
+        /// The program's name in it.
+        member: MemberPattern,
+    },
+}
+
+/// How an archive is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// tar, compressed with gzip.
+    TarGz,
+    /// zip.
+    Zip,
+}
+
+/// How the checksum of a release is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Expected {
+    /// It is one of those that were seen there before.
+    Pinned {
+        /// These.
+        values: Vec<Checksum>,
+    },
+    /// The publisher says it.
+    Published {
+        /// At the first of these addresses that exists.
+        urls: Vec<String>,
+    },
+    /// Nobody says it: it is recorded when it is first seen, and has to stay the same.
+    Recorded,
+}
+
+impl Candidate {
+    /// The last part of its address.
+    pub fn file_name(&self) -> &str {
+        file_name(&self.url)
+    }
+}
+
+impl Format {
+    /// The name that the program has in the archive; none when it is no archive.
+    pub fn member(&self) -> Option<&MemberPattern> {
+        match self {
+            Self::Raw => None,
+            Self::Archive { member, .. } => Some(member),
+        }
+    }
+
+    fn of(url: &str, member: MemberPattern) -> Self {
+        let kinds = [(".tgz", Kind::TarGz), (".tar.gz", Kind::TarGz), (".zip", Kind::Zip)];
+        match kinds.into_iter().find(|(ending, _)| url.ends_with(ending)) {
+            Some((_, kind)) => Self::Archive { kind, member },
+            None => Self::Raw,
+        }
+    }
+}
+
+/// Where one of `versions` of `client` for `platform` may be, the likeliest first: what is made for the platform before
+/// what is translated there, a version before the next, sources in their order.
+pub fn candidates(client: &Client, versions: &[ReleaseVersion], platform: &Platform) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    for platform in std::iter::once(platform.clone()).chain(platform.stand_in()) {
+        for version in versions {
+            for source in client.sources.iter().filter(|source| source.may_have(version)) {
+                candidates.extend(source.candidates(client, version, &platform));
+            }
+        }
+    }
+    candidates
+}
+
+impl ReleaseSource {
+    fn may_have(&self, version: &ReleaseVersion) -> bool {
+        self.since.as_ref().is_none_or(|since| version.is_at_least(since))
+            && self.until.as_ref().is_none_or(|until| !version.is_at_least(until))
+    }
+
+    fn candidates(&self, client: &Client, version: &ReleaseVersion, platform: &Platform) -> Vec<Candidate> {
+        let commits = self.commits.get(version).into_iter().flatten().map(Some);
+        // Without any there is one address, or none when it has a `{commit}`.
+        let commits: Vec<Option<&Commit>> =
+            if self.commits.is_empty() { vec![None] } else { commits.collect() };
+        let urls = commits.into_iter().filter_map(|commit| self.url(version, platform, commit));
+        let candidate = |url: String| {
+            let name = self.member.as_ref().map_or(client.program.as_str(), MemberPattern::as_str);
+            let member = MemberPattern::parse(&platform.program(name)).ok()?;
+            let checksum = self.expected(&url);
+            let (version, platform) = (version.clone(), platform.clone());
+            Some(Candidate { version, platform, format: Format::of(&url, member), url, checksum })
+        };
+        urls.filter_map(candidate).collect()
+    }
+
+    fn url(&self, version: &ReleaseVersion, platform: &Platform, commit: Option<&Commit>) -> Option<String> {
+        let simple = |name: &ValueName| match name.as_str() {
+            "version" => Some(version.to_string()),
+            "major" => Some(version.major().to_owned()),
+            "commit" => commit.map(ToString::to_string),
+            _ => None,
+        };
+        let word = self.platforms.get(platform)?.fill(&simple)?;
+        self.url.fill(&|name| if name.as_str() == "platform" { Some(word.clone()) } else { simple(name) })
+    }
+
+    fn expected(&self, url: &str) -> Expected {
+        let values = pinned(url);
+        if !values.is_empty() {
+            return Expected::Pinned { values };
+        }
+        if self.checksums.is_empty() {
+            return Expected::Recorded;
+        }
+        let beside = &url[..url.len() - file_name(url).len()];
+        let address = |name: &str| {
+            if name.starts_with('.') { format!("{url}{name}") } else { format!("{beside}{name}") }
+        };
+        Expected::Published { urls: self.checksums.iter().map(|name| address(name.as_str())).collect() }
+    }
+}
+
+fn file_name(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Catalogue;
+
+    fn candidates_of(service: &str, version: &str, platform: &str) -> Vec<Candidate> {
+        let catalogue = Catalogue::built_in().unwrap();
+        let client = catalogue.find(service).unwrap().service.client.clone().unwrap();
+        let versions: Vec<ReleaseVersion> = version.split(' ').map(|text| text.parse().unwrap()).collect();
+        candidates(&client, &versions, &platform.parse().unwrap())
+    }
+
+    fn urls(service: &str, version: &str, platform: &str) -> Vec<String> {
+        candidates_of(service, version, platform).into_iter().map(|candidate| candidate.url).collect()
+    }
+
+    #[test]
+    fn every_version_and_source_comes_in_its_order() {
+        assert_eq!(
+            urls("docker", "17.05.0-ce", "linux/amd64"),
+            [
+                "https://download.docker.com/linux/static/stable/x86_64/docker-17.05.0-ce.tgz",
+                "https://get.docker.com/builds/Linux/x86_64/docker-17.05.0-ce.tgz",
+            ]
+        );
+        assert_eq!(
+            urls("kubernetes", "1.20.4-k0s1 1.20.4", "darwin/arm64"),
+            [
+                "https://dl.k8s.io/release/v1.20.4-k0s1/bin/darwin/arm64/kubectl",
+                "https://dl.k8s.io/release/v1.20.4/bin/darwin/arm64/kubectl",
+                "https://dl.k8s.io/release/v1.20.4-k0s1/bin/darwin/amd64/kubectl",
+                "https://dl.k8s.io/release/v1.20.4/bin/darwin/amd64/kubectl",
+            ]
+        );
+    }
+
+    #[test]
+    fn without_a_commit_there_is_no_address() {
+        let origin = |version| {
+            urls("openshift", version, "linux/amd64").iter().filter(|url| url.contains("/origin/")).count()
+        };
+        assert_eq!((origin("3.11.0"), origin("3.11.104"), origin("1.3.1")), (1, 0, 2));
+    }
+
+    #[test]
+    fn checksums_are_beside_the_release_or_appended_to_its_name() {
+        let Expected::Published { urls } =
+            &candidates_of("docker-compose", "2.10.0", "linux/amd64")[0].checksum
+        else {
+            panic!()
+        };
+        let base = "https://github.com/docker/compose/releases/download/v2.10.0";
+        assert_eq!(
+            *urls,
+            [format!("{base}/docker-compose-linux-x86_64.sha256"), format!("{base}/checksums.txt")]
+        );
+        assert!(matches!(
+            candidates_of("docker", "29.7.2", "linux/amd64")[0].checksum,
+            Expected::Pinned { .. }
+        ));
+        assert_eq!(candidates_of("docker", "99.0.0", "linux/amd64")[0].checksum, Expected::Recorded);
+    }
+
+    #[test]
+    fn an_archive_holds_the_program_under_its_platforms_name() {
+        let member = |service, platform| {
+            candidates_of(service, "5.8.6", platform)[0].format.member().map(ToString::to_string)
+        };
+        assert_eq!(member("podman-remote", "linux/amd64").as_deref(), Some("podman-remote-static-*"));
+        assert_eq!(member("podman-remote", "windows/amd64").as_deref(), Some("podman.exe"));
+        assert_eq!(member("kubernetes", "linux/amd64"), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! What the host's clients read: kubeconfigs and Docker's certificates, in the machine's own folder.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::ExposeSecret;
+
+use crate::access::credentials::Proof;
+use crate::access::kubeconfig::{self, Entry};
+use crate::base::deadline::Deadline;
+use crate::catalogue::{Access, DOCKER_FILES};
+use crate::error::Error;
+use crate::machine::Machine;
+use crate::services::inspection::InUse;
+
+/// The files for the clients of some services of one machine.
+pub struct ClientFiles<'a> {
+    machine: &'a Machine,
+    services: &'a [InUse<'a>],
+    kubeconfig: PathBuf,
+}
+
+impl<'a> ClientFiles<'a> {
+    /// Says where the files of `services` are; writes nothing yet.
+    ///
+    /// Errors: a folder whose name kubectl cannot be given.
+    pub fn new(machine: &'a Machine, services: &'a [InUse<'a>]) -> Result<Self, Error> {
+        let names: Vec<&str> = services.iter().filter(|service| has_kubeconfig(service)).map(name).collect();
+        let kubeconfig = machine.files.kubeconfig(&names);
+        let has_colon = kubeconfig.as_os_str().as_encoded_bytes().contains(&b':');
+        if has_colon && !names.is_empty() {
+            return Err(Error::ColonInPath { path: kubeconfig });
+        }
+        Ok(Self { machine, services, kubeconfig })
+    }
+
+    /// The kubeconfig, with a context for each of the services that has one.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// The folder for the certificates of `service`.
+    pub fn folder(&self, service: &InUse) -> PathBuf {
+        self.machine.files.service(name(service))
+    }
+
+    /// Writes all of them.
+    ///
+    /// Errors: the machine's folder is locked or cannot be written.
+    pub fn write(&self, deadline: Deadline) -> Result<(), Error> {
+        let folder = self.machine.lock(deadline)?;
+        if self.services.iter().any(has_kubeconfig) {
+            folder.write(&self.kubeconfig, self.kubeconfig_text()?.as_bytes())?;
+        }
+        for service in self.services {
+            if let (Access::Docker { .. }, Proof::Certificate { certificate, key }) =
+                (&service.found.flavour.access, &service.credentials.proof)
+            {
+                let texts =
+                    [service.credentials.authority.as_str(), certificate.as_str(), key.expose_secret()];
+                for (file, text) in DOCKER_FILES.iter().zip(texts) {
+                    folder.write(&self.folder(service).join(file), text.as_bytes())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The text of the kubeconfig. The first service's context is the current one.
+    pub fn kubeconfig_text(&self) -> Result<String, Error> {
+        let services: Vec<&InUse> = self.services.iter().filter(|service| has_kubeconfig(service)).collect();
+        let context = |service: &&InUse| format!("{}-{}", self.machine.name, name(service));
+        let names: Vec<String> = services.iter().map(context).collect();
+        let servers: Vec<String> = services.iter().map(|service| service.endpoint.url()).collect();
+        let entries: Vec<Entry> = services
+            .iter()
+            .zip(names.iter().zip(&servers))
+            .map(|(service, (name, server))| Entry {
+                name,
+                server,
+                server_name: service.endpoint.server_name.as_ref(),
+                credentials: &service.credentials,
+            })
+            .collect();
+        kubeconfig::write(&entries)
+    }
+}
+
+fn has_kubeconfig(service: &InUse) -> bool {
+    service.found.flavour.access.has_kubeconfig()
+}
+
+fn name<'a>(service: &InUse<'a>) -> &'a str {
+    service.found.service.name.as_str()
+}

@@ -1,0 +1,7 @@
+//! What the host's clients are given: variables, files, and the text that a shell evaluates.
+
+pub mod client_files;
+pub mod shell;
+mod variables;
+
+pub use self::variables::{BUILT_IN_VALUES, Block, Export, PathEntry, Values, join};

@@ -1,0 +1,155 @@
+//! What the guest says of an action.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::base::types::{GuestPath, UnitName, line};
+use crate::error::Error;
+use crate::guest::probe::frame::Frame;
+
+/// How an action ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of it was done. For the changes these units had to start anew.
+    Done(Vec<UnitName>),
+    /// Nothing was done: the user may not act as root. What the guest said to it.
+    NotRoot(String),
+    /// A part of it failed, and what comes after that was not done.
+    Failed(Failure),
+}
+
+/// Why a part of an action failed. Its words may be shown, and what is named may be part of a command to type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What failed.
+    pub culprit: Culprit,
+    /// What was said about it.
+    pub said: Vec<String>,
+}
+
+/// What fails in a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Culprit {
+    /// A unit.
+    Unit(UnitName),
+    /// A container engine that does not answer at its socket.
+    Socket(GuestPath),
+    /// A file that cannot be written.
+    File(GuestPath),
+    /// `sccli`, with this exit status.
+    Sccli(u8),
+    /// A Docker daemon that cannot be made to talk TLS.
+    Tls,
+    /// Another one that starts or stops something there.
+    Busy,
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unit(unit) => write!(f, "{unit} failed"),
+            Self::Socket(path) => write!(f, "nothing answers at {path}"),
+            Self::File(path) => write!(f, "{path} cannot be written"),
+            Self::Busy => f.write_str("another `service-manager` is at it"),
+            Self::Tls => f.write_str("dockerd cannot be made to talk TLS"),
+            Self::Sccli(code) => match sccli_meaning(*code) {
+                Some(meaning) => write!(f, "{meaning} (`sccli` ended with {code})"),
+                None => write!(f, "`sccli` ended with {code}"),
+            },
+        }
+    }
+}
+
+/// What the exit status of `sccli` stands for (projectatomic/adb-utils: utils/sccli.py). Others are those of systemctl.
+fn sccli_meaning(code: u8) -> Option<&'static str> {
+    Some(match code {
+        2 => "it does not know the service",
+        37 => "/etc/sysconfig/openshift_option cannot be written",
+        110 => "it does not run",
+        111 => "the image could not be pulled",
+        112 => "/etc/sysconfig/openshift_option cannot be read",
+        113 => "the proxy could not be set up",
+        _ => return None,
+    })
+}
+
+/// Reads the answer.
+///
+/// Errors: it says what nobody asked for.
+pub(super) fn outcome(frames: &[Frame]) -> Result<Outcome, Error> {
+    let (mut failure, mut restarted): (Option<Failure>, _) = (None, Vec::new());
+    for frame in frames {
+        let text = String::from_utf8_lossy(frame.body);
+        let culprit = match (frame.kind, &mut failure) {
+            ("said", Some(failure)) => {
+                failure.said.extend(lines(&text));
+                continue;
+            }
+            ("restarted", None) => {
+                restarted.push(read(&text)?);
+                continue;
+            }
+            ("unit", None) => Culprit::Unit(read(&text)?),
+            ("socket", None) => Culprit::Socket(read(&text)?),
+            ("file", None) => Culprit::File(read(&text)?),
+            ("sccli", None) => Culprit::Sccli(read(&text)?),
+            ("tls", None) => Culprit::Tls,
+            ("busy", None) => Culprit::Busy,
+            _ => return Err(Error::AnswerMalformed),
+        };
+        failure = Some(Failure { culprit, said: Vec::new() });
+    }
+    Ok(failure.map_or(Outcome::Done(restarted), Outcome::Failed))
+}
+
+fn read<T: FromStr>(text: &str) -> Result<T, Error> {
+    text.parse().map_err(|_| Error::AnswerMalformed)
+}
+
+/// The last lines of what a program said.
+fn lines(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines.iter().skip(lines.len().saturating_sub(MOST_LINES)).map(|text| line(text)).collect()
+}
+
+/// Of what a unit said.
+pub(super) const MOST_LINES: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_what_failed_and_nothing_else() {
+        let frame = |kind, body| Frame { kind, index: None, body };
+        let unit = |name| UnitName::parse(name).unwrap();
+        assert_eq!(outcome(&[]).unwrap(), Outcome::Done(Vec::new()));
+        assert_eq!(outcome(&[frame("restarted", b"docker")]).unwrap(), Outcome::Done(vec![unit("docker")]));
+        let said = b"one\n\n\x1b[31mtwo\n";
+        assert_eq!(
+            outcome(&[frame("unit", b"k3s.service"), frame("said", said)]).unwrap(),
+            Outcome::Failed(Failure {
+                culprit: Culprit::Unit(unit("k3s.service")),
+                said: vec!["one".into(), "\\u{1b}[31mtwo".into()]
+            })
+        );
+        let many = "x\n".repeat(1000);
+        let Outcome::Failed(failure) =
+            outcome(&[frame("unit", b"k3s"), frame("said", many.as_bytes())]).unwrap()
+        else {
+            panic!("it did not fail")
+        };
+        assert_eq!(failure.said.len(), MOST_LINES);
+        for hostile in
+            [&[frame("said", b"x")][..], &[frame("root", b"")], &[frame("unit", b"a"), frame("unit", b"b")]]
+        {
+            assert!(outcome(hostile).is_err());
+        }
+        for kind in ["unit", "restarted", "file", "socket", "sccli"] {
+            for hostile in ["", "a;reboot", "$(reboot)", "a b", "/a'; reboot; '", "-a", "\x1b[2J", "\u{202e}"]
+            {
+                assert!(outcome(&[frame(kind, hostile.as_bytes())]).is_err(), "{kind} {hostile:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The proxy that services in the guest go through.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::base::types::{HostName, Invalid, Port};
+use crate::error::Error;
+
+/// A proxy, and who may use it.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    host: HostName,
+    port: Port,
+    login: Option<Login>,
+}
+
+#[derive(Clone, Debug)]
+struct Login {
+    user: String,
+    password: SecretString,
+}
+
+/// A proxy as it was written down somewhere, part by part.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    /// `http://HOST:PORT`, or without `http://`.
+    pub url: Option<String>,
+    /// The user.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<SecretString>,
+}
+
+impl Written {
+    /// True when nothing was.
+    pub fn is_empty(&self) -> bool {
+        self.url.is_none() && self.user.is_none() && self.password.is_none()
+    }
+}
+
+impl Proxy {
+    /// Reads what was written down; none when nothing was.
+    ///
+    /// Errors: a part that is not of its form, or without the other part that it needs. No value is in them.
+    pub fn read(written: &Written) -> Result<Option<Self>, Error> {
+        let Some(url) = &written.url else {
+            return if written.is_empty() {
+                Ok(None)
+            } else {
+                Err(Error::ProxyIncomplete { what: "an address" })
+            };
+        };
+        let login = match (&written.user, &written.password) {
+            (None, None) => None,
+            (Some(_), None) => return Err(Error::ProxyIncomplete { what: "a password for its user" }),
+            (None, Some(_)) => return Err(Error::ProxyIncomplete { what: "a user for its password" }),
+            (Some(user), Some(password)) => Some(Login::read(user, password)?),
+        };
+        let (host, port) = place(url).ok_or(Error::ProxyValue { source: ADDRESS })?;
+        Ok(Some(Self { host, port, login }))
+    }
+
+    /// The variables that `sccli` takes it from. It percent-encodes user and password itself, but not before it has put them
+    /// into commands of its own.
+    ///
+    /// Errors: a character in them that is not safe there.
+    pub(super) fn for_sccli(&self) -> Result<Vec<(&'static str, SecretString)>, Error> {
+        let mut variables = vec![("PROXY", SecretString::from(self.place()))];
+        if let Some(Login { user, password }) = &self.login {
+            if !is_plain(user) || !is_plain(password.expose_secret()) {
+                return Err(Error::ProxyValue { source: PLAIN });
+            }
+            variables.push(("PROXY_USER", user.as_str().into()));
+            variables.push(("PROXY_PASSWORD", password.clone()));
+        }
+        Ok(variables)
+    }
+
+    /// The text of a file that systemd reads variables from (`EnvironmentFile=` in `systemd.exec(5)`). The guest's own
+    /// `addresses`, and those of clusters and home networks, are not gone to through the proxy. The first line is the same
+    /// whatever these are (`set_proxy` in guest.sh).
+    pub(super) fn environment(&self, addresses: &[IpAddr]) -> SecretString {
+        let url = self.url();
+        let url = url.expose_secret();
+        // In whatever order they were found.
+        let own: BTreeSet<IpAddr> =
+            addresses.iter().copied().filter(|address| !address.is_loopback()).collect();
+        let own = own.iter().map(ToString::to_string);
+        let direct: Vec<String> = DIRECT.iter().map(ToString::to_string).chain(own).collect();
+        let direct = direct.join(",");
+        let values = [("HTTP_PROXY", url), ("HTTPS_PROXY", url), ("NO_PROXY", &direct)];
+        let line = |(name, value): (&str, &str)| {
+            format!("{name}=\"{value}\"\n{}=\"{value}\"\n", name.to_lowercase())
+        };
+        values.map(line).concat().into()
+    }
+
+    fn url(&self) -> SecretString {
+        let encoded = |text| utf8_percent_encode(text, RESERVED);
+        let login = self.login.as_ref().map(|Login { user, password }| {
+            format!("{}:{}@", encoded(user), encoded(password.expose_secret()))
+        });
+        format!("http://{}{}", login.unwrap_or_default(), self.place()).into()
+    }
+
+    fn place(&self) -> String {
+        format!("{}:{}", self.host, self.port.number())
+    }
+}
+
+impl Login {
+    fn read(user: &str, password: &SecretString) -> Result<Self, Error> {
+        let is_good = |text: &str| (1..=255).contains(&text.len()) && !text.contains(char::is_control);
+        if !is_good(user) || user.contains(':') {
+            return Err(Error::ProxyValue { source: USER });
+        }
+        if !is_good(password.expose_secret()) {
+            return Err(Error::ProxyValue { source: PASSWORD });
+        }
+        Ok(Self { user: user.to_owned(), password: password.clone() })
+    }
+}
+
+/// `HOST:PORT`, with or without `http://` before it and `/` behind.
+fn place(url: &str) -> Option<(HostName, Port)> {
+    let url = url.strip_prefix("http://").unwrap_or(url);
+    let (host, port) = url.strip_suffix('/').unwrap_or(url).rsplit_once(':')?;
+    let is_number = port.chars().all(|c| c.is_ascii_digit());
+    let port = port.parse().ok().filter(|_| is_number).and_then(|port: u16| Port::try_from(port).ok())?;
+    let host = HostName::parse(host).ok().filter(|host| !host.as_str().contains(':'))?;
+    Some((host, port))
+}
+
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "._-+=@%,:~".contains(c))
+}
+
+const ADDRESS: Invalid = Invalid { kind: "proxy address", form: "`http://HOST:PORT` or `HOST:PORT`" };
+const USER: Invalid = Invalid { kind: "user of a proxy", form: "no control characters, no `:`; at most 255" };
+const PASSWORD: Invalid =
+    Invalid { kind: "password for a proxy", form: "no control characters; at most 255" };
+const PLAIN: Invalid =
+    Invalid { kind: "user or password for `sccli`", form: "letters, digits and `._-+=@%,:~`" };
+/// All but what a URL never gives a meaning to (RFC 3986, 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What k3s and RKE2 recommend (<https://docs.k3s.io/advanced#configuring-an-http-proxy>).
+const DIRECT: [&str; 8] = [
+    "localhost",
+    "127.0.0.0/8",
+    "::1",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    ".svc",
+    ".cluster.local",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(url: &str, user: &str, password: &str) -> Result<Option<Proxy>, Error> {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Proxy::read(&Written { url: some(url), user: some(user), password: some(password).map(Into::into) })
+    }
+
+    #[test]
+    fn an_address_has_two_forms() {
+        for url in ["proxy:3128", "http://proxy:3128", "http://proxy:3128/"] {
+            assert_eq!(read(url, "", "").unwrap().unwrap().url().expose_secret(), "http://proxy:3128");
+        }
+        for url in [
+            "proxy",
+            "http://",
+            "https://proxy:3128",
+            "u:p@proxy:3128",
+            "http://u:p@proxy:3128",
+            "proxy:0",
+            "proxy:99999",
+            "proxy:+1",
+            "proxy:",
+            ":3128",
+            "$(id):1",
+            "a b:1",
+            "a'b:1",
+            "http://proxy:3128/x",
+            "a\n:1",
+            "[::1]:1",
+        ] {
+            assert!(matches!(read(url, "", ""), Err(Error::ProxyValue { .. })), "{url}");
+        }
+        assert!(read("", "", "").unwrap().is_none());
+    }
+
+    #[test]
+    fn user_and_password_belong_together_and_to_a_proxy() {
+        for (url, user, password) in
+            [("", "u", ""), ("", "", "p"), ("", "u", "p"), ("proxy:1", "u", ""), ("proxy:1", "", "p")]
+        {
+            let error = read(url, user, password).unwrap_err();
+            assert!(matches!(error, Error::ProxyIncomplete { .. }), "{error}");
+        }
+        for (user, password) in [("a:b", "p"), ("a\nb", "p"), ("u", "p\x1b"), ("u", &"p".repeat(256))] {
+            assert!(matches!(read("proxy:1", user, password), Err(Error::ProxyValue { .. })), "{user:?}");
+        }
+    }
+
+    #[test]
+    fn what_systemd_reads_has_nothing_that_it_would_interpret() {
+        let proxy = read("proxy:1", "it's $(me)", "p\"%\\'@:/ä").unwrap().unwrap();
+        let text = proxy.environment(&["192.0.2.7".parse().unwrap()]);
+        let text = text.expose_secret();
+        let url = "http://it%27s%20%24%28me%29:p%22%25%5C%27%40%3A%2F%C3%A4@proxy:1";
+        assert!(
+            text.starts_with(&format!("HTTP_PROXY=\"{url}\"\nhttp_proxy=\"{url}\"\nHTTPS_PROXY=")),
+            "{text}"
+        );
+        assert!(text.ends_with(",.cluster.local,192.0.2.7\"\n"), "{text}");
+        assert!(!text.contains(['\\', '$', '\'']));
+        assert_eq!(text.matches('"').count(), 12);
+    }
+
+    #[test]
+    fn the_order_of_the_addresses_does_not_matter() {
+        let proxy = read("proxy:1", "", "").unwrap().unwrap();
+        let text = |addresses: &[&str]| {
+            let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+            proxy.environment(&addresses).expose_secret().to_owned()
+        };
+        let some = text(&["192.0.2.7", "2001:db8::1"]);
+        assert_eq!(some, text(&["127.0.0.1", "2001:db8::1", "192.0.2.7", "192.0.2.7"]));
+        let first = |text: &str| text.lines().next().map(str::to_owned);
+        assert_eq!(first(&some), first(&text(&["192.0.2.8"])));
+    }
+
+    #[test]
+    fn sccli_gets_nothing_that_its_own_shell_would_interpret() {
+        let names = |user, password| {
+            let variables = read("proxy:1", user, password).unwrap().unwrap().for_sccli();
+            variables.map(|variables| variables.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+        };
+        assert_eq!(names("", "").unwrap(), ["PROXY"]);
+        assert_eq!(names("u", "p@1%").unwrap(), ["PROXY", "PROXY_USER", "PROXY_PASSWORD"]);
+        for hostile in ["'", "$(id)", "`id`", "a b", "a&b", "a|b", "a/b", "a\\b", "a;b", "a\"b", "ä"] {
+            assert!(names("u", hostile).is_err() && names(hostile, "p").is_err(), "{hostile}");
+        }
+    }
+
+    #[test]
+    fn a_password_never_shows() {
+        let proxy = read("proxy:1", "u", "hunter2").unwrap().unwrap();
+        assert!(!format!("{proxy:?} {:?}", proxy.environment(&[])).contains("hunter2"));
+        let error = read("proxy:1", "u", "hunter2\n").unwrap_err();
+        assert!(!format!("{error} {error:?} {:?}", error.hint()).contains("hunter2"));
+    }
+}

@@ -1,0 +1,163 @@
+//! An action → the program that does it in the guest.
+//!
+//! The command is `sh` alone, which every login shell reads alike; its program comes on standard input, where neither `ps`
+//! nor the log of sudo sees it. Nothing of it runs before the last line has arrived, and then it runs to its end, whatever
+//! becomes of the connection.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Action, Instance, Keys, Step};
+use crate::base::types::{GuestPath, UnitName};
+use crate::guest::probe::frame::Nonce;
+
+/// The command that reads the program.
+pub(super) fn command(with_sudo: bool) -> &'static str {
+    if with_sudo { "env LC_ALL=C sudo -n sh -s" } else { "env LC_ALL=C sh -s" }
+}
+
+/// The program for `action`, which waits `patience` for another one to end.
+pub(super) fn script(action: &Action, nonce: &Nonce, patience: Duration) -> String {
+    let instance = match action.instance {
+        Instance::System => SYSTEM,
+        Instance::User => USER,
+    };
+    let calls: String = action.steps.iter().map(|step| format!("    {}\n", call(step))).collect();
+    let patience = patience.as_secs();
+    // Between braces, so that sh reads it to its end before it does anything.
+    format!(
+        "{{\nn={nonce}\npatience={patience}\n{instance}{FUNCTIONS}main() {{\n{calls}}}\nwhole </dev/null\n}}\n"
+    )
+}
+
+/// True when the guest has begun to run a program with this nonce.
+pub(super) fn has_begun(stdout: &[u8], nonce: &Nonce) -> bool {
+    let mark = format!("@{nonce} begin ");
+    stdout.windows(mark.len()).any(|window| window == mark.as_bytes())
+}
+
+pub(super) fn call(step: &Step) -> String {
+    let on = |function: &str, units: &[UnitName]| {
+        let words: String = units.iter().map(|unit| format!(" {}", quoted(&unit.full()))).collect();
+        format!("{function}{words}")
+    };
+    match step {
+        Step::Enable(units) => on("enable", units),
+        Step::Disable(units) => on("disable", units),
+        Step::Start(units) => on("start", units),
+        Step::Stop(units) => on("stop", units),
+        Step::Disarm(units) => on("disarm", units),
+        Step::StopPods => "pods".to_owned(),
+        Step::Linger => "linger".to_owned(),
+        Step::Explain(unit) => on("explain", std::slice::from_ref(unit)),
+        Step::Sccli { service, word, units } => {
+            on(&format!("sccli {} {}", quoted(service.as_str()), quoted(word)), units)
+        }
+        Step::SccliVariables(variables) => variables
+            .iter()
+            .map(|(name, value)| format!("export {name}={}; ", quoted(value.expose_secret())))
+            .collect(),
+        Step::SccliImage => "image".to_owned(),
+        Step::SetProxy { variables, units } => {
+            on(&format!("set_proxy {}", quoted(variables.expose_secret().trim_end())), units)
+        }
+        Step::RemoveProxy => "remove_proxy".to_owned(),
+        Step::ForgetSccliProxy => "forget_sccli_proxy".to_owned(),
+        Step::RemoveSccliProxy => "remove_sccli_proxy".to_owned(),
+        Step::SetImage { variables, units } => {
+            let set = |(name, value): &(&str, SecretString)| {
+                let words = on(&format!("set_image {name} {}", quoted(value.expose_secret())), units);
+                format!("{words}; ")
+            };
+            format!("{}renew", variables.iter().map(set).collect::<String>())
+        }
+        Step::TalkTls { unit, keys, user, again } => {
+            let Keys { authority, server, client } = keys;
+            let words = [
+                &server.certificate,
+                server.key.expose_secret(),
+                &client.certificate,
+                client.key.expose_secret(),
+            ];
+            let words: String = words.iter().map(|text| format!(" {}", quoted(text.trim_end()))).collect();
+            let (unit, user) = (quoted(&unit.full()), quoted(user.as_str()));
+            let again = quoted(if *again { "again" } else { "" });
+            format!("talk_tls {unit} {user} {}{words} {again}", quoted(authority.trim_end()))
+        }
+        Step::Ping(socket) => format!("ping {}", path(socket)),
+    }
+}
+
+/// A path as a word of sh.
+fn path(path: &GuestPath) -> String {
+    let text = path.as_str();
+    if let Some(rest) = text.strip_prefix(GuestPath::RUNTIME) {
+        format!("\"$XDG_RUNTIME_DIR\"/{}", quoted(rest))
+    } else if let Some(rest) = text.strip_prefix(GuestPath::HOME) {
+        format!("\"$HOME\"/{}", quoted(rest))
+    } else {
+        quoted(text)
+    }
+}
+
+/// `text` as one word of sh, whatever is in it.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+const SYSTEM: &str = "\
+lock=/run
+owed=/run/service-manager
+units=/etc/systemd/system
+settings=/etc/service-manager
+engines=\"docker.service containerd.service crio.service\"
+systemctl() { command systemctl \"$@\"; }
+journal() { journalctl --quiet --no-pager --output=cat --unit=\"$1\" \"$2\"; }
+";
+
+const USER: &str = "\
+units=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
+settings=${XDG_CONFIG_HOME:-$HOME/.config}/service-manager
+engines=
+XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}
+export XDG_RUNTIME_DIR
+lock=$XDG_RUNTIME_DIR
+owed=$XDG_RUNTIME_DIR/service-manager
+systemctl() { command systemctl --user \"$@\"; }
+journal() { journalctl --quiet --no-pager --output=cat --user-unit=\"$1\" \"$2\"; }
+";
+
+/// The functions that are called.
+const FUNCTIONS: &str = include_str!("guest.sh");
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn script() -> String {
+        let unit = UnitName::parse("k3s").unwrap();
+        let steps = vec![Step::Enable(vec![unit.clone()]), Step::Start(vec![unit])];
+        super::script(&Action { instance: Instance::System, steps }, &Nonce::of("n"), Duration::ZERO)
+    }
+
+    #[test]
+    fn nothing_of_a_program_that_is_cut_off_runs() {
+        let script = script();
+        for cut in (0..script.trim_end().len()).step_by(13) {
+            let output = Command::new("sh").args(["-c", &script[..cut]]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_a_word_whatever_is_in_it() {
+        for text in ["", "a b", "'", "$(id)`id`\"\\", "it's\n'x", "*?[a]", "-n", "%", "\u{1b}"] {
+            let script = format!("printf %s {}", quoted(text));
+            let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+        }
+    }
+}

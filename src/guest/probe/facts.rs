@@ -1,0 +1,484 @@
+//! What the guest answered, as types. Nothing in here is trusted: it is what the guest says of itself.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+
+use super::frame::Frame;
+use super::script::Questions;
+use crate::base::types::{GuestPath, GuestPattern, ReleaseValue, printable};
+use crate::error::Error;
+
+/// The answers.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The questions that need root were asked as root.
+    pub root: bool,
+    /// The units that systemd knows, by name without `.service`.
+    pub units: BTreeMap<String, UnitState>,
+    /// The files that were found; the others are absent. For a pattern whose folder cannot be entered, that
+    /// folder.
+    pub files: BTreeMap<GuestPath, FileFact>,
+    /// A token of the cluster's service account `default`.
+    pub token: TokenFact,
+    /// The guest's own addresses that another machine may be able to use, in the guest's order.
+    pub addresses: Vec<IpAddr>,
+    /// `/etc/os-release`.
+    pub release: OsRelease,
+    /// What the guest wrote to standard error: noise, or the reason why something is missing.
+    pub stderr: String,
+}
+
+/// What systemd says of a unit (`ActiveState` in `systemctl(1)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnitState {
+    /// Started.
+    Active,
+    /// On its way up.
+    Activating,
+    /// It ended with an error.
+    Failed,
+    /// Anything else.
+    Inactive,
+}
+
+/// What was found of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileFact {
+    /// It exists; its content was not asked for.
+    Present,
+    /// It exists and cannot be read.
+    Denied,
+    /// It may exist: its folder cannot be entered.
+    Hidden,
+    /// Its content, and that of the files it names, by path.
+    Text {
+        /// The content.
+        content: Content,
+        /// The content of the files named in it.
+        parts: BTreeMap<String, Content>,
+    },
+}
+
+/// What was found of a token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TokenFact {
+    /// It was not asked for.
+    #[default]
+    NotAsked,
+    /// There is none.
+    Missing,
+    /// The token.
+    Found(Content),
+}
+
+/// What stands in a file of the guest; often a secret, so it never shows.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Content(Vec<u8>);
+
+/// The fields of `/etc/os-release` (`os-release(5)`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OsRelease(BTreeMap<String, String>);
+
+impl Content {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
+    }
+}
+
+impl Facts {
+    /// Reads the answers to `questions`.
+    ///
+    /// Errors: an answer to something that was not asked, twice the same, or more than the script ever sends.
+    pub(super) fn from_frames(questions: &Questions, frames: &[Frame]) -> Result<Self, Error> {
+        let is_too_long = |frame: &Frame| frame.body.len() > longest(frame.kind);
+        if frames.len() > MOST_FRAMES || frames.iter().any(is_too_long) {
+            return Err(Error::AnswerMalformed);
+        }
+        let token = if questions.token { TokenFact::Missing } else { TokenFact::NotAsked };
+        let facts = Self { token, ..Self::default() };
+        let mut reader = Reader { questions, facts, matched: None, part: None };
+        for frame in frames {
+            match frame.index {
+                None => reader.read(frame)?,
+                Some(index) => {
+                    let question = questions.files.get(index).ok_or(Error::AnswerMalformed)?;
+                    reader.read_file(frame, &question.pattern)?;
+                }
+            }
+        }
+        Ok(reader.facts)
+    }
+}
+
+/// Reads one frame after the other.
+struct Reader<'q> {
+    questions: &'q Questions,
+    facts: Facts,
+    /// The file of a pattern that is spoken of; none when its name is too odd to be used.
+    matched: Option<GuestPath>,
+    /// The file named in a kubeconfig that is spoken of.
+    part: Option<String>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, frame: &Frame) -> Result<(), Error> {
+        match frame.kind {
+            "root" => self.facts.root = true,
+            "units" => self.facts.units.extend(parse_units(&text(frame.body))),
+            // Comes first. What is not loaded is not active either.
+            "installed" => {
+                let names = text(frame.body);
+                self.facts.units =
+                    names.split_whitespace().map(|name| (short(name), UnitState::Inactive)).collect();
+            }
+            "addresses" => self.facts.addresses = parse_addresses(&text(frame.body)),
+            "release" if self.questions.release => self.facts.release = OsRelease::parse(&text(frame.body)),
+            _ => return Err(Error::AnswerMalformed),
+        }
+        Ok(())
+    }
+
+    fn read_file(&mut self, frame: &Frame, pattern: &GuestPattern) -> Result<(), Error> {
+        if frame.kind == "match" {
+            let path = GuestPath::parse(&text(frame.body)).ok();
+            self.matched = path.filter(|path| pattern.matches(path));
+            return Ok(());
+        }
+        if frame.kind == "hidden" {
+            // Several patterns may be below one folder.
+            if let Ok(folder) = GuestPath::parse(pattern.folder()) {
+                self.facts.files.entry(folder).or_insert(FileFact::Hidden);
+            }
+            return Ok(());
+        }
+        let path = pattern.path().or_else(|| self.matched.clone());
+        match frame.kind {
+            "present" => self.add_file(path, FileFact::Present),
+            "denied" => self.add_file(path, FileFact::Denied),
+            "text" => {
+                let content = frame.body.to_vec().into();
+                self.add_file(path, FileFact::Text { content, parts: BTreeMap::new() })
+            }
+            "path" => {
+                self.part = Some(text(frame.body).into_owned());
+                Ok(())
+            }
+            "part" => self.add_part(path, frame.body),
+            // A TokenRequest (<https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/>).
+            "token" if self.questions.token => {
+                let request: Option<serde_json::Value> = serde_json::from_slice(frame.body).ok();
+                let token = request.as_ref().and_then(|request| request.pointer("/status/token")?.as_str());
+                self.add_token(token.map(|token| token.as_bytes().to_vec()));
+                Ok(())
+            }
+            "secret" if self.questions.token => {
+                let packed: String = text(frame.body).split_whitespace().collect();
+                self.add_token(BASE64_STANDARD.decode(packed).ok());
+                Ok(())
+            }
+            _ => Err(Error::AnswerMalformed),
+        }
+    }
+
+    fn add_file(&mut self, path: Option<GuestPath>, fact: FileFact) -> Result<(), Error> {
+        let Some(path) = path else { return Ok(()) };
+        match self.facts.files.insert(path, fact) {
+            None => Ok(()),
+            Some(_) => Err(Error::AnswerMalformed),
+        }
+    }
+
+    fn add_token(&mut self, token: Option<Vec<u8>>) {
+        self.facts.token = token.map_or(TokenFact::Missing, |token| TokenFact::Found(token.into()));
+    }
+
+    fn add_part(&mut self, path: Option<GuestPath>, body: &[u8]) -> Result<(), Error> {
+        let name = self.part.take().ok_or(Error::AnswerMalformed)?;
+        let Some(path) = path else { return Ok(()) };
+        match self.facts.files.get_mut(&path) {
+            Some(FileFact::Text { parts, .. }) => {
+                parts.insert(name, body.to_vec().into());
+                Ok(())
+            }
+            _ => Err(Error::AnswerMalformed),
+        }
+    }
+}
+
+impl OsRelease {
+    /// Reads `KEY=value` and `KEY="value"` lines; others are left out.
+    pub fn parse(text: &str) -> Self {
+        let field = |line: &str| {
+            let (key, value) = line.trim().split_once('=')?;
+            let value =
+                ['"', '\''].iter().find_map(|q| value.strip_prefix(*q)?.strip_suffix(*q)).unwrap_or(value);
+            let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+            (plain && !value.is_empty()).then(|| (key.to_owned(), value.to_owned()))
+        };
+        Self(text.lines().filter_map(field).collect())
+    }
+
+    /// The value of `key` for people.
+    pub fn text(&self, key: &str) -> Option<String> {
+        self.0.get(key).map(|value| printable(value))
+    }
+
+    /// The value of `key` for programs, if it is plain enough to stand between double quotes in any shell.
+    pub fn value(&self, key: &str) -> Option<ReleaseValue> {
+        self.0.get(key).and_then(|value| ReleaseValue::parse(value).ok())
+    }
+}
+
+/// Reads the lines of `systemctl list-units`: name, load state, active state, sub state, description. Older
+/// ones put a mark before a unit that failed.
+fn parse_units(text: &str) -> BTreeMap<String, UnitState> {
+    let unit = |line: &str| {
+        let mut words = line.split_whitespace().skip_while(|word| !word.contains('.'));
+        let (name, load, active, sub) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let known = !matches!(load, "not-found" | "error" | "bad-setting");
+        let state = match (active, sub) {
+            ("active" | "reloading" | "refreshing", _) => UnitState::Active,
+            // It ended with an error and is started again and again.
+            ("activating", "auto-restart") | ("failed", _) => UnitState::Failed,
+            ("activating", _) => UnitState::Activating,
+            _ => UnitState::Inactive,
+        };
+        known.then(|| (short(name), state))
+    };
+    text.lines().filter_map(unit).collect()
+}
+
+/// The name by which [`crate::base::types::UnitName::short`] asks for a unit.
+fn short(name: &str) -> String {
+    name.strip_suffix(".service").unwrap_or(name).to_owned()
+}
+
+/// Reads `ip -o addr` (interface in the second column, `inet` or `inet6` and the address after it) or, from
+/// a guest without it, the plain list of `hostname -I`.
+fn parse_addresses(text: &str) -> Vec<IpAddr> {
+    let of_interface = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let inet = words.iter().position(|word| matches!(*word, "inet" | "inet6"))?;
+        let interface = words.get(1)?;
+        let inside = *interface == "lo" || INSIDE.iter().any(|prefix| interface.starts_with(prefix));
+        let address = words.get(inet + 1)?.split('/').next()?;
+        (!inside).then_some(address.to_owned())
+    };
+    let words: Vec<String> = if text.contains(" inet") {
+        text.lines().filter_map(of_interface).collect()
+    } else {
+        text.split_whitespace().map(ToOwned::to_owned).collect()
+    };
+    // An IPv4 address in IPv6 notation must not pass where the plain one would not.
+    let canonical = |word: &String| word.parse().ok().map(|address: IpAddr| address.to_canonical());
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for address in words.iter().filter_map(canonical).filter(is_usable) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    // IPv4 first: what listens on an address given by hand mostly listens there.
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    addresses.truncate(MOST_ADDRESSES);
+    addresses
+}
+
+fn is_usable(address: &IpAddr) -> bool {
+    let local = match address {
+        IpAddr::V4(v4) => v4.is_broadcast() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    !(local || address.is_unspecified() || address.is_loopback() || address.is_multicast())
+}
+
+/// Of a body of this kind, in bytes. What the script cuts off it cuts off one byte later, so that this is noticed.
+fn longest(kind: &str) -> usize {
+    let limit = if kind == "text" { LONGEST_FILE } else { LONGEST_OTHER };
+    limit + 1
+}
+
+fn text(body: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(body)
+}
+
+/// Interfaces whose addresses mean nothing outside the guest, by the beginning of their names.
+const INSIDE: [&str; 16] = [
+    "docker",
+    "br-",
+    "veth",
+    "cni",
+    "flannel",
+    "cali",
+    "virbr",
+    "podman",
+    "kube-",
+    "tunl",
+    "vxlan",
+    "lxc",
+    "cilium",
+    "weave",
+    "nodelocaldns",
+    "lxdbr",
+];
+const LONGEST_FILE: usize = 1 << 20;
+const LONGEST_OTHER: usize = 64 << 10;
+/// All questions are fewer than a hundred; the rest is for kubeconfigs that name many files.
+const MOST_FRAMES: usize = 1000;
+/// More than this many attempts to connect would be a load.
+const MOST_ADDRESSES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn units_are_read_and_unknown_ones_left_out() {
+        let units = parse_units(
+            "kubelet.service loaded active running kubelet: The Kubernetes Node Agent\n\
+             etcd.service loaded failed failed etcd\n\
+             * k3s.service not-found inactive dead k3s.service\n\
+             \u{25cf} kube-apiserver.service loaded activating auto-restart Kubernetes API server\n\
+             podman.socket loaded active listening Podman API Socket",
+        );
+        assert_eq!(units.len(), 4);
+        assert_eq!(units["podman.socket"], UnitState::Active);
+        assert_eq!(units["kube-apiserver"], UnitState::Failed);
+        assert_eq!(units["kubelet"], UnitState::Active);
+        assert_eq!(units["etcd"], UnitState::Failed);
+    }
+
+    #[test]
+    fn addresses_inside_the_guest_are_left_out() {
+        let text = "1: lo    inet 127.0.0.1/8 scope host lo\n\
+                    2: eth0    inet 10.0.2.15/24 brd 10.0.2.255 scope global eth0\n\
+                    2: eth0    inet6 fd00::5/64 scope global \\       valid_lft forever\n\
+                    3: eth1    inet 192.168.56.7/24 scope global eth1\n\
+                    4: docker0    inet 172.17.0.1/16 scope global docker0\n\
+                    5: cali123@if2    inet 10.1.1.1/32 scope global cali123";
+        let addresses: Vec<String> = parse_addresses(text).iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["10.0.2.15", "192.168.56.7", "fd00::5"]);
+    }
+
+    #[test]
+    fn the_plain_list_is_read_too() {
+        let addresses = parse_addresses("10.0.2.15 192.168.56.7 fe80::1 \n");
+        assert_eq!(addresses.len(), 2, "an address that is good on one link only is no use");
+    }
+
+    #[test]
+    fn hostile_addresses_are_left_out() {
+        for text in [
+            "$(id)",
+            "::ffff:127.0.0.1",
+            "::1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "224.0.0.1",
+            "127.0.0.1",
+            "1.2.3",
+            "2: e inet $(id)/24",
+        ] {
+            assert!(parse_addresses(text).is_empty(), "{text}");
+        }
+        let many = (0..200).map(|n| format!("10.0.0.{n} ")).collect::<String>();
+        assert_eq!(parse_addresses(&many).len(), MOST_ADDRESSES);
+    }
+
+    #[test]
+    fn only_plain_values_of_os_release_reach_programs() {
+        let release = OsRelease::parse(
+            "NAME=\"Atomic Developer Bundle\"\nVARIANT_ID='adb'\nID=centos\nVARIANT=\"$(id)\"\nBUILD_ID=`id`\nlower=x\n=y\n\
+             VERSION_ID=\"7\x1b[0m\"\nPRETTY_NAME=\"Pop!_OS 22.04\"\nEMPTY=\n",
+        );
+        let value = |key| release.value(key).map(|value| value.to_string());
+        assert_eq!(value("NAME").as_deref(), Some("Atomic Developer Bundle"));
+        assert_eq!(value("VARIANT_ID").as_deref(), Some("adb"));
+        assert_eq!(value("ID").as_deref(), Some("centos"));
+        for absent in ["VARIANT", "BUILD_ID", "lower", "", "VERSION_ID", "EMPTY"] {
+            assert_eq!(value(absent), None, "{absent}");
+        }
+        assert_eq!(release.text("PRETTY_NAME").as_deref(), Some("Pop!_OS 22.04"));
+        assert_eq!(release.text("VERSION_ID").as_deref(), Some("7\\u{1b}[0m"));
+    }
+
+    #[test]
+    fn contents_do_not_show_in_debug_output() {
+        let content = Content::from(b"topsecret".to_vec());
+        assert_eq!(format!("{content:?}"), "[9 bytes]");
+    }
+
+    #[test]
+    fn answers_nobody_asked_for_are_refused() {
+        let refused = |frames: &[Frame]| Facts::from_frames(&Questions::default(), frames).is_err();
+        assert!(refused(&[Frame { kind: "text", index: Some(0), body: b"" }]));
+        assert!(refused(&[Frame { kind: "evil", index: None, body: b"" }]));
+        assert!(refused(&[Frame { kind: "part", index: None, body: b"" }]));
+    }
+
+    #[test]
+    fn what_is_longer_than_the_script_sends_is_refused() {
+        let questions = Questions { release: true, ..Questions::default() };
+        let long = vec![b'x'; LONGEST_OTHER + 2];
+        for kind in ["addresses", "release", "installed", "units", "root"] {
+            let read = |body| Facts::from_frames(&questions, &[Frame { kind, index: None, body }]).is_ok();
+            assert!(read(&long[1..]), "{kind}");
+            assert!(!read(&long), "{kind}");
+        }
+        let frames = vec![Frame { kind: "root", index: None, body: b"" }; MOST_FRAMES + 1];
+        assert!(Facts::from_frames(&questions, &frames[1..]).is_ok());
+        assert!(Facts::from_frames(&questions, &frames).is_err());
+    }
+
+    #[test]
+    fn files_of_a_pattern_are_told_apart() {
+        let service = |text: &str| serde_yaml::from_str::<crate::catalogue::Service>(text).unwrap();
+        let questions = Questions::about([&service(
+            "{name: s, title: S, comment: '', exports: [], flavours: [{name: f, signs: {}, \
+             access: {kubeconfig: {paths: [/etc/*/kubeconfig]}}}]}",
+        )]);
+        let frame = |kind, body: &'static str| Frame { kind, index: Some(0), body: body.as_bytes() };
+        let facts = Facts::from_frames(
+            &questions,
+            &[
+                frame("match", "/etc/a/kubeconfig"),
+                frame("text", "A"),
+                frame("match", "/etc/$(id)/kubeconfig"),
+                frame("text", "evil"),
+                frame("match", "/root/b/kubeconfig"),
+                frame("text", "of another pattern"),
+                frame("match", "/etc/c/kubeconfig"),
+                frame("denied", ""),
+            ],
+        );
+        let files = facts.unwrap().files;
+        let paths: Vec<_> = files.keys().map(GuestPath::as_str).collect();
+        assert_eq!(paths, ["/etc/a/kubeconfig", "/etc/c/kubeconfig"]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_the_readers_panic(text in ".*") {
+            parse_units(&text);
+            parse_addresses(&text);
+            OsRelease::parse(&text);
+        }
+    }
+}

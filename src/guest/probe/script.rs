@@ -1,0 +1,323 @@
+//! Questions → one command for the guest.
+//!
+//! The command is `sh` with a program of one line in single quotes: sshd hands it to the user's login
+//! shell, which may be bash, fish or tcsh, so the program holds no single quote, no backslash, no `!` and
+//! no line break, the characters that those shells treat differently there. It writes nothing and starts
+//! nothing. As an argument it costs no round trip more; on standard input it would.
+
+use super::frame::Nonce;
+use crate::base::types::{GuestPath, GuestPattern, UnitName, VariantId};
+use crate::catalogue::{Access, Flavour, Service};
+
+/// What to ask in the guest.
+#[derive(Clone, Debug, Default)]
+pub struct Questions {
+    /// The units whose states are wanted.
+    pub units: Vec<UnitName>,
+    /// The files that are looked for or read.
+    pub files: Vec<FileQuestion>,
+    /// The guest's global addresses.
+    pub addresses: bool,
+    /// `/etc/os-release`.
+    pub release: bool,
+    /// A token, where a service takes nothing else. Some clusters make a new one for this.
+    pub token: bool,
+}
+
+/// A file to look for, or several of one pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileQuestion {
+    /// Where it is.
+    pub pattern: GuestPattern,
+    /// Only root can see it.
+    pub root: bool,
+    /// What is wanted of it.
+    pub wanted: Wanted,
+}
+
+/// What is wanted of a file; what is greater includes what is less.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// That it exists.
+    Presence,
+    /// Its content, and that of the files it names as a kubeconfig does.
+    Content,
+    /// Its content and, where it exists and `VARIANT_ID` is one of these (if there are any), a token of the cluster's
+    /// service account `default`.
+    Token(Vec<VariantId>),
+}
+
+impl Questions {
+    /// Everything that must be known to find `services` and to see whether they answer.
+    pub fn about<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
+        Self { addresses: true, ..Self::default() }.with(services)
+    }
+
+    /// Everything that must be known to find `services` and to log in to them.
+    pub fn to_use<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
+        Self { addresses: true, token: true, ..Self::default() }.with(services)
+    }
+
+    fn with<'a>(self, services: impl IntoIterator<Item = &'a Service>) -> Self {
+        let mut questions = self;
+        for flavour in services.into_iter().flat_map(|service| &service.flavours) {
+            questions.add_flavour(flavour);
+        }
+        questions
+    }
+
+    fn add_flavour(&mut self, flavour: &Flavour) {
+        self.release |= !flavour.signs.variants.is_empty();
+        for unit in flavour.units.iter().chain(&flavour.signs.units) {
+            if !self.units.contains(unit) {
+                self.units.push(unit.clone());
+            }
+        }
+        let root = flavour.access.needs_root();
+        for path in &flavour.signs.files {
+            self.add_file(path.into(), root, Wanted::Presence);
+        }
+        for path in &flavour.sockets {
+            self.add_file(path.into(), false, Wanted::Presence);
+        }
+        let wanted = match flavour.access {
+            Access::ServiceAccount { .. } if self.token => Wanted::Token(flavour.signs.variants.clone()),
+            _ => Wanted::Content,
+        };
+        for pattern in flavour.access.files() {
+            self.add_file(pattern, root, wanted.clone());
+        }
+    }
+
+    fn add_file(&mut self, pattern: GuestPattern, root: bool, wanted: Wanted) {
+        match self.files.iter_mut().find(|known| known.pattern == pattern) {
+            Some(known) => {
+                known.root |= root;
+                if wanted > known.wanted {
+                    known.wanted = wanted;
+                }
+            }
+            None => self.files.push(FileQuestion { pattern, root, wanted }),
+        }
+    }
+
+    fn mention(&self, prefix: &str) -> bool {
+        self.files.iter().any(|file| file.pattern.as_str().starts_with(prefix))
+    }
+}
+
+/// The command that asks `questions`, for any login shell.
+pub(super) fn command(questions: &Questions, nonce: &Nonce, user_is_root: bool) -> String {
+    let functions = one_line(FUNCTIONS);
+    let main = main(questions, user_is_root);
+    // `env` and not `LC_ALL=C sh`, which is no command in tcsh. `${#x}` counts bytes in this locale only.
+    format!("env LC_ALL=C sh -c '{main}' service-manager '{functions}' {nonce} '\"' \"'\"")
+}
+
+/// Starting systemctl and sudo takes longer than all the rest, so the three go on beside each other; whoever comes
+/// later in a pipeline passes on what the one before wrote.
+fn main(questions: &Questions, user_is_root: bool) -> String {
+    let mut script = as_user(questions);
+    let root = as_root(questions, user_is_root);
+    if !root.is_empty() {
+        script = format!("{{ {root}}} | {{ {script}cat; }}; ");
+    }
+    if !questions.units.is_empty() {
+        // `show` would take ten times as long, one or two milliseconds for each unit; but this one knows only units
+        // that are loaded, so that of the others the files are looked for.
+        let units = questions.units.iter().map(UnitName::full).collect::<Vec<_>>().join(" ");
+        script = format!(
+            "systemctl list-units --all --plain --no-legend --full {units} 2>/dev/null | \
+             {{ installed {units}; {script}lines; frame units \"$b\"; }}; "
+        );
+    }
+    format!("eval \"$1\"; echo; frame begin \"\"; {script}frame end \"\"")
+}
+
+fn as_user(questions: &Questions) -> String {
+    let mut script = String::new();
+    if questions.mention(GuestPath::RUNTIME) {
+        script += "t=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}; ";
+    }
+    if questions.addresses {
+        script +=
+            "b=$(ip -o addr show scope global 2>/dev/null) || b=$(hostname -I); frame addresses \"$b\"; ";
+    }
+    if questions.release {
+        script += "lines </etc/os-release; frame release \"$b\"; ";
+    }
+    script.extend(questions.files.iter().enumerate().filter(|(_, file)| !file.root).map(file_call));
+    script
+}
+
+fn as_root(questions: &Questions, user_is_root: bool) -> String {
+    let root: String =
+        questions.files.iter().enumerate().filter(|(_, file)| file.root).map(file_call).collect();
+    if root.is_empty() {
+        return root;
+    }
+    if user_is_root {
+        return format!("frame root \"\"; {root}");
+    }
+    // One sudo for all of it, on standard input, since sudo logs arguments. Without sudo, what can be seen is still
+    // worth knowing.
+    format!(
+        "r=\"{root}\"; printf %s \"$1 frame root $q$q; $r :\" | \
+         sudo -n sh -s service-manager \"$n\" \"$q\" \"$s\" || eval \"$r\"; "
+    )
+}
+
+fn file_call((index, file): (usize, &FileQuestion)) -> String {
+    let path = file.pattern.as_str();
+    let word = if let Some(rest) = path.strip_prefix(GuestPath::RUNTIME) {
+        format!("$t/{rest}")
+    } else if let Some(rest) = path.strip_prefix(GuestPath::HOME).filter(|_| file.root) {
+        // Root has another home.
+        format!("$HOME/{rest}")
+    } else {
+        path.to_owned()
+    };
+    match &file.wanted {
+        Wanted::Presence => format!("seen {index} {word}; "),
+        Wanted::Content if file.pattern.path().is_none() => format!("texts {index} {word}; "),
+        Wanted::Content => format!("text {index} {word}; "),
+        Wanted::Token(variants) => {
+            let variants: String = variants.iter().map(|variant| format!(" {variant}")).collect();
+            format!("account {index} {word}{variants}; ")
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// `lines` reads all lines into `$b` without starting a program, which takes longer than reading short files; the last
+/// character of `$IFS` is a line break. `frame KIND BODY` writes an answer; `installed` the units that have a file (`systemd.unit(5)`); `seen` and `text`
+/// answer for one file, `texts` for all that a pattern means; `parts` for the files that a kubeconfig names instead
+/// of holding their content, by the path as YAML would read it. `account` adds a token of the service account
+/// `default`, if `variant` finds that `VARIANT_ID` is one of the words that follow: the one in its secret or, since
+/// Kubernetes 1.24 makes none, a new one for a year, or for as long as the server allows. `$q` is a double quote, `$s`
+/// a single one. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
+const FUNCTIONS: &str = "\
+    n=$2; q=$3; s=$4; e=${IFS#??}; PATH=$PATH:/usr/sbin:/sbin;
+    lines() { b=; while IFS= read -r l || [ -n \"$l\" ]; do b=$b$l$e; done; };
+    installed() {
+        l=;
+        for u in \"$@\"; do
+            for d in /etc /run /usr/local/lib /usr/lib /lib; do
+                if [ -e \"$d/systemd/system/$u\" ]; then l=\"$l $u\"; break; fi;
+            done;
+        done;
+        frame installed \"$l\";
+    };
+    frame() { echo \"@$n $1 ${#2}\"; printf %s \"$2\"; echo; };
+    hidden() {
+        d=${2%/*};
+        while [ -n \"$d\" ]; do
+            if [ -d \"$d\" ]; then [ -x \"$d\" ] || frame \"hidden $1\" \"\"; break; fi;
+            case $d in */*) d=${d%/*};; *) break;; esac;
+        done;
+    };
+    seen() { if [ -e \"$2\" ]; then frame \"present $1\" \"\"; else hidden $1 $2; fi; };
+    text() {
+        if [ -f \"$2\" ] && [ -r \"$2\" ]; then
+            c=$(head -c 1048577 \"$2\"); frame \"text $1\" \"$c\";
+            case $c in *-authority:*|*-certificate:*|*-key:*|*tokenFile:*) parts \"$1\" \"$2\" \"$c\";; esac;
+        elif [ -e \"$2\" ]; then frame \"denied $1\" \"\";
+        else hidden $1 $2; fi;
+    };
+    texts() {
+        j=$1; shift;
+        for m in \"$@\"; do
+            if [ -f \"$m\" ]; then frame \"match $j\" \"$m\"; text \"$j\" \"$m\"; else hidden \"$j\" \"$m\"; fi;
+        done;
+    };
+    api() { kubectl --request-timeout=5s --namespace=default \"$@\"; };
+    variant() {
+        [ $# -gt 0 ] || return 0;
+        while IFS== read -r k v; do
+            [ \"$k\" = VARIANT_ID ] || continue;
+            v=${v#[$q$s]}; v=${v%[$q$s]};
+            for w in \"$@\"; do if [ \"$v\" = \"$w\" ]; then return 0; fi; done;
+        done </etc/os-release;
+        return 1;
+    };
+    account() {
+        text \"$1\" \"$2\"; [ -f \"$2\" ] || return 0;
+        j=$1; shift 2; variant \"$@\" || return 0;
+        m=$(api get serviceaccount default -o \"jsonpath={.secrets[0].name}\" </dev/null) || return 0;
+        if [ -n \"$m\" ]; then
+            c=$(api get secret -o \"jsonpath={.data.token}\" -- \"$m\" </dev/null) && frame \"secret $j\" \"$c\";
+        else
+            c=$(printf %s \"{ ${q}apiVersion$q: ${q}authentication.k8s.io/v1$q, ${q}kind$q: ${q}TokenRequest$q, \
+                ${q}spec$q: { ${q}expirationSeconds$q: 31536000 } }\" |
+                api create -f - --raw /api/v1/namespaces/default/serviceaccounts/default/token) &&
+                frame \"token $j\" \"$c\";
+        fi;
+    };
+    parts() {
+        { printf %s \"$3\"; echo; } | while read -r k p; do
+            case $k in certificate-authority:|client-certificate:|client-key:|tokenFile:)
+                case $p in
+                    \"$q\"*) p=${p#?}; p=${p%%\"$q\"*};;
+                    \"$s\"*) p=${p#?}; p=${p%%\"$s\"*};;
+                    *) p=${p%%[[:space:]]*};;
+                esac;
+                case $p in /*) f=$p;; *) f=${2%/*}/$p;; esac;
+                if [ -f \"$f\" ] && [ -r \"$f\" ]; then
+                    c=$(head -c 65537 \"$f\"); frame \"path $1\" \"$p\"; frame \"part $1\" \"$c\";
+                fi;;
+            esac;
+        done;
+    };";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Catalogue;
+
+    fn questions() -> Questions {
+        let catalogue = Catalogue::built_in().unwrap();
+        Questions { release: true, ..Questions::to_use(catalogue.select(&[]).unwrap()) }
+    }
+
+    #[test]
+    fn every_login_shell_reads_the_command_alike() {
+        for user_is_root in [false, true] {
+            let command = command(&questions(), &Nonce::random().unwrap(), user_is_root);
+            assert!(!command.contains(['\\', '!', '\n']), "{command}");
+            // Around the program, the functions and the double quote; and the one between double quotes.
+            assert_eq!(command.matches('\'').count(), 7, "{command}");
+        }
+    }
+
+    #[test]
+    fn sudo_is_used_once_and_only_for_what_needs_root() {
+        let nonce = Nonce::random().unwrap();
+        assert_eq!(command(&questions(), &nonce, false).matches("sudo").count(), 1);
+        assert_eq!(command(&questions(), &nonce, true).matches("sudo").count(), 0);
+        let address = Questions { addresses: true, ..Questions::default() };
+        assert_eq!(command(&address, &nonce, false).matches("sudo").count(), 0);
+    }
+
+    #[test]
+    fn a_token_is_made_only_for_who_logs_in() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let nonce = Nonce::random().unwrap();
+        let calls = |questions: &Questions| command(questions, &nonce, false).matches("; account ").count();
+        assert_eq!(calls(&Questions::about(catalogue.select(&[]).unwrap())), 0);
+        assert_eq!(calls(&questions()), 1);
+        assert!(command(&questions(), &nonce, false).contains("/apiserver.crt adb cdk; "));
+    }
+
+    #[test]
+    fn a_file_asked_for_twice_is_asked_for_once() {
+        let questions = questions();
+        let path = "/etc/kubernetes/admin.conf";
+        let admin = questions.files.iter().filter(|file| file.pattern.as_str() == path);
+        let admin: Vec<_> = admin.collect();
+        assert_eq!(admin.len(), 1);
+        assert!(admin[0].root && admin[0].wanted == Wanted::Content);
+    }
+}

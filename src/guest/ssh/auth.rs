@@ -1,0 +1,211 @@
+//! Logging in with keys: from files, and from the agent.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use libssh2_sys as code;
+use secrecy::{ExposeSecret, SecretString};
+use ssh_key::{PrivateKey, PublicKey};
+use ssh2::{Agent, ErrorCode};
+
+use super::Hop;
+use super::transport::Transport;
+use crate::base::files;
+use crate::error::Error;
+
+/// Tries the keys that were chosen for the hop; then, unless only those are wanted, those of the agent and
+/// the default ones.
+pub(super) fn authenticate(transport: &Transport, hop: &Hop) -> Result<(), Error> {
+    let mut login = Login { transport, hop, agent: None, unusable: None, refused: Vec::new() };
+    if login.try_all()? {
+        return Ok(());
+    }
+    let Login { unusable, refused, .. } = login;
+    let (user, place) = (hop.user.to_string(), hop.place());
+    // A key that could not be used explains the failure better than those that were refused.
+    Err(match unusable {
+        Some(unusable) => unusable,
+        None if refused.len() == MOST_OFFERS => Error::TooManyKeys { user, place, tried: refused },
+        None => Error::AuthenticationFailed { user, place, tried: refused },
+    })
+}
+
+/// A private key's file, as far as it can be used.
+enum Identity {
+    /// Its text, in PEM or OpenSSH's form.
+    Usable(SecretString),
+    /// Protected by a passphrase; the public half if it can be had, to find the key in the agent.
+    Locked(Option<Vec<u8>>),
+}
+
+struct Login<'a> {
+    transport: &'a Transport,
+    hop: &'a Hop,
+    agent: Option<Agent>,
+    /// Why a key could not even be offered.
+    unusable: Option<Error>,
+    /// The keys that the server did not accept.
+    refused: Vec<String>,
+}
+
+impl Login<'_> {
+    fn try_all(&mut self) -> Result<bool, Error> {
+        let chosen = self.try_files(&self.hop.identities)?;
+        if chosen || self.hop.identities_only {
+            return Ok(chosen);
+        }
+        Ok(self.try_agent(None)? || self.try_files(&self.hop.default_identities)?)
+    }
+
+    fn try_files(&mut self, paths: &[PathBuf]) -> Result<bool, Error> {
+        for path in paths {
+            if self.refused.len() < MOST_OFFERS && self.try_file(path)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn try_file(&mut self, path: &Path) -> Result<bool, Error> {
+        match Identity::read(path) {
+            Ok(Identity::Usable(text)) => self.try_key(path, &text),
+            Ok(Identity::Locked(public)) => {
+                let found = match public {
+                    Some(public) => self.try_agent(Some(&public))?,
+                    None => false,
+                };
+                if !found {
+                    self.unusable.get_or_insert(Error::KeyLocked { path: path.to_owned() });
+                }
+                Ok(found)
+            }
+            Err(error) => {
+                self.unusable.get_or_insert(error);
+                Ok(false)
+            }
+        }
+    }
+
+    fn try_key(&mut self, path: &Path, text: &SecretString) -> Result<bool, Error> {
+        let user = self.hop.user.as_str();
+        let answer = self
+            .transport
+            .attempt(|session| session.userauth_pubkey_memory(user, None, text.expose_secret(), None))?;
+        match answer {
+            Ok(()) => Ok(true),
+            Err(error) if is_refusal(&error) => {
+                self.refused.push(path.display().to_string());
+                Ok(false)
+            }
+            Err(error) if is_bad_key(&error) => {
+                let source = io::Error::new(io::ErrorKind::InvalidData, error);
+                self.unusable.get_or_insert(Error::Key { path: path.to_owned(), source });
+                Ok(false)
+            }
+            Err(error) => Err(Error::ConnectionLost { source: Box::new(error) }),
+        }
+    }
+
+    /// Offers the agent's keys, or only the one whose public half is `wanted`. No agent is no error.
+    fn try_agent(&mut self, wanted: Option<&[u8]>) -> Result<bool, Error> {
+        if self.agent.is_none() {
+            self.agent = connect_agent(self.transport);
+        }
+        let Some(agent) = &self.agent else { return Ok(false) };
+        let keys = agent.identities().unwrap_or_default();
+        let fitting = keys.iter().filter(|key| wanted.is_none_or(|wanted| wanted == key.blob()));
+        for key in fitting.take(MOST_OFFERS.saturating_sub(self.refused.len())) {
+            match self.transport.attempt(|_| agent.userauth(self.hop.user.as_str(), key))? {
+                Ok(()) => return Ok(true),
+                Err(error) if is_refusal(&error) => self.refused.push(format!("agent: {}", key.comment())),
+                Err(error) => return Err(Error::ConnectionLost { source: Box::new(error) }),
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Identity {
+    fn read(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Key { path: path.to_owned(), source };
+        match fs::metadata(path) {
+            Ok(meta) if meta.is_file() => {}
+            Ok(_) => return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a file"))),
+            // The private half may be in the agent only.
+            Err(error) => return public_half(path).map(|key| Self::Locked(Some(key))).ok_or(failed(error)),
+        }
+        let text = match files::read_text(path, LONGEST_KEY) {
+            Ok(text) => SecretString::from(text.unwrap_or_default()),
+            Err(Error::Read { source, .. }) => return Err(failed(source)),
+            Err(error) => return Err(error),
+        };
+        Ok(match Lock::of(text.expose_secret()) {
+            Lock::None => Self::Usable(text),
+            Lock::Passphrase(public) => Self::Locked(public.or_else(|| public_half(path))),
+        })
+    }
+}
+
+/// Whether a private key is protected by a passphrase.
+enum Lock {
+    None,
+    /// OpenSSH's own form tells the public half all the same.
+    Passphrase(Option<Vec<u8>>),
+}
+
+impl Lock {
+    fn of(text: &str) -> Self {
+        if let Ok(public) = PublicKey::from_openssh(text.trim()) {
+            // As `IdentityFile` may name one: which key of the agent to use.
+            return Self::Passphrase(public.to_bytes().ok());
+        }
+        if let Ok(key) = PrivateKey::from_openssh(text) {
+            let public = || key.public_key().to_bytes().ok();
+            return if key.is_encrypted() { Self::Passphrase(public()) } else { Self::None };
+        }
+        // RFC 1421 and PKCS#8 (RFC 7468) say it in words.
+        let locked = text.contains("Proc-Type: 4,ENCRYPTED") || text.contains("BEGIN ENCRYPTED PRIVATE KEY");
+        if locked { Self::Passphrase(None) } else { Self::None }
+    }
+}
+
+/// The public half that lies beside a private key, in its wire form.
+fn public_half(path: &Path) -> Option<Vec<u8>> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".pub");
+    let text = files::read_text(&PathBuf::from(name), LONGEST_KEY).ok()??;
+    PublicKey::from_openssh(text.trim()).ok()?.to_bytes().ok()
+}
+
+fn connect_agent(transport: &Transport) -> Option<Agent> {
+    let mut agent = transport.session().agent().ok()?;
+    agent.connect().ok()?;
+    agent.list_identities().ok()?;
+    Some(agent)
+}
+
+fn is_refusal(error: &ssh2::Error) -> bool {
+    matches!(
+        error.code(),
+        ErrorCode::Session(
+            code::LIBSSH2_ERROR_AUTHENTICATION_FAILED | code::LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED
+        )
+    )
+}
+
+/// libssh2 could not read the key, or has no algorithm for it.
+fn is_bad_key(error: &ssh2::Error) -> bool {
+    matches!(
+        error.code(),
+        ErrorCode::Session(
+            code::LIBSSH2_ERROR_FILE
+                | code::LIBSSH2_ERROR_KEYFILE_AUTH_FAILED
+                | code::LIBSSH2_ERROR_METHOD_NOT_SUPPORTED
+        )
+    )
+}
+
+/// OpenSSH's server hangs up at the sixth failure (`MaxAuthTries` in `sshd_config(5)`).
+const MOST_OFFERS: usize = 5;
+const LONGEST_KEY: u64 = 64 << 10;

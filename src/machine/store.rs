@@ -1,0 +1,321 @@
+//! What is kept of a machine between two commands.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::vagrant_resolver::Asker;
+use crate::base::deadline::Deadline;
+use crate::base::files::{self, PrivateFolder};
+use crate::base::paths::{Folders, MachineFiles};
+use crate::base::types::MachineName;
+use crate::error::Error;
+use crate::guest::ssh::{Hop, Route};
+use crate::machine::vagrant::{Created, Project};
+
+/// A guest as the host knows it. A clone is the same machine: where one finds it, the other does too.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Its name; also the context's name in its kubeconfig.
+    pub name: MachineName,
+    /// Its files on the host.
+    pub files: MachineFiles,
+    way: Arc<Mutex<Way>>,
+    /// Asks Vagrant, if it is a machine of a project and not merely remembered.
+    pub(super) asker: Option<Asker>,
+    /// Vagrant has made it anew since it was used.
+    is_rebuilt: bool,
+}
+
+/// How a machine is reached.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    pub(super) route: Route,
+    /// The Vagrant machine that it is, if it is one.
+    pub(super) origin: Option<Origin>,
+    /// Vagrant was asked since it was last reached: no use to ask again.
+    pub(super) was_asked: bool,
+}
+
+/// A Vagrant machine, as it was when Vagrant said how it is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Its project.
+    pub project: Project,
+    /// What Vagrant's files said of it.
+    pub created: Created,
+    /// Vagrant called it the project's primary machine.
+    #[serde(default)]
+    pub is_primary: bool,
+}
+
+/// `machine.json`
+#[derive(Serialize, Deserialize)]
+struct Record {
+    version: u32,
+    name: MachineName,
+    route: Route,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vagrant: Option<Origin>,
+}
+
+impl Origin {
+    /// What has become of the machine `name`, if Vagrant's files say that it is not any more what it was.
+    pub fn lost(&self, name: &MachineName) -> Option<&'static str> {
+        if !self.project.is_there() {
+            return Some("its project is gone");
+        }
+        match self.project.created(name) {
+            None => Some("destroyed"),
+            Some(created) if created.id != self.created.id => Some("made anew"),
+            Some(_) => None,
+        }
+    }
+}
+
+impl Machine {
+    /// The machine `name` reached by `route`. Its folder is named after its name and its address: two machines
+    /// that are both called `default` share nothing.
+    pub fn new(name: MachineName, route: Route, folders: &Folders) -> Self {
+        let jump = route.jump.as_ref().map(Hop::place).unwrap_or_default();
+        let digest = Sha256::digest(format!("{} {jump}", route.target.place()));
+        let files = files_of(&name, &digest, folders);
+        Self::found(name, files, Way { route, origin: None, was_asked: true })
+    }
+
+    /// The machine with these `files`, reached by `way`.
+    pub(super) fn found(name: MachineName, files: MachineFiles, way: Way) -> Self {
+        Self { name, files, way: Arc::new(Mutex::new(way)), asker: None, is_rebuilt: false }
+    }
+
+    /// The same machine; `asker` finds it when it has moved.
+    #[must_use]
+    pub(super) fn with(self, asker: Asker, is_rebuilt: bool) -> Self {
+        Self { asker: Some(asker), is_rebuilt, ..self }
+    }
+
+    /// How it is reached.
+    pub fn route(&self) -> Route {
+        self.way().route.clone()
+    }
+
+    /// The Vagrant machine that it is, if it is one.
+    pub fn origin(&self) -> Option<Origin> {
+        self.way().origin.clone()
+    }
+
+    pub(super) fn way(&self) -> MutexGuard<'_, Way> {
+        // Nothing is left half-changed in there.
+        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The notes that its user should read, each time.
+    pub fn notes(&self) -> Vec<String> {
+        let name = &self.name;
+        // A file in older releases, a folder of files in newer ones.
+        let is_public = |path: &&PathBuf| {
+            let mut names = path.iter().rev().take(2);
+            names.any(|name| name.as_encoded_bytes().starts_with(PUBLIC_KEY.as_bytes()))
+        };
+        let public = self.way().route.target.identities.iter().find(is_public).map(|path| {
+            format!(
+                "`{name}` lets in everybody who has Vagrant's public key pair (`{}`); `vagrant up` replaces it, \
+                 unless `config.ssh.insert_key` is false",
+                path.display()
+            )
+        });
+        let rebuilt = self
+            .is_rebuilt
+            .then(|| format!("Vagrant has made `{name}` anew, so its host key is learnt anew"));
+        public.into_iter().chain(rebuilt).collect()
+    }
+
+    /// The name of its folder: unlike the machine's own name, no other has it.
+    pub fn key(&self) -> String {
+        self.files.key()
+    }
+
+    /// What to call it so that no other of `machines` is meant: its name, or its key.
+    pub fn label(&self, machines: &[Machine]) -> String {
+        let namesakes = machines.iter().filter(|machine| machine.name == self.name).count();
+        if namesakes > 1 { self.key() } else { self.name.to_string() }
+    }
+
+    /// True when `wanted` is the machine's name or its key.
+    pub fn is_called(&self, wanted: &str) -> bool {
+        self.name.as_str() == wanted || self.key() == wanted
+    }
+
+    /// The machine that `files` remember; none without a readable record.
+    pub(super) fn read(files: MachineFiles) -> Result<Option<Self>, Error> {
+        files::refuse_shared(files.folder())?;
+        let Ok(Some(text)) = files::read(&files.machine(), LONGEST_RECORD) else { return Ok(None) };
+        let record: Option<Record> = serde_json::from_slice(&text).ok();
+        let record = record.filter(|record| record.version == RECORD_VERSION);
+        Ok(record.map(|Record { name, route, vagrant, .. }| {
+            Self::found(name, files, Way { route, origin: vagrant, was_asked: false })
+        }))
+    }
+
+    /// Locks the machine's folder, creating it when it is missing.
+    pub fn lock(&self, deadline: Deadline) -> Result<PrivateFolder, Error> {
+        PrivateFolder::lock(self.files.folder(), deadline)
+    }
+
+    /// Keeps how the machine was reached, so that `--machine NAME` finds it later.
+    pub fn remember(&self, folder: &PrivateFolder) -> Result<(), Error> {
+        let Way { route, origin: vagrant, .. } = {
+            let mut way = self.way();
+            way.was_asked = false;
+            way.clone()
+        };
+        let record = Record { version: RECORD_VERSION, name: self.name.clone(), route, vagrant };
+        let text = serde_json::to_vec_pretty(&record)
+            .map_err(|error| Error::Write { path: self.files.machine(), source: io::Error::from(error) })?;
+        folder.write(&self.files.machine(), &text)?;
+        files::touch(&self.files.machine())
+    }
+
+    /// When it was reached the last time.
+    pub fn last_use(&self) -> Option<SystemTime> {
+        self.files.machine().metadata().and_then(|meta| meta.modified()).ok()
+    }
+
+    /// The user's own kubeconfigs that entries of this machine were put into.
+    ///
+    /// Errors: the list cannot be read.
+    pub fn merges(&self) -> Result<Vec<PathBuf>, Error> {
+        let path = self.files.merged();
+        let Some(text) = files::read(&path, LONGEST_RECORD)? else { return Ok(Vec::new()) };
+        serde_json::from_slice(&text)
+            .map_err(|error| Error::Read { path, source: io::Error::new(io::ErrorKind::InvalidData, error) })
+    }
+
+    /// Keeps that entries of this machine are put into the user's own kubeconfig `path`, so that they can be removed.
+    pub fn remember_merge(&self, folder: &PrivateFolder, path: &Path) -> Result<(), Error> {
+        let mut merges = self.merges()?;
+        if merges.iter().any(|known| known == path) {
+            return Ok(());
+        }
+        merges.push(path.to_owned());
+        let text = serde_json::to_vec_pretty(&merges)
+            .map_err(|error| Error::Write { path: self.files.merged(), source: io::Error::from(error) })?;
+        folder.write(&self.files.merged(), &text)
+    }
+}
+
+/// The machines that were used before, in the order of their names. A folder without a readable record
+/// is left out: a newer program may have written it.
+///
+/// Errors: the folder cannot be read, or others than its user could have written to it.
+pub fn remembered(folders: &Folders) -> Result<Vec<Machine>, Error> {
+    let path = folders.machines();
+    let mut machines: Vec<Machine> = Vec::new();
+    for folder in files::folders_in(&path)? {
+        machines.extend(Machine::read(MachineFiles::new(folder))?);
+    }
+    machines.sort_by(|a, b| a.files.folder().cmp(b.files.folder()));
+    Ok(machines)
+}
+
+/// Removes everything that is kept of `machine`: credentials, host keys, how it is reached.
+pub fn forget(machine: &Machine, deadline: Deadline) -> Result<(), Error> {
+    machine.lock(deadline)?.remove()
+}
+
+/// The files of the machine `name`; `digest` tells it from its namesakes.
+pub(super) fn files_of(name: &MachineName, digest: &[u8], folders: &Folders) -> MachineFiles {
+    let key: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    MachineFiles::new(folders.machines().join(format!("{name}-{key}")))
+}
+
+const RECORD_VERSION: u32 = 1;
+const LONGEST_RECORD: u64 = 64 << 10;
+/// The beginning of the names of the keys that Vagrant brings along, known to everybody.
+const PUBLIC_KEY: &str = "insecure_private_key";
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::DirBuilderExt;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::env::Host;
+
+    fn machine(folders: &Folders, name: &str) -> Machine {
+        let target = Hop {
+            user: "dev".parse().unwrap(),
+            host: "192.0.2.7".parse().unwrap(),
+            port: 22,
+            identities: vec!["/home/dev/a key".into()],
+            identities_only: true,
+            default_identities: Vec::new(),
+            host_key_alias: None,
+        };
+        Machine::new(name.parse().unwrap(), Route { target, jump: None }, folders)
+    }
+
+    fn folders(below: &tempfile::TempDir) -> Folders {
+        let host = Host { service_manager_home: Some(below.path().into()), ..Host::default() };
+        Folders::find(&host).unwrap()
+    }
+
+    #[test]
+    fn what_is_remembered_is_found_and_forgotten() {
+        let below = tempfile::tempdir().unwrap();
+        let folders = folders(&below);
+        let machine = machine(&folders, "box");
+        machine.remember(&machine.lock(Deadline::after(Duration::from_secs(1))).unwrap()).unwrap();
+
+        let found = remembered(&folders).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].route(), machine.route());
+        assert_eq!(found[0].files.folder(), machine.files.folder());
+        assert!(found[0].last_use().unwrap().elapsed().unwrap() < Duration::from_mins(1));
+
+        forget(&found[0], Deadline::after(Duration::from_secs(1))).unwrap();
+        assert!(remembered(&folders).unwrap().is_empty());
+        assert!(!machine.files.folder().exists());
+    }
+
+    #[test]
+    fn a_merge_is_remembered_once() {
+        let below = tempfile::tempdir().unwrap();
+        let machine = machine(&folders(&below), "box");
+        let folder = machine.lock(Deadline::after(Duration::from_secs(1))).unwrap();
+        assert!(machine.merges().unwrap().is_empty());
+        for path in ["/home/dev/.kube/config", "/b", "/b"] {
+            machine.remember_merge(&folder, Path::new(path)).unwrap();
+        }
+        assert_eq!(machine.merges().unwrap(), [Path::new("/home/dev/.kube/config"), Path::new("/b")]);
+        fs::write(machine.files.merged(), "{").unwrap();
+        assert!(matches!(machine.merges(), Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn damaged_and_hostile_records_are_left_out() {
+        let below = tempfile::tempdir().unwrap();
+        let folders = folders(&below);
+        for (name, text) in [
+            ("a", "{"),
+            ("b", r#"{"version":9,"name":"b"}"#),
+            (
+                "c",
+                r#"{"version":1,"name":"../c","route":{"target":{"user":"u","host":"h","port":1,"identities":[],"identities_only":false,"default_identities":[]},"jump":null}}"#,
+            ),
+            (
+                "d",
+                r#"{"version":1,"name":"d","route":{"target":{"user":"-u","host":"h","port":1,"identities":[],"identities_only":false,"default_identities":[]},"jump":null}}"#,
+            ),
+        ] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folders.machines().join(name)).unwrap();
+            fs::write(folders.machines().join(name).join("machine.json"), text).unwrap();
+        }
+        assert!(remembered(&folders).unwrap().is_empty());
+    }
+}

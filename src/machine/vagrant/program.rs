@@ -1,0 +1,363 @@
+//! Starting Vagrant. With it runs the Vagrantfile, a program: it is started for the project that the user is in,
+//! has named, or has used before, and for no other.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::Project;
+use crate::base::deadline::Deadline;
+use crate::base::env::Host;
+use crate::base::paths::Folders;
+use crate::base::types::{MachineName, visible};
+use crate::error::Error;
+
+/// The user's Vagrant, and the environment it is started in.
+#[derive(Clone)]
+pub struct Program(Arc<Environment>);
+
+/// What Vagrant said about a failure, for people.
+#[derive(Debug)]
+pub struct Said(String);
+
+struct Environment {
+    variables: Vec<(OsString, OsString)>,
+    /// Where this program writes what it exports.
+    exported: PathBuf,
+}
+
+impl Program {
+    /// The Vagrant of the environment of `host`.
+    pub fn new(host: &Host, folders: &Folders) -> Self {
+        Self(Arc::new(Environment { variables: host.environment.clone(), exported: folders.machines() }))
+    }
+
+    /// What `vagrant ssh-config` says of the machine `name` of `project`: one `Host` block.
+    ///
+    /// Errors: there is no Vagrant, it fails, it is not done in time, or the machine is not running.
+    pub fn ssh_config(
+        &self,
+        project: &Project,
+        name: &MachineName,
+        deadline: Deadline,
+    ) -> Result<String, Error> {
+        let answer = self.ask(project, &["ssh-config", name.as_str()], deadline)?;
+        if answer.failed_with("SSHNotReady") {
+            return Err(Error::VagrantNotRunning {
+                machine: name.to_string(),
+                folder: project.folder.clone(),
+            });
+        }
+        // A Vagrantfile may print what it likes before it.
+        let head = format!("Host {name}\n");
+        match answer.checked(project)?.rsplit_once(&format!("\n{head}")) {
+            Some((_, block)) => Ok(head + block),
+            // It answers for another machine if that one's id in its index begins with the name.
+            None => Err(Error::VagrantFailed {
+                folder: project.folder.clone(),
+                source: Said(format!("its answer is not about `{name}`")),
+            }),
+        }
+    }
+
+    /// The machine that `project` has called its primary one; none where it has several and calls none so.
+    ///
+    /// Errors: there is no Vagrant, it fails, or it is not done in time.
+    pub fn primary(&self, project: &Project, deadline: Deadline) -> Result<Option<MachineName>, Error> {
+        // The only command that says for which machine it spoke, and asks the provider for no more than its state.
+        let answer = self.ask(project, &["provider"], deadline)?;
+        if answer.failed_with("MultiVMTargetRequired") {
+            return Ok(None);
+        }
+        let name = |line: &str| {
+            let (_, rest) = line.split_once(',')?;
+            rest.split_once(",provider-name,").and_then(|(name, _)| MachineName::parse(name).ok())
+        };
+        Ok(answer.checked(project)?.lines().find_map(name))
+    }
+
+    fn ask(&self, project: &Project, arguments: &[&str], deadline: Deadline) -> Result<Answer, Error> {
+        let path = self.0.vagrant().ok_or_else(|| Error::NoVagrant { folder: project.folder.clone() })?;
+        let shown = format!("vagrant {}", arguments.join(" "));
+        loop {
+            log::debug!("starting `{shown}` in `{}`", project.folder.display());
+            let mut command = command(&path);
+            command
+                .args(arguments)
+                .args(["--machine-readable", "--no-color"])
+                .env_clear()
+                .envs(self.0.variables(project))
+                .current_dir(&project.folder);
+            let answer = run(command, &path, &shown, deadline)?;
+            log::debug!("`{shown}` is done");
+            // Another Vagrant has its hand on the index, for a moment.
+            if !answer.failed_with("MachineLocked") || deadline.is_over() {
+                return Ok(answer);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Program")
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Said {}
+
+impl Environment {
+    /// Vagrant by its absolute path: one below a relative folder of `PATH` would be the project's.
+    fn vagrant(&self) -> Option<PathBuf> {
+        let path = self.variables.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone())?;
+        let is_program = |path: &PathBuf| {
+            path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        };
+        let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+        folders.map(|folder| folder.join("vagrant")).find(is_program)
+    }
+
+    /// The variables that Vagrant is given: the user's own, for a Vagrantfile may read any of them. Left out is
+    /// what another Ruby needs, what would make Vagrant look elsewhere, and what leads Docker and Kubernetes into a
+    /// machine.
+    fn variables(&self, project: &Project) -> Vec<(OsString, OsString)> {
+        // Its Docker provider needs the user's own settings: with others it takes the machine for destroyed, and
+        // removes what it knows of it. What `env docker` exported are not the user's own.
+        let certificates = self.variables.iter().find(|(name, _)| name == "DOCKER_CERT_PATH");
+        let exported = certificates.is_some_and(|(_, path)| Path::new(path).starts_with(&self.exported));
+        let is_for_docker = !exported && project.uses("docker");
+        let is_kept = |name: &OsStr| {
+            let name = name.as_bytes();
+            !OTHERS.iter().any(|other| other.as_bytes() == name)
+                && !OTHERS_BEGIN.iter().any(|begin| name.starts_with(begin.as_bytes()))
+                && (is_for_docker || !name.starts_with(b"DOCKER_"))
+        };
+        let mut variables: Vec<_> =
+            self.variables.iter().filter(|(name, _)| is_kept(name)).cloned().collect();
+        if let Some(vagrantfile) = &project.vagrantfile {
+            variables.push(("VAGRANT_VAGRANTFILE".into(), vagrantfile.into()));
+        }
+        if !project.has_usual_data() {
+            variables.push(("VAGRANT_DOTFILE_PATH".into(), project.data.clone().into()));
+        }
+        variables
+    }
+}
+
+/// What a Vagrant that has ended wrote.
+struct Answer {
+    status: ExitStatus,
+    stdout: String,
+    stderr: String,
+}
+
+impl Answer {
+    /// True when it ended with its own error `class`.
+    fn failed_with(&self, class: &str) -> bool {
+        self.error().is_some_and(|(found, _)| found == class)
+    }
+
+    /// Its standard output, if it did not fail.
+    fn checked(&self, project: &Project) -> Result<&str, Error> {
+        if self.status.success() {
+            return Ok(&self.stdout);
+        }
+        let said = match self.error() {
+            Some((_, message)) => message,
+            None if !self.stderr.trim().is_empty() => self.stderr.clone(),
+            None => format!("it ended with {}", self.status),
+        };
+        // In one line, as every message.
+        let words: Vec<&str> = said.split_whitespace().collect();
+        let said = visible(&words.join(" ").chars().take(LONGEST_MESSAGE).collect::<String>());
+        Err(Error::VagrantFailed { folder: project.folder.clone(), source: Said(said) })
+    }
+
+    /// The class and the message of its own error, as `--machine-readable` writes them.
+    fn error(&self) -> Option<(&str, String)> {
+        let line =
+            self.stdout.lines().rev().find_map(|line| line.split_once(",error-exit,Vagrant::Errors::"));
+        let (class, message) = line?.1.split_once(',')?;
+        Some((class, message.replace("%!(VAGRANT_COMMA)", ",").replace("\\n", "\n")))
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place that starts a program")]
+fn command(path: &Path) -> Command {
+    Command::new(path)
+}
+
+/// Runs `command` to its end, or until `deadline`: then it is killed with all that it started, for which it has a
+/// process group of its own.
+fn run(mut command: Command, path: &Path, shown: &str, deadline: Deadline) -> Result<Answer, Error> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let child = command.spawn().map_err(|source| Error::NotStarted { path: path.to_owned(), source })?;
+    let group = Pid::from_child(&child);
+    let (sender, receiver) = mpsc::channel();
+    // The receiver is gone only when the time is over.
+    thread::spawn(move || sender.send(wait(child)));
+    let Ok(answer) = receiver.recv_timeout(deadline.left()) else {
+        // It may have ended in this moment.
+        let _ = kill_process_group(group, Signal::KILL);
+        return Err(Error::Timeout { waiting_for: format!("`{shown}`"), limit: deadline.limit() });
+    };
+    answer.map_err(|source| Error::NotStarted { path: path.to_owned(), source })
+}
+
+/// Reads all that `child` writes, and waits for its end.
+fn wait(mut child: Child) -> io::Result<Answer> {
+    let stderr = child.stderr.take();
+    let stderr = thread::spawn(move || stderr.map(beginning).unwrap_or_default());
+    let stdout = child.stdout.take().map(beginning).unwrap_or_default();
+    let status = child.wait()?;
+    Ok(Answer { status, stdout, stderr: stderr.join().unwrap_or_default() })
+}
+
+/// The beginning of what `stream` yields. It is read to its end: what cannot write its output would not end.
+fn beginning(mut stream: impl Read) -> String {
+    let mut begin = Vec::new();
+    let _ = stream.by_ref().take(LONGEST_OUTPUT).read_to_end(&mut begin);
+    let _ = io::copy(&mut stream, &mut io::sink());
+    String::from_utf8_lossy(&begin).into_owned()
+}
+
+/// Variables that Vagrant is not given. Those of its own are set anew where they are needed.
+const OTHERS: [&str; 7] = [
+    "KUBECONFIG",
+    "RUBYLIB",
+    "RUBYOPT",
+    "VAGRANT_CWD",
+    "VAGRANT_VAGRANTFILE",
+    "VAGRANT_DOTFILE_PATH",
+    "VAGRANT_FORCE_COLOR",
+];
+const OTHERS_BEGIN: [&str; 4] = ["GEM_", "BUNDLE_", "BUNDLER_", "RUBYGEMS_"];
+const LONGEST_OUTPUT: u64 = 1 << 20;
+const LONGEST_MESSAGE: usize = 2000;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    fn project(provider: &str) -> (tempfile::TempDir, Project) {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = folder.path().join(".vagrant/machines/default").join(provider);
+        std::fs::create_dir_all(&machine).unwrap();
+        std::fs::write(machine.join("id"), "1").unwrap();
+        let project = Project::new(folder.path().to_owned(), None, folder.path().join(".vagrant"));
+        (folder, project)
+    }
+
+    /// The names of those variables that Vagrant is given.
+    fn given(variables: &[(&str, &str)], project: &Project) -> Vec<String> {
+        let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let environment = Environment { variables: variables.collect(), exported: "/state/machines".into() };
+        let names = environment.variables(project).into_iter().map(|(name, _)| name.into_string().unwrap());
+        names.collect()
+    }
+
+    #[test]
+    fn vagrant_gets_the_users_variables_but_those_that_mislead_it() {
+        let (_folder, project) = project("virtualbox");
+        for name in
+            ["HOME", "PATH", "LANG", "https_proxy", "VAGRANT_HOME", "VAGRANT_LOG", "NODES", "SSH_AUTH_SOCK"]
+        {
+            assert_eq!(given(&[(name, "x")], &project), [name]);
+        }
+        for name in [
+            "DOCKER_HOST",
+            "DOCKER_CERT_PATH",
+            "KUBECONFIG",
+            "RUBYLIB",
+            "RUBYOPT",
+            "GEM_HOME",
+            "GEM_PATH",
+            "BUNDLE_GEMFILE",
+            "RUBYGEMS_GEMDEPS",
+            "VAGRANT_CWD",
+            "VAGRANT_DOTFILE_PATH",
+            "VAGRANT_FORCE_COLOR",
+        ] {
+            assert!(given(&[(name, "x")], &project).is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_docker_provider_keeps_the_users_docker_and_not_the_one_in_a_machine() {
+        let (_folder, project) = project("docker");
+        let own = [("DOCKER_HOST", "unix:///x"), ("DOCKER_CERT_PATH", "/home/dev/.docker")];
+        assert_eq!(given(&own, &project), ["DOCKER_HOST", "DOCKER_CERT_PATH"]);
+        let exported = [("DOCKER_HOST", "tcp://x"), ("DOCKER_CERT_PATH", "/state/machines/default-1/docker")];
+        assert!(given(&exported, &project).is_empty());
+    }
+
+    #[test]
+    fn the_project_decides_where_vagrant_looks() {
+        let (folder, usual) = project("virtualbox");
+        let variables = [("VAGRANT_VAGRANTFILE", "other"), ("VAGRANT_DOTFILE_PATH", "other")];
+        assert!(given(&variables, &usual).is_empty());
+        let unusual = Project::new(folder.path().to_owned(), Some("Vagrantfile.dev".into()), "/data".into());
+        assert_eq!(given(&variables, &unusual), ["VAGRANT_VAGRANTFILE", "VAGRANT_DOTFILE_PATH"]);
+    }
+
+    #[test]
+    fn vagrant_is_not_looked_for_in_relative_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let vagrant = folder.path().join("vagrant");
+        std::fs::write(&vagrant, "").unwrap();
+        let found = |path: String| {
+            let variables = vec![("PATH".into(), path.into())];
+            Environment { variables, exported: PathBuf::new() }.vagrant()
+        };
+        let path = format!(".::bin:{}", folder.path().display());
+        assert_eq!(found(path.clone()), None, "no program");
+        std::fs::set_permissions(&vagrant, PermissionsExt::from_mode(0o755)).unwrap();
+        assert_eq!(found(path), Some(vagrant));
+    }
+
+    fn answer(code: i32, stdout: &str, stderr: &str) -> Answer {
+        let status = ExitStatus::from_raw(code << 8);
+        Answer { status, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
+    }
+
+    fn complaint(answer: &Answer) -> String {
+        let (_folder, project) = project("virtualbox");
+        match answer.checked(&project).unwrap_err() {
+            Error::VagrantFailed { source, .. } => source.to_string(),
+            error => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn vagrants_own_errors_are_known_by_their_class() {
+        let line =
+            "1795507564,,error-exit,Vagrant::Errors::SSHNotReady,It is\\nnot ready%!(VAGRANT_COMMA) wait.\n";
+        let answer = answer(1, line, "noise");
+        assert!(answer.failed_with("SSHNotReady") && !answer.failed_with("MultiVMTargetRequired"));
+        assert_eq!(complaint(&answer), "It is not ready, wait.");
+    }
+
+    #[test]
+    fn other_failures_are_told_in_vagrants_words() {
+        assert_eq!(complaint(&answer(1, "", "syntax\n  error\u{1b}[31m\n")), "syntax error\\u{1b}[31m");
+        assert_eq!(complaint(&answer(3, "", "")), "it ended with exit status: 3");
+        assert!(complaint(&answer(1, "", &"x".repeat(1 << 20))).len() <= LONGEST_MESSAGE);
+    }
+}

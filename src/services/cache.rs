@@ -1,0 +1,299 @@
+//! What the last `env` found out, so that the next one can do without SSH. It is a guess about where to look and never
+//! an answer: every service is used again, with the very credentials that are exported, before anything is printed.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::access::credentials::Credentials;
+use crate::access::endpoint::Endpoint;
+use crate::access::kubeconfig::{self, Entry};
+use crate::base::deadline::Deadline;
+use crate::base::files::{self, PrivateFolder};
+use crate::base::types::{DnsName, HostName, ServiceName};
+use crate::catalogue::Service;
+use crate::error::Error;
+use crate::export::Block;
+use crate::machine::Machine;
+use crate::services::detect::Found;
+use crate::services::inspection::InUse;
+
+/// `facts.json`: what is known of a machine's services.
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    /// The version of the program that wrote it.
+    program: String,
+    /// The way to the machine, and which one it was.
+    way: String,
+    services: BTreeMap<ServiceName, Known>,
+    /// What was printed last, by the words that asked for it.
+    printed: BTreeMap<String, Vec<Block>>,
+}
+
+/// What is known of one service.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct Known {
+    /// When that was, in seconds since 1970.
+    at: u64,
+    /// The digest of its definition.
+    definition: String,
+    /// How it was used; none when it could not be.
+    used: Option<Used>,
+}
+
+/// How a service was used.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct Used {
+    flavour: ServiceName,
+    host: HostName,
+    address: IpAddr,
+    port: u16,
+    server_name: Option<DnsName>,
+    /// The credentials, in the form whose reader lets nothing else in.
+    kubeconfig: String,
+    /// How many of its variables had no value.
+    left_out: usize,
+}
+
+/// How much an answer that is kept may leave open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Each of the services was used.
+    Named,
+    /// It is known lately of each whether it can be used.
+    All,
+    /// Those that were used, whenever that was; nothing is said of the others.
+    Known,
+}
+
+/// What `env` makes of one service.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// The service.
+    pub in_use: &'a InUse<'a>,
+    /// Its exports.
+    pub block: &'a Block,
+    /// How many of its variables have no value.
+    pub left_out: usize,
+}
+
+impl Memory {
+    /// What is remembered of `machine`. Nothing when anything about it is odd, of another version of the program, of
+    /// another way to the machine, or of one that was there before.
+    pub fn of(machine: &Machine) -> Self {
+        let read = || {
+            files::refuse_shared(machine.files.folder()).ok()?;
+            let text = files::read(&machine.files.facts(), LONGEST).ok()??;
+            let memory: Self = serde_json::from_slice(&text).ok()?;
+            (memory.program == PROGRAM && memory.way == way(machine)).then_some(memory)
+        };
+        read().unwrap_or_else(|| Self { program: PROGRAM.to_owned(), way: way(machine), ..Self::default() })
+    }
+
+    /// Uses those of `services` again that were in use; all at once.
+    ///
+    /// None when anything is not as it was, or too long ago; of those that are merely [`Scope::Known`], when no one is.
+    pub fn recall<'a>(
+        &self,
+        services: &[&'a Service],
+        scope: Scope,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Option<Vec<InUse<'a>>> {
+        let used = self.used(services, scope, now)?;
+        let deadline = deadline.at_most(PATIENCE);
+        let again = |(service, used): (&'a Service, &Used)| {
+            let found = Found::remembered(service, &used.flavour)?;
+            let credentials = used.credentials(now)?;
+            InUse::again(found, credentials, &used.endpoint(), deadline)
+        };
+        let attempts: Vec<Option<InUse>> = thread::scope(|threads| {
+            let attempts: Vec<_> = used.into_iter().map(|used| threads.spawn(move || again(used))).collect();
+            attempts.into_iter().map(|attempt| attempt.join().ok().flatten()).collect()
+        });
+        match scope {
+            Scope::Named | Scope::All => attempts.into_iter().collect(),
+            Scope::Known => {
+                Some(attempts.into_iter().flatten().collect()).filter(|good: &Vec<_>| !good.is_empty())
+            }
+        }
+    }
+
+    /// True when one of `services` was used.
+    pub fn has_used(&self, services: &[&Service]) -> bool {
+        let known = services.iter().filter_map(|service| self.services.get(&service.name));
+        known.into_iter().any(|known| known.used.is_some())
+    }
+
+    /// True when each of `answers` has all values that it had. One that has lost some may only have been slow to
+    /// answer.
+    pub fn is_matched_by(&self, answers: &[Answer]) -> bool {
+        answers.iter().all(|answer| {
+            let known = self.services.get(&answer.in_use.found.service.name);
+            let used = known.and_then(|known| known.used.as_ref());
+            used.is_some_and(|used| answer.left_out <= used.left_out)
+        })
+    }
+
+    /// What was printed last for those who asked with the words `asked`, whatever has become of it.
+    pub fn printed(&self, asked: &str) -> Option<&[Block]> {
+        self.printed.get(asked).map(Vec::as_slice)
+    }
+
+    /// Keeps what a visit has found out: how `answers` are used, and that the others of `services` are not.
+    ///
+    /// Errors: the machine's folder is locked or cannot be written.
+    pub fn keep(
+        machine: &Machine,
+        services: &[&Service],
+        answers: &[Answer],
+        asked: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let folder = machine.lock(deadline)?;
+        // Under the lock: another process may have found out about other services.
+        let mut memory = Self::of(machine);
+        for service in services {
+            let answer = answers.iter().find(|answer| answer.in_use.found.service.name == service.name);
+            let used = answer.map(Used::new).transpose()?;
+            let known = Known { at: seconds(SystemTime::now()), definition: digest(service)?, used };
+            memory.services.insert(service.name.clone(), known);
+        }
+        memory.print(answers, asked);
+        memory.write(machine, &folder)
+    }
+
+    /// Keeps that `answers` were good still: the way to the machine, which Vagrant may have said anew, and what is
+    /// printed.
+    ///
+    /// Errors: the machine's folder is locked or cannot be written.
+    pub fn confirm(
+        self,
+        machine: &Machine,
+        answers: &[Answer],
+        asked: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let folder = machine.lock(deadline)?;
+        machine.remember(&folder)?;
+        let mut memory = Self::of(machine);
+        memory.print(answers, asked);
+        if memory == self { Ok(()) } else { memory.write(machine, &folder) }
+    }
+
+    fn print(&mut self, answers: &[Answer], asked: Option<&str>) {
+        let blocks = || answers.iter().map(|answer| answer.block.clone()).collect();
+        self.printed.extend(asked.map(|asked| (asked.to_owned(), blocks())));
+    }
+
+    fn write(&self, machine: &Machine, folder: &PrivateFolder) -> Result<(), Error> {
+        let failed =
+            |source: serde_json::Error| Error::Write { path: machine.files.facts(), source: source.into() };
+        folder.write_unsynced(&machine.files.facts(), &serde_json::to_vec(self).map_err(failed)?)
+    }
+
+    fn used<'a>(
+        &self,
+        services: &[&'a Service],
+        scope: Scope,
+        now: SystemTime,
+    ) -> Option<Vec<(&'a Service, &Used)>> {
+        let mut in_use = Vec::new();
+        for service in services {
+            let known = self.services.get(&service.name).filter(|known| known.holds(service, scope, now));
+            match (known.map(|known| &known.used), scope) {
+                (Some(Some(used)), _) => in_use.push((*service, used)),
+                (Some(None), Scope::All) | (_, Scope::Known) => {}
+                (Some(None), Scope::Named) | (None, _) => return None,
+            }
+        }
+        (!in_use.is_empty()).then_some(in_use)
+    }
+}
+
+impl Known {
+    /// True when it is about `service` as that is defined now, and not too old for `scope`.
+    fn holds(&self, service: &Service, scope: Scope, now: SystemTime) -> bool {
+        let limit = match scope {
+            Scope::Named => FRESH,
+            Scope::All => FRESH_FOR_ALL,
+            Scope::Known => Duration::MAX,
+        };
+        // From the future it is when a clock has jumped.
+        let age = seconds(now).checked_sub(self.at);
+        age.is_some_and(|age| age <= limit.as_secs())
+            && digest(service).is_ok_and(|digest| digest == self.definition)
+    }
+}
+
+impl Used {
+    fn new(answer: &Answer) -> Result<Self, Error> {
+        let InUse { found, credentials, endpoint, .. } = answer.in_use;
+        let entry = Entry {
+            name: found.service.name.as_str(),
+            server: &endpoint.url(),
+            server_name: endpoint.server_name.as_ref(),
+            credentials,
+        };
+        Ok(Self {
+            flavour: found.flavour.name.clone(),
+            host: endpoint.host.clone(),
+            address: endpoint.address,
+            port: endpoint.port,
+            server_name: endpoint.server_name.clone(),
+            kubeconfig: kubeconfig::write(&[entry])?,
+            left_out: answer.left_out,
+        })
+    }
+
+    /// Where it was.
+    fn endpoint(&self) -> Endpoint {
+        let Self { host, address, port, server_name, .. } = self.clone();
+        Endpoint { host, address, port, server_name, version: None, api_version: None }
+    }
+
+    /// The credentials, if they are good for a while yet.
+    fn credentials(&self, now: SystemTime) -> Option<Credentials> {
+        let credentials = kubeconfig::read(self.kubeconfig.as_bytes(), &BTreeMap::new()).ok()?;
+        let soon = now + NEARLY_OVER;
+        let lasts = credentials.proof.end().is_none_or(|end| end > soon);
+        let authorities = credentials.authority.der().len();
+        let later = credentials.clone().current(soon).ok()?;
+        (lasts && later.authority.der().len() == authorities).then_some(credentials)
+    }
+}
+
+/// The way to `machine`, as whom, and which one it is: another user of the guest may see other services.
+fn way(machine: &Machine) -> String {
+    let origin = machine.origin().map(|origin| format!(" {:?}", origin.created.id)).unwrap_or_default();
+    format!("{}{origin}", machine.route())
+}
+
+/// Tells whether a service is still defined as it was.
+fn digest(service: &Service) -> Result<String, Error> {
+    let failed = |error: serde_json::Error| {
+        let (file, source) = (service.name.to_string(), serde::ser::Error::custom(error));
+        Error::ServiceFile { file, source }
+    };
+    let text = serde_json::to_vec(service).map_err(failed)?;
+    Ok(Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+const LONGEST: u64 = 4 << 20;
+/// A service that answers within this time is nearby; SSH is tried when it does not.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// What is named is used again, so its age matters little.
+const FRESH: Duration = Duration::from_hours(12);
+/// So long it may go unnoticed that a service was started of which nothing was exported before.
+const FRESH_FOR_ALL: Duration = Duration::from_mins(5);
+/// Credentials that end so soon are looked for anew.
+const NEARLY_OVER: Duration = Duration::from_hours(1);

@@ -1,0 +1,112 @@
+//! Which of the guest's addresses the host can reach.
+
+use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::base::deadline::Deadline;
+use crate::services::inspection::Visit;
+
+/// An address of the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Address {
+    /// The address.
+    #[serde(rename = "address")]
+    pub ip: IpAddr,
+    /// The host can reach it.
+    pub reachable: bool,
+}
+
+/// The first of [`addresses`]; the one that SSH reached is not tried again.
+pub fn address(visit: &Visit, deadline: Deadline) -> Option<Address> {
+    let direct = direct(visit).map(|ip| Address { ip, reachable: true });
+    direct.or_else(|| addresses(visit, deadline).first().copied())
+}
+
+/// The guest's addresses, those first that the host can reach: the one that SSH reached, unless that is a port
+/// forwarded on the host itself, then the others in the guest's order. That order tells nothing about the host, so
+/// each is tried.
+pub fn addresses(visit: &Visit, deadline: Deadline) -> Vec<Address> {
+    let direct = direct(visit);
+    let others: Vec<IpAddr> =
+        visit.facts.addresses.iter().copied().filter(|ip| Some(*ip) != direct).collect();
+    // Behind its NAT the guest has an address that may be another machine's here.
+    let tried: Vec<IpAddr> = others.iter().copied().filter(|ip| *ip != VIRTUALBOX_NAT).collect();
+    let reached = reached(&tried, deadline);
+    sorted(direct, &others, &reached)
+}
+
+fn direct(visit: &Visit) -> Option<IpAddr> {
+    visit.address.filter(|ip| !ip.is_loopback())
+}
+
+fn sorted(direct: Option<IpAddr>, others: &[IpAddr], reached: &[IpAddr]) -> Vec<Address> {
+    let other = |ip: &IpAddr| Address { ip: *ip, reachable: reached.contains(ip) };
+    let mut addresses: Vec<Address> = others.iter().map(other).collect();
+    addresses.sort_by_key(|address| (!address.reachable, address.ip == VIRTUALBOX_NAT));
+    addresses.splice(0..0, direct.map(|ip| Address { ip, reachable: true }));
+    addresses
+}
+
+/// Those at which the guest answers, all tried at once.
+fn reached(addresses: &[IpAddr], deadline: Deadline) -> Vec<IpAddr> {
+    thread::scope(|scope| {
+        let attempts: Vec<_> =
+            addresses.iter().map(|ip| scope.spawn(|| answers(*ip, deadline).then_some(*ip))).collect();
+        attempts.into_iter().filter_map(|attempt| attempt.join().ok().flatten()).collect()
+    })
+}
+
+/// True when an SSH server is there. Less proves nothing: some networks refuse for addresses that nobody has.
+fn answers(ip: IpAddr, deadline: Deadline) -> bool {
+    let left = |limit| deadline.at_most(limit).left().max(Duration::from_millis(1));
+    let greets = || {
+        let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, SSH_PORT), left(CONNECT_LIMIT))?;
+        stream.set_read_timeout(Some(left(GREETING_LIMIT)))?;
+        let mut greeting = [0; GREETING.len()];
+        stream.read_exact(&mut greeting)?;
+        io::Result::Ok(greeting == *GREETING)
+    };
+    greets().unwrap_or(false)
+}
+
+/// Every `VirtualBox` guest has it behind its NAT (<https://www.virtualbox.org/manual/ch06.html>, "NAT").
+const VIRTUALBOX_NAT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 2, 15));
+/// On a guest's own address sshd mostly listens there.
+const SSH_PORT: u16 = 22;
+/// How every SSH server begins (RFC 4253, 4.2).
+const GREETING: &[u8; 4] = b"SSH-";
+/// A guest that is nearby answers within a few milliseconds.
+const CONNECT_LIMIT: Duration = Duration::from_millis(500);
+/// Its SSH server may be busy, or waiting for a name server.
+const GREETING_LIMIT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_the_host_reaches_comes_first() {
+        let order = |direct: Option<&str>, others: &[&str], reached: &[&str]| -> Vec<(String, bool)> {
+            let parse = |texts: &[&str]| texts.iter().map(|text| ip(text)).collect::<Vec<_>>();
+            let sorted = sorted(direct.map(ip), &parse(others), &parse(reached));
+            sorted.iter().map(|address| (address.ip.to_string(), address.reachable)).collect()
+        };
+        let (nat, bridged, other) = ("10.0.2.15", "192.168.56.7", "172.30.0.2");
+        assert_eq!(order(Some(other), &[nat], &[]), [(other.into(), true), (nat.into(), false)]);
+        assert_eq!(
+            order(None, &[nat, other, bridged], &[bridged]),
+            [(bridged.into(), true), (other.into(), false), (nat.into(), false)]
+        );
+        assert_eq!(order(None, &[nat, other], &[]), [(other.into(), false), (nat.into(), false)]);
+        assert_eq!(order(None, &[nat], &[]), [(nat.into(), false)]);
+        assert_eq!(order(None, &[], &[]), []);
+    }
+}

@@ -1,0 +1,379 @@
+//! What people see. Standard output is data for a program and is written once, whole; everything else goes
+//! to standard error.
+
+pub(crate) mod json;
+pub(crate) mod table;
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, IsTerminal, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use console::{Style, Term, measure_text_width};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::base::types::{line, visible};
+use crate::clients::Event;
+use crate::error::Error;
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The two streams, and how talkative to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ui {
+    color_stdout: bool,
+    color_stderr: bool,
+    quiet: bool,
+    program: &'static str,
+}
+
+impl Ui {
+    /// Decides once, per stream, whether there are colours.
+    pub(crate) fn new(choice: ColorChoice, no_color: bool, quiet: bool) -> Self {
+        let on = |is_terminal: bool| match choice {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => is_terminal && !no_color,
+        };
+        Self {
+            color_stdout: on(is_stdout_terminal()),
+            color_stderr: on(stderr().is_terminal()),
+            quiet,
+            program: PROGRAM,
+        }
+    }
+
+    /// The same for somebody who types `program` to start this one.
+    pub(crate) fn called(self, program: &'static str) -> Self {
+        Self { program, ..self }
+    }
+
+    /// Something the user should know about what was just done.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet {
+            let note = labelled(&Style::new().cyan().bold(), "note", &self.to_type(text), self.color_stderr);
+            // Nothing is left to report to when standard error is gone.
+            let _ = stderr().write_all(note.as_bytes());
+        }
+    }
+
+    /// A failure, what caused it, and what to type next.
+    pub(crate) fn error(self, error: &Error) {
+        self.explain(&Style::new().red().bold(), "error", error);
+    }
+
+    /// The same for a failure that does not end the command.
+    pub(crate) fn warning(self, error: &Error) {
+        self.explain(&Style::new().yellow().bold(), "warning", error);
+    }
+
+    /// What [`Self::warning`] says, as text for standard output.
+    pub(crate) fn warning_text(self, error: &Error) -> String {
+        self.explanation(&Style::new().yellow().bold(), "warning", error, self.color_stdout)
+    }
+
+    fn explain(self, style: &Style, label: &str, error: &Error) {
+        // Nothing is left to report to when standard error is gone.
+        let _ = stderr().write_all(self.explanation(style, label, error, self.color_stderr).as_bytes());
+    }
+
+    fn explanation(self, style: &Style, label: &str, error: &Error, color: bool) -> String {
+        let mut text = labelled(style, label, &error.to_string(), color);
+        for cause in error.causes() {
+            text += &labelled(&Style::new().dim(), "caused by", &cause, color);
+        }
+        if let Some(hint) = error.hint().filter(|_| !self.quiet) {
+            text += &labelled(&Style::new().green().bold(), "hint", &self.to_type(&hint), color);
+        }
+        text
+    }
+
+    /// `text`, in which the commands of this program begin as they have to be typed.
+    fn to_type(self, text: &str) -> String {
+        text.replace(&format!("`{PROGRAM} "), &format!("`{} ", self.program))
+    }
+
+    /// What the parser of the command line says, in its own colours.
+    pub(crate) fn parser(self, answer: &clap::Error) {
+        let text = answer.render();
+        let (color, stream): (bool, &mut dyn Write) = if answer.use_stderr() {
+            (self.color_stderr, &mut stderr())
+        } else {
+            (self.color_stdout, &mut stdout())
+        };
+        let text = if color { text.ansi().to_string() } else { text.to_string() };
+        // Nothing is left to report to when the stream is gone.
+        let _ = stream.write_all(text.as_bytes());
+    }
+
+    /// `text` in `style`, if standard output has colours.
+    pub(crate) fn styled(self, text: &str, style: Style) -> String {
+        style.force_styling(self.color_stdout).apply_to(text).to_string()
+    }
+}
+
+/// What a user types to start this program, unless it is called otherwise.
+const PROGRAM: &str = "service-manager";
+
+fn labelled(style: &Style, label: &str, text: &str, color: bool) -> String {
+    let label = style.clone().force_styling(color).apply_to(label);
+    format!("{label}: {}\n", line(text))
+}
+
+/// Writes `text` to standard output. A reader that has gone is no failure of ours.
+pub(crate) fn print(text: &str) -> Result<(), Error> {
+    let mut stdout = stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout { source: error }),
+        _ => Ok(()),
+    }
+}
+
+/// A text on the terminal that is replaced by the next one. The cursor stays below it and is never hidden, so
+/// that whatever ends the program leaves the terminal as it should be.
+#[derive(Debug, Default)]
+pub(crate) struct Frame {
+    text: String,
+}
+
+impl Frame {
+    /// Shows what `render` makes for the terminal's width, in place of what was shown before.
+    ///
+    /// Errors: the terminal cannot be written to.
+    pub(crate) fn show(&mut self, render: impl Fn(Option<usize>) -> String) -> Result<(), Error> {
+        let terminal = Term::buffered_stdout();
+        let size = terminal.size_checked();
+        let text = render(size.map(|(_, columns)| columns.into()));
+        // With `-v` the steps stand in between.
+        let in_place = !(log::log_enabled!(log::Level::Debug) || console::is_dumb());
+        if text == self.text {
+            return Ok(());
+        }
+        let (rows, columns) =
+            size.map_or((usize::MAX, usize::MAX), |(rows, columns)| (rows.into(), columns.into()));
+        let redraw = || {
+            if in_place {
+                // The terminal has wrapped it at the width that it has now.
+                terminal.move_cursor_up(height(&self.text, columns).min(rows))?;
+                terminal.clear_to_end_of_screen()?;
+            }
+            terminal.write_str(&text)?;
+            terminal.flush()
+        };
+        redraw().map_err(|source| Error::Stdout { source })?;
+        self.text = text;
+        Ok(())
+    }
+}
+
+/// Shows how downloads come along: a bar on a terminal, elsewhere a line for each quarter.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    ui: Ui,
+    bar: RefCell<Option<ProgressBar>>,
+    /// The length of the file, and the last quarter that was told.
+    quarter: Cell<(u64, u64)>,
+}
+
+impl Progress {
+    pub(crate) fn new(ui: Ui) -> Self {
+        Self { ui, bar: RefCell::default(), quarter: Cell::default() }
+    }
+
+    /// Shows what happens.
+    pub(crate) fn show(&self, event: &Event) {
+        match event {
+            Event::Begins { url, done, total } => self.begins(url, *done, *total),
+            Event::Received { done } => self.received(*done),
+            Event::Ends => self.clear(),
+            Event::Waits => self.ui.note("another process installs the same; waiting for it"),
+            Event::TriesAgain { url, fault } => {
+                self.clear();
+                self.ui.note(&format!("trying again: `{url}`: {fault}"));
+            }
+            Event::Recorded { url, checksum } => self.ui.note(&format!(
+                "nobody publishes a checksum for `{url}`; it has {checksum}, which is recorded and has to stay"
+            )),
+            Event::Instead { wanted, version } => {
+                self.ui.note(&format!("{wanted} was never published; the nearest is {version}"));
+            }
+            Event::StandsIn { platform } => {
+                self.ui.note(&format!("it is made for {platform}, which runs there too"));
+            }
+        }
+    }
+
+    fn begins(&self, url: &str, done: u64, total: Option<u64>) {
+        let name = visible(url.rsplit('/').next().unwrap_or_default());
+        let quarter = (done * 4).checked_div(total.unwrap_or(0)).unwrap_or(0);
+        self.quarter.set((total.unwrap_or(0), quarter));
+        if self.ui.quiet {
+            return;
+        }
+        if !stderr().is_terminal() {
+            let size = total.map(|total| format!(" ({})", HumanBytes(total))).unwrap_or_default();
+            let rest = if done > 0 { "the rest of " } else { "" };
+            let _ = writeln!(stderr(), "downloading {rest}{name}{size}");
+            return;
+        }
+        let template = if total.is_some() { WITH_LENGTH } else { WITHOUT_LENGTH };
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr()).with_message(name);
+        // The templates are checked by a test.
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        bar.set_position(done);
+        bar.reset_eta();
+        self.bar.replace(Some(bar));
+    }
+
+    fn received(&self, done: u64) {
+        if let Some(bar) = &*self.bar.borrow() {
+            return bar.set_position(done);
+        }
+        let (total, told) = self.quarter.get();
+        let quarter = (done * 4).checked_div(total).unwrap_or(0);
+        if quarter > told && !self.ui.quiet {
+            self.quarter.set((total, quarter));
+            let _ = writeln!(stderr(), "{} %", quarter * 25);
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Says what is waited for, on a terminal, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Spinner(Option<ProgressBar>);
+
+impl Spinner {
+    pub(crate) fn new(ui: Ui, what: &str) -> Self {
+        // With `-v` the steps stand there.
+        let is_shown = stderr().is_terminal()
+            && !ui.quiet
+            && !log::log_enabled!(log::Level::Debug)
+            && !console::is_dumb();
+        Self(is_shown.then(|| {
+            let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            spinner.set_style(
+                ProgressStyle::with_template(SPINNER).unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
+            spinner.set_message(line(what));
+            spinner.enable_steady_tick(TICK);
+            spinner
+        }))
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        if let Some(spinner) = self.0.take() {
+            spinner.finish_and_clear();
+        }
+    }
+}
+
+const SPINNER: &str = "{spinner} {msg} ({elapsed})";
+const TICK: Duration = Duration::from_millis(100);
+const WITH_LENGTH: &str = "{msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+const WITHOUT_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
+
+/// How many lines of a terminal `text` takes.
+fn height(text: &str, columns: usize) -> usize {
+    text.lines().map(|line| measure_text_width(line).div_ceil(columns).max(1)).sum()
+}
+
+/// How many columns the terminal has; none when it does not say, or is none.
+pub(crate) fn stdout_width() -> Option<usize> {
+    Term::stdout().size_checked().map(|(_, columns)| columns.into())
+}
+
+/// Waits. False when nobody reads standard output any more.
+pub(crate) fn wait(time: Duration) -> bool {
+    let end = Instant::now() + time;
+    let stdout = stdout();
+    let mut streams = [PollFd::new(&stdout, PollFlags::empty())];
+    let timeout = Timespec::try_from(time).ok();
+    let gone = poll(&mut streams, timeout.as_ref()).is_ok()
+        && streams[0].revents().intersects(PollFlags::ERR | PollFlags::HUP);
+    // It may have been interrupted.
+    thread::sleep(if gone { Duration::ZERO } else { end.saturating_duration_since(Instant::now()) });
+    !gone
+}
+
+/// True when a person reads standard output.
+pub(crate) fn is_stdout_terminal() -> bool {
+    stdout().is_terminal()
+}
+
+/// Prints the steps of the program for `-v`, each with the time since the start.
+pub(crate) fn show_steps() {
+    let logger = Box::new(Steps(std::time::Instant::now()));
+    if log::set_boxed_logger(logger).is_ok() {
+        log::set_max_level(log::LevelFilter::Debug);
+    }
+}
+
+struct Steps(std::time::Instant);
+
+impl log::Log for Steps {
+    fn enabled(&self, metadata: &log::Metadata) -> bool {
+        // The libraries' own messages may hold what is secret.
+        metadata.target().starts_with("service_manager")
+    }
+
+    fn log(&self, record: &log::Record) {
+        if self.enabled(record.metadata()) {
+            let text = line(&record.args().to_string());
+            let _ = writeln!(stderr(), "{:>5} ms  {text}", self.0.elapsed().as_millis());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[allow(clippy::disallowed_methods, reason = "this module owns the streams")]
+fn stdout() -> io::Stdout {
+    io::stdout()
+}
+
+#[allow(clippy::disallowed_methods, reason = "this module owns the streams")]
+fn stderr() -> io::Stderr {
+    io::stderr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_begin_as_they_have_to_be_typed() {
+        let ui = Ui::new(ColorChoice::Never, true, false);
+        let text = "`service-manager status`, or `/etc/service-manager`";
+        assert_eq!(ui.to_type(text), text);
+        let ui = ui.called("vagrant service-manager");
+        assert_eq!(ui.to_type(text), "`vagrant service-manager status`, or `/etc/service-manager`");
+    }
+
+    #[test]
+    fn the_templates_of_bars_are_templates() {
+        for template in [WITH_LENGTH, WITHOUT_LENGTH, SPINNER] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+}
