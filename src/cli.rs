@@ -577,6 +577,11 @@ impl Command {
     }
 }
 
+/// True when the command called `name` is about one machine, which the options of [`Global`] select.
+pub(crate) fn is_about_a_machine(name: &str) -> bool {
+    matches!(name, "env" | "status" | "start" | "stop" | "restart" | "kubeconfig" | "box" | "install-cli")
+}
+
 /// What is given for the option `name` in arguments that could not be parsed.
 pub(crate) fn option_in<'a>(arguments: &'a [OsString], name: &str) -> Option<&'a str> {
     let mut words = arguments.iter().filter_map(|argument| argument.to_str());

@@ -36,40 +36,41 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::base::deadline::{Deadline, in_time};
-pub use crate::base::env::Host;
+pub use crate::base::env::Env;
 use crate::cli::Cli;
-use crate::commands::{Context, Script};
-use crate::error::Error;
+use crate::commands::context::Context;
 pub use crate::error::ExitCode;
+use crate::error::{Error, Invocation, Script};
 use crate::ui::{ColorChoice, Ui};
 
 /// Runs the command that `host` was given and says how it ended. Errors are told to the user here and
 /// nowhere else.
-pub fn run(host: &Host) -> ExitCode {
-    let cli = match Cli::parse_as(host.program(), &host.arguments) {
+pub fn run(env: &Env) -> ExitCode {
+    let cli = match Cli::parse_as(env.program(), &env.arguments) {
         Ok(cli) => cli,
-        Err(answer) => return answer_of_the_parser(host, &answer),
+        Err(answer) => return answer_of_the_parser(env, &answer),
     };
     if cli.global.verbose {
         ui::show_steps();
     }
-    let ui = Ui::new(cli.global.color, host.no_color, cli.global.quiet).called(host.program());
+    let ui = Ui::new(cli.global.color, env.no_color, cli.global.quiet);
     let script = Script::of(&cli.command);
-    match run_command(host.clone(), cli, ui) {
+    let invocation = Invocation::new(env, &cli.global);
+    match run_command(env.clone(), cli, ui) {
         Ok(()) => ExitCode::Done,
         Err(error) => {
-            ui.error(&error);
-            fail(host, script, error.exit_code())
+            ui.error(&error.explain(&invocation));
+            fail(env, script, error.exit_code())
         }
     }
 }
 
 /// Runs the command within the time that the user allows. One that stays limits each of its rounds itself.
-fn run_command(host: Host, cli: Cli, ui: Ui) -> Result<(), Error> {
+fn run_command(env: Env, cli: Cli, ui: Ui) -> Result<(), Error> {
     let limit = cli.global.timeout.unwrap_or_else(|| cli.command.time_limit());
     let limit = limit.saturating_mul(cli.command.turns());
     let stays = cli.command.stays();
-    let run = move |deadline| commands::run(&cli.command, &Context::new(host, &cli.global, ui, deadline));
+    let run = move |deadline| commands::run(&cli.command, &Context::new(env, &cli.global, ui, deadline));
     if stays {
         return run(Deadline::after(limit));
     }
@@ -78,22 +79,22 @@ fn run_command(host: Host, cli: Cli, ui: Ui) -> Result<(), Error> {
 }
 
 /// Help and version go to standard output, wrong usage to standard error.
-fn answer_of_the_parser(host: &Host, answer: &clap::Error) -> ExitCode {
+fn answer_of_the_parser(env: &Env, answer: &clap::Error) -> ExitCode {
     let color =
-        cli::option_in(&host.arguments, "--color").and_then(|when| ColorChoice::from_str(when, true).ok());
-    Ui::new(color.unwrap_or_default(), host.no_color, false).parser(answer);
+        cli::option_in(&env.arguments, "--color").and_then(|when| ColorChoice::from_str(when, true).ok());
+    Ui::new(color.unwrap_or_default(), env.no_color, false).parser(answer);
     if answer.use_stderr() {
-        fail(host, Script::of_arguments(&host.arguments), ExitCode::Failure)
+        fail(env, Script::of_arguments(&env.arguments), ExitCode::Failure)
     } else {
         ExitCode::Done
     }
 }
 
 /// Where a shell would evaluate the output, one statement makes it fail too.
-fn fail(host: &Host, script: Option<Script>, code: ExitCode) -> ExitCode {
+fn fail(env: &Env, script: Option<Script>, code: ExitCode) -> ExitCode {
     if let Some(script) = script.filter(|_| !ui::is_stdout_terminal()) {
         // The exit code says it all the same.
-        let _ = ui::print(&script.failure(host, code));
+        let _ = ui::print(&script.failure(env, code));
     }
     code
 }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use service_manager::Host;
+use service_manager::Env;
 
 fn main() -> ExitCode {
-    ExitCode::from(service_manager::run(&Host::read()) as u8)
+    ExitCode::from(service_manager::run(&Env::read()) as u8)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::base::env::Host;
+use crate::base::env::Env;
 use crate::base::files;
 use crate::base::paths::Folders;
 use crate::clients::mirror::Mirrors;
@@ -89,12 +89,12 @@ impl Settings {
     /// The mirrors: those in `SERVICE_MANAGER_MIRROR` before those that are set.
     ///
     /// Errors: one that is none, or is not allowed.
-    pub fn mirrors(&self, host: &Host) -> Result<Mirrors, Error> {
+    pub fn mirrors(&self, env: &Env) -> Result<Mirrors, Error> {
         let mut own = Mirrors::new(self.allow_http);
         for (from, to) in &self.mirrors {
             own.add(from, to)?;
         }
-        let named = Mirrors::parse(host.mirror.as_deref().unwrap_or_default(), self.allow_http)?;
+        let named = Mirrors::parse(env.mirror.as_deref().unwrap_or_default(), self.allow_http)?;
         Ok(named.and(own))
     }
 }
@@ -113,8 +113,8 @@ mod tests {
         let path = folder.path().join("config.yaml");
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let host = Host { service_manager_home: Some(folder.path().into()), ..Host::default() };
-        Settings::load(&Folders::find(&host).unwrap())
+        let env = Env { service_manager_home: Some(folder.path().into()), ..Env::default() };
+        Settings::load(&Folders::find(&env).unwrap())
     }
 
     #[test]
@@ -122,11 +122,11 @@ mod tests {
         let settings =
             load("mirrors: {https://a: https://set, https://b: http://set}\nallow_http: true\n", 0o644)
                 .unwrap();
-        let host = Host { mirror: Some("https://a=https://named".to_owned()), ..Host::default() };
-        let mirrors = settings.mirrors(&host).unwrap();
+        let env = Env { mirror: Some("https://a=https://named".to_owned()), ..Env::default() };
+        let mirrors = settings.mirrors(&env).unwrap();
         assert_eq!(mirrors.address("https://a/x"), "https://named/x");
         assert_eq!(mirrors.address("https://b/x"), "http://set/x");
-        assert!(load("mirrors: {https://b: http://set}", 0o600).unwrap().mirrors(&host).is_err());
+        assert!(load("mirrors: {https://b: http://set}", 0o600).unwrap().mirrors(&env).is_err());
     }
 
     #[test]

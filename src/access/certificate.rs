@@ -7,7 +7,8 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 use x509_parser::time::ASN1Time;
 
-use crate::base::types::{DnsName, printable};
+use crate::base::text::sanitize;
+use crate::base::types::DnsName;
 
 /// One or several certificates in PEM, parsed and written again: what is no certificate is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl Names {
             match name {
                 GeneralName::DNSName(name) => match DnsName::parse(name) {
                     Ok(name) => names.dns.push(name),
-                    Err(_) => names.wildcards.push(printable(name)),
+                    Err(_) => names.wildcards.push(sanitize(name)),
                 },
                 GeneralName::IPAddress(bytes) => names.addresses.extend(address(bytes)),
                 _ => {}

@@ -11,7 +11,7 @@ use crate::base::types::MachineName;
 /// what `hook` has set is looked up in `environment`; libssh2 itself reads `SSH_AUTH_SOCK`, and reqwest, where something is downloaded, `HTTPS_PROXY`, `NO_PROXY` and their
 /// like, and `SSL_CERT_FILE`.
 #[derive(Clone, Debug, Default)]
-pub struct Host {
+pub struct Env {
     /// The command line, the program's name first.
     pub arguments: Vec<OsString>,
     /// The user's home folder.
@@ -69,7 +69,7 @@ impl Plugin {
     }
 }
 
-impl Host {
+impl Env {
     /// Reads the process's arguments and environment. An empty variable counts as unset.
     #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn read() -> Self {
@@ -160,18 +160,17 @@ mod tests {
     #[test]
     fn the_command_line_is_told_as_it_was_typed() {
         let arguments = ["/gem/libexec/service-manager", "env"].map(OsString::from).to_vec();
-        let mut host = Host { arguments, ..Host::default() };
-        assert_eq!(host.typed(), ["/gem/libexec/service-manager", "env"]);
-        host.plugin = Some(Plugin::default());
-        assert_eq!(host.typed(), ["vagrant", "service-manager", "env"]);
+        let mut env = Env { arguments, ..Env::default() };
+        assert_eq!(env.typed(), ["/gem/libexec/service-manager", "env"]);
+        env.plugin = Some(Plugin::default());
+        assert_eq!(env.typed(), ["vagrant", "service-manager", "env"]);
     }
 
     #[test]
     fn expands_the_home_folder_and_relative_paths() {
-        let host =
-            Host { home: Some("/home/dev".into()), current_folder: "/project".into(), ..Host::default() };
-        assert_eq!(host.expand(Path::new("~/.ssh/id")), Path::new("/home/dev/.ssh/id"));
-        assert_eq!(host.expand(Path::new("key")), Path::new("/project/key"));
-        assert_eq!(host.expand(Path::new("/abs")), Path::new("/abs"));
+        let env = Env { home: Some("/home/dev".into()), current_folder: "/project".into(), ..Env::default() };
+        assert_eq!(env.expand(Path::new("~/.ssh/id")), Path::new("/home/dev/.ssh/id"));
+        assert_eq!(env.expand(Path::new("key")), Path::new("/project/key"));
+        assert_eq!(env.expand(Path::new("/abs")), Path::new("/abs"));
     }
 }

@@ -5,5 +5,6 @@ pub mod env;
 pub mod files;
 pub mod paths;
 pub mod suggest;
+pub mod text;
 pub mod types;
 pub mod version;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::env::Host;
+use crate::base::env::Env;
 use crate::base::files;
 use crate::error::Error;
 
@@ -17,12 +17,14 @@ pub struct Folders {
 impl Folders {
     /// Finds the folders: `SERVICE_MANAGER_HOME`, else the platform's own places
     /// (XDG Base Directory Specification on Linux).
-    pub fn find(host: &Host) -> Result<Self, Error> {
-        if let Some(home) = &host.service_manager_home {
-            let home = host.current_folder.join(home);
+    pub fn find(env: &Env) -> Result<Self, Error> {
+        if let Some(home) = &env.service_manager_home {
+            let home = env.current_folder.join(home);
             return Ok(Self { state: home.clone(), data: home.clone(), config: home });
         }
-        let own = |folder: Option<PathBuf>| Ok(folder.ok_or(Error::NoHome)?.join("service-manager"));
+        let own = |folder: Option<PathBuf>| {
+            folder.ok_or(Error::NoHome).map(|folder| folder.join("service-manager"))
+        };
         Ok(Self {
             state: own(dirs::state_dir().or_else(dirs::data_local_dir))?,
             data: own(dirs::data_local_dir())?,
@@ -122,14 +124,14 @@ impl MachineFiles {
 /// `~/.kube/config`. Files of `folders` do not count: `env` put them there.
 ///
 /// Errors: the home folder is not known.
-pub fn user_kubeconfig(host: &Host, folders: &Folders) -> Result<PathBuf, Error> {
-    let named = host.kubeconfig.iter().flat_map(std::env::split_paths);
-    let named = named.filter(|path| !path.as_os_str().is_empty()).map(|path| host.current_folder.join(path));
+pub fn user_kubeconfig(env: &Env, folders: &Folders) -> Result<PathBuf, Error> {
+    let named = env.kubeconfig.iter().flat_map(std::env::split_paths);
+    let named = named.filter(|path| !path.as_os_str().is_empty()).map(|path| env.current_folder.join(path));
     let named: Vec<PathBuf> = named.filter(|path| !folders.contains(path)).collect();
     if let Some(path) = named.iter().find(|path| path.exists()).or(named.last()) {
         return Ok(path.clone());
     }
-    Ok(host.home.as_ref().ok_or(Error::NoHome)?.join(".kube/config"))
+    Ok(env.home.as_ref().ok_or(Error::NoHome)?.join(".kube/config"))
 }
 
 const KUBECONFIG: &str = "kubeconfig";
@@ -143,14 +145,14 @@ mod tests {
         let below = tempfile::tempdir().unwrap();
         let folder = below.path().canonicalize().unwrap();
         let chosen = |kubeconfig: &str| {
-            let host = Host {
+            let env = Env {
                 home: Some("/home/dev".into()),
                 current_folder: folder.clone(),
                 service_manager_home: Some("state".into()),
                 kubeconfig: Some(kubeconfig.replace("STATE", folder.join("state").to_str().unwrap()).into()),
-                ..Host::default()
+                ..Env::default()
             };
-            user_kubeconfig(&host, &Folders::find(&host).unwrap()).unwrap()
+            user_kubeconfig(&env, &Folders::find(&env).unwrap()).unwrap()
         };
         std::fs::write(folder.join("there"), "").unwrap();
         assert_eq!(chosen("/a/b"), Path::new("/a/b"));

@@ -3,7 +3,6 @@
 //! the text may come from the guest.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -415,55 +414,6 @@ impl TryFrom<u16> for Port {
     }
 }
 
-/// Text from the guest, for people only: as [`visible`], and cut when it is long.
-pub fn printable(text: &str) -> String {
-    const LONGEST: usize = 300;
-    cut(text, LONGEST)
-}
-
-/// A line for people, in which there may be text from anywhere: as [`printable`], with room for words around it.
-pub fn line(text: &str) -> String {
-    const LONGEST: usize = 1000;
-    cut(text, LONGEST)
-}
-
-fn cut(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        Some((end, _)) => visible(&text[..end]) + "…",
-        None => visible(text),
-    }
-}
-
-/// `text` with control characters (C0, DEL, C1) and those that break lines or turn the writing direction
-/// written as `\u{…}`. Kubernetes printed such text raw once: CVE-2021-25743.
-pub fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.trim_end().chars() {
-        match c {
-            '\n' | '\t' => shown.push(' '),
-            c if c.is_control() || steers_layout(c) => shown.extend(c.escape_unicode()),
-            c => shown.push(c),
-        }
-    }
-    shown
-}
-
-/// A time in the unit that says most.
-pub fn span(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (count, unit) = match seconds {
-        0..60 => (seconds, "second"),
-        60..3600 => (seconds / 60, "minute"),
-        3600..86_400 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
-}
-
-fn steers_layout(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 fn begins_with(text: &str, allowed: fn(char) -> bool) -> bool {
     text.chars().next().is_some_and(allowed)
 }
@@ -651,12 +601,5 @@ mod tests {
         for text in ["1", "v", "v1.", "1..2", "latest", "1.2/x", "1.2..3-a"] {
             assert!(Version::parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn terminal_controls_become_visible() {
-        assert_eq!(printable("a\x1b]0;owned\x07b\nc"), "a\\u{1b}]0;owned\\u{7}b c");
-        assert_eq!(printable("\u{202e}abc"), "\\u{202e}abc");
-        assert_eq!(printable(&"x".repeat(400)).chars().count(), 301);
     }
 }

@@ -41,9 +41,9 @@ impl Catalogue {
         let entry = |(name, text, json): &(&str, &'static str, &str)| {
             let service = serde_json::from_str(json)
                 .map_err(|source| Error::ServiceFile { file: format!("services/{name}.yaml"), source })?;
-            Ok(Entry { service, built_in: true, files: Vec::new(), text: Some((*text).into()) })
+            Ok::<_, Error>(Entry { service, built_in: true, files: Vec::new(), text: Some((*text).into()) })
         };
-        Ok(Self { entries: BUILT_IN.iter().map(entry).collect::<Result<_, _>>()? })
+        Ok(Self { entries: BUILT_IN.iter().map(entry).collect::<Result<_, Error>>()? })
     }
 
     /// The built-in services with what the user's own files add to them.
@@ -229,7 +229,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::base::env::Host;
+    use crate::base::env::Env;
 
     /// A folder of service files.
     struct Own(tempfile::TempDir);
@@ -249,8 +249,8 @@ mod tests {
         }
 
         fn folders(&self) -> Folders {
-            let host = Host { service_manager_home: Some(self.0.path().into()), ..Host::default() };
-            Folders::find(&host).unwrap()
+            let env = Env { service_manager_home: Some(self.0.path().into()), ..Env::default() };
+            Folders::find(&env).unwrap()
         }
 
         fn mistakes(&self) -> Vec<String> {
@@ -290,8 +290,8 @@ mod tests {
     #[test]
     fn without_a_folder_there_is_what_is_built_in() {
         let below = tempfile::tempdir().unwrap();
-        let host = Host { service_manager_home: Some(below.path().join("none")), ..Host::default() };
-        let catalogue = Catalogue::load(&Folders::find(&host).unwrap()).unwrap();
+        let env = Env { service_manager_home: Some(below.path().join("none")), ..Env::default() };
+        let catalogue = Catalogue::load(&Folders::find(&env).unwrap()).unwrap();
         assert_eq!(catalogue.entries().len(), BUILT_IN.len());
     }
 

@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Context;
+use super::context::{Context, print, print_json};
 use crate::cli::{BoxArgs, BoxCommand, BoxIpArgs, BoxVersionArgs, OutputFormat};
 use crate::error::Error;
 use crate::guest::probe::{OsRelease, Questions};
 use crate::machine::Machine;
 use crate::services::inspection::Visit;
 use crate::services::reachability::{self, Address};
-use crate::ui;
-use crate::ui::json;
 
 pub(super) fn run(args: &BoxArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
@@ -29,16 +27,16 @@ fn ip(args: &BoxIpArgs, context: &Context) -> Result<(), Error> {
         let address = reachability::address(&visit, context.deadline).ok_or(Error::NoAddress)?;
         note_guess(address, context);
         let name = if args.script_readable { "IP=" } else { "" };
-        return ui::print(&format!("{name}{}\n", address.ip));
+        return print(&format!("{name}{}\n", address.ip));
     }
     let addresses = reachability::addresses(&visit, context.deadline);
     let first = *addresses.first().ok_or(Error::NoAddress)?;
     if args.output == OutputFormat::Json {
-        return json::print(&Addresses { machine: machine.name.as_str(), addresses: &addresses });
+        return print_json(&Addresses { machine: machine.name.as_str(), addresses: &addresses });
     }
     note_guess(first, context);
     let all: Vec<String> = addresses.iter().map(|address| address.ip.to_string()).collect();
-    ui::print(&if args.script_readable {
+    print(&if args.script_readable {
         format!("IP={}\nIPS={}\n", first.ip, all.join(","))
     } else {
         all.join("\n") + "\n"
@@ -48,7 +46,7 @@ fn ip(args: &BoxIpArgs, context: &Context) -> Result<(), Error> {
 /// Of the machine's addresses `address` is the first.
 fn note_guess(address: Address, context: &Context) {
     if !address.reachable {
-        context.ui.note(&format!("{} is a guess: no SSH server was reached at any address", address.ip));
+        context.note(&format!("{} is a guess: no SSH server was reached at any address", address.ip));
     }
 }
 
@@ -57,9 +55,9 @@ fn version(args: &BoxVersionArgs, context: &Context) -> Result<(), Error> {
     let machine = context.machine()?;
     let release = Visit::make(&machine, &questions, context.deadline)?.facts.release;
     if args.output == OutputFormat::Json {
-        return json::print(&Version::of(&machine, &release)?);
+        return print_json(&Version::of(&machine, &release)?);
     }
-    ui::print(&if args.script_readable { script_readable(&release)? } else { product(&release)? + "\n" })
+    print(&if args.script_readable { script_readable(&release)? } else { product(&release)? + "\n" })
 }
 
 /// What `box ip --output json` prints.

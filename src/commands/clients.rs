@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::Context;
+use super::context::{Context, print, print_json};
 use crate::base::types::ServiceName;
 use crate::base::version::ReleaseVersion;
 use crate::catalogue::platform::Platform;
@@ -15,9 +15,8 @@ use crate::clients::cache::{Cache, Installed, Verified};
 use crate::clients::export::export;
 use crate::clients::install::fetcher;
 use crate::error::Error;
-use crate::ui::json;
+use crate::ui::Progress;
 use crate::ui::table::Table;
-use crate::ui::{self, Progress};
 
 pub(super) fn run(command: &ClientsCommand, context: &Context) -> Result<(), Error> {
     let cache = Cache::new(context.folders()?.clients());
@@ -26,7 +25,7 @@ pub(super) fn run(command: &ClientsCommand, context: &Context) -> Result<(), Err
         ClientsCommand::Verify(args) => verify(&cache, args.output, context),
         ClientsCommand::Prune(args) => prune(&cache, args, context),
         ClientsCommand::Uninstall(args) => uninstall(&cache, args),
-        ClientsCommand::Export(args) => export_all(&cache, &context.host.expand(&args.folder), context),
+        ClientsCommand::Export(args) => export_all(&cache, &context.env.expand(&args.folder), context),
     }
 }
 
@@ -74,7 +73,7 @@ fn list(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), Er
     let all = cache.all()?;
     note_when_empty(&all, cache, context);
     if format == OutputFormat::Json {
-        return print_json(all.iter().map(|installed| Listed::new(installed, None)).collect());
+        return print_listing(all.iter().map(|installed| Listed::new(installed, None)).collect());
     }
     let rows = all.iter().map(|installed| {
         let receipt = &installed.receipt;
@@ -89,7 +88,7 @@ fn list(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), Er
     });
     let table =
         Table::new(["SERVICE", "VERSION", "PLATFORM", "SIZE", "LAST USED", "PROGRAM"], rows.collect());
-    ui::print(&table.render(context.ui))
+    print(&table.render(context.ui))
 }
 
 fn verify(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), Error> {
@@ -98,13 +97,13 @@ fn verify(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), 
     let verdicts: Vec<bool> = all.iter().map(Installed::is_intact).collect::<Result<_, _>>()?;
     let judged = || all.iter().zip(&verdicts);
     if format == OutputFormat::Json {
-        print_json(judged().map(|(installed, intact)| Listed::new(installed, Some(*intact))).collect())?;
+        print_listing(judged().map(|(installed, intact)| Listed::new(installed, Some(*intact))).collect())?;
     } else {
         let line = |(installed, intact): (&Installed, &bool)| {
             let verdict = if *intact { "intact" } else { "changed since it was installed" };
             format!("{}: {verdict}\n", installed.path.display())
         };
-        ui::print(&judged().map(line).collect::<String>())?;
+        print(&judged().map(line).collect::<String>())?;
     }
     let changed: Vec<&Installed> =
         judged().filter(|(_, intact)| !**intact).map(|(installed, _)| installed).collect();
@@ -137,7 +136,7 @@ fn prune(cache: &Cache, args: &ClientsPruneArgs, context: &Context) -> Result<()
         0 => String::new(),
         number => format!(", and the left-overs of {}", count(number, "download")),
     };
-    context.ui.note(&format!("{what} {} of {}{left}", count(unused.len(), "client"), in_megabytes(saved)));
+    context.note(&format!("{what} {} of {}{left}", count(unused.len(), "client"), in_megabytes(saved)));
     Ok(())
 }
 
@@ -177,10 +176,10 @@ fn only_removed<T>(meant: Vec<T>, remove: impl Fn(&T) -> Result<bool, Error>) ->
 
 fn tell_removed(removed: &[Installed], what: &str, format: OutputFormat) -> Result<(), Error> {
     if format == OutputFormat::Json {
-        return print_json(removed.iter().map(|installed| Listed::new(installed, None)).collect());
+        return print_listing(removed.iter().map(|installed| Listed::new(installed, None)).collect());
     }
     let line = |installed: &Installed| format!("{what} {}\n", installed.path.display());
-    ui::print(&removed.iter().map(line).collect::<String>())
+    print(&removed.iter().map(line).collect::<String>())
 }
 
 fn export_all(cache: &Cache, folder: &Path, context: &Context) -> Result<(), Error> {
@@ -194,11 +193,11 @@ fn export_all(cache: &Cache, folder: &Path, context: &Context) -> Result<(), Err
     let fetcher = fetcher(&context.means(&watcher)?)?;
     for installed in &all {
         for path in export(installed, cache, &fetcher, folder)? {
-            ui::print(&format!("{}\n", path.display()))?;
+            print(&format!("{}\n", path.display()))?;
         }
     }
     for installed in all.iter().filter(|installed| installed.receipt.verified == Verified::Given) {
-        context.ui.note(&format!(
+        context.note(&format!(
             "{} {} was accepted with `--checksum`, so there it needs that too: `--checksum {}`",
             installed.service, installed.receipt.version, installed.receipt.checksum
         ));
@@ -206,7 +205,7 @@ fn export_all(cache: &Cache, folder: &Path, context: &Context) -> Result<(), Err
     // Blanks and commas part mirrors, so they are written as an address has them.
     let address = reqwest::Url::from_file_path(folder).map(|address| address.as_str().replace(',', "%2C"));
     let address = address.unwrap_or_else(|()| format!("file://{}", folder.display()));
-    context.ui.note(&format!("`SERVICE_MANAGER_MIRROR='https://={address}'` has `install-cli` use it"));
+    context.note(&format!("`SERVICE_MANAGER_MIRROR='https://={address}'` has `install-cli` use it"));
     Ok(())
 }
 
@@ -214,13 +213,12 @@ fn note_when_empty(all: &[Installed], cache: &Cache, context: &Context) {
     if all.is_empty() {
         let folder = cache.root().display();
         context
-            .ui
             .note(&format!("no clients in {folder} yet; `service-manager install-cli SERVICE` installs one"));
     }
 }
 
-fn print_json(clients: Vec<Listed>) -> Result<(), Error> {
-    json::print(&Listing { clients })
+fn print_listing(clients: Vec<Listed>) -> Result<(), Error> {
+    print_json(&Listing { clients })
 }
 
 fn count(number: usize, of: &str) -> String {

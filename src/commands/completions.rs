@@ -2,9 +2,9 @@
 
 use clap::CommandFactory;
 
+use super::context::print;
 use crate::cli::{Cli, CompletionsArgs};
 use crate::error::Error;
-use crate::ui;
 
 pub(super) fn run(args: &CompletionsArgs) -> Result<(), Error> {
     let mut script = Vec::new();
@@ -12,5 +12,5 @@ pub(super) fn run(args: &CompletionsArgs) -> Result<(), Error> {
     // clap_complete names a program with a hyphen in two ways in bash, so that no subcommand would be found:
     // https://github.com/clap-rs/clap/issues/6421
     let script = String::from_utf8_lossy(&script).replace("service__subcmd__manager", "service__manager");
-    ui::print(&script)
+    print(&script)
 }

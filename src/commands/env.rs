@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Context, at_once};
+use super::context::{Context, at_once, print, print_json};
+use crate::access::endpoint::Endpoint;
 use crate::base::types::{ServiceName, VariableName, Version};
 use crate::catalogue::Service;
 use crate::cli::{EnvArgs, OutputFormat};
@@ -15,8 +16,7 @@ use crate::services::cache::{Memory, Scope};
 use crate::services::connected::{Used, use_services};
 use crate::services::inspection::{InUse, Visit};
 use crate::services::prepared::{Ready, recall};
-use crate::ui;
-use crate::ui::json::{self, Place};
+use crate::ui::json;
 
 pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
@@ -33,7 +33,7 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     }
     let all = at_once(&contexts, |context| answer(&services, args, context));
     let all: Vec<Ready> = all.into_iter().collect::<Result<_, _>>()?;
-    print(&all, args, context)
+    print_all(&all, args, context)
 }
 
 /// Uses `services` of one machine: as they were used before, if they are good still, else as the machine says.
@@ -73,14 +73,14 @@ fn answer<'a>(services: &[&'a Service], args: &EnvArgs, context: &Context) -> Re
     Ok(ready)
 }
 
-fn print(all: &[Ready], args: &EnvArgs, context: &Context) -> Result<(), Error> {
+fn print_all(all: &[Ready], args: &EnvArgs, context: &Context) -> Result<(), Error> {
     for ready in all {
         ready.tell(context.ui);
     }
     match (args.output, all) {
-        (OutputFormat::Json, [only]) => json::print(&Document::from(only)),
+        (OutputFormat::Json, [only]) => print_json(&Document::from(only)),
         (OutputFormat::Json, several) => {
-            json::print(&json::Machines { machines: several.iter().map(Document::from).collect() })
+            print_json(&json::Machines { machines: several.iter().map(Document::from).collect() })
         }
         (OutputFormat::Text, all) => {
             let blocks = joined(all.iter().map(|ready| (&ready.machine, ready.blocks.as_slice())))?;
@@ -107,16 +107,16 @@ fn unset(services: &[&Service], args: &EnvArgs, context: &Context) -> Result<(),
         }
     }
     match args.output {
-        OutputFormat::Json => json::print(&Unset { unset: names.iter().map(VariableName::as_str).collect() }),
-        OutputFormat::Text => ui::print(&context.shell(args.shell).unset(&names, &context.host.typed())?),
+        OutputFormat::Json => print_json(&Unset { unset: names.iter().map(VariableName::as_str).collect() }),
+        OutputFormat::Text => print(&context.shell(args.shell).unset(&names, &context.env.typed())?),
     }
 }
 
 fn print_blocks(blocks: &[Block], args: &EnvArgs, context: &Context) -> Result<(), Error> {
-    ui::print(&if args.script_readable {
+    print(&if args.script_readable {
         script_readable(blocks)
     } else {
-        context.shell(args.shell).set(blocks, args.services.len() != 1, &context.host.typed())?
+        context.shell(args.shell).set(blocks, args.services.len() != 1, &context.env.typed())?
     })
 }
 
@@ -132,7 +132,7 @@ fn printed(args: &EnvArgs, context: &Context) -> Result<(Machine, Vec<Block>), E
 fn note_nothing(left_out: &[Error], machine: &Machine, context: &Context) {
     let none = left_out.is_empty().then(|| format!("`{}` has none of the services", machine.name));
     for reason in left_out.iter().map(ToString::to_string).chain(none) {
-        context.ui.note(&format!("nothing to export: {reason}"));
+        context.note(&format!("nothing to export: {reason}"));
     }
 }
 
@@ -162,7 +162,7 @@ struct Entry<'a> {
     service: &'a ServiceName,
     flavour: &'a ServiceName,
     version: Option<Version>,
-    endpoint: Place<'a>,
+    endpoint: &'a Endpoint,
     exports: Vec<Variable<'a>>,
 }
 
@@ -180,7 +180,7 @@ impl<'a> From<(&'a InUse<'a>, &'a Block)> for Entry<'a> {
             service: &in_use.found.service.name,
             flavour: &in_use.found.flavour.name,
             version: in_use.version(),
-            endpoint: Place::from(&in_use.endpoint),
+            endpoint: &in_use.endpoint,
             exports: block.exports.iter().map(variable).collect(),
         }
     }

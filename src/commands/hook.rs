@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Context;
-use crate::base::env::Host;
+use super::context::{Context, print};
+use crate::base::env::Env;
 use crate::base::types::VariableName;
 use crate::catalogue::Service;
 use crate::cli::HookArgs;
@@ -21,13 +21,13 @@ use crate::export::shell::{Follower, watch_file};
 use crate::machine::Machine;
 use crate::services::cache::{Memory, Scope};
 use crate::services::prepared::{Ready, recall};
-use crate::ui;
+use crate::ui::StdoutError;
 
 pub(super) fn run(args: &HookArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
     let services = catalogue.select(&args.services)?;
     if !args.now {
-        return ui::print(&args.shell.snippet(&command(&context.host))?);
+        return print(&args.shell.snippet(&command(&context.env))?);
     }
     match args.shell {
         Follower::Direnv => in_direnv(&services, context),
@@ -36,11 +36,11 @@ pub(super) fn run(args: &HookArgs, context: &Context) -> Result<(), Error> {
 }
 
 /// What the snippet runs: this very command, with `--now`.
-fn command(host: &Host) -> Vec<OsString> {
-    let mut words = host.arguments.clone();
+fn command(env: &Env) -> Vec<OsString> {
+    let mut words = env.arguments.clone();
     if let Some(program) = words.first_mut().filter(|program| Path::new(program).components().count() > 1) {
         // From another folder a relative path would lead elsewhere.
-        *program = host.expand(Path::new(program)).into();
+        *program = env.expand(Path::new(program)).into();
     }
     words.push("--now".into());
     words
@@ -48,7 +48,7 @@ fn command(host: &Host) -> Vec<OsString> {
 
 /// Prints what changes for who enters the current folder: nothing, unless another machine belongs to it.
 fn follow(follower: Follower, services: &[&Service], context: &Context) -> Result<(), Error> {
-    let before = Followed::read(&context.host);
+    let before = Followed::read(&context.env);
     let machine = context.machine_here().inspect_err(|error| log::debug!("{error}")).unwrap_or_default();
     let key = machine.as_ref().map(Machine::key);
     let is_followed = |before: &Followed| before.variables.is_some() && Some(&before.machine) == key.as_ref();
@@ -63,8 +63,8 @@ fn follow(follower: Follower, services: &[&Service], context: &Context) -> Resul
         }
     }
     let exports = ready.map(exports_of);
-    let change = Change::new(before.as_ref(), key, exports, &context.host)?;
-    ui::print(&follower.shell().change(&change.exports, &change.gone)?)
+    let change = Change::new(before.as_ref(), key, exports, &context.env)?;
+    print(&follower.shell().change(&change.exports, &change.gone)?)
 }
 
 /// Prints what the user has allowed in `.envrc`, and when direnv has to look again; direnv itself puts everything back.
@@ -81,9 +81,9 @@ fn in_direnv(services: &[&Service], context: &Context) -> Result<(), Error> {
             }
         }
         // Once it is known, direnv looks again.
-        Err(error) => context.ui.warning(&error),
+        Err(error) => context.warn(&error),
     }
-    ui::print(&text)
+    print(&text)
 }
 
 /// What is exported. In a project of Vagrant's Docker provider nothing for Docker: with that Vagrant would look for its own
@@ -95,7 +95,7 @@ fn exports_of(ready: Ready) -> Vec<Export> {
 }
 
 fn note_ask(machine: &Machine, context: &Context) {
-    context.ui.note(&format!("`{}` is not as it was; `service-manager env` asks it", machine.name));
+    context.note(&format!("`{}` is not as it was; `service-manager env` asks it", machine.name));
 }
 
 /// Uses `services` as they were used before, without making anybody wait. None when one does not answer as it did.
@@ -128,8 +128,8 @@ struct Replaced {
 
 impl Followed {
     /// What this shell is told to remember; none when it is nothing that could be.
-    fn read(host: &Host) -> Option<Self> {
-        serde_json::from_str(variable(host, FOLLOWED)?).ok()
+    fn read(env: &Env) -> Option<Self> {
+        serde_json::from_str(variable(env, FOLLOWED)?).ok()
     }
 
     fn variables(&self) -> &[Replaced] {
@@ -150,10 +150,10 @@ impl Change {
         before: Option<&Followed>,
         machine: Option<String>,
         wanted: Option<Vec<Export>>,
-        host: &Host,
+        env: &Env,
     ) -> Result<Self, Error> {
         let replaced = before.iter().flat_map(|before| before.variables());
-        let ours = replaced.filter(|replaced| variable(host, replaced.name.as_str()) == Some(&replaced.now));
+        let ours = replaced.filter(|replaced| variable(env, replaced.name.as_str()) == Some(&replaced.now));
         let mut restored: BTreeMap<&VariableName, Option<String>> =
             ours.map(|replaced| (&replaced.name, replaced.before.clone())).collect();
         let mut exports: Vec<Export> = Vec::new();
@@ -161,7 +161,7 @@ impl Change {
             wanted
                 .into_iter()
                 .map(|export| {
-                    let current = || variable(host, export.name.as_str()).map(ToOwned::to_owned);
+                    let current = || variable(env, export.name.as_str()).map(ToOwned::to_owned);
                     let before = restored.remove(&export.name).unwrap_or_else(current);
                     let replaced = Replaced { name: export.name.clone(), before, now: export.value.clone() };
                     exports.push(export);
@@ -181,7 +181,7 @@ impl Change {
         match machine {
             Some(machine) => {
                 let text = serde_json::to_string(&Followed { machine, variables })
-                    .map_err(|error| Error::Stdout { source: error.into() })?;
+                    .map_err(|error| StdoutError(error.into()))?;
                 exports.push(export(own, text));
             }
             None => gone.push(own),
@@ -205,8 +205,8 @@ fn export(name: VariableName, value: String) -> Export {
     Export { name, value, quoted: false, list: false }
 }
 
-fn variable<'h>(host: &'h Host, name: &str) -> Option<&'h str> {
-    let (_, value) = host.environment.iter().find(|(known, _)| known == name)?;
+fn variable<'h>(env: &'h Env, name: &str) -> Option<&'h str> {
+    let (_, value) = env.environment.iter().find(|(known, _)| known == name)?;
     value.to_str()
 }
 
@@ -219,9 +219,9 @@ const PATIENCE: Duration = Duration::from_millis(300);
 mod tests {
     use super::*;
 
-    fn host(environment: &[(&str, &str)]) -> Host {
+    fn env(environment: &[(&str, &str)]) -> Env {
         let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Host { environment, ..Host::default() }
+        Env { environment, ..Env::default() }
     }
 
     fn kubeconfig(path: &str) -> Export {
@@ -233,10 +233,10 @@ mod tests {
         before: Option<&Followed>,
         machine: Option<&str>,
         wanted: Option<&str>,
-        host: &Host,
+        env: &Env,
     ) -> (Change, Option<Followed>) {
         let wanted = wanted.map(|path| vec![kubeconfig(path)]);
-        let mut change = Change::new(before, machine.map(ToOwned::to_owned), wanted, host).unwrap();
+        let mut change = Change::new(before, machine.map(ToOwned::to_owned), wanted, env).unwrap();
         let followed = change.exports.pop_if(|export| export.name.as_str() == FOLLOWED);
         (change, followed.map(|export| serde_json::from_str(&export.value).unwrap()))
     }
@@ -245,12 +245,12 @@ mod tests {
     fn what_was_set_is_put_back() {
         for before in [None, Some("/own config")] {
             let at_home: Vec<(&str, &str)> = before.iter().map(|path| ("KUBECONFIG", *path)).collect();
-            let (entered, followed) = change(None, Some("a"), Some("/a"), &host(&at_home));
+            let (entered, followed) = change(None, Some("a"), Some("/a"), &env(&at_home));
             assert_eq!(entered, Change { exports: vec![kubeconfig("/a")], gone: vec![] });
-            let inside = host(&[("KUBECONFIG", "/a")]);
+            let inside = env(&[("KUBECONFIG", "/a")]);
             let (moved, followed) = change(followed.as_ref(), Some("b"), Some("/b"), &inside);
             assert_eq!(moved, Change { exports: vec![kubeconfig("/b")], gone: vec![] });
-            let inside = host(&[("KUBECONFIG", "/b")]);
+            let inside = env(&[("KUBECONFIG", "/b")]);
             let (left, nothing) = change(followed.as_ref(), None, None, &inside);
             let own = FOLLOWED.parse().unwrap();
             assert_eq!(
@@ -266,26 +266,26 @@ mod tests {
 
     #[test]
     fn what_two_services_have_is_put_back_once() {
-        let (_, followed) = change(None, Some("a"), Some("/a"), &host(&[]));
+        let (_, followed) = change(None, Some("a"), Some("/a"), &env(&[]));
         let both = Some(vec![kubeconfig("/b"), kubeconfig("/b")]);
         let mut moved =
-            Change::new(followed.as_ref(), Some("b".into()), both, &host(&[("KUBECONFIG", "/a")])).unwrap();
+            Change::new(followed.as_ref(), Some("b".into()), both, &env(&[("KUBECONFIG", "/a")])).unwrap();
         let followed = serde_json::from_str(&moved.exports.pop().unwrap().value).ok();
         assert_eq!(moved.exports, [kubeconfig("/b")]);
-        let (left, _) = change(followed.as_ref(), None, None, &host(&[("KUBECONFIG", "/b")]));
+        let (left, _) = change(followed.as_ref(), None, None, &env(&[("KUBECONFIG", "/b")]));
         assert_eq!(left.gone, ["KUBECONFIG".parse().unwrap(), FOLLOWED.parse().unwrap()]);
     }
 
     #[test]
     fn what_the_user_has_set_meanwhile_stays() {
-        let (_, followed) = change(None, Some("a"), Some("/a"), &host(&[]));
-        let (left, _) = change(followed.as_ref(), None, None, &host(&[("KUBECONFIG", "/mine")]));
+        let (_, followed) = change(None, Some("a"), Some("/a"), &env(&[]));
+        let (left, _) = change(followed.as_ref(), None, None, &env(&[("KUBECONFIG", "/mine")]));
         assert_eq!(left, Change { exports: vec![], gone: vec![FOLLOWED.parse().unwrap()] });
     }
 
     #[test]
     fn a_machine_that_does_not_answer_is_tried_again() {
-        let (_, followed) = change(None, Some("a"), None, &host(&[]));
+        let (_, followed) = change(None, Some("a"), None, &env(&[]));
         assert_eq!(followed, Some(Followed { machine: "a".into(), variables: None }));
     }
 
@@ -299,7 +299,7 @@ mod tests {
             "{\"machine\":1}",
             "{\"machine\":\"a\",\"variables\":[{\"name\":\"A=1;id\",\"before\":null,\"now\":\"\"}]}",
         ] {
-            assert_eq!(Followed::read(&host(&[(FOLLOWED, odd)])), None, "{odd}");
+            assert_eq!(Followed::read(&env(&[(FOLLOWED, odd)])), None, "{odd}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::Context;
+use super::context::{Context, print, print_json};
 use crate::base::deadline::in_time;
 use crate::base::files;
 use crate::base::types::{MemberPattern, ServiceName};
@@ -24,8 +24,7 @@ use crate::guest::probe::Questions;
 use crate::services::cache::{Memory, Scope};
 use crate::services::connected::use_services;
 use crate::services::inspection::{InUse, Visit};
-use crate::ui::json;
-use crate::ui::{self, Progress};
+use crate::ui::Progress;
 
 pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
@@ -46,7 +45,7 @@ pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error>
     if args.dry_run {
         return dry_run(&wish, &cache, args.output);
     }
-    let folder = args.path.as_ref().map(|folder| context.host.expand(folder));
+    let folder = args.path.as_ref().map(|folder| context.env.expand(folder));
     if args.output == OutputFormat::Text {
         refuse_colon(folder.as_deref().unwrap_or(cache.root()))?;
     }
@@ -115,7 +114,7 @@ fn versions<'w>(
         }
         None if service.is_client_only() => Err(Error::VersionNeeded { program }),
         None => of_service(service, context)
-            .inspect_err(|_| context.ui.note("with `--cli-version VERSION` no machine is asked")),
+            .inspect_err(|_| context.note("with `--cli-version VERSION` no machine is asked")),
     }
 }
 
@@ -123,7 +122,7 @@ fn versions<'w>(
 fn of_service(service: &Service, context: &Context) -> Result<Vec<ReleaseVersion>, Error> {
     let limit = context.deadline.limit();
     let (service, context) = (service.clone(), context.clone());
-    let ask = move |deadline| version_in_use(&service, &Context { deadline, ..context });
+    let ask = move |deadline| version_in_use(&service, &context.with_deadline(deadline));
     in_time(limit, || (), ask)
 }
 
@@ -160,7 +159,7 @@ fn put(installed: &Installed, folder: &Path, context: &Context) -> Result<(PathB
     let was_there = std::fs::symlink_metadata(&path).is_ok();
     let is_new = files::copy_program(&installed.path, &path)?;
     if is_new && was_there {
-        context.ui.note(&format!("replaced the `{}` that was there", path.display()));
+        context.note(&format!("replaced the `{}` that was there", path.display()));
     }
     Ok((path, is_new))
 }
@@ -177,7 +176,7 @@ fn show(
     let folder = path.parent().and_then(Path::to_str).ok_or_else(unprintable)?;
     let receipt = &installed.receipt;
     if args.output == OutputFormat::Json {
-        return json::print(&Document {
+        return print_json(&Document {
             service: &installed.service,
             client: receipt.program.as_str(),
             path: text,
@@ -191,7 +190,7 @@ fn show(
         });
     }
     let others =
-        context.host.path.as_ref().map(|path| std::env::split_paths(path).map(PathBuf::into_os_string));
+        context.env.path.as_ref().map(|path| std::env::split_paths(path).map(PathBuf::into_os_string));
     let comment = format!(
         "Binary {} available at {text}\nrun binary as:\n{} <command>",
         if is_new { "now" } else { "already" },
@@ -200,7 +199,7 @@ fn show(
     let path = PathEntry { folder: folder.to_owned(), others: others.into_iter().flatten().collect() };
     let block =
         Block { service: installed.service.to_string(), comment, exports: Vec::new(), path: Some(path) };
-    ui::print(&context.shell(args.shell).set(&[block], false, &context.host.typed())?)
+    print(&context.shell(args.shell).set(&[block], false, &context.env.typed())?)
 }
 
 /// What `--output json` prints.
@@ -223,14 +222,12 @@ struct Document<'a> {
 fn dry_run(wish: &Wish, cache: &Cache, format: OutputFormat) -> Result<(), Error> {
     let candidates = wish.candidates(&wish.versions)?;
     if format == OutputFormat::Text {
-        return ui::print(
-            &candidates.iter().map(|candidate| candidate.url.clone() + "\n").collect::<String>(),
-        );
+        return print(&candidates.iter().map(|candidate| candidate.url.clone() + "\n").collect::<String>());
     }
     let program = wish.platform.program(wish.client.program.as_str());
     let (service, version) = (wish.service.clone(), wish.versions[0].clone());
     let release = Release { service, version, platform: wish.platform.clone() };
-    json::print(&Plan {
+    print_json(&Plan {
         service: wish.service,
         client: wish.client.program.as_str(),
         release: &wish.versions[0],
@@ -271,7 +268,7 @@ impl<'a> From<&'a Candidate> for Place<'a> {
 impl Context {
     /// With what to download.
     pub(super) fn means<'w>(&self, watcher: Watcher<'w>) -> Result<Means<'w>, Error> {
-        let mirrors = crate::settings::Settings::load(&self.folders()?)?.mirrors(&self.host)?;
+        let mirrors = crate::settings::Settings::load(&self.folders()?)?.mirrors(&self.env)?;
         let patience = self.deadline.limit().max(Duration::from_millis(100));
         Ok(Means { mirrors, patience, watcher })
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Context;
+use super::context::{Context, print};
 use crate::access::kubeconfig::{self, Addition, Merged, Outcome};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, SharedFile};
@@ -15,7 +15,6 @@ use crate::guest::probe::Questions;
 use crate::machine::Machine;
 use crate::services::connected::{Used, tell, use_services};
 use crate::services::inspection::Visit;
-use crate::ui;
 
 pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
@@ -35,8 +34,8 @@ pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error>
     let text = files.kubeconfig_text()?;
     match target {
         Some(target) => merge(&text, &machine, &target, args.switch, context),
-        None if args.print => ui::print(&text),
-        None => ui::print(&format!("{}\n", files.kubeconfig().display())),
+        None if args.print => print(&text),
+        None => print(&format!("{}\n", files.kubeconfig().display())),
     }
 }
 
@@ -54,10 +53,10 @@ fn orchestrators<'c>(name: Option<&str>, catalogue: &'c Catalogue) -> Result<Vec
 
 /// The file to merge into.
 fn target(file: Option<&Path>, catalogue: &Catalogue, context: &Context) -> Result<PathBuf, Error> {
-    let Some(file) = file else { return paths::user_kubeconfig(&context.host, &context.folders()?) };
+    let Some(file) = file else { return paths::user_kubeconfig(&context.env, &context.folders()?) };
     match file.to_str().filter(|name| catalogue.select(&[(*name).to_owned()]).is_ok()) {
         Some(service) => Err(Error::ServiceAsFile { service: service.to_owned() }),
-        None => Ok(context.host.expand(file)),
+        None => Ok(context.env.expand(file)),
     }
 }
 
@@ -79,7 +78,7 @@ fn merge(
     if merged.text != before {
         file.replace(merged.text.as_bytes())?;
         if file.is_open_to_others() {
-            context.ui.note(&format!(
+            context.note(&format!(
                 "`{}` holds credentials now, so others have lost their access to it",
                 path.display()
             ));
@@ -97,19 +96,19 @@ fn report(merged: &Merged, path: &Path, switch: bool, context: &Context) -> Resu
             Outcome::Replaced => format!("replaced the context `{name}` in"),
             Outcome::Unchanged => format!("the context `{name}` is already as it should be in"),
         };
-        context.ui.note(&format!("{done} `{}`", path.display()));
+        context.note(&format!("{done} `{}`", path.display()));
         if merged.current.as_ref() != Some(name) {
             // kubectl reads no other than the user's own without being told.
-            let is_own = paths::user_kubeconfig(&context.host, &context.folders()?)? == path;
+            let is_own = paths::user_kubeconfig(&context.env, &context.folders()?)? == path;
             let option = if is_own { String::new() } else { format!("--kubeconfig '{}' ", path.display()) };
-            context.ui.note(&format!("`kubectl {option}--context {name}` uses it"));
+            context.note(&format!("`kubectl {option}--context {name}` uses it"));
         }
     }
     match (&merged.previous, &merged.current) {
         (Some(previous), Some(current)) if switch && previous != current => {
-            context.ui.note(&format!("the current context is `{current}` now; it was `{previous}`"));
+            context.note(&format!("the current context is `{current}` now; it was `{previous}`"));
         }
-        (_, Some(current)) if switch => context.ui.note(&format!("the current context is `{current}`")),
+        (_, Some(current)) if switch => context.note(&format!("the current context is `{current}`")),
         _ => {}
     }
     Ok(())
@@ -127,7 +126,7 @@ pub(super) fn take_out(
     let removed = if path.exists() { remove_entries(&key, path, deadline) } else { Ok(false) };
     let was_there = matches!(removed, Ok(true));
     if was_there {
-        context.ui.note(&format!("took `{}` out of `{}`", machine.name, path.display()));
+        context.note(&format!("took `{}` out of `{}`", machine.name, path.display()));
     }
     // Of a file that cannot be parsed it may be the only good copy, so it goes only when it holds our credentials.
     let has_ours = |content: &[u8]| content.windows(key.len()).any(|part| part == key.as_bytes());

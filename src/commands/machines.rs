@@ -5,15 +5,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::Context;
+use super::context::{Context, print, print_json};
 use super::kubeconfig::take_out;
 use crate::access::kubeconfig;
 use crate::base::files;
-use crate::base::types::{span, visible};
+use crate::base::text::{escape_control, humanize_duration};
 use crate::cli::{ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat};
 use crate::error::Error;
 use crate::machine::{self, Machine, remembered};
-use crate::ui;
 use crate::ui::json;
 
 pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
@@ -26,19 +25,19 @@ pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
 fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
     let machines = remembered(&context.folders()?)?;
     if output == OutputFormat::Json {
-        return json::print(&json::Machines { machines: machines.iter().map(Entry::from).collect() });
+        return print_json(&json::Machines { machines: machines.iter().map(Entry::from).collect() });
     }
     if machines.is_empty() {
-        context.ui.note("no machine was used from here yet; `service-manager status` uses one");
+        context.note("no machine was used from here yet; `service-manager status` uses one");
     }
     let labels: Vec<String> = machines.iter().map(|machine| machine.label(&machines)).collect();
     let width = labels.iter().map(String::len).max().unwrap_or(0);
     let line = |(label, machine): (&String, &Machine)| {
-        let folder = machine.origin().map(|origin| visible(&origin.project.folder.to_string_lossy()));
+        let folder = machine.origin().map(|origin| escape_control(&origin.project.folder.to_string_lossy()));
         let origin = folder.map(|folder| format!("  Vagrant in {folder}")).unwrap_or_default();
         format!("{label:width$}  {}  {}{origin}\n", machine.route(), state(machine))
     };
-    ui::print(&labels.iter().zip(&machines).map(line).collect::<String>())
+    print(&labels.iter().zip(&machines).map(line).collect::<String>())
 }
 
 /// What Vagrant's files say has become of it.
@@ -52,7 +51,7 @@ fn state(machine: &Machine) -> String {
     let age = machine.last_use().and_then(|time| SystemTime::now().duration_since(time).ok());
     match (lost, age) {
         (Some(lost), _) => lost.to_owned(),
-        (None, Some(age)) => format!("used {} ago", span(age)),
+        (None, Some(age)) => format!("used {} ago", humanize_duration(age)),
         (None, None) => "used".to_owned(),
     }
 }
@@ -73,7 +72,7 @@ fn forget_one(args: &ForgetArgs, context: &Context) -> Result<(), Error> {
     let folders = context.folders()?;
     let known = remembered(&folders)?;
     let words = "service-manager machines forget";
-    let machine = match machine::find_from_here(&args.name, &known, &context.host, &folders, words) {
+    let machine = match machine::find_from_here(&args.name, &known, &context.env, &folders, words) {
         Err(Error::UnknownMachine { .. }) if args.ignore_unknown => return Ok(()),
         found => found?,
     };
@@ -93,7 +92,7 @@ fn forget_one(args: &ForgetArgs, context: &Context) -> Result<(), Error> {
     failed.extend(machine::forget(machine, context.deadline).err());
     let last = failed.pop();
     for error in &failed {
-        context.ui.warning(error);
+        context.warn(error);
     }
     last.map_or(Ok(()), Err)
 }
@@ -114,7 +113,7 @@ struct Entry {
 impl From<&Machine> for Entry {
     fn from(machine: &Machine) -> Self {
         let last_used = machine.last_use().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let folder = machine.origin().map(|origin| visible(&origin.project.folder.to_string_lossy()));
+        let folder = machine.origin().map(|origin| escape_control(&origin.project.folder.to_string_lossy()));
         Self {
             machine: machine.name.to_string(),
             key: machine.key(),

@@ -3,10 +3,11 @@
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
+use super::context::print;
 use crate::base::suggest::nearest;
 use crate::cli::{Cli, ManArgs};
 use crate::error::Error;
-use crate::ui;
+use crate::ui::StdoutError;
 
 pub(super) fn run(args: &ManArgs) -> Result<(), Error> {
     let mut program = Cli::command();
@@ -17,8 +18,8 @@ pub(super) fn run(args: &ManArgs) -> Result<(), Error> {
     let whole = command.clone().mut_args(|argument| argument.hide_short_help(false));
     let source = format!("service-manager {}", env!("CARGO_PKG_VERSION"));
     let mut page = Vec::new();
-    Man::new(whole).source(source).render(&mut page).map_err(|source| Error::Stdout { source })?;
-    ui::print(&String::from_utf8_lossy(&page))
+    Man::new(whole).source(source).render(&mut page).map_err(StdoutError)?;
+    print(&String::from_utf8_lossy(&page))
 }
 
 fn subcommand<'c>(command: &'c Command, name: &str) -> Result<&'c Command, Error> {

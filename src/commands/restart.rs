@@ -1,6 +1,6 @@
 //! `service-manager restart SERVICE...`
 
-use super::Context;
+use super::context::Context;
 use crate::catalogue::Service;
 use crate::cli::RestartArgs;
 use crate::error::Error;

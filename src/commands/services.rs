@@ -4,29 +4,28 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::Context;
-use crate::base::types::visible;
+use super::context::{Context, print, print_json};
+use crate::base::text::escape_control;
 use crate::catalogue::{Catalogue, Entry, FileDiagnostic, Verdict, schema_text};
 use crate::cli::{OutputFormat, ServicesArgs, ServicesCommand};
 use crate::error::Error;
 use crate::ui;
-use crate::ui::json;
 use crate::ui::table::Table;
 
 pub(super) fn run(args: &ServicesArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
         ServicesCommand::List(args) => list(args.output, context),
-        ServicesCommand::Show(args) => ui::print(&context.catalogue()?.find(&args.name)?.text()?),
+        ServicesCommand::Show(args) => print(&context.catalogue()?.find(&args.name)?.text()?),
         ServicesCommand::Validate(args) => validate(&args.files, context),
-        ServicesCommand::Schema => ui::print(&schema_text()),
+        ServicesCommand::Schema => print(&schema_text()),
     }
 }
 
 fn list(format: OutputFormat, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
     let services: Vec<Listed> = catalogue.entries().iter().map(Listed::new).collect();
-    ui::print(&match format {
-        OutputFormat::Json => return json::print(&Listing { services }),
+    print(&match format {
+        OutputFormat::Json => return print_json(&Listing { services }),
         OutputFormat::Text => {
             let comma = if ui::is_stdout_terminal() { ", " } else { "," };
             let rows = services.iter().map(|service| service.cells(comma)).collect();
@@ -82,16 +81,16 @@ fn validate(files: &[PathBuf], context: &Context) -> Result<(), Error> {
     let verdicts = if files.is_empty() {
         own
     } else {
-        files.iter().map(|file| verdict(&context.host.expand(file), file, &catalogue, &own)).collect()
+        files.iter().map(|file| verdict(&context.env.expand(file), file, &catalogue, &own)).collect()
     };
     let line = |(path, mistakes): &Verdict| match mistakes.as_slice() {
-        [] => format!("{}: valid\n", visible(&path.to_string_lossy())),
+        [] => format!("{}: valid\n", escape_control(&path.to_string_lossy())),
         mistakes => mistakes.iter().map(|mistake| format!("{mistake}\n")).collect(),
     };
     if verdicts.is_empty() {
-        context.ui.note(&format!("no service files in {}", context.folders()?.services().display()));
+        context.note(&format!("no service files in {}", context.folders()?.services().display()));
     }
-    ui::print(&verdicts.iter().map(line).collect::<String>())?;
+    print(&verdicts.iter().map(line).collect::<String>())?;
     match verdicts.iter().filter(|(_, mistakes)| !mistakes.is_empty()).count() {
         0 => Ok(()),
         wrong => Err(Error::ServiceFilesNotValid { wrong, all: verdicts.len() }),

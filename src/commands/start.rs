@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::Context;
+use super::context::Context;
 use crate::catalogue::{Access, Control, Service};
 use crate::cli::StartArgs;
 use crate::error::Error;
@@ -55,7 +55,7 @@ fn proxy(args: &StartArgs, context: &Context) -> Result<Option<ProxyChange>, Err
     let mut written = if typed.is_empty() { Settings::load(&context.folders()?)?.proxy() } else { typed };
     // Where there is a user, the password may be kept out of everybody's sight.
     if written.user.is_some() && written.password.is_none() {
-        written.password.clone_from(&context.host.proxy_password);
+        written.password.clone_from(&context.env.proxy_password);
     }
     Ok(Proxy::read(&written)?.map(ProxyChange::Set))
 }

@@ -7,13 +7,14 @@ mod watch;
 use std::sync::Arc;
 
 use self::report::{Inquiry, Report};
-use super::{Context, at_once};
+use super::context::{Context, at_once, print, print_json};
 use crate::base::deadline::in_time;
 use crate::catalogue::Catalogue;
 use crate::cli::{OutputFormat, StatusArgs};
 use crate::error::Error;
 use crate::ui;
-use crate::ui::json;
+use crate::ui::StdoutError;
+use crate::ui::json::Machines;
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
     let format = Format::of(args);
@@ -30,7 +31,7 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
         [only] if !args.all => show(&ask(only)?, format, context),
         several => {
             if several.is_empty() {
-                context.ui.note("no machine was used from here yet; `service-manager status` uses one");
+                context.note("no machine was used from here yet; `service-manager status` uses one");
             }
             let services = catalogue.select(&args.services)?;
             let answers = several.iter().zip(at_once(several, ask));
@@ -41,7 +42,7 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
                 let report = answer.unwrap_or_else(|problem| Report::unknown(&services, not_asked(problem)));
                 Report { machine, ..report }
             };
-            show_all(&answers.map(report).collect::<Vec<_>>(), format, context)
+            show_all(several, &answers.map(report).collect::<Vec<_>>(), format, context)
         }
     }
 }
@@ -53,30 +54,42 @@ fn ask(catalogue: &Arc<Catalogue>, names: &[String], context: &Context) -> Resul
         context.deadline.limit(),
         || (),
         move |deadline| {
-            let context = Context { deadline, ..context };
+            let context = context.with_deadline(deadline);
             Inquiry::new(catalogue, &names, context.machine()?).ask_once(deadline)
         },
     )
 }
 
 fn show(report: &Report, format: Format, context: &Context) -> Result<(), Error> {
-    report.warnings().for_each(|warning| context.ui.warning(warning));
+    report.warnings().for_each(|warning| context.warn(warning));
     match format {
-        Format::Json => json::print(&report.document()),
-        Format::Table => ui::print(&table::render(&report.rows, ui::stdout_width(), context.ui)),
-        Format::Lines => ui::print(&report.lines()),
+        Format::Json => print_json(&report.document(context.invocation())),
+        Format::Table => print(&table::render(&report.rows, ui::stdout_width(), context.ui)),
+        Format::Lines => print(&report.lines()),
     }
 }
 
 /// A machine that cannot be asked is no reason to go without the others.
-fn show_all(reports: &[Report], format: Format, context: &Context) -> Result<(), Error> {
-    reports.iter().flat_map(Report::warnings).for_each(|warning| context.ui.warning(warning));
+fn show_all(
+    contexts: &[Context],
+    reports: &[Report],
+    format: Format,
+    context: &Context,
+) -> Result<(), Error> {
+    for (context, report) in contexts.iter().zip(reports) {
+        report.warnings().for_each(|warning| context.warn(warning));
+    }
     match format {
         Format::Json => {
-            json::print(&json::Machines { machines: reports.iter().map(Report::document).collect() })
+            let document = |(context, report): (&Context, &'_ Report)| {
+                serde_json::to_value(report.document(context.invocation()))
+            };
+            let machines = contexts.iter().zip(reports).map(document).collect::<Result<_, _>>();
+            let machines: Vec<serde_json::Value> = machines.map_err(|error| StdoutError(error.into()))?;
+            print_json(&Machines { machines })
         }
-        Format::Table => ui::print(&table::render_all(reports, ui::stdout_width(), context.ui)),
-        Format::Lines => ui::print(&reports.iter().map(Report::lines_of_machine).collect::<String>()),
+        Format::Table => print(&table::render_all(reports, ui::stdout_width(), context.ui)),
+        Format::Lines => print(&reports.iter().map(Report::lines_of_machine).collect::<String>()),
     }
 }
 

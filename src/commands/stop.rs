@@ -1,6 +1,6 @@
 //! `service-manager stop SERVICE...`
 
-use super::Context;
+use super::context::Context;
 use crate::catalogue::Service;
 use crate::cli::StopArgs;
 use crate::error::Error;

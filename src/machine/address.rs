@@ -1,5 +1,6 @@
 //! `[USER@]HOST[:PORT]`, as typed after `--host` and in `ProxyJump`.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::base::types::{HostName, Invalid, SshUser};
@@ -26,6 +27,19 @@ impl FromStr for Address {
         };
         let (host, port) = split_port(rest)?;
         Ok(Self { user, host: HostName::parse(host)?, port: port.map(parse_port).transpose()? })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        match (self.port, self.host.as_str().contains(':')) {
+            (None, _) => write!(f, "{}", self.host),
+            (Some(port), false) => write!(f, "{}:{port}", self.host),
+            (Some(port), true) => write!(f, "[{}]:{port}", self.host),
+        }
     }
 }
 

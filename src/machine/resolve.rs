@@ -7,11 +7,12 @@ use super::address::{Address, parse_port};
 use super::ssh_config::{LONGEST_CONFIG, Settings, SshConfig};
 use super::store::{Machine, files_of, remembered};
 use crate::base::deadline::Deadline;
-use crate::base::env::Host;
+use crate::base::env::Env;
 use crate::base::files;
 use crate::base::paths::Folders;
 use crate::base::suggest::nearest;
-use crate::base::types::{HostName, Invalid, MachineName, SshUser, printable};
+use crate::base::text::sanitize;
+use crate::base::types::{HostName, Invalid, MachineName, SshUser};
 use crate::error::Error;
 use crate::guest::ssh::{Hop, Route};
 use crate::machine::vagrant::{Project, indexed};
@@ -38,19 +39,19 @@ pub struct Selection {
 /// before `deadline`.
 pub fn resolve(
     selection: &Selection,
-    host: &Host,
+    env: &Env,
     folders: &Folders,
     deadline: Deadline,
 ) -> Result<Machine, Error> {
     if let Some(address) = &selection.host {
-        return from_address(address, selection, host, folders);
+        return from_address(address, selection, env, folders);
     }
-    let search = Search { selection, host, folders, deadline };
+    let search = Search { selection, env, folders, deadline };
     if let Some(file) = &selection.ssh_config {
-        return search.ssh_config(&host.expand(file));
+        return search.ssh_config(&env.expand(file));
     }
-    if let Some(file) = &host.ssh_config {
-        match (search.ssh_config(&host.expand(file)), &selection.machine) {
+    if let Some(file) = &env.ssh_config {
+        match (search.ssh_config(&env.expand(file)), &selection.machine) {
             // The variable is for all commands, the name is for this one.
             (Err(error @ Error::NoSuchAlias { .. }), Some(name)) => {
                 return search.called(name)?.ok_or(error);
@@ -61,7 +62,7 @@ pub fn resolve(
     if let Some(name) = &selection.machine {
         return search.called(name)?.map_or_else(|| Err(search.unknown(name)), Ok);
     }
-    if let Some(project) = Project::around(host)? {
+    if let Some(project) = Project::around(env)? {
         return search.of_project(project);
     }
     let known = remembered(folders)?;
@@ -74,27 +75,27 @@ pub fn resolve(
 pub fn again(
     remembered: &Machine,
     selection: &Selection,
-    host: &Host,
+    env: &Env,
     folders: &Folders,
     deadline: Deadline,
 ) -> Result<Machine, Error> {
-    Search { selection, host, folders, deadline }.remembered(remembered)
+    Search { selection, env, folders, deadline }.remembered(remembered)
 }
 
 /// The machine that belongs to the current folder, as it is remembered: nobody is asked and nothing started. None outside
 /// of Vagrant's projects.
 ///
 /// Errors: none of the project's machines is remembered, or it is not said which is meant.
-pub fn around(host: &Host, folders: &Folders, deadline: Deadline) -> Result<Option<Machine>, Error> {
+pub fn around(env: &Env, folders: &Folders, deadline: Deadline) -> Result<Option<Machine>, Error> {
     let selection = Selection { as_remembered: true, ..Selection::default() };
-    let search = Search { selection: &selection, host, folders, deadline };
-    Project::around(host)?.map(|project| search.of_project(project)).transpose()
+    let search = Search { selection: &selection, env, folders, deadline };
+    Project::around(env)?.map(|project| search.of_project(project)).transpose()
 }
 
 /// The places where a machine may be found.
 pub(super) struct Search<'a> {
     pub(super) selection: &'a Selection,
-    pub(super) host: &'a Host,
+    pub(super) env: &'a Env,
     pub(super) folders: &'a Folders,
     pub(super) deadline: Deadline,
 }
@@ -110,8 +111,8 @@ impl Search<'_> {
     }
 
     fn alias(&self, name: MachineName, config: &SshConfig, file: &Path) -> Result<Machine, Error> {
-        let mut route = Reader { config, file, host: self.host }.route(&name)?;
-        choose_identity(&mut route.target, self.selection, self.host);
+        let mut route = Reader { config, file, env: self.env }.route(&name)?;
+        choose_identity(&mut route.target, self.selection, self.env);
         Ok(Machine::new(name, route, self.folders))
     }
 
@@ -119,8 +120,8 @@ impl Search<'_> {
     /// one of another Vagrant project, else a `Host` of the user's own ssh config.
     fn called(&self, name: &MachineName) -> Result<Option<Machine>, Error> {
         // One that must not be used is none of the places.
-        let around = Project::around(self.host).unwrap_or_default();
-        if let Some(project) = around.filter(|project| self.host.hands_over(name) || project.knows(name)) {
+        let around = Project::around(self.env).unwrap_or_default();
+        if let Some(project) = around.filter(|project| self.env.hands_over(name) || project.knows(name)) {
             return self.vagrant(project, name, false).map(Some);
         }
         let known = remembered(self.folders)?;
@@ -140,7 +141,7 @@ impl Search<'_> {
         if let Some(origin) = machine.origin() {
             return self.vagrant(origin.project, &machine.name, false);
         }
-        choose_identity(&mut machine.way().route.target, self.selection, self.host);
+        choose_identity(&mut machine.way().route.target, self.selection, self.env);
         Ok(machine.clone())
     }
 
@@ -149,11 +150,11 @@ impl Search<'_> {
         let key = |project: &Project, name: &MachineName| {
             files_of(name, project.digest(name).as_ref(), self.folders).key()
         };
-        let mut fitting = indexed(self.host)?;
+        let mut fitting = indexed(self.env)?;
         fitting.retain(|(project, name)| name == wanted || key(project, name) == wanted.as_str());
         if fitting.len() > 1 {
             let known = fitting.iter().map(|(project, name)| {
-                format!("{} ({})", key(project, name), printable(&project.folder.to_string_lossy()))
+                format!("{} ({})", key(project, name), sanitize(&project.folder.to_string_lossy()))
             });
             return Err(Error::SeveralMachines { known: known.collect(), words: "--machine" });
         }
@@ -162,8 +163,8 @@ impl Search<'_> {
 
     /// The user's own ssh config, and where it is.
     fn own_ssh_config(&self) -> Result<(PathBuf, SshConfig), Error> {
-        let path = self.host.expand(Path::new("~/.ssh/config"));
-        let config = if self.host.home.is_some() { SshConfig::read(&path)? } else { SshConfig::parse("") };
+        let path = self.env.expand(Path::new("~/.ssh/config"));
+        let config = if self.env.home.is_some() { SshConfig::read(&path)? } else { SshConfig::parse("") };
         Ok((path, config))
     }
 
@@ -175,12 +176,12 @@ impl Search<'_> {
             .iter()
             .map(|machine| machine.name.to_string())
             .collect();
-        known.extend(indexed(self.host).unwrap_or_default().into_iter().map(|(_, name)| name.to_string()));
+        known.extend(indexed(self.env).unwrap_or_default().into_iter().map(|(_, name)| name.to_string()));
         known.sort();
         known.dedup();
         let mut names = known.clone();
         if let Ok((_, config)) = self.own_ssh_config() {
-            names.extend(config.aliases().into_iter().map(printable));
+            names.extend(config.aliases().into_iter().map(sanitize));
         }
         Error::UnknownMachine { name: name.to_string(), nearest: nearest(name.as_str(), &names), known }
     }
@@ -189,20 +190,20 @@ impl Search<'_> {
 fn from_address(
     address: &Address,
     selection: &Selection,
-    host: &Host,
+    env: &Env,
     folders: &Folders,
 ) -> Result<Machine, Error> {
-    let user = address.user.clone().map_or_else(|| own_user(host), Ok)?;
+    let user = address.user.clone().map_or_else(|| own_user(env), Ok)?;
     let mut target = Hop {
         user,
         host: address.host.clone(),
         port: address.port.unwrap_or(SSH_PORT),
         identities: Vec::new(),
         identities_only: false,
-        default_identities: default_identities(host),
+        default_identities: default_identities(env),
         host_key_alias: None,
     };
-    choose_identity(&mut target, selection, host);
+    choose_identity(&mut target, selection, env);
     let name = match &selection.machine {
         Some(name) => name.clone(),
         None => MachineName::parse(&address.host.as_str().replace(':', "-"))
@@ -243,15 +244,15 @@ pub fn find<'m>(
 pub fn find_from_here<'m>(
     wanted: &str,
     known: &'m [Machine],
-    host: &Host,
+    env: &Env,
     folders: &Folders,
     words: &'static str,
 ) -> Result<&'m Machine, Error> {
     let Ok(name) = MachineName::parse(wanted) else { return find(Some(wanted), known, words) };
     // One that must not be used is none of the places.
-    let around = Project::around(host).unwrap_or_default();
+    let around = Project::around(env).unwrap_or_default();
     let key = around.as_ref().map(|project| files_of(&name, project.digest(&name).as_ref(), folders).key());
-    let is_here = host.hands_over(&name) || around.is_some_and(|project| project.knows(&name));
+    let is_here = env.hands_over(&name) || around.is_some_and(|project| project.knows(&name));
     match known.iter().find(|machine| Some(machine.key()) == key) {
         Some(machine) => Ok(machine),
         None if is_here => {
@@ -270,7 +271,7 @@ pub(super) fn alias(
 ) -> Result<MachineName, Error> {
     let aliases = config.aliases();
     let no_alias = |name: Option<&MachineName>| {
-        let known: Vec<String> = aliases.iter().map(|alias| printable(alias)).collect();
+        let known: Vec<String> = aliases.iter().map(|alias| sanitize(alias)).collect();
         let nearest = name.and_then(|name| nearest(name.as_str(), &known));
         Error::NoSuchAlias { name: name.map(ToString::to_string), path: file.to_owned(), nearest, known }
     };
@@ -286,7 +287,7 @@ pub(super) fn alias(
 pub(super) struct Reader<'a> {
     pub(super) config: &'a SshConfig,
     pub(super) file: &'a Path,
-    pub(super) host: &'a Host,
+    pub(super) env: &'a Env,
 }
 
 impl Reader<'_> {
@@ -303,7 +304,7 @@ impl Reader<'_> {
         let user = match (address.and_then(|address| address.user.clone()), &settings.user) {
             (Some(user), _) => user,
             (None, Some(user)) => SshUser::parse(user).map_err(|source| self.invalid("User", source))?,
-            (None, None) => own_user(self.host)?,
+            (None, None) => own_user(self.env)?,
         };
         let port = match (address.and_then(|address| address.port), &settings.port) {
             (Some(port), _) => port,
@@ -313,9 +314,9 @@ impl Reader<'_> {
         let only = settings.identities_only.as_deref().is_some_and(|value| value.eq_ignore_ascii_case("yes"));
         let identities = settings.identity_files.iter().filter(|file| !file.eq_ignore_ascii_case("none"));
         let identities: Vec<PathBuf> =
-            identities.map(|file| self.host.expand(Path::new(&file.replacen("%d/", "~/", 1)))).collect();
+            identities.map(|file| self.env.expand(Path::new(&file.replacen("%d/", "~/", 1)))).collect();
         let default_identities =
-            if settings.identity_files.is_empty() { default_identities(self.host) } else { Vec::new() };
+            if settings.identity_files.is_empty() { default_identities(self.env) } else { Vec::new() };
         Ok(Hop {
             user,
             host: HostName::parse(&host_name).map_err(|source| self.invalid("HostName", source))?,
@@ -351,21 +352,21 @@ impl Reader<'_> {
 }
 
 /// A key that was typed is meant for the machine itself, and is the only one to try.
-pub(super) fn choose_identity(target: &mut Hop, selection: &Selection, host: &Host) {
+pub(super) fn choose_identity(target: &mut Hop, selection: &Selection, env: &Env) {
     if let Some(identity) = &selection.identity {
-        target.identities = vec![host.expand(identity)];
+        target.identities = vec![env.expand(identity)];
         target.identities_only = true;
     }
 }
 
 /// ssh's own default keys, those that exist.
-fn default_identities(host: &Host) -> Vec<PathBuf> {
-    let path = |name| host.expand(Path::new("~/.ssh")).join(name);
+fn default_identities(env: &Env) -> Vec<PathBuf> {
+    let path = |name| env.expand(Path::new("~/.ssh")).join(name);
     DEFAULT_IDENTITIES.map(path).into_iter().filter(|path| path.is_file()).collect()
 }
 
-fn own_user(host: &Host) -> Result<SshUser, Error> {
-    let user = host.user.as_deref().ok_or(Error::NoUser)?;
+fn own_user(env: &Env) -> Result<SshUser, Error> {
+    let user = env.user.as_deref().ok_or(Error::NoUser)?;
     SshUser::parse(user).map_err(|source| Error::Value { what: "USER".into(), source })
 }
 
@@ -382,7 +383,7 @@ mod tests {
 
     struct Scene {
         folder: tempfile::TempDir,
-        host: Host,
+        env: Env,
         folders: Folders,
     }
 
@@ -392,15 +393,15 @@ mod tests {
 
     fn project() -> Scene {
         let folder = tempfile::tempdir().unwrap();
-        let host = Host {
+        let env = Env {
             home: Some(folder.path().to_owned()),
             current_folder: folder.path().to_owned(),
             service_manager_home: Some(folder.path().join("sm")),
             user: Some("dev".into()),
-            ..Host::default()
+            ..Env::default()
         };
-        let folders = Folders::find(&host).unwrap();
-        Scene { folder, host, folders }
+        let folders = Folders::find(&env).unwrap();
+        Scene { folder, env, folders }
     }
 
     impl Scene {
@@ -412,7 +413,7 @@ mod tests {
                 ssh_config: Some(file),
                 ..Selection::default()
             };
-            resolve(&selection, &self.host, &self.folders, soon())
+            resolve(&selection, &self.env, &self.folders, soon())
         }
     }
 
@@ -458,7 +459,7 @@ mod tests {
             identity: Some("typed".into()),
             ..Selection::default()
         };
-        let route = resolve(&selection, &project.host, &project.folders, soon()).unwrap().route();
+        let route = resolve(&selection, &project.env, &project.folders, soon()).unwrap().route();
         assert_eq!(route.target.identities, [project.folder.path().join("typed")]);
         assert!(route.target.identities_only);
         assert_eq!(route.jump.unwrap().identities, [project.folder.path().join("gates")]);
@@ -488,7 +489,7 @@ mod tests {
     #[test]
     fn nothing_said_and_nothing_remembered_is_an_error() {
         let project = project();
-        let error = resolve(&Selection::default(), &project.host, &project.folders, soon()).unwrap_err();
+        let error = resolve(&Selection::default(), &project.env, &project.folders, soon()).unwrap_err();
         assert!(matches!(error, Error::NoMachine));
     }
 
@@ -506,7 +507,7 @@ mod tests {
             fs::write(root.join("config"), text).unwrap();
             root.join("config")
         });
-        scene.host.plugin = Some(Plugin { machine: machine.map(ToOwned::to_owned), ssh_config });
+        scene.env.plugin = Some(Plugin { machine: machine.map(ToOwned::to_owned), ssh_config });
         scene
     }
 
@@ -514,7 +515,7 @@ mod tests {
         /// The machine called `name`, or the one that is meant. There is no Vagrant to ask.
         fn found(&self, name: Option<&str>) -> Result<Machine, Error> {
             let machine = name.map(|name| name.parse().unwrap());
-            resolve(&Selection { machine, ..Selection::default() }, &self.host, &self.folders, soon())
+            resolve(&Selection { machine, ..Selection::default() }, &self.env, &self.folders, soon())
         }
     }
 
@@ -526,7 +527,7 @@ mod tests {
         for name in [None, Some("web")] {
             let machine = scene.found(name).unwrap();
             assert_eq!(machine.route().target.to_string(), "vagrant@192.0.2.7:2200");
-            let project = Project::around(&scene.host).unwrap().unwrap();
+            let project = Project::around(&scene.env).unwrap().unwrap();
             let files = files_of(&machine.name, project.digest(&machine.name).as_ref(), &scene.folders);
             assert_eq!(machine.key(), files.key());
             assert!(!machine.has_moved(soon()).unwrap(), "Vagrant is asked again");
@@ -553,7 +554,7 @@ mod tests {
         let mut scene = vagrant_project(Some("web"), Some(WEB));
         let web = scene.found(None).unwrap();
         web.remember(&web.lock(soon()).unwrap()).unwrap();
-        scene.host.plugin.as_mut().unwrap().machine = Some("db".to_owned());
+        scene.env.plugin.as_mut().unwrap().machine = Some("db".to_owned());
         fs::write(scene.folder.path().join("config"), WEB.replace("web", "db")).unwrap();
         assert_eq!(scene.found(None).unwrap().name.as_str(), "db");
     }
@@ -577,7 +578,7 @@ mod tests {
         let known = [own.clone(), scene.resolve(WEB, None).unwrap()];
         assert!(matches!(find(Some("web"), &known, "forget"), Err(Error::SeveralMachines { .. })));
         let found =
-            |name| find_from_here(name, &known, &scene.host, &scene.folders, "forget").map(Machine::key);
+            |name| find_from_here(name, &known, &scene.env, &scene.folders, "forget").map(Machine::key);
         assert_eq!(found("web").unwrap(), own.key());
         assert!(matches!(found("db"), Err(Error::UnknownMachine { .. })));
         assert!(matches!(found("we b"), Err(Error::UnknownMachine { .. })));
@@ -589,7 +590,7 @@ mod tests {
         let known =
             [scene.resolve(WEB, None).unwrap(), scene.resolve(&WEB.replace("web", "db"), None).unwrap()];
         let found = |scene: &Scene, name| {
-            find_from_here(name, &known, &scene.host, &scene.folders, "forget").map(Machine::key)
+            find_from_here(name, &known, &scene.env, &scene.folders, "forget").map(Machine::key)
         };
         assert!(matches!(found(&scene, "web"), Err(Error::UnknownMachine { .. })));
         // After it was destroyed only the plugin knows of it.
@@ -597,9 +598,9 @@ mod tests {
         assert!(matches!(found(&scene, "web"), Err(Error::UnknownMachine { .. })));
         assert_eq!(found(&scene, "db").unwrap(), known[1].key());
         // One that must not be used is not where another one is meant, either.
-        scene.host.vagrant_cwd = Some(scene.folder.path().join("nowhere"));
+        scene.env.vagrant_cwd = Some(scene.folder.path().join("nowhere"));
         assert!(matches!(found(&scene, "web"), Err(Error::UnknownMachine { .. })));
-        scene.host.plugin = None;
+        scene.env.plugin = None;
         assert_eq!(found(&scene, "web").unwrap(), known[0].key());
     }
 
@@ -608,7 +609,7 @@ mod tests {
         let project = project();
         let machine = |text: &str| {
             let selection = Selection { host: Some(text.parse().unwrap()), ..Selection::default() };
-            resolve(&selection, &project.host, &project.folders, soon()).unwrap()
+            resolve(&selection, &project.env, &project.folders, soon()).unwrap()
         };
         assert_eq!(machine("u@10.0.0.1:2222").name.as_str(), "10.0.0.1");
         assert_eq!(machine("u@[fd00::1]:22").name.as_str(), "fd00--1");

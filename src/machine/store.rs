@@ -245,7 +245,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::base::env::Host;
+    use crate::base::env::Env;
 
     fn machine(folders: &Folders, name: &str) -> Machine {
         let target = Hop {
@@ -261,8 +261,8 @@ mod tests {
     }
 
     fn folders(below: &tempfile::TempDir) -> Folders {
-        let host = Host { service_manager_home: Some(below.path().into()), ..Host::default() };
-        Folders::find(&host).unwrap()
+        let env = Env { service_manager_home: Some(below.path().into()), ..Env::default() };
+        Folders::find(&env).unwrap()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::resolve::{Reader, Search, Selection, alias, choose_identity};
 use super::ssh_config::{LONGEST_CONFIG, SshConfig};
 use super::store::{Machine, Origin, Way, files_of};
 use crate::base::deadline::Deadline;
-use crate::base::env::{Host, Plugin};
+use crate::base::env::{Env, Plugin};
 use crate::base::files;
 use crate::base::types::MachineName;
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::machine::vagrant::{Created, Program, Project};
 #[derive(Clone, Debug)]
 pub(super) struct Asker {
     program: Program,
-    host: Host,
+    env: Env,
     selection: Selection,
 }
 
@@ -32,7 +32,7 @@ impl Search<'_> {
             known: created.iter().map(ToString::to_string).collect(),
             words: "--machine",
         };
-        let handed_over = self.host.plugin.as_ref().map(Plugin::machine_name);
+        let handed_over = self.env.plugin.as_ref().map(Plugin::machine_name);
         match (created.as_slice(), handed_over) {
             ([], _) => Err(Error::VagrantEmpty { folder: project.folder }),
             (_, Some(Some(name))) => self.vagrant(project, &name, false),
@@ -67,8 +67,8 @@ impl Search<'_> {
         let before = kept.as_ref().and_then(Machine::origin);
         let was_primary = before.as_ref().is_some_and(|before| before.is_primary_in(&project));
         let asker = Asker {
-            program: Program::new(self.host, self.folders),
-            host: self.host.clone(),
+            program: Program::new(self.env, self.folders),
+            env: self.env.clone(),
             selection: self.selection.clone(),
         };
         let told = asker.was_told(&project, name, &created)?;
@@ -84,7 +84,7 @@ impl Search<'_> {
             }
             (None, None) => asker.ask(&project, name, &created, self.deadline)?,
         };
-        choose_identity(&mut route.target, self.selection, self.host);
+        choose_identity(&mut route.target, self.selection, self.env);
         let origin = Some(Origin { project, created, is_primary: is_primary || was_primary });
         let machine = Machine::found(name.clone(), files, Way { route, origin, was_asked });
         Ok(machine.with(asker, is_rebuilt))
@@ -102,7 +102,7 @@ impl Search<'_> {
         if self.selection.as_remembered {
             return Ok(None);
         }
-        let primary = Program::new(self.host, self.folders).primary(project, self.deadline)?;
+        let primary = Program::new(self.env, self.folders).primary(project, self.deadline)?;
         Ok(primary.filter(|primary| created.contains(primary)))
     }
 }
@@ -125,9 +125,9 @@ impl Asker {
         created: &Created,
     ) -> Result<Option<Route>, Error> {
         let is_about = |plugin: &&Plugin| plugin.machine_name().as_ref() == Some(name);
-        let plugin = self.host.plugin.as_ref().filter(is_about);
+        let plugin = self.env.plugin.as_ref().filter(is_about);
         let Some(plugin) = plugin else { return Ok(None) };
-        if self.selection.as_remembered || Project::around(&self.host)?.as_ref() != Some(project) {
+        if self.selection.as_remembered || Project::around(&self.env)?.as_ref() != Some(project) {
             return Ok(None);
         }
         let (machine, folder) = (name.to_string(), project.folder.clone());
@@ -151,9 +151,9 @@ impl Asker {
     /// The way that `text` describes, as `vagrant ssh-config` writes it.
     fn route(&self, text: &str, name: &MachineName, created: &Created) -> Result<Route, Error> {
         let config = SshConfig::parse(text);
-        let reader = Reader { config: &config, file: Path::new("vagrant ssh-config"), host: &self.host };
+        let reader = Reader { config: &config, file: Path::new("vagrant ssh-config"), env: &self.env };
         let mut route = reader.route(name)?;
-        choose_identity(&mut route.target, &self.selection, &self.host);
+        choose_identity(&mut route.target, &self.selection, &self.env);
         // Its forwarded port may change, its host key may not.
         route.target.host_key_alias = Some(created.id.name().clone());
         Ok(route)

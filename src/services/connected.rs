@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
-use crate::base::types::span;
+use crate::base::text::humanize_duration;
 use crate::catalogue::{Access, Service};
-use crate::commands::Context;
+use crate::commands::context::Context;
 use crate::error::Error;
 use crate::machine::Machine;
 use crate::services::detect::discover;
@@ -52,7 +52,7 @@ pub(crate) fn use_services<'a>(
     let is_failure = !all || in_use.is_empty();
     let failure = failed.pop_front_if(|_| is_failure);
     for error in &failed {
-        context.ui.warning(error);
+        context.warn(error);
     }
     if let Some(failure) = failure {
         return Err(failure);
@@ -86,7 +86,11 @@ fn note_end(service: &InUse, ui: Ui) {
     {
         let is_made = matches!(service.found.flavour.access, Access::ServiceAccount { .. });
         let more = if is_made { "; the same command gets a new one then" } else { "" };
-        ui.note(&format!("the token for {} expires in {}{more}", service.found.service.title, span(left)));
+        ui.note(&format!(
+            "the token for {} expires in {}{more}",
+            service.found.service.title,
+            humanize_duration(left)
+        ));
     }
 }
 

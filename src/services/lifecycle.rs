@@ -8,7 +8,7 @@ use super::{connected, prepared};
 use crate::base::deadline::Deadline;
 use crate::base::types::UnitName;
 use crate::catalogue::{Catalogue, Control, Service};
-use crate::commands::Context;
+use crate::commands::context::{Context, print};
 use crate::error::{Error, ExitCode};
 use crate::guest::control::{Action, Changes, Failure, Outcome, Verb};
 use crate::guest::probe::Questions;
@@ -16,7 +16,7 @@ use crate::guest::ssh::Connection;
 use crate::machine::Machine;
 use crate::services::detect::{Found, State, discover};
 use crate::services::inspection::{InUse, Visit};
-use crate::ui::{self, Spinner};
+use crate::ui::Spinner;
 
 /// A connection to a machine whose services are started or stopped.
 pub(crate) struct Session<'c> {
@@ -70,11 +70,11 @@ pub(crate) fn each(
         match step(&mut session, service) {
             Err(error) if error.exit_code() == ExitCode::Unreachable => {
                 if let Some(failure) = failure {
-                    context.ui.warning(&failure);
+                    context.warn(&failure);
                 }
                 return Err(error);
             }
-            Err(error) if failure.is_some() => context.ui.warning(&error),
+            Err(error) if failure.is_some() => context.warn(&error),
             Err(error) => failure = Some(error),
             Ok(()) => {}
         }
@@ -298,7 +298,7 @@ impl<'c> Session<'c> {
 
     /// Says what was found.
     pub(crate) fn note(&self, text: &str) {
-        self.context.ui.note(text);
+        self.context.note(text);
     }
 
     fn not_yet(&self, service: &Service, wanted: &'static str, last: Option<Error>) -> Error {
@@ -314,7 +314,7 @@ impl<'c> Session<'c> {
 
 /// Says what has become of a service.
 pub(crate) fn tell(text: &str) -> Result<(), Error> {
-    ui::print(&format!("{text}\n"))
+    print(&format!("{text}\n"))
 }
 
 /// Waits a moment; an error when `deadline` would be over then.

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use console::{Style, Term, measure_text_width};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde::Serialize;
 
-use crate::base::types::{line, visible};
+use crate::base::text::{escape_control, sanitize_line};
 use crate::clients::Event;
-use crate::error::Error;
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -35,7 +35,27 @@ pub(crate) struct Ui {
     color_stdout: bool,
     color_stderr: bool,
     quiet: bool,
-    program: &'static str,
+}
+
+/// A failure in words: what failed, what caused it, and what to type next. Made harmless for a terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Explanation {
+    message: String,
+    /// Outermost first.
+    causes: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Explanation {
+    /// Takes text from anywhere.
+    pub(crate) fn new(message: &str, causes: &[String], hint: Option<&str>) -> Self {
+        Self {
+            message: sanitize_line(message),
+            causes: causes.iter().map(|cause| sanitize_line(cause)).collect(),
+            // Cut off, a command would not be the one that is meant.
+            hint: hint.map(escape_control),
+        }
+    }
 }
 
 impl Ui {
@@ -46,62 +66,48 @@ impl Ui {
             ColorChoice::Never => false,
             ColorChoice::Auto => is_terminal && !no_color,
         };
-        Self {
-            color_stdout: on(is_stdout_terminal()),
-            color_stderr: on(stderr().is_terminal()),
-            quiet,
-            program: PROGRAM,
-        }
-    }
-
-    /// The same for somebody who types `program` to start this one.
-    pub(crate) fn called(self, program: &'static str) -> Self {
-        Self { program, ..self }
+        Self { color_stdout: on(is_stdout_terminal()), color_stderr: on(stderr().is_terminal()), quiet }
     }
 
     /// Something the user should know about what was just done.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
-            let note = labelled(&Style::new().cyan().bold(), "note", &self.to_type(text), self.color_stderr);
+            let note = labelled(&Style::new().cyan().bold(), "note", &sanitize_line(text), self.color_stderr);
             // Nothing is left to report to when standard error is gone.
             let _ = stderr().write_all(note.as_bytes());
         }
     }
 
-    /// A failure, what caused it, and what to type next.
-    pub(crate) fn error(self, error: &Error) {
-        self.explain(&Style::new().red().bold(), "error", error);
+    /// A failure that ends the command.
+    pub(crate) fn error(self, explanation: &Explanation) {
+        self.explain(&Style::new().red().bold(), "error", explanation);
     }
 
-    /// The same for a failure that does not end the command.
-    pub(crate) fn warning(self, error: &Error) {
-        self.explain(&Style::new().yellow().bold(), "warning", error);
+    /// A failure that does not end the command.
+    pub(crate) fn warning(self, explanation: &Explanation) {
+        self.explain(&Style::new().yellow().bold(), "warning", explanation);
     }
 
     /// What [`Self::warning`] says, as text for standard output.
-    pub(crate) fn warning_text(self, error: &Error) -> String {
-        self.explanation(&Style::new().yellow().bold(), "warning", error, self.color_stdout)
+    pub(crate) fn warning_text(self, explanation: &Explanation) -> String {
+        self.explanation(&Style::new().yellow().bold(), "warning", explanation, self.color_stdout)
     }
 
-    fn explain(self, style: &Style, label: &str, error: &Error) {
+    fn explain(self, style: &Style, label: &str, explanation: &Explanation) {
         // Nothing is left to report to when standard error is gone.
-        let _ = stderr().write_all(self.explanation(style, label, error, self.color_stderr).as_bytes());
+        let _ = stderr().write_all(self.explanation(style, label, explanation, self.color_stderr).as_bytes());
     }
 
-    fn explanation(self, style: &Style, label: &str, error: &Error, color: bool) -> String {
-        let mut text = labelled(style, label, &error.to_string(), color);
-        for cause in error.causes() {
-            text += &labelled(&Style::new().dim(), "caused by", &cause, color);
+    fn explanation(self, style: &Style, label: &str, explanation: &Explanation, color: bool) -> String {
+        let Explanation { message, causes, hint } = explanation;
+        let mut text = labelled(style, label, message, color);
+        for cause in causes {
+            text += &labelled(&Style::new().dim(), "caused by", cause, color);
         }
-        if let Some(hint) = error.hint().filter(|_| !self.quiet) {
-            text += &labelled(&Style::new().green().bold(), "hint", &self.to_type(&hint), color);
+        if let Some(hint) = hint.as_ref().filter(|_| !self.quiet) {
+            text += &labelled(&Style::new().green().bold(), "hint", hint, color);
         }
         text
-    }
-
-    /// `text`, in which the commands of this program begin as they have to be typed.
-    fn to_type(self, text: &str) -> String {
-        text.replace(&format!("`{PROGRAM} "), &format!("`{} ", self.program))
     }
 
     /// What the parser of the command line says, in its own colours.
@@ -123,19 +129,21 @@ impl Ui {
     }
 }
 
-/// What a user types to start this program, unless it is called otherwise.
-const PROGRAM: &str = "service-manager";
-
 fn labelled(style: &Style, label: &str, text: &str, color: bool) -> String {
     let label = style.clone().force_styling(color).apply_to(label);
-    format!("{label}: {}\n", line(text))
+    format!("{label}: {text}\n")
 }
 
+/// Standard output cannot be written to.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write to standard output")]
+pub struct StdoutError(#[source] pub(crate) io::Error);
+
 /// Writes `text` to standard output. A reader that has gone is no failure of ours.
-pub(crate) fn print(text: &str) -> Result<(), Error> {
+pub(crate) fn print(text: &str) -> Result<(), StdoutError> {
     let mut stdout = stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout { source: error }),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(StdoutError(error)),
         _ => Ok(()),
     }
 }
@@ -151,7 +159,7 @@ impl Frame {
     /// Shows what `render` makes for the terminal's width, in place of what was shown before.
     ///
     /// Errors: the terminal cannot be written to.
-    pub(crate) fn show(&mut self, render: impl Fn(Option<usize>) -> String) -> Result<(), Error> {
+    pub(crate) fn show(&mut self, render: impl Fn(Option<usize>) -> String) -> Result<(), StdoutError> {
         let terminal = Term::buffered_stdout();
         let size = terminal.size_checked();
         let text = render(size.map(|(_, columns)| columns.into()));
@@ -171,7 +179,7 @@ impl Frame {
             terminal.write_str(&text)?;
             terminal.flush()
         };
-        redraw().map_err(|source| Error::Stdout { source })?;
+        redraw().map_err(StdoutError)?;
         self.text = text;
         Ok(())
     }
@@ -215,7 +223,7 @@ impl Progress {
     }
 
     fn begins(&self, url: &str, done: u64, total: Option<u64>) {
-        let name = visible(url.rsplit('/').next().unwrap_or_default());
+        let name = escape_control(url.rsplit('/').next().unwrap_or_default());
         let quarter = (done * 4).checked_div(total.unwrap_or(0)).unwrap_or(0);
         self.quarter.set((total.unwrap_or(0), quarter));
         if self.ui.quiet {
@@ -273,7 +281,7 @@ impl Spinner {
             spinner.set_style(
                 ProgressStyle::with_template(SPINNER).unwrap_or_else(|_| ProgressStyle::default_spinner()),
             );
-            spinner.set_message(line(what));
+            spinner.set_message(sanitize_line(what));
             spinner.enable_steady_tick(TICK);
             spinner
         }))
@@ -339,7 +347,7 @@ impl log::Log for Steps {
 
     fn log(&self, record: &log::Record) {
         if self.enabled(record.metadata()) {
-            let text = line(&record.args().to_string());
+            let text = sanitize_line(&record.args().to_string());
             let _ = writeln!(stderr(), "{:>5} ms  {text}", self.0.elapsed().as_millis());
         }
     }
@@ -360,15 +368,6 @@ fn stderr() -> io::Stderr {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn commands_begin_as_they_have_to_be_typed() {
-        let ui = Ui::new(ColorChoice::Never, true, false);
-        let text = "`service-manager status`, or `/etc/service-manager`";
-        assert_eq!(ui.to_type(text), text);
-        let ui = ui.called("vagrant service-manager");
-        assert_eq!(ui.to_type(text), "`vagrant service-manager status`, or `/etc/service-manager`");
-    }
 
     #[test]
     fn the_templates_of_bars_are_templates() {

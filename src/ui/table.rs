@@ -2,7 +2,7 @@
 
 use console::{Style, measure_text_width};
 
-use crate::base::types::visible;
+use crate::base::text::escape_control;
 use crate::ui::{self, Ui};
 
 /// Rows under a head. Into a pipe only the rows go, with tabs.
@@ -14,7 +14,7 @@ pub(crate) struct Table<const COLUMNS: usize> {
 impl<const COLUMNS: usize> Table<COLUMNS> {
     /// A table of `rows`.
     pub(crate) fn new(head: [&'static str; COLUMNS], rows: Vec<[String; COLUMNS]>) -> Self {
-        let rows = rows.into_iter().map(|cells| cells.map(|cell| visible(&cell))).collect();
+        let rows = rows.into_iter().map(|cells| cells.map(|cell| escape_control(&cell))).collect();
         Self { head, rows }
     }
 

@@ -14,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustls::CertificateError;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use self::api_client::{Answer, Api, Call, Outcome};
 use crate::access::certificate::Names;
@@ -41,6 +42,18 @@ pub struct Endpoint {
     pub version: Option<Version>,
     /// The newest version of its API, where it has versions of its own.
     pub api_version: Option<ApiVersion>,
+}
+
+/// In JSON: the URL, and its parts.
+impl Serialize for Endpoint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = serializer.serialize_struct("Endpoint", 4)?;
+        document.serialize_field("url", &self.url())?;
+        document.serialize_field("host", &self.host)?;
+        document.serialize_field("port", &self.port)?;
+        document.serialize_field("server_name", &self.server_name)?;
+        document.end()
+    }
 }
 
 /// What is looked for.

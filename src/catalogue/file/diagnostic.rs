@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::base::types::{printable, visible};
+use crate::base::text::{escape_control, sanitize};
 
 /// One thing that is wrong with a service file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Position {
 pub struct Field(String);
 
 /// A mistake and the file it is in: `FILE:LINE:COLUMN: FIELD: what; hint`. Text of the file shows as
-/// [`printable`] has it.
+/// [`sanitize`] has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileDiagnostic {
     /// The file.
@@ -84,14 +84,14 @@ impl Field {
 impl fmt::Display for FileDiagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Diagnostic { position, field, what, hint } = &self.mistake;
-        f.write_str(&visible(&self.path.to_string_lossy()))?;
+        f.write_str(&escape_control(&self.path.to_string_lossy()))?;
         if let Some(Position { line, column }) = position {
             write!(f, ":{line}:{column}")?;
         }
         if !field.0.is_empty() {
-            write!(f, ": {}", printable(&field.0))?;
+            write!(f, ": {}", sanitize(&field.0))?;
         }
-        write!(f, ": {}", printable(what))?;
-        hint.iter().try_for_each(|hint| write!(f, "; {}", printable(hint)))
+        write!(f, ": {}", sanitize(what))?;
+        hint.iter().try_for_each(|hint| write!(f, "; {}", sanitize(hint)))
     }
 }

@@ -8,13 +8,13 @@ use crate::access::endpoint::Endpoint;
 use crate::base::deadline::Deadline;
 use crate::base::types::{ServiceName, Version};
 use crate::catalogue::{Catalogue, Service};
-use crate::error::Error;
+use crate::error::{Error, Invocation};
 use crate::guest::probe::Questions;
 use crate::guest::ssh::Connection;
 use crate::machine::Machine;
 use crate::services::detect::{Found, State, discover};
 use crate::services::inspection::{InUse, Visit};
-use crate::ui::json::{Place, Problem};
+use crate::ui::Explanation;
 
 /// Whose state is asked for.
 pub(super) struct Inquiry {
@@ -115,17 +115,17 @@ impl Report {
         self.problem.iter().chain(of_rows)
     }
 
-    /// The same for JSON.
-    pub(super) fn document(&self) -> impl Serialize {
+    /// The same for JSON; hints repeat what was `typed`.
+    pub(super) fn document(&self, typed: &Invocation) -> impl Serialize {
         #[derive(Serialize)]
         struct Document<'a> {
             machine: &'a str,
-            problem: Option<Problem>,
+            problem: Option<Explanation>,
             services: Vec<Entry<'a>>,
         }
         let Self { machine, rows, problem } = self;
-        let services = rows.iter().map(Entry::from).collect();
-        Document { machine, problem: problem.as_ref().map(Problem::from), services }
+        let services = rows.iter().map(|row| Entry::new(row, typed)).collect();
+        Document { machine, problem: problem.as_ref().map(|problem| problem.explain(typed)), services }
     }
 }
 
@@ -174,20 +174,20 @@ struct Entry<'a> {
     state: &'static str,
     flavour: Option<&'a ServiceName>,
     version: Option<&'a Version>,
-    endpoint: Option<Place<'a>>,
-    problem: Option<Problem>,
+    endpoint: Option<&'a Endpoint>,
+    problem: Option<Explanation>,
 }
 
-impl<'a> From<&'a Row> for Entry<'a> {
-    fn from(row: &'a Row) -> Self {
+impl<'a> Entry<'a> {
+    fn new(row: &'a Row, typed: &Invocation) -> Self {
         let Row { service, flavour, version, endpoint, problem, .. } = row;
         Self {
             service,
             state: row.state_name(),
             flavour: flavour.as_ref(),
             version: version.as_ref(),
-            endpoint: endpoint.as_ref().map(Place::from),
-            problem: problem.as_ref().map(Problem::from),
+            endpoint: endpoint.as_ref(),
+            problem: problem.as_ref().map(|problem| problem.explain(typed)),
         }
     }
 }
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     fn document(report: &Report) -> Value {
-        serde_json::to_value(report.document()).unwrap()
+        serde_json::to_value(report.document(&Invocation::default())).unwrap()
     }
 
     #[test]

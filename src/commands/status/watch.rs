@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::report::{Inquiry, Report, Row};
 use super::{Format, table};
 use crate::base::deadline::in_time;
-use crate::commands::Context;
-use crate::error::Error;
+use crate::commands::context::{Context, print};
+use crate::error::{Error, Invocation};
 use crate::guest::ssh::Connection;
 use crate::services::inspection::Visit;
 use crate::ui::json;
@@ -24,7 +24,7 @@ pub(super) fn watch(
 ) -> Result<(), Error> {
     let inquiry = Arc::new(inquiry);
     let limit = context.deadline.limit();
-    let mut display = Display::new(format, context.ui);
+    let mut display = Display::new(format, context.ui, context.invocation().clone());
     let (mut connection, report) = ask(&inquiry, None, limit).map(|(open, report)| (Some(open), report))?;
     display.show(&report)?;
     while ui::wait(interval) {
@@ -68,6 +68,7 @@ fn ask(
 struct Display {
     format: Format,
     ui: Ui,
+    typed: Invocation,
     frame: Frame,
     lines: Vec<String>,
     warnings: Vec<String>,
@@ -75,21 +76,22 @@ struct Display {
 }
 
 impl Display {
-    fn new(format: Format, ui: Ui) -> Self {
+    fn new(format: Format, ui: Ui, typed: Invocation) -> Self {
         let (lines, warnings) = (Vec::new(), Vec::new());
-        Self { format, ui, frame: Frame::default(), lines, warnings, document: String::new() }
+        Self { format, ui, typed, frame: Frame::default(), lines, warnings, document: String::new() }
     }
 
     fn show(&mut self, report: &Report) -> Result<(), Error> {
         match self.format {
             Format::Table => {
                 let table = |width| table::render(&report.rows, width, self.ui);
-                let warnings: String =
-                    report.warnings().map(|warning| self.ui.warning_text(warning)).collect();
-                return self.frame.show(|width| table(width) + &warnings);
+                let ui = self.ui;
+                let text = |warning: &Error| ui.warning_text(&warning.explain(&self.typed));
+                let warnings: String = report.warnings().map(text).collect();
+                return Ok(self.frame.show(|width| table(width) + &warnings)?);
             }
-            Format::Lines => ui::print(&self.changed_lines(&report.rows))?,
-            Format::Json => ui::print(&self.changed_document(report)?)?,
+            Format::Lines => print(&self.changed_lines(&report.rows))?,
+            Format::Json => print(&self.changed_document(report)?)?,
         }
         self.warn(report);
         Ok(())
@@ -104,7 +106,7 @@ impl Display {
     }
 
     fn changed_document(&mut self, report: &Report) -> Result<String, Error> {
-        let document = json::line(&report.document())?;
+        let document = json::line(&report.document(&self.typed))?;
         let changed = if document == self.document { String::new() } else { document.clone() };
         self.document = document;
         Ok(changed)
@@ -116,7 +118,7 @@ impl Display {
         for warning in report.warnings() {
             let text = warning.to_string();
             if !self.warnings.contains(&text) {
-                self.ui.warning(warning);
+                self.ui.warning(&warning.explain(&self.typed));
             }
             warnings.push(text);
         }
@@ -131,7 +133,7 @@ mod tests {
     use crate::ui::ColorChoice;
 
     fn display() -> Display {
-        Display::new(Format::Lines, Ui::new(ColorChoice::Never, true, true))
+        Display::new(Format::Lines, Ui::new(ColorChoice::Never, true, true), Invocation::default())
     }
 
     fn rows(docker: State, kubernetes: Option<State>) -> Vec<Row> {

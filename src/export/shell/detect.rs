@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use super::Shell;
-use crate::base::env::Host;
+use crate::base::env::Env;
 
 /// The shell, and how it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Detected {
 /// Finds the shell: `SERVICE_MANAGER_SHELL`, the nearest ancestor process that is a shell, `SHELL`. The login
 /// shell in `SHELL` comes last, since another one may have been started from it. `ancestors` are the names of
 /// those processes, the nearest first.
-pub fn detect(host: &Host, ancestors: impl IntoIterator<Item = String>) -> Detected {
+pub fn detect(env: &Env, ancestors: impl IntoIterator<Item = String>) -> Detected {
     let mut unknown = Vec::new();
     let mut known = |name: &str| {
         let shell = named(name);
@@ -40,10 +40,10 @@ pub fn detect(host: &Host, ancestors: impl IntoIterator<Item = String>) -> Detec
         }
         shell
     };
-    let found = host.shell_override.as_deref().and_then(&mut known);
+    let found = env.shell_override.as_deref().and_then(&mut known);
     // Most ancestors are no shells, which is nothing to wonder about.
     let found = found.or_else(|| ancestors.into_iter().find_map(|name| named(&name)));
-    match found.or_else(|| host.shell.as_deref().and_then(&mut known)) {
+    match found.or_else(|| env.shell.as_deref().and_then(&mut known)) {
         Some(shell) => unknown.pop().map_or(Detected::Known(shell), |name| Detected::Instead(shell, name)),
         None => Detected::Assumed(Shell::default(), unknown),
     }
@@ -84,32 +84,32 @@ mod tests {
 
     #[test]
     fn the_variable_comes_before_everything_else() {
-        let host =
-            Host { shell_override: Some("fish".into()), shell: Some("/bin/tcsh".into()), ..Host::default() };
-        assert_eq!(detect(&host, ["bash".into()]), Detected::Known(Shell::Fish));
+        let env =
+            Env { shell_override: Some("fish".into()), shell: Some("/bin/tcsh".into()), ..Env::default() };
+        assert_eq!(detect(&env, ["bash".into()]), Detected::Known(Shell::Fish));
     }
 
     #[test]
     fn a_variable_that_names_no_shell_is_mentioned() {
-        let host =
-            Host { shell_override: Some("fisch".into()), shell: Some("/bin/sh".into()), ..Host::default() };
+        let env =
+            Env { shell_override: Some("fisch".into()), shell: Some("/bin/sh".into()), ..Env::default() };
         let instead = |shell| Detected::Instead(shell, "fisch".into());
-        assert_eq!(detect(&host, ["tcsh".into()]), instead(Shell::Tcsh));
-        assert_eq!(detect(&host, []), instead(Shell::Posix));
+        assert_eq!(detect(&env, ["tcsh".into()]), instead(Shell::Tcsh));
+        assert_eq!(detect(&env, []), instead(Shell::Posix));
     }
 
     #[test]
     fn the_login_shell_comes_last() {
-        let host = Host { shell: Some("/bin/tcsh".into()), ..Host::default() };
-        let started = |names: &[&str]| detect(&host, names.iter().map(ToString::to_string));
+        let env = Env { shell: Some("/bin/tcsh".into()), ..Env::default() };
+        let started = |names: &[&str]| detect(&env, names.iter().map(ToString::to_string));
         assert_eq!(started(&["make", "fish", "tcsh"]), Detected::Known(Shell::Fish));
         assert_eq!(started(&["make", "tmux: server"]), Detected::Known(Shell::Tcsh));
     }
 
     #[test]
     fn an_unknown_shell_is_assumed_to_read_posix() {
-        let host = Host { shell: Some("/bin/odd".into()), ..Host::default() };
-        assert_eq!(detect(&host, []), Detected::Assumed(Shell::Posix, vec!["/bin/odd".into()]));
-        assert_eq!(detect(&Host::default(), []), Detected::Assumed(Shell::Posix, vec![]));
+        let env = Env { shell: Some("/bin/odd".into()), ..Env::default() };
+        assert_eq!(detect(&env, []), Detected::Assumed(Shell::Posix, vec!["/bin/odd".into()]));
+        assert_eq!(detect(&Env::default(), []), Detected::Assumed(Shell::Posix, vec![]));
     }
 }

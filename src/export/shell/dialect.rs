@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 
 use super::Shell;
+use crate::base::text::sh_word;
 use crate::base::types::VariableName;
 use crate::error::Error;
 use crate::export::{Export, PathEntry};
@@ -130,7 +131,7 @@ impl Shell {
             return None;
         }
         match self {
-            Self::Posix => Some(posix(text)),
+            Self::Posix => Some(sh_word(text)),
             Self::Fish | Self::Xonsh => Some(single_quoted(text, &[('\\', r"\\"), ('\'', r"\'")])),
             // `!` is history even between single quotes.
             Self::Tcsh => Some(single_quoted(text, &[('\'', r"'\''"), ('!', r"\!")])),
@@ -141,18 +142,6 @@ impl Shell {
             Self::Cmd => (!text.contains(['"', '%', '!', '^'])).then(|| text.to_owned()),
         }
     }
-}
-
-/// Quotes only where quotes are needed: bare stay the characters that mean nothing to sh, bash, zsh, ksh and
-/// ash in any place. Not `=` (zsh looks up a word that begins with it), not `~`.
-fn posix(text: &str) -> String {
-    let bare = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-".contains(c);
-    if !text.is_empty() && text.chars().all(bare) { text.to_owned() } else { between_quotes(text) }
-}
-
-/// `text` for sh, between quotes even where none are needed.
-pub(super) fn between_quotes(text: &str) -> String {
-    single_quoted(text, &[('\'', r"'\''")])
 }
 
 /// `text` between single quotes, with `escapes` in it.

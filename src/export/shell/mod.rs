@@ -10,6 +10,7 @@ use serde_json::json;
 
 pub use self::detect::{Detected, detect};
 pub use self::hook::{Follower, watch_file};
+use crate::base::text::sh_quote;
 use crate::base::types::VariableName;
 use crate::error::{Error, ExitCode};
 use crate::export::{Block, Export};
@@ -125,11 +126,7 @@ impl Shell {
 pub fn script_readable(blocks: &[Block]) -> String {
     let exports = blocks.iter().flat_map(|block| &block.exports);
     let line = |Export { name, value, quoted, .. }: &Export| {
-        if *quoted {
-            format!("{name}={}\n", dialect::between_quotes(value))
-        } else {
-            format!("{name}={value}\n")
-        }
+        if *quoted { format!("{name}={}\n", sh_quote(value)) } else { format!("{name}={value}\n") }
     };
     exports.map(line).collect()
 }

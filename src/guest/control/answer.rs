@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::base::types::{GuestPath, UnitName, line};
+use crate::base::text::sanitize_line;
+use crate::base::types::{GuestPath, UnitName};
 use crate::error::Error;
 use crate::guest::probe::frame::Frame;
 
@@ -109,7 +110,7 @@ fn read<T: FromStr>(text: &str) -> Result<T, Error> {
 /// The last lines of what a program said.
 fn lines(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines.iter().skip(lines.len().saturating_sub(MOST_LINES)).map(|text| line(text)).collect()
+    lines.iter().skip(lines.len().saturating_sub(MOST_LINES)).map(|text| sanitize_line(text)).collect()
 }
 
 /// Of what a unit said.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Action, Instance, Keys, Step};
+use crate::base::text::sh_quote;
 use crate::base::types::{GuestPath, UnitName};
 use crate::guest::probe::frame::Nonce;
 
@@ -39,7 +40,7 @@ pub(super) fn has_begun(stdout: &[u8], nonce: &Nonce) -> bool {
 
 pub(super) fn call(step: &Step) -> String {
     let on = |function: &str, units: &[UnitName]| {
-        let words: String = units.iter().map(|unit| format!(" {}", quoted(&unit.full()))).collect();
+        let words: String = units.iter().map(|unit| format!(" {}", sh_quote(&unit.full()))).collect();
         format!("{function}{words}")
     };
     match step {
@@ -52,22 +53,22 @@ pub(super) fn call(step: &Step) -> String {
         Step::Linger => "linger".to_owned(),
         Step::Explain(unit) => on("explain", std::slice::from_ref(unit)),
         Step::Sccli { service, word, units } => {
-            on(&format!("sccli {} {}", quoted(service.as_str()), quoted(word)), units)
+            on(&format!("sccli {} {}", sh_quote(service.as_str()), sh_quote(word)), units)
         }
         Step::SccliVariables(variables) => variables
             .iter()
-            .map(|(name, value)| format!("export {name}={}; ", quoted(value.expose_secret())))
+            .map(|(name, value)| format!("export {name}={}; ", sh_quote(value.expose_secret())))
             .collect(),
         Step::SccliImage => "image".to_owned(),
         Step::SetProxy { variables, units } => {
-            on(&format!("set_proxy {}", quoted(variables.expose_secret().trim_end())), units)
+            on(&format!("set_proxy {}", sh_quote(variables.expose_secret().trim_end())), units)
         }
         Step::RemoveProxy => "remove_proxy".to_owned(),
         Step::ForgetSccliProxy => "forget_sccli_proxy".to_owned(),
         Step::RemoveSccliProxy => "remove_sccli_proxy".to_owned(),
         Step::SetImage { variables, units } => {
             let set = |(name, value): &(&str, SecretString)| {
-                let words = on(&format!("set_image {name} {}", quoted(value.expose_secret())), units);
+                let words = on(&format!("set_image {name} {}", sh_quote(value.expose_secret())), units);
                 format!("{words}; ")
             };
             format!("{}renew", variables.iter().map(set).collect::<String>())
@@ -80,10 +81,10 @@ pub(super) fn call(step: &Step) -> String {
                 &client.certificate,
                 client.key.expose_secret(),
             ];
-            let words: String = words.iter().map(|text| format!(" {}", quoted(text.trim_end()))).collect();
-            let (unit, user) = (quoted(&unit.full()), quoted(user.as_str()));
-            let again = quoted(if *again { "again" } else { "" });
-            format!("talk_tls {unit} {user} {}{words} {again}", quoted(authority.trim_end()))
+            let words: String = words.iter().map(|text| format!(" {}", sh_quote(text.trim_end()))).collect();
+            let (unit, user) = (sh_quote(&unit.full()), sh_quote(user.as_str()));
+            let again = sh_quote(if *again { "again" } else { "" });
+            format!("talk_tls {unit} {user} {}{words} {again}", sh_quote(authority.trim_end()))
         }
         Step::Ping(socket) => format!("ping {}", path(socket)),
     }
@@ -93,17 +94,12 @@ pub(super) fn call(step: &Step) -> String {
 fn path(path: &GuestPath) -> String {
     let text = path.as_str();
     if let Some(rest) = text.strip_prefix(GuestPath::RUNTIME) {
-        format!("\"$XDG_RUNTIME_DIR\"/{}", quoted(rest))
+        format!("\"$XDG_RUNTIME_DIR\"/{}", sh_quote(rest))
     } else if let Some(rest) = text.strip_prefix(GuestPath::HOME) {
-        format!("\"$HOME\"/{}", quoted(rest))
+        format!("\"$HOME\"/{}", sh_quote(rest))
     } else {
-        quoted(text)
+        sh_quote(text)
     }
-}
-
-/// `text` as one word of sh, whatever is in it.
-pub(super) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 const SYSTEM: &str = "\
@@ -155,7 +151,7 @@ mod tests {
     #[test]
     fn a_word_is_a_word_whatever_is_in_it() {
         for text in ["", "a b", "'", "$(id)`id`\"\\", "it's\n'x", "*?[a]", "-n", "%", "\u{1b}"] {
-            let script = format!("printf %s {}", quoted(text));
+            let script = format!("printf %s {}", sh_quote(text));
             let output = Command::new("sh").args(["-c", &script]).output().unwrap();
             assert_eq!(String::from_utf8_lossy(&output.stdout), text);
         }

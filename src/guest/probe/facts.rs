@@ -8,7 +8,8 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::frame::Frame;
 use super::script::Questions;
-use crate::base::types::{GuestPath, GuestPattern, ReleaseValue, printable};
+use crate::base::text::sanitize;
+use crate::base::types::{GuestPath, GuestPattern, ReleaseValue};
 use crate::error::Error;
 
 /// The answers.
@@ -236,7 +237,7 @@ impl OsRelease {
 
     /// The value of `key` for people.
     pub fn text(&self, key: &str) -> Option<String> {
-        self.0.get(key).map(|value| printable(value))
+        self.0.get(key).map(|value| sanitize(value))
     }
 
     /// The value of `key` for programs, if it is plain enough to stand between double quotes in any shell.

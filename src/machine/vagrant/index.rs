@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::Project;
-use crate::base::env::Host;
+use crate::base::env::Env;
 use crate::base::files;
 use crate::base::types::MachineName;
 use crate::error::Error;
@@ -31,9 +31,9 @@ struct Entry {
 /// understood is left out: a newer Vagrant may have written it.
 ///
 /// Errors: the index cannot be read.
-pub fn indexed(host: &Host) -> Result<Vec<(Project, MachineName)>, Error> {
-    let home = host.vagrant_home.clone().unwrap_or_else(|| "~/.vagrant.d".into());
-    let path = host.expand(&home).join("data/machine-index/index");
+pub fn indexed(env: &Env) -> Result<Vec<(Project, MachineName)>, Error> {
+    let home = env.vagrant_home.clone().unwrap_or_else(|| "~/.vagrant.d".into());
+    let path = env.expand(&home).join("data/machine-index/index");
     let text = files::read(&path, LONGEST_INDEX)?.unwrap_or_default();
     let mut machines = Vec::new();
     for (project, name) in parse(&text) {

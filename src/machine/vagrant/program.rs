@@ -16,9 +16,10 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Project;
 use crate::base::deadline::Deadline;
-use crate::base::env::Host;
+use crate::base::env::Env;
 use crate::base::paths::Folders;
-use crate::base::types::{MachineName, visible};
+use crate::base::text::escape_control;
+use crate::base::types::MachineName;
 use crate::error::Error;
 
 /// The user's Vagrant, and the environment it is started in.
@@ -37,8 +38,8 @@ struct Environment {
 
 impl Program {
     /// The Vagrant of the environment of `host`.
-    pub fn new(host: &Host, folders: &Folders) -> Self {
-        Self(Arc::new(Environment { variables: host.environment.clone(), exported: folders.machines() }))
+    pub fn new(env: &Env, folders: &Folders) -> Self {
+        Self(Arc::new(Environment { variables: env.environment.clone(), exported: folders.machines() }))
     }
 
     /// What `vagrant ssh-config` says of the machine `name` of `project`: one `Host` block.
@@ -184,7 +185,7 @@ impl Answer {
         };
         // In one line, as every message.
         let words: Vec<&str> = said.split_whitespace().collect();
-        let said = visible(&words.join(" ").chars().take(LONGEST_MESSAGE).collect::<String>());
+        let said = escape_control(&words.join(" ").chars().take(LONGEST_MESSAGE).collect::<String>());
         Err(Error::VagrantFailed { folder: project.folder.clone(), source: Said(said) })
     }
 

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::base::env::Host;
+use crate::base::env::Env;
 use crate::base::files;
 use crate::base::types::MachineName;
 use crate::error::Error;
@@ -71,25 +71,25 @@ impl Project {
     ///
     /// Errors: `VAGRANT_CWD` is no folder, or the Vagrantfile lies above the current folder and belongs to another
     /// user of the host. As a program it would run for who merely stands below it (in `/tmp`, for one).
-    pub fn around(host: &Host) -> Result<Option<Self>, Error> {
+    pub fn around(env: &Env) -> Result<Option<Self>, Error> {
         let start =
-            host.vagrant_cwd.as_ref().map_or_else(|| host.current_folder.clone(), |cwd| host.expand(cwd));
+            env.vagrant_cwd.as_ref().map_or_else(|| env.current_folder.clone(), |cwd| env.expand(cwd));
         let failed = |source| Error::Read { path: start.clone(), source };
         let start = match fs::canonicalize(&start) {
             Ok(start) => start,
-            Err(_) if host.vagrant_cwd.is_none() => return Ok(None),
+            Err(_) if env.vagrant_cwd.is_none() => return Ok(None),
             Err(source) => return Err(failed(source)),
         };
         for folder in start.ancestors() {
-            let Some(vagrantfile) = vagrantfile_in(folder, host.vagrant_vagrantfile.as_deref()) else {
+            let Some(vagrantfile) = vagrantfile_in(folder, env.vagrant_vagrantfile.as_deref()) else {
                 continue;
             };
             if folder != start && is_foreign(&vagrantfile) {
                 return Err(Error::ForeignVagrantfile { path: vagrantfile });
             }
-            let data = host.vagrant_dotfile_path.as_deref();
-            let data = data.map_or_else(|| folder.join(DATA), |data| host.expand_in(folder, data));
-            return Ok(Some(Self::new(folder.to_owned(), host.vagrant_vagrantfile.clone(), data)));
+            let data = env.vagrant_dotfile_path.as_deref();
+            let data = data.map_or_else(|| folder.join(DATA), |data| env.expand_in(folder, data));
+            return Ok(Some(Self::new(folder.to_owned(), env.vagrant_vagrantfile.clone(), data)));
         }
         Ok(None)
     }
@@ -201,7 +201,7 @@ mod tests {
 
     struct Scene {
         _folder: tempfile::TempDir,
-        host: Host,
+        env: Env,
     }
 
     fn scene() -> Scene {
@@ -209,13 +209,13 @@ mod tests {
         let root = fs::canonicalize(folder.path()).unwrap();
         fs::create_dir_all(root.join("project/sub/deep")).unwrap();
         fs::write(root.join("project/Vagrantfile"), "").unwrap();
-        let host = Host { current_folder: root.join("project"), home: Some(root), ..Host::default() };
-        Scene { _folder: folder, host }
+        let env = Env { current_folder: root.join("project"), home: Some(root), ..Env::default() };
+        Scene { _folder: folder, env }
     }
 
     impl Scene {
         fn path(&self, below: &str) -> PathBuf {
-            self.host.home.clone().unwrap().join(below)
+            self.env.home.clone().unwrap().join(below)
         }
 
         fn writes(&self, below: &str, text: &str) {
@@ -225,7 +225,7 @@ mod tests {
         }
 
         fn around(&self) -> Option<Project> {
-            Project::around(&self.host).unwrap()
+            Project::around(&self.env).unwrap()
         }
     }
 
@@ -242,26 +242,26 @@ mod tests {
             data: scene.path("project/.vagrant"),
         };
         assert_eq!(scene.around(), Some(expected.clone()));
-        scene.host.current_folder = scene.path("project/sub/deep");
+        scene.env.current_folder = scene.path("project/sub/deep");
         assert_eq!(scene.around(), Some(expected));
         scene.writes("project/sub/vagrantfile", "");
         assert_eq!(scene.around().unwrap().folder, scene.path("project/sub"));
-        scene.host.current_folder = scene.path("");
+        scene.env.current_folder = scene.path("");
         assert_eq!(scene.around(), None);
     }
 
     #[test]
     fn vagrants_own_variables_count() {
         let mut scene = scene();
-        scene.host.current_folder = scene.path("");
-        scene.host.vagrant_cwd = Some("project/sub".into());
-        scene.host.vagrant_dotfile_path = Some("elsewhere".into());
+        scene.env.current_folder = scene.path("");
+        scene.env.vagrant_cwd = Some("project/sub".into());
+        scene.env.vagrant_dotfile_path = Some("elsewhere".into());
         assert_eq!(scene.around().unwrap().data, scene.path("project/elsewhere"));
-        scene.host.vagrant_dotfile_path = Some("~/data".into());
+        scene.env.vagrant_dotfile_path = Some("~/data".into());
         assert_eq!(scene.around().unwrap().data, scene.path("data"));
         assert!(!scene.around().unwrap().has_usual_data());
 
-        scene.host.vagrant_vagrantfile = Some("Vagrantfile.dev".into());
+        scene.env.vagrant_vagrantfile = Some("Vagrantfile.dev".into());
         assert_eq!(scene.around(), None);
         scene.writes("project/sub/Vagrantfile.dev", "");
         let project = scene.around().unwrap();
@@ -270,8 +270,8 @@ mod tests {
             (scene.path("project/sub"), Some("Vagrantfile.dev".into()))
         );
 
-        scene.host.vagrant_cwd = Some("nowhere".into());
-        assert!(matches!(Project::around(&scene.host), Err(Error::Read { .. })));
+        scene.env.vagrant_cwd = Some("nowhere".into());
+        assert!(matches!(Project::around(&scene.env), Err(Error::Read { .. })));
     }
 
     #[test]
@@ -279,7 +279,7 @@ mod tests {
         let mut scene = scene();
         let direct = scene.around();
         std::os::unix::fs::symlink(scene.path("project"), scene.path("link")).unwrap();
-        scene.host.vagrant_cwd = Some("~/link/sub".into());
+        scene.env.vagrant_cwd = Some("~/link/sub".into());
         assert_eq!(scene.around(), direct);
     }
 

@@ -1,13 +1,19 @@
-//! Every way to fail: the message on the variant, the exit code and the hint in one match each.
+//! What a command ends with: the exit code, the error of the module that failed, and what to type next.
+
+mod invocation;
+mod script;
 
 use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use self::invocation::Invocation;
+pub(crate) use self::script::Script;
 use crate::access::credentials::Refusal;
 use crate::access::kubeconfig::MergeRefusal;
-use crate::base::types::{Invalid, printable, span};
+use crate::base::text::{humanize_duration, sanitize};
+use crate::base::types::Invalid;
 use crate::catalogue::{FileDiagnostic, OpenPort, Reason};
 use crate::clients::archive::Fault as ArchiveFault;
 use crate::clients::checksum::Unusable;
@@ -16,6 +22,7 @@ use crate::clients::install::Tried;
 use crate::guest::control::Culprit;
 use crate::machine::vagrant::Said;
 use crate::services::detect::State;
+use crate::ui::{Explanation, StdoutError};
 
 /// How the program ends; part of its interface (README, "Exit codes").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +50,7 @@ pub enum Silence {
 }
 
 /// What failed. Text that came from the guest is in it only as a validated type or through
-/// [`printable`], which every message passes on its way to the terminal.
+/// [`sanitize`], which every message passes on its way to the terminal.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message says what a variant is")]
 pub enum Error {
@@ -166,8 +173,8 @@ pub enum Error {
     // Files on the host.
     #[error("the home folder is not known")]
     NoHome,
-    #[error("could not write to standard output")]
-    Stdout { source: io::Error },
+    #[error(transparent)]
+    Stdout(#[from] StdoutError),
     #[error("the system has no random numbers")]
     NoRandom { source: Box<dyn StdError + Send + Sync> },
     #[error("could not read `{}`", .path.display())]
@@ -184,7 +191,7 @@ pub enum Error {
     SharedFile { path: PathBuf, source: io::Error },
     #[error("`{}` {what}", .path.display())]
     SharedFileOdd { path: PathBuf, what: &'static str },
-    #[error("another program keeps `{}` locked{}", .path.display(), .age.map(|age| format!(" since {}", span(age))).unwrap_or_default())]
+    #[error("another program keeps `{}` locked{}", .path.display(), .age.map(|age| format!(" since {}", humanize_duration(age))).unwrap_or_default())]
     SharedFileLocked { path: PathBuf, lock: PathBuf, age: Option<Duration> },
     #[error("`{}` is left as it is", .path.display())]
     Merge { path: PathBuf, source: MergeRefusal },
@@ -348,7 +355,7 @@ impl Error {
             | Self::Unprintable { .. }
             | Self::ColonInPath { .. }
             | Self::KubeconfigText { .. }
-            | Self::Stdout { .. }
+            | Self::Stdout(_)
             | Self::NoRandom { .. }
             | Self::BrokenOff
             | Self::NoHome
@@ -656,7 +663,7 @@ impl Error {
             | Self::Unprintable { .. }
             | Self::NotStarted { .. }
             | Self::KubeconfigText { .. }
-            | Self::Stdout { .. }
+            | Self::Stdout(_)
             | Self::NoRandom { .. }
             | Self::BrokenOff
             | Self::Read { .. }
@@ -665,6 +672,12 @@ impl Error {
             | Self::NoRelease
             | Self::Response { .. } => return None,
         })
+    }
+
+    /// The whole of it for people: what failed, why, and what to type next in place of `typed`.
+    pub(crate) fn explain(&self, typed: &Invocation) -> Explanation {
+        let hint = self.hint().map(|hint| typed.complete(&hint));
+        Explanation::new(&self.to_string(), &self.causes(), hint.as_deref())
     }
 
     /// The messages of what caused this, outermost first.
@@ -710,7 +723,7 @@ fn some(names: &[String]) -> String {
 }
 
 fn said(stderr: &str) -> String {
-    if stderr.trim().is_empty() { String::new() } else { format!("; it said: {}", printable(stderr)) }
+    if stderr.trim().is_empty() { String::new() } else { format!("; it said: {}", sanitize(stderr)) }
 }
 
 fn download_hint(fault: &Fault) -> Option<String> {

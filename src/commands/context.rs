@@ -1,0 +1,210 @@
+//! What every command is given.
+
+use std::{fmt, thread};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::base::deadline::Deadline;
+use crate::base::env::{Env, ancestors};
+use crate::base::paths::Folders;
+use crate::base::types::MachineName;
+use crate::catalogue::Catalogue;
+use crate::cli::Global;
+use crate::error::{Error, Invocation};
+use crate::export::shell::{self, Detected, Shell};
+use crate::machine::{self, Machine, Selection, remembered};
+use crate::ui::{self, Ui, json};
+
+/// What every command is given.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) env: Env,
+    pub(crate) ui: Ui,
+    pub(crate) deadline: Deadline,
+    /// Empty for the one that is meant where none is named.
+    machines: Vec<Wanted>,
+    selection: Selection,
+    invocation: Invocation,
+}
+
+impl Context {
+    pub(crate) fn new(env: Env, global: &Global, ui: Ui, deadline: Deadline) -> Self {
+        let selection = Selection {
+            machine: None,
+            ssh_config: global.ssh_config.clone(),
+            host: global.host.clone(),
+            identity: global.identity.clone(),
+            as_remembered: false,
+        };
+        let mut machines: Vec<Wanted> = Vec::new();
+        for name in &global.machines {
+            // Named twice it is one machine.
+            if !machines.iter().any(|known| matches!(known, Wanted::Named(known) if known == name)) {
+                machines.push(Wanted::Named(name.clone()));
+            }
+        }
+        let invocation = Invocation::new(&env, global);
+        Self { env, ui, deadline, machines, selection, invocation }
+    }
+
+    /// The same with another limit.
+    #[must_use]
+    pub(crate) fn with_deadline(self, deadline: Deadline) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// What was typed.
+    pub(crate) fn invocation(&self) -> &Invocation {
+        &self.invocation
+    }
+
+    /// The same for each of the machines that are meant.
+    pub(crate) fn of_each_machine(&self) -> Vec<Self> {
+        match self.machines.as_slice() {
+            [] | [_] => vec![self.clone()],
+            several => several.iter().map(|wanted| self.of_machine(wanted.clone())).collect(),
+        }
+    }
+
+    /// What the user calls the machine, where several are meant.
+    pub(crate) fn label(&self) -> String {
+        self.machines.first().map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// The same for each machine that was used from here.
+    pub(crate) fn of_all_machines(&self) -> Result<Vec<Self>, Error> {
+        let known = remembered(&self.folders()?)?;
+        let wanted = |machine: &Machine| Wanted::Remembered(machine.clone().into(), machine.label(&known));
+        Ok(known.iter().map(|machine| self.of_machine(wanted(machine))).collect())
+    }
+
+    fn of_machine(&self, wanted: Wanted) -> Self {
+        let invocation = self.invocation.of_machine(&wanted.to_string());
+        Self { machines: vec![wanted], invocation, ..self.clone() }
+    }
+
+    /// Something the user should know about what was just done.
+    pub(crate) fn note(&self, text: &str) {
+        self.ui.note(&self.invocation.complete(text));
+    }
+
+    /// A failure that does not end the command.
+    pub(crate) fn warn(&self, error: &Error) {
+        self.ui.warning(&error.explain(&self.invocation));
+    }
+
+    /// The shell to write for.
+    pub(crate) fn shell(&self, named: Option<Shell>) -> Shell {
+        named.unwrap_or_else(|| match shell::detect(&self.env, ancestors()) {
+            Detected::Known(shell) => shell,
+            Detected::Instead(shell, unknown) => {
+                let name =
+                    shell.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+                self.note(&format!("`{unknown}` in SERVICE_MANAGER_SHELL is not known; writing for {name}"));
+                shell
+            }
+            Detected::Assumed(shell, unknown) => {
+                let unknown =
+                    unknown.iter().map(|name| format!(" (`{name}` is not known)")).collect::<String>();
+                self.note(&format!("writing for sh{unknown}; `--shell NAME` names another shell"));
+                shell
+            }
+        })
+    }
+
+    /// The machine that the user means.
+    pub(crate) fn machine(&self) -> Result<Machine, Error> {
+        let machine = self.find(&self.selection)?;
+        machine.notes().iter().for_each(|note| self.note(note));
+        Ok(machine)
+    }
+
+    /// The same, for which nothing is started: what was known of it is enough.
+    pub(crate) fn remembered_machine(&self) -> Result<Machine, Error> {
+        self.find(&Selection { as_remembered: true, ..self.selection.clone() })
+    }
+
+    /// The machine that is named, or that belongs to the current folder: as it is remembered, nothing is started. None
+    /// outside of Vagrant's projects.
+    pub(crate) fn machine_here(&self) -> Result<Option<Machine>, Error> {
+        let Selection { ssh_config, host, .. } = &self.selection;
+        let is_named = ssh_config.is_some() || host.is_some() || self.env.ssh_config.is_some();
+        if self.machines.is_empty() && !is_named {
+            return machine::around(&self.env, &self.folders()?, self.deadline);
+        }
+        self.remembered_machine().map(Some)
+    }
+
+    /// The one machine that is meant.
+    ///
+    /// Errors: several are named, or those of resolving it.
+    fn find(&self, selection: &Selection) -> Result<Machine, Error> {
+        let (env, folders) = (&self.env, self.folders()?);
+        let machine = match self.machines.as_slice() {
+            [] => None,
+            [Wanted::Named(name)] => Some(name.clone()),
+            [Wanted::Remembered(machine, _)] => {
+                return machine::again(machine, selection, env, &folders, self.deadline);
+            }
+            several => {
+                let machines = several.iter().map(ToString::to_string).collect();
+                return Err(Error::OneMachine { machines });
+            }
+        };
+        machine::resolve(&Selection { machine, ..selection.clone() }, env, &folders, self.deadline)
+    }
+
+    /// The services that are known here.
+    pub(crate) fn catalogue(&self) -> Result<Catalogue, Error> {
+        Catalogue::load(&self.folders()?)
+    }
+
+    pub(crate) fn folders(&self) -> Result<Folders, Error> {
+        Folders::find(&self.env)
+    }
+}
+
+/// A machine that a command is about.
+#[derive(Clone)]
+enum Wanted {
+    /// The one of this name.
+    Named(MachineName),
+    /// One that was used from here, and what it is called among them.
+    Remembered(Box<Machine>, String),
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Named(name) => name.fmt(formatter),
+            Self::Remembered(_, label) => label.fmt(formatter),
+        }
+    }
+}
+
+/// Does `work` for each of `contexts`, all at once; the results are in their order.
+pub(crate) fn at_once<T: Send>(
+    contexts: &[Context],
+    work: impl Fn(&Context) -> Result<T, Error> + Sync,
+) -> Vec<Result<T, Error>> {
+    // Most often it is one, which needs no thread.
+    if let [only] = contexts {
+        return vec![work(only)];
+    }
+    thread::scope(|scope| {
+        let work = &work;
+        let attempts: Vec<_> = contexts.iter().map(|context| scope.spawn(|| work(context))).collect();
+        attempts.into_iter().map(|attempt| attempt.join().unwrap_or(Err(Error::BrokenOff))).collect()
+    })
+}
+
+/// Writes `text` to standard output.
+pub(crate) fn print(text: &str) -> Result<(), Error> {
+    Ok(ui::print(text)?)
+}
+
+/// Writes a JSON document to standard output.
+pub(crate) fn print_json<T: Serialize>(content: &T) -> Result<(), Error> {
+    Ok(json::print(content)?)
+}

@@ -1,0 +1,51 @@
+//! What a shell is given to evaluate when a command has failed.
+
+use std::ffi::OsString;
+
+use clap::ValueEnum;
+
+use super::ExitCode;
+use crate::base::env::{Env, ancestors};
+use crate::cli::{Command, OutputFormat, option_in};
+use crate::export::shell::{self, Follower, Shell};
+
+/// Output that a shell evaluates, so that a failure has to reach the shell too.
+pub(crate) struct Script {
+    shell: Option<Shell>,
+}
+
+impl Script {
+    /// What `command` prints, if that is a script.
+    pub(crate) fn of(command: &Command) -> Option<Self> {
+        match command {
+            Command::Env(args) if !args.script_readable && args.output == OutputFormat::Text => {
+                Some(Self { shell: args.shell })
+            }
+            Command::InstallCli(args) if !args.dry_run && args.output == OutputFormat::Text => {
+                Some(Self { shell: args.shell })
+            }
+            // What a shell runs for each folder must not fail there.
+            Command::Hook(args) if !args.now || args.shell == Follower::Direnv => {
+                Some(Self { shell: Some(args.shell.shell()) })
+            }
+            _ => None,
+        }
+    }
+
+    /// The same for arguments that could not be parsed.
+    pub(crate) fn of_arguments(arguments: &[OsString]) -> Option<Self> {
+        let has = |word: &str| arguments.iter().any(|argument| argument == word);
+        let shell = option_in(arguments, "--shell").and_then(|name| Shell::from_str(name, true).ok());
+        let has_none = has("--script-readable") || has("--dry-run") || has("--now");
+        let is_script = (has("env") || has("install-cli") || has("hook"))
+            && !has_none
+            && option_in(arguments, "--output") != Some("json");
+        is_script.then_some(Self { shell })
+    }
+
+    /// One statement that makes the evaluation fail with `code`.
+    pub(crate) fn failure(&self, env: &Env, code: ExitCode) -> String {
+        let shell = self.shell.unwrap_or_else(|| shell::detect(env, ancestors()).shell());
+        shell.failure(code)
+    }
+}
