@@ -57,7 +57,8 @@ impl Settings {
     pub fn load(folders: &Folders) -> Result<Self, Error> {
         let path = folders.settings();
         let Some(text) = files::read_text(&path, LONGEST)? else { return Ok(Self::default()) };
-        let is_own = files::is_own(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let is_own =
+            files::is_own(&path).map_err(|source| files::Error::Read { path: path.clone(), source })?;
         if !is_own {
             return Err(Error::SharedPrograms { path });
         }
@@ -67,7 +68,7 @@ impl Settings {
         let settings: Self =
             serde_yaml::from_str(&text).map_err(|source| Error::Settings { path: path.clone(), source })?;
         let is_private =
-            files::is_private(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+            files::is_private(&path).map_err(|source| files::Error::Read { path: path.clone(), source })?;
         if settings.proxy.password.is_some() && !is_private {
             return Err(Error::SharedPassword { path });
         }

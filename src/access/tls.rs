@@ -17,7 +17,7 @@ use secrecy::ExposeSecret;
 
 use crate::access::certificate::{Certificates, Names};
 use crate::access::credentials::{Credentials, Proof, Refusal};
-use crate::error::chain;
+use crate::base::causes::chain;
 
 /// What is needed for connections with one set of credentials.
 #[derive(Clone)]

@@ -4,8 +4,6 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::error::Error;
-
 /// The moment at which a command gives up.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
@@ -36,22 +34,46 @@ impl Deadline {
         self.left().is_zero()
     }
 
+    /// The error for what did not happen in time.
+    pub fn timeout(self, waiting_for: impl Into<String>) -> Timeout {
+        Timeout { waiting_for: waiting_for.into(), limit: self.limit }
+    }
+
     /// The whole time that was given.
     pub fn limit(self) -> Duration {
         self.limit
     }
 }
 
+/// The time was over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("gave up after {} s, waiting for {waiting_for}", .limit.as_secs_f32())]
+pub struct Timeout {
+    /// What did not happen in time.
+    pub waiting_for: String,
+    /// The whole time that was given.
+    pub limit: Duration,
+}
+
+/// A thread that did a part of the work panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the command broke off; this is a bug")]
+pub struct WorkerPanicked;
+
 /// Does `work` on a thread of its own: whatever waits in there (a name server, an agent, a dead network disk),
 /// the whole takes no longer than `limit` and what `finish` takes, which is called when that is over: it may wait
 /// for something that must not be left half done. When `work` ends by then, all is well.
 ///
 /// Errors: those of `work`; it took longer, or panicked.
-pub fn in_time<T: Send + 'static>(
+pub fn in_time<T, E>(
     limit: Duration,
     finish: impl FnOnce(),
-    work: impl FnOnce(Deadline) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
+    work: impl FnOnce(Deadline) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<Timeout> + From<WorkerPanicked> + Send + 'static,
+{
     let (sender, receiver) = mpsc::channel();
     // Begins here: a busy host may start the thread late.
     let deadline = Deadline::after(limit);
@@ -69,10 +91,8 @@ pub fn in_time<T: Send + 'static>(
     });
     result.unwrap_or_else(|error| {
         Err(match error {
-            RecvTimeoutError::Timeout => {
-                Error::Timeout { waiting_for: "the command to end".to_owned(), limit }
-            }
-            RecvTimeoutError::Disconnected => Error::BrokenOff,
+            RecvTimeoutError::Timeout => deadline.timeout("the command to end").into(),
+            RecvTimeoutError::Disconnected => WorkerPanicked.into(),
         })
     })
 }
@@ -84,23 +104,31 @@ const GRACE: Duration = Duration::from_millis(500);
 mod tests {
     use super::*;
 
+    #[derive(Debug, thiserror::Error)]
+    enum Error {
+        #[error(transparent)]
+        Timeout(#[from] Timeout),
+        #[error(transparent)]
+        Worker(#[from] WorkerPanicked),
+    }
+
     #[test]
     fn work_that_hangs_or_breaks_is_left_alone() {
-        assert_eq!(in_time(Duration::from_mins(1), || (), |_| Ok(1)).unwrap(), 1);
+        assert_eq!(in_time(Duration::from_mins(1), || (), |_| Ok::<_, Error>(1)).unwrap(), 1);
         let hangs = |_| {
             thread::sleep(Duration::from_hours(1));
-            Ok(())
+            Ok::<(), Error>(())
         };
-        assert!(matches!(in_time(Duration::from_millis(1), || (), hangs), Err(Error::Timeout { .. })));
+        assert!(matches!(in_time(Duration::from_millis(1), || (), hangs), Err(Error::Timeout(_))));
         let breaks = |_| -> Result<(), Error> { panic!("of this test") };
-        assert!(matches!(in_time(Duration::from_mins(1), || (), breaks), Err(Error::BrokenOff)));
+        assert!(matches!(in_time(Duration::from_mins(1), || (), breaks), Err(Error::Worker(_))));
     }
 
     #[test]
     fn what_ends_while_it_is_waited_for_counts() {
         let (sender, receiver) = mpsc::channel();
         let finish = || sender.send(1).unwrap();
-        let work = move |_| Ok(receiver.recv().unwrap());
+        let work = move |_| Ok::<_, Error>(receiver.recv().unwrap());
         assert_eq!(in_time(Duration::from_millis(1), finish, work).unwrap(), 1);
     }
 

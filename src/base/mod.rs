@@ -1,5 +1,6 @@
 //! What knows nothing of services, guests and machines.
 
+pub mod causes;
 pub mod deadline;
 pub mod env;
 pub mod files;

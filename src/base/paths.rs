@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use crate::base::env::Env;
 use crate::base::files;
-use crate::error::Error;
+
+/// The user's home folder is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the home folder is not known")]
+pub struct NoHome;
 
 /// Where the program keeps what it writes, and where the user's own files are.
 #[derive(Clone, Debug)]
@@ -17,14 +21,12 @@ pub struct Folders {
 impl Folders {
     /// Finds the folders: `SERVICE_MANAGER_HOME`, else the platform's own places
     /// (XDG Base Directory Specification on Linux).
-    pub fn find(env: &Env) -> Result<Self, Error> {
+    pub fn find(env: &Env) -> Result<Self, NoHome> {
         if let Some(home) = &env.service_manager_home {
             let home = env.current_folder.join(home);
             return Ok(Self { state: home.clone(), data: home.clone(), config: home });
         }
-        let own = |folder: Option<PathBuf>| {
-            folder.ok_or(Error::NoHome).map(|folder| folder.join("service-manager"))
-        };
+        let own = |folder: Option<PathBuf>| folder.ok_or(NoHome).map(|folder| folder.join("service-manager"));
         Ok(Self {
             state: own(dirs::state_dir().or_else(dirs::data_local_dir))?,
             data: own(dirs::data_local_dir())?,
@@ -124,14 +126,14 @@ impl MachineFiles {
 /// `~/.kube/config`. Files of `folders` do not count: `env` put them there.
 ///
 /// Errors: the home folder is not known.
-pub fn user_kubeconfig(env: &Env, folders: &Folders) -> Result<PathBuf, Error> {
+pub fn user_kubeconfig(env: &Env, folders: &Folders) -> Result<PathBuf, NoHome> {
     let named = env.kubeconfig.iter().flat_map(std::env::split_paths);
     let named = named.filter(|path| !path.as_os_str().is_empty()).map(|path| env.current_folder.join(path));
     let named: Vec<PathBuf> = named.filter(|path| !folders.contains(path)).collect();
     if let Some(path) = named.iter().find(|path| path.exists()).or(named.last()) {
         return Ok(path.clone());
     }
-    Ok(env.home.as_ref().ok_or(Error::NoHome)?.join(".kube/config"))
+    Ok(env.home.as_ref().ok_or(NoHome)?.join(".kube/config"))
 }
 
 const KUBECONFIG: &str = "kubeconfig";

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::file::diagnostic::{Diagnostic, FileDiagnostic};
 use super::file::{self, ServiceFile};
 use super::types::Service;
+use crate::base::causes::causes;
 use crate::base::files;
 use crate::base::paths::Folders;
 use crate::base::suggest::nearest;
@@ -194,7 +195,7 @@ fn read(path: &Path) -> Result<String, Vec<Diagnostic>> {
     match files::read_text(path, LONGEST_FILE) {
         Ok(Some(text)) => Ok(text),
         Ok(None) => Err(failed("there is none".to_owned())),
-        Err(error) => Err(failed(error.causes().join(": "))),
+        Err(error) => Err(failed(causes(&error).join(": "))),
     }
 }
 

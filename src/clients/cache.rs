@@ -148,13 +148,13 @@ impl Cache {
     ) -> Result<bool, Error> {
         let folder = match self.lock_until(release, Deadline::after(LONGEST_RECORDING), || ()) {
             Ok(folder) => folder,
-            Err(Error::StateFolderLocked { .. }) => return Ok(false),
+            Err(Error::Files(files::Error::FolderLocked { .. })) => return Ok(false),
             Err(error) => return Err(error),
         };
         let installed = self.installed(release);
         let left_for = || unused_for(&self.folder(release).join(files::PARTIAL));
         let unused = installed.as_ref().map_or_else(left_for, Installed::unused_for);
-        if is_meant(installed.as_ref(), unused) { folder.remove().map(|()| true) } else { Ok(false) }
+        if is_meant(installed.as_ref(), unused) { Ok(folder.remove().map(|()| true)?) } else { Ok(false) }
     }
 
     /// The folder of a release, for this process alone.
@@ -174,7 +174,7 @@ impl Cache {
         for path in folder.ancestors().take(OWN_LEVELS - 1).filter(|path| path.exists()) {
             refuse_shared(path)?;
         }
-        ProgramFolder::lock(&folder, deadline, waits)
+        Ok(ProgramFolder::lock(&folder, deadline, waits)?)
     }
 
     /// Where the program of a release will be.
@@ -215,14 +215,15 @@ impl Cache {
         let folder = ProgramFolder::lock(&self.root, Deadline::after(LONGEST_RECORDING), || ())?;
         let mut records = self.records()?;
         records.insert(url.to_owned(), checksum.clone());
-        folder.write(RECORDS, &as_json(&records))
+        Ok(folder.write(RECORDS, &as_json(&records))?)
     }
 
     fn records(&self) -> Result<BTreeMap<String, Checksum>, Error> {
         let path = self.root.join(RECORDS);
         let Some(text) = files::read(&path, LONGEST_RECORDS)? else { return Ok(BTreeMap::new()) };
-        let invalid = |error| Error::Read { path, source: io::Error::new(io::ErrorKind::InvalidData, error) };
-        serde_json::from_slice::<BTreeMap<String, Checksum>>(&text).map_err(invalid)
+        let invalid =
+            |error| files::Error::Read { path, source: io::Error::new(io::ErrorKind::InvalidData, error) };
+        Ok(serde_json::from_slice::<BTreeMap<String, Checksum>>(&text).map_err(invalid)?)
     }
 
     fn services(&self) -> Result<Vec<ServiceName>, Error> {
@@ -287,7 +288,7 @@ impl Installed {
     ///
     /// Errors: it cannot be written.
     pub fn write_receipt(&self, folder: &ProgramFolder) -> Result<(), Error> {
-        folder.write(RECEIPT, &as_json(&self.receipt))
+        Ok(folder.write(RECEIPT, &as_json(&self.receipt))?)
     }
 
     /// The same, with a receipt that says for which version it stands in.
@@ -326,7 +327,7 @@ impl Installed {
     ///
     /// Errors: it cannot be read.
     pub fn is_intact(&self) -> Result<bool, Error> {
-        let failed = |source| Error::Read { path: self.path.clone(), source };
+        let failed = |source| files::Error::Read { path: self.path.clone(), source };
         Ok(self.is_whole() && checksum_of(&self.path).map_err(failed)? == self.receipt.program_checksum)
     }
 
@@ -345,7 +346,7 @@ fn refuse_shared(path: &Path) -> Result<(), Error> {
     match files::is_own(path) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::SharedPrograms { path: path.to_owned() }),
-        Err(source) => Err(Error::Read { path: path.to_owned(), source }),
+        Err(source) => Err(files::Error::Read { path: path.to_owned(), source }.into()),
     }
 }
 

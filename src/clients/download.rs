@@ -17,8 +17,8 @@ use super::checksum::{Algorithm, Computed, Hasher};
 use super::mirror::{Mirrors, without_password};
 use super::{Event, Watcher};
 use crate::access::tls::tls_error;
+use crate::base::causes::chain;
 use crate::base::files::PartialFile;
-use crate::error::chain;
 
 /// Fetches files.
 pub struct Fetcher<'w> {

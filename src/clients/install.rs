@@ -346,7 +346,7 @@ impl Installation<'_> {
             Finished::Whole(partial) => folder.finish_partial(partial, &program)?,
             Finished::Unpacked(unfinished) => folder.finish(unfinished, &program)?,
         }
-        let failed = |source| Error::Read { path: path.clone(), source };
+        let failed = |source| crate::base::files::Error::Read { path: path.clone(), source };
         let receipt = Receipt {
             program: self.wish.client.program.clone(),
             version: version.clone(),

@@ -5,7 +5,7 @@ use std::{fmt, thread};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::base::deadline::Deadline;
+use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::env::{Env, ancestors};
 use crate::base::paths::Folders;
 use crate::base::types::MachineName;
@@ -161,7 +161,7 @@ impl Context {
     }
 
     pub(crate) fn folders(&self) -> Result<Folders, Error> {
-        Folders::find(&self.env)
+        Ok(Folders::find(&self.env)?)
     }
 }
 
@@ -195,7 +195,7 @@ pub(crate) fn at_once<T: Send>(
     thread::scope(|scope| {
         let work = &work;
         let attempts: Vec<_> = contexts.iter().map(|context| scope.spawn(|| work(context))).collect();
-        attempts.into_iter().map(|attempt| attempt.join().unwrap_or(Err(Error::BrokenOff))).collect()
+        attempts.into_iter().map(|attempt| attempt.join().unwrap_or(Err(WorkerPanicked.into()))).collect()
     })
 }
 

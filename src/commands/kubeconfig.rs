@@ -53,7 +53,7 @@ fn orchestrators<'c>(name: Option<&str>, catalogue: &'c Catalogue) -> Result<Vec
 
 /// The file to merge into.
 fn target(file: Option<&Path>, catalogue: &Catalogue, context: &Context) -> Result<PathBuf, Error> {
-    let Some(file) = file else { return paths::user_kubeconfig(&context.env, &context.folders()?) };
+    let Some(file) = file else { return Ok(paths::user_kubeconfig(&context.env, &context.folders()?)?) };
     match file.to_str().filter(|name| catalogue.select(&[(*name).to_owned()]).is_ok()) {
         Some(service) => Err(Error::ServiceAsFile { service: service.to_owned() }),
         None => Ok(context.env.expand(file)),
@@ -130,7 +130,8 @@ pub(super) fn take_out(
     }
     // Of a file that cannot be parsed it may be the only good copy, so it goes only when it holds our credentials.
     let has_ours = |content: &[u8]| content.windows(key.len()).any(|part| part == key.as_bytes());
-    removed.and(files::remove_backup(path, |content| was_there || has_ours(content)))
+    let backup = files::remove_backup(path, |content| was_there || has_ours(content));
+    removed.and(backup.map_err(Error::from))
 }
 
 /// Takes the entries of the machine `key` out of the file `path`. False when there are none.

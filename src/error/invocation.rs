@@ -42,7 +42,8 @@ impl Invocation {
         let mut completed = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let (words, rest) = part.split_once('`').unwrap_or((part, ""));
-            completed += &format!("`{} {words}{}`{rest}", self.program, self.selection_for(words));
+            let command = format!("{} {words}{}", self.program, self.selection_for(words));
+            completed.extend(["`", command.as_str(), "`", rest]);
         }
         completed
     }

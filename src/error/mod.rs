@@ -1,5 +1,6 @@
 //! What a command ends with: the exit code, the error of the module that failed, and what to type next.
 
+mod files;
 mod invocation;
 mod script;
 
@@ -8,11 +9,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use self::files::{ANOTHER_FILE, is_full};
 pub(crate) use self::invocation::Invocation;
 pub(crate) use self::script::Script;
 use crate::access::credentials::Refusal;
 use crate::access::kubeconfig::MergeRefusal;
-use crate::base::text::{humanize_duration, sanitize};
+use crate::base::causes::causes;
+use crate::base::deadline::{Timeout, WorkerPanicked};
+use crate::base::files as files_of_host;
+use crate::base::paths::NoHome;
+use crate::base::text::sanitize;
+use crate::base::text::{sh_path, sh_word};
 use crate::base::types::Invalid;
 use crate::catalogue::{FileDiagnostic, OpenPort, Reason};
 use crate::clients::archive::Fault as ArchiveFault;
@@ -49,11 +56,48 @@ pub enum Silence {
     Refused,
 }
 
+/// What an error of a module means to the user. This folder has a file for each module.
+pub(crate) trait Explain: StdError {
+    /// The exit code that stands for it.
+    fn exit_code(&self) -> ExitCode;
+
+    /// What to type next.
+    fn hint(&self) -> Option<String>;
+
+    /// The messages of what caused it, outermost first.
+    fn causes(&self) -> Vec<String>
+    where
+        Self: Sized,
+    {
+        causes(self)
+    }
+}
+
+impl Explain for Timeout {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::Unreachable
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("`--timeout SECONDS` waits longer".into())
+    }
+}
+
 /// What failed. Text that came from the guest is in it only as a validated type or through
 /// [`sanitize`], which every message passes on its way to the terminal.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message says what a variant is")]
 pub enum Error {
+    // What the modules say.
+    #[error(transparent)]
+    Files(#[from] files_of_host::Error),
+    #[error(transparent)]
+    Timeout(#[from] Timeout),
+    #[error(transparent)]
+    WorkerPanicked(#[from] WorkerPanicked),
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
+
     // Usage and configuration.
     #[error("{what} is {source}")]
     Value { what: String, source: Invalid },
@@ -171,28 +215,10 @@ pub enum Error {
     ColonOnPath { path: PathBuf },
 
     // Files on the host.
-    #[error("the home folder is not known")]
-    NoHome,
     #[error(transparent)]
     Stdout(#[from] StdoutError),
     #[error("the system has no random numbers")]
     NoRandom { source: Box<dyn StdError + Send + Sync> },
-    #[error("could not read `{}`", .path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("could not write `{}`", .path.display())]
-    Write { path: PathBuf, source: io::Error },
-    #[error("could not use the folder `{}`", .path.display())]
-    StateFolder { path: PathBuf, source: io::Error },
-    #[error("`{}` is not a folder that only you can write", .path.display())]
-    StateFolderShared { path: PathBuf },
-    #[error("another process keeps `{}` locked", .path.display())]
-    StateFolderLocked { path: PathBuf },
-    #[error("could not change `{}`", .path.display())]
-    SharedFile { path: PathBuf, source: io::Error },
-    #[error("`{}` {what}", .path.display())]
-    SharedFileOdd { path: PathBuf, what: &'static str },
-    #[error("another program keeps `{}` locked{}", .path.display(), .age.map(|age| format!(" since {}", humanize_duration(age))).unwrap_or_default())]
-    SharedFileLocked { path: PathBuf, lock: PathBuf, age: Option<Duration> },
     #[error("`{}` is left as it is", .path.display())]
     Merge { path: PathBuf, source: MergeRefusal },
     #[error("could not take `{machine}` out of `{}`", .path.display())]
@@ -213,10 +239,6 @@ pub enum Error {
     Jump { place: String, source: ssh2::Error },
     #[error("the connection ended early")]
     ConnectionLost { source: Box<dyn StdError + Send + Sync> },
-    #[error("gave up after {} s, waiting for {waiting_for}", .limit.as_secs_f32())]
-    Timeout { waiting_for: String, limit: Duration },
-    #[error("the command broke off; this is a bug")]
-    BrokenOff,
     #[error("the host key of {place} is of a kind that is not understood")]
     HostKeyUnknown { place: String },
     #[error("the host key of {place} is not the one learnt before: {known} was known, {offered} is offered")]
@@ -320,6 +342,9 @@ impl Error {
     #[allow(clippy::too_many_lines, reason = "a table: one entry per variant")]
     pub fn exit_code(&self) -> ExitCode {
         match self {
+            Self::Files(error) => error.exit_code(),
+            Self::Timeout(error) => error.exit_code(),
+            Self::WorkerPanicked(_) | Self::NoHome(_) => ExitCode::Failure,
             Self::Value { .. }
             | Self::NoMachine
             | Self::UnknownCommand { .. }
@@ -357,16 +382,6 @@ impl Error {
             | Self::KubeconfigText { .. }
             | Self::Stdout(_)
             | Self::NoRandom { .. }
-            | Self::BrokenOff
-            | Self::NoHome
-            | Self::Read { .. }
-            | Self::Write { .. }
-            | Self::StateFolder { .. }
-            | Self::StateFolderShared { .. }
-            | Self::StateFolderLocked { .. }
-            | Self::SharedFile { .. }
-            | Self::SharedFileOdd { .. }
-            | Self::SharedFileLocked { .. }
             | Self::Merge { .. }
             | Self::NotTakenOut { .. }
             | Self::ServiceAsFile { .. }
@@ -380,7 +395,6 @@ impl Error {
             | Self::Handshake { .. }
             | Self::Jump { .. }
             | Self::ConnectionLost { .. }
-            | Self::Timeout { .. }
             | Self::HostKeyUnknown { .. }
             | Self::HostKeyChanged { .. }
             | Self::AuthenticationFailed { .. }
@@ -439,6 +453,9 @@ impl Error {
     #[allow(clippy::too_many_lines, reason = "a table: one entry per variant")]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Files(error) => return error.hint(),
+            Self::Timeout(error) => return error.hint(),
+            Self::WorkerPanicked(_) => return None,
             Self::Value { .. } => {
                 "correct it, or name the machine with `--host USER@HOST --identity KEY`".into()
             }
@@ -448,7 +465,7 @@ impl Error {
                     .into()
             }
             Self::ForeignVagrantfile { path } => {
-                format!("`cd '{}'`, if you trust it", path.parent()?.display())
+                format!("`cd {}`, if you trust it", sh_path(path.parent()?))
             }
             Self::VagrantEmpty { folder } => format!("in `{}`: `vagrant up`", folder.display()),
             Self::VagrantNotCreated { machine, folder } | Self::VagrantNotRunning { machine, folder } => {
@@ -525,30 +542,18 @@ impl Error {
             }
             Self::NoSuchClient { known, .. } => format!("installed: {}", known.join(", ")),
             Self::ColonOnPath { .. } => "set SERVICE_MANAGER_HOME, or give `--path`, to a folder without `:`".into(),
-            Self::NoHome => "set HOME, or SERVICE_MANAGER_HOME to a folder of your own".into(),
+            Self::NoHome(_) => "set HOME, or SERVICE_MANAGER_HOME to a folder of your own".into(),
             Self::PathNotText { .. } => "set SERVICE_MANAGER_HOME to a folder whose path is".into(),
             Self::ColonInPath { .. } => "set SERVICE_MANAGER_HOME to a folder without `:`".into(),
-            Self::Write { source, .. } | Self::StateFolder { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space there".into(),
-                _ => "set SERVICE_MANAGER_HOME to a folder that you can write".into(),
-            },
-            Self::StateFolderShared { path } | Self::SharedPrograms { path } => format!("`chmod go-w '{}'`, if it is yours", path.display()),
-            Self::SharedPassword { path } => format!("`chmod 600 '{}'`", path.display()),
-            Self::StateFolderLocked { .. } => "wait for the other process, or end it".into(),
-            Self::SharedFile { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                "free some space there".into()
-            }
-            Self::SharedFile { .. } | Self::SharedFileOdd { .. } => ANOTHER_FILE.into(),
-            Self::SharedFileLocked { lock, .. } => {
-                format!("if no program does, one was killed: `rm '{}'`", lock.display())
-            }
+            Self::SharedPrograms { path } => format!("`chmod go-w {}`, if it is yours", sh_path(path)),
+            Self::SharedPassword { path } => format!("`chmod 600 {}`", sh_path(path)),
             Self::Merge { source, path } => merge_hint(source, path),
             Self::NotTakenOut { path, contexts, .. } => format!(
-                "what is called `{}` in there is left: `kubectl config --kubeconfig '{}' delete-context {}` removes it, \
+                "what is called `{}` in there is left: `kubectl config --kubeconfig {} delete-context {}` removes it, \
                  with `delete-cluster` and `delete-user`",
                 contexts.join("`, `"),
-                path.display(),
-                contexts.first()?
+                sh_path(path),
+                sh_word(contexts.first()?)
             ),
             Self::ServiceAsFile { service } => {
                 format!(
@@ -565,7 +570,6 @@ impl Error {
             Self::Handshake { place, .. } => format!("check that an SSH server listens at {place}"),
             Self::Jump { place, .. } => format!("from the jump host, `ssh-keyscan` should reach {place}"),
             Self::ConnectionLost { .. } => "try again; `-v` shows how far it came".into(),
-            Self::Timeout { .. } => "`--timeout SECONDS` waits longer".into(),
             Self::HostKeyUnknown { .. } => "give the machine an ed25519, ECDSA or RSA host key".into(),
             Self::HostKeyChanged { machine, .. } => format!(
                 "if the machine was rebuilt: `service-manager machines forget {machine}`, \
@@ -574,7 +578,7 @@ impl Error {
             Self::AuthenticationFailed { .. } | Self::TooManyKeys { .. } => {
                 "name the machine's key with `--identity FILE`".into()
             }
-            Self::KeyLocked { path } => format!("`ssh-add '{}'`", path.display()),
+            Self::KeyLocked { path } => format!("`ssh-add {}`", sh_path(path)),
             Self::Key { .. } => "name another key with `--identity FILE`".into(),
             Self::AnswerIncomplete { .. } | Self::AnswerMalformed => {
                 "check that the user's login shell in the machine can run `sh`".into()
@@ -665,8 +669,6 @@ impl Error {
             | Self::KubeconfigText { .. }
             | Self::Stdout(_)
             | Self::NoRandom { .. }
-            | Self::BrokenOff
-            | Self::Read { .. }
             | Self::AnswerTooLong { .. }
             | Self::NoAddress
             | Self::NoRelease
@@ -691,22 +693,11 @@ impl Error {
         if let Self::NotDone { said, .. } = self {
             return said.clone();
         }
-        let mut messages = vec![self.to_string()];
-        for message in chain(self.source()).map(ToString::to_string) {
-            // Many libraries repeat their cause in their own message.
-            if !messages.iter().any(|said| said.contains(&message)) {
-                messages.push(message);
-            }
+        match self {
+            Self::Files(error) => error.causes(),
+            _ => causes(self),
         }
-        messages.split_off(1)
     }
-}
-
-/// An error and what caused it, outermost first.
-pub fn chain<'a>(
-    error: Option<&'a (dyn StdError + 'static)>,
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(error, |error| (*error).source())
 }
 
 fn list(before: &str, items: &[String], after: &str) -> String {
@@ -742,8 +733,7 @@ fn download_hint(fault: &Fault) -> Option<String> {
 }
 
 fn disk_hint(error: &io::Error) -> Option<String> {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-        .then(|| "free some space there, or set SERVICE_MANAGER_HOME to another disk".into())
+    is_full(error).then(|| "free some space there, or set SERVICE_MANAGER_HOME to another disk".into())
 }
 
 fn merge_hint(refusal: &MergeRefusal, path: &Path) -> String {
@@ -751,8 +741,9 @@ fn merge_hint(refusal: &MergeRefusal, path: &Path) -> String {
         MergeRefusal::NotYaml(_) => format!("correct it, or {ANOTHER_FILE}"),
         MergeRefusal::Twice { .. } => format!("remove one of them, or {ANOTHER_FILE}"),
         MergeRefusal::Taken { list, name } => format!(
-            "`kubectl config --kubeconfig '{}' delete-{list} {name}` removes it; or {ANOTHER_FILE}",
-            path.display()
+            "`kubectl config --kubeconfig {} delete-{list} {name}` removes it; or {ANOTHER_FILE}",
+            sh_path(path),
+            name = sh_word(name)
         ),
         MergeRefusal::OtherMachine { machine, .. } => {
             format!("`service-manager machines forget {machine}` removes it; or {ANOTHER_FILE}")
@@ -763,4 +754,3 @@ fn merge_hint(refusal: &MergeRefusal, path: &Path) -> String {
 
 /// Of a certificate that are told.
 const MOST_NAMES: usize = 10;
-const ANOTHER_FILE: &str = "name another file with `--merge FILE`";

@@ -163,7 +163,7 @@ impl Machine {
 
     /// Locks the machine's folder, creating it when it is missing.
     pub fn lock(&self, deadline: Deadline) -> Result<PrivateFolder, Error> {
-        PrivateFolder::lock(self.files.folder(), deadline)
+        Ok(PrivateFolder::lock(self.files.folder(), deadline)?)
     }
 
     /// Keeps how the machine was reached, so that `--machine NAME` finds it later.
@@ -174,10 +174,12 @@ impl Machine {
             way.clone()
         };
         let record = Record { version: RECORD_VERSION, name: self.name.clone(), route, vagrant };
-        let text = serde_json::to_vec_pretty(&record)
-            .map_err(|error| Error::Write { path: self.files.machine(), source: io::Error::from(error) })?;
+        let text = serde_json::to_vec_pretty(&record).map_err(|error| files::Error::Write {
+            path: self.files.machine(),
+            source: io::Error::from(error),
+        })?;
         folder.write(&self.files.machine(), &text)?;
-        files::touch(&self.files.machine())
+        Ok(files::touch(&self.files.machine())?)
     }
 
     /// When it was reached the last time.
@@ -191,8 +193,9 @@ impl Machine {
     pub fn merges(&self) -> Result<Vec<PathBuf>, Error> {
         let path = self.files.merged();
         let Some(text) = files::read(&path, LONGEST_RECORD)? else { return Ok(Vec::new()) };
-        serde_json::from_slice(&text)
-            .map_err(|error| Error::Read { path, source: io::Error::new(io::ErrorKind::InvalidData, error) })
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        let merges = serde_json::from_slice(&text).map_err(invalid);
+        Ok(merges.map_err(|source| files::Error::Read { path, source })?)
     }
 
     /// Keeps that entries of this machine are put into the user's own kubeconfig `path`, so that they can be removed.
@@ -202,9 +205,11 @@ impl Machine {
             return Ok(());
         }
         merges.push(path.to_owned());
-        let text = serde_json::to_vec_pretty(&merges)
-            .map_err(|error| Error::Write { path: self.files.merged(), source: io::Error::from(error) })?;
-        folder.write(&self.files.merged(), &text)
+        let text = serde_json::to_vec_pretty(&merges).map_err(|error| files::Error::Write {
+            path: self.files.merged(),
+            source: io::Error::from(error),
+        })?;
+        Ok(folder.write(&self.files.merged(), &text)?)
     }
 }
 
@@ -224,7 +229,7 @@ pub fn remembered(folders: &Folders) -> Result<Vec<Machine>, Error> {
 
 /// Removes everything that is kept of `machine`: credentials, host keys, how it is reached.
 pub fn forget(machine: &Machine, deadline: Deadline) -> Result<(), Error> {
-    machine.lock(deadline)?.remove()
+    Ok(machine.lock(deadline)?.remove()?)
 }
 
 /// The files of the machine `name`; `digest` tells it from its namesakes.
@@ -294,7 +299,7 @@ mod tests {
         }
         assert_eq!(machine.merges().unwrap(), [Path::new("/home/dev/.kube/config"), Path::new("/b")]);
         fs::write(machine.files.merged(), "{").unwrap();
-        assert!(matches!(machine.merges(), Err(Error::Read { .. })));
+        assert!(matches!(machine.merges(), Err(Error::Files(files::Error::Read { .. }))));
     }
 
     #[test]

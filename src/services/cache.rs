@@ -191,9 +191,11 @@ impl Memory {
     }
 
     fn write(&self, machine: &Machine, folder: &PrivateFolder) -> Result<(), Error> {
-        let failed =
-            |source: serde_json::Error| Error::Write { path: machine.files.facts(), source: source.into() };
-        folder.write_unsynced(&machine.files.facts(), &serde_json::to_vec(self).map_err(failed)?)
+        let failed = |source: serde_json::Error| files::Error::Write {
+            path: machine.files.facts(),
+            source: source.into(),
+        };
+        Ok(folder.write_unsynced(&machine.files.facts(), &serde_json::to_vec(self).map_err(failed)?)?)
     }
 
     fn used<'a>(

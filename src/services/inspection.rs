@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::access::credentials::{Credentials, Expired};
 use crate::access::endpoint::{Caller, Endpoint, Search};
-use crate::base::deadline::Deadline;
+use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::files;
 use crate::base::types::{Port, Version};
 use crate::catalogue::{ApiQuestion, Source, VERSION};
@@ -115,7 +115,7 @@ impl Visit {
         thread::scope(|scope| {
             let start = |found| scope.spawn(|| self.use_service(found, machine, deadline));
             let attempts: Vec<_> = found.into_iter().map(start).collect();
-            attempts.into_iter().map(|attempt| attempt.join().unwrap_or(Err(Error::BrokenOff))).collect()
+            attempts.into_iter().map(|attempt| attempt.join().unwrap_or(Err(WorkerPanicked.into()))).collect()
         })
     }
 
@@ -153,7 +153,7 @@ impl Visit {
                 found.not_running(State::Stopped, name)
             }
             Some(Error::NoAnswer { .. }) if !found.is_up() => found.not_running(found.state, name),
-            failed => failed.unwrap_or(Error::BrokenOff),
+            failed => failed.unwrap_or(WorkerPanicked.into()),
         })
     }
 

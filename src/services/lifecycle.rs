@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{connected, prepared};
-use crate::base::deadline::Deadline;
+use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::types::UnitName;
 use crate::catalogue::{Catalogue, Control, Service};
 use crate::commands::context::{Context, print};
@@ -120,7 +120,7 @@ impl<'c> Session<'c> {
         let deadline = self.deadline.at_most(ATTEMPT);
         let answer = visit.use_services(vec![found.clone()], &self.machine, deadline).pop();
         let is_whole = found.state == State::Running;
-        let condition = match answer.unwrap_or(Err(Error::BrokenOff)) {
+        let condition = match answer.unwrap_or(Err(WorkerPanicked.into())) {
             Ok(in_use) if is_whole => Condition::Up(Some(Box::new(in_use))),
             Err(Error::NoAccess { .. }) if is_whole => Condition::Up(None),
             Ok(_) | Err(Error::NoAccess { .. }) => Condition::Partly(None),
@@ -226,7 +226,7 @@ impl<'c> Session<'c> {
                 culprit,
                 said,
             }),
-            Err(Error::Timeout { .. }) => Err(self.not_yet(found.service, verb.wanted(), None)),
+            Err(Error::Timeout(_)) => Err(self.not_yet(found.service, verb.wanted(), None)),
             Err(error) => Err(error),
         }
     }
@@ -243,7 +243,7 @@ impl<'c> Session<'c> {
         let (mut last, mut failed_since) = (None, None);
         loop {
             let Look { found, condition, .. } = match self.look(service) {
-                Err(Error::Timeout { .. }) => return Err(self.not_yet(service, wanted, last)),
+                Err(Error::Timeout(_)) => return Err(self.not_yet(service, wanted, last)),
                 look => look?,
             };
             let error = match condition {
@@ -277,7 +277,7 @@ impl<'c> Session<'c> {
                     return Ok(());
                 }
                 Ok(_) => {}
-                Err(Error::Timeout { .. }) => break,
+                Err(Error::Timeout(_)) => break,
                 Err(error) => return Err(error),
             }
             if pause(self.deadline).is_err() {

@@ -16,10 +16,11 @@ use super::json_pointer::text_at;
 use crate::access::certificate::Names;
 use crate::access::credentials::Proof;
 use crate::access::tls::{Material, Witness, tls_error};
+use crate::base::causes::chain;
 use crate::base::deadline::Deadline;
 use crate::base::types::{ApiVersion, DnsName, Version};
 use crate::catalogue::{Access, ApiQuestion};
-use crate::error::{Silence, chain};
+use crate::error::Silence;
 
 /// How an attempt to use a service at one address ended.
 #[derive(Debug)]

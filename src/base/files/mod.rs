@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the one module that writes and removes files")]
 
+mod error;
 mod program;
 mod shared;
 
@@ -14,10 +15,10 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{Mode, OFlags};
 use tempfile::NamedTempFile;
 
+pub use self::error::Error;
 pub use self::program::{PARTIAL, PartialFile, ProgramFolder, copy_program, put_text};
 pub use self::shared::{SharedFile, remove_backup, unlock_before_the_end};
 use crate::base::deadline::Deadline;
-use crate::error::Error;
 
 /// A folder that only its user can enter, held by one process at a time.
 ///
@@ -34,7 +35,7 @@ impl PrivateFolder {
     ///
     /// Errors: the folder cannot be created, is somebody else's, can be written by others, or stays locked.
     pub fn lock(path: &Path, deadline: Deadline) -> Result<Self, Error> {
-        let failed = |source| Error::StateFolder { path: path.to_owned(), source };
+        let failed = |source| Error::Folder { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(failed)?;
         refuse_shared(path)?;
         let lock = OpenOptions::new()
@@ -228,11 +229,11 @@ pub fn refuse_shared(folder: &Path) -> Result<(), Error> {
         let meta = match fs::symlink_metadata(folder) {
             Ok(meta) => meta,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(source) => return Err(Error::StateFolder { path: folder.to_owned(), source }),
+            Err(source) => return Err(Error::Folder { path: folder.to_owned(), source }),
         };
         let ours = meta.uid() == rustix::process::geteuid().as_raw();
         if !meta.is_dir() || !ours || meta.mode() & WRITABLE_BY_OTHERS != 0 {
-            return Err(Error::StateFolderShared { path: folder.to_owned() });
+            return Err(Error::FolderShared { path: folder.to_owned() });
         }
     }
     Ok(())
@@ -243,11 +244,11 @@ fn wait_for_lock(lock: &File, path: &Path, deadline: Deadline) -> Result<(), Err
         match lock.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) if deadline.is_over() => {
-                return Err(Error::StateFolderLocked { path: path.to_owned() });
+                return Err(Error::FolderLocked { path: path.to_owned() });
             }
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_POLL),
             Err(TryLockError::Error(source)) => {
-                return Err(Error::StateFolder { path: path.to_owned(), source });
+                return Err(Error::Folder { path: path.to_owned(), source });
             }
         }
     }
@@ -353,7 +354,7 @@ mod tests {
         for shared in path.ancestors().take(OWN_LEVELS) {
             drop(PrivateFolder::lock(&path, soon()).unwrap());
             fs::set_permissions(shared, fs::Permissions::from_mode(0o770)).unwrap();
-            assert!(matches!(PrivateFolder::lock(&path, soon()), Err(Error::StateFolderShared { .. })));
+            assert!(matches!(PrivateFolder::lock(&path, soon()), Err(Error::FolderShared { .. })));
             fs::set_permissions(shared, fs::Permissions::from_mode(0o700)).unwrap();
         }
     }
@@ -364,7 +365,7 @@ mod tests {
         let path = folder(&below);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(below.path(), &path).unwrap();
-        assert!(matches!(refuse_shared(&path), Err(Error::StateFolderShared { .. })));
+        assert!(matches!(refuse_shared(&path), Err(Error::FolderShared { .. })));
     }
 
     #[test]
@@ -372,7 +373,7 @@ mod tests {
         let below = tempfile::tempdir().unwrap();
         let path = folder(&below);
         let _held = PrivateFolder::lock(&path, soon()).unwrap();
-        assert!(matches!(PrivateFolder::lock(&path, soon()), Err(Error::StateFolderLocked { .. })));
+        assert!(matches!(PrivateFolder::lock(&path, soon()), Err(Error::FolderLocked { .. })));
     }
 
     #[test]

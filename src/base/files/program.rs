@@ -9,9 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::{Unfinished, is_own, put_synced, remove_leftovers, wait_for_lock};
+use super::{Error, Unfinished, is_own, put_synced, remove_leftovers, wait_for_lock};
 use crate::base::deadline::Deadline;
-use crate::error::Error;
 
 /// A folder of programs, held by one process at a time.
 #[derive(Debug)]
@@ -43,7 +42,7 @@ impl ProgramFolder {
     ///
     /// Errors: the folder cannot be created or written, or stays locked.
     pub fn lock(path: &Path, deadline: Deadline, waits: impl FnOnce()) -> Result<Self, Error> {
-        let failed = |source| Error::StateFolder { path: path.to_owned(), source };
+        let failed = |source| Error::Folder { path: path.to_owned(), source };
         let mut waits = Some(waits);
         loop {
             let name = path.join(LOCK);

@@ -12,9 +12,8 @@ use std::time::{Duration, SystemTime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
-use super::{FILE_MODE, FOLDER_MODE, LOCK_POLL, read_text};
+use super::{Error, FILE_MODE, FOLDER_MODE, LOCK_POLL, read_text};
 use crate::base::deadline::Deadline;
-use crate::error::Error;
 
 /// A file of the user's, locked as kubectl locks a kubeconfig: a file `NAME.lock` beside it exists (client-go,
 /// `tools/clientcmd/loader.go`).
@@ -178,8 +177,7 @@ impl Locks {
             let signals = HeldSignals::new();
             // Looked at only now that whoever ends the process would wait.
             if IS_ENDING.load(Ordering::SeqCst) {
-                let (waiting_for, limit) = ("the command to end".to_owned(), deadline.limit());
-                return Err(Error::Timeout { waiting_for, limit });
+                return Err(deadline.timeout("the command to end").into());
             }
             match names.iter().map(|name| LockFile::make(name)).collect::<Result<Vec<_>, _>>() {
                 Ok(files) => return Ok(Self { _files: files, _signals: signals }),

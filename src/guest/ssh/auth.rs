@@ -137,8 +137,8 @@ impl Identity {
         }
         let text = match files::read_text(path, LONGEST_KEY) {
             Ok(text) => SecretString::from(text.unwrap_or_default()),
-            Err(Error::Read { source, .. }) => return Err(failed(source)),
-            Err(error) => return Err(error),
+            Err(files::Error::Read { source, .. }) => return Err(failed(source)),
+            Err(error) => return Err(error.into()),
         };
         Ok(match Lock::of(text.expose_secret()) {
             Lock::None => Self::Usable(text),

@@ -136,7 +136,7 @@ impl Transport {
     }
 
     fn timed_out(&self) -> Error {
-        Error::Timeout { waiting_for: format!("SSH at {}", self.place), limit: self.deadline.limit() }
+        self.deadline.timeout(format!("SSH at {}", self.place)).into()
     }
 
     fn not_ssh(&self, source: ssh2::Error) -> Error {

@@ -215,7 +215,7 @@ fn run(mut command: Command, path: &Path, shown: &str, deadline: Deadline) -> Re
     let Ok(answer) = receiver.recv_timeout(deadline.left()) else {
         // It may have ended in this moment.
         let _ = kill_process_group(group, Signal::KILL);
-        return Err(Error::Timeout { waiting_for: format!("`{shown}`"), limit: deadline.limit() });
+        return Err(deadline.timeout(format!("`{shown}`")).into());
     };
     answer.map_err(|source| Error::NotStarted { path: path.to_owned(), source })
 }

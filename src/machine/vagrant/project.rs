@@ -74,11 +74,11 @@ impl Project {
     pub fn around(env: &Env) -> Result<Option<Self>, Error> {
         let start =
             env.vagrant_cwd.as_ref().map_or_else(|| env.current_folder.clone(), |cwd| env.expand(cwd));
-        let failed = |source| Error::Read { path: start.clone(), source };
+        let failed = |source| files::Error::Read { path: start.clone(), source };
         let start = match fs::canonicalize(&start) {
             Ok(start) => start,
             Err(_) if env.vagrant_cwd.is_none() => return Ok(None),
-            Err(source) => return Err(failed(source)),
+            Err(source) => return Err(failed(source).into()),
         };
         for folder in start.ancestors() {
             let Some(vagrantfile) = vagrantfile_in(folder, env.vagrant_vagrantfile.as_deref()) else {
@@ -271,7 +271,7 @@ mod tests {
         );
 
         scene.env.vagrant_cwd = Some("nowhere".into());
-        assert!(matches!(Project::around(&scene.env), Err(Error::Read { .. })));
+        assert!(matches!(Project::around(&scene.env), Err(Error::Files(files::Error::Read { .. }))));
     }
 
     #[test]
