@@ -22,26 +22,26 @@ use secrecy::ExposeSecret;
 use serde_yaml::{Mapping, Value};
 
 use crate::access::certificate::{Certificates, Names};
-use crate::access::credentials::{Credentials, Proof};
+use crate::access::credentials::{ClientAuth, Credentials};
 use crate::access::kubeconfig::{self, Addition, Entry};
 use crate::base::types::{DnsName, HostName, Version, VersionAlias};
 use crate::base::version::ReleaseVersion;
 use crate::clients::alias;
 use crate::clients::checksum::{Checksum, Unusable};
 pub use crate::guest::control::fuzzing::control;
+use crate::guest::probe::OsRelease;
 pub use crate::guest::probe::fuzzing::{facts, frames};
-use crate::guest::probe::{Content, OsRelease};
 pub use crate::machine::fuzzing::ssh_config;
 
 /// The guest's kubeconfig, and as records the files that it names: only credentials come in, and the kubeconfig
 /// that is written of them holds these and nothing else.
 pub fn kubeconfig(data: &[u8]) {
     let (text, records) = records(data);
-    let content = |body: &[u8]| Content::from(body.to_vec());
-    let parts: BTreeMap<String, Content> =
-        records.into_iter().map(|(name, body)| (lossy(name), content(body))).collect();
-    let Ok(credentials) = kubeconfig::read(text, &parts) else { return };
-    assert_same(&credentials, &kubeconfig::read(text, &parts).unwrap());
+    let parts: BTreeMap<String, Vec<u8>> =
+        records.into_iter().map(|(name, body)| (lossy(name), body.to_vec())).collect();
+    let part = |path: &str| parts.get(path).cloned();
+    let Ok(credentials) = kubeconfig::read(text, &part) else { return };
+    assert_same(&credentials, &kubeconfig::read(text, &part).unwrap());
     assert_ne!(credentials.port, 0);
     if let Some(name) = &credentials.server_name {
         assert_plain(name.as_str());
@@ -58,8 +58,8 @@ pub fn kubeconfig(data: &[u8]) {
         Entry { name: "box", server: &server, server_name: server_name.as_ref(), credentials: &credentials };
     let written = kubeconfig::write(&[entry]).unwrap();
     assert_own(&serde_yaml::from_str(&written).unwrap());
-    assert_says(&written, &credentials.proof);
-    match kubeconfig::read(written.as_bytes(), &BTreeMap::new()) {
+    assert_says(&written, &credentials.client_auth);
+    match kubeconfig::read(written.as_bytes(), &|_| None) {
         Ok(again) => assert_same(&credentials, &again),
         Err(refusal) => panic!("what was written is refused: {refusal}"),
     }
@@ -258,19 +258,21 @@ fn lossy(bytes: &[u8]) -> String {
 fn assert_same(one: &Credentials, other: &Credentials) {
     assert_eq!(one.authority, other.authority);
     assert_eq!((one.port, &one.server_name), (other.port, &other.server_name));
-    assert_eq!(proof(&one.proof), proof(&other.proof));
+    assert_eq!(client_auth(&one.client_auth), client_auth(&other.client_auth));
 }
 
 /// What stands in the user's entry, by its field there.
-fn proof(proof: &Proof) -> [(&'static str, String); 2] {
+fn client_auth(client_auth: &ClientAuth) -> [(&'static str, String); 2] {
     let secret = |secret: &secrecy::SecretString| secret.expose_secret().to_owned();
-    match proof {
-        Proof::Certificate { certificate, key } => {
+    match client_auth {
+        ClientAuth::Certificate { certificate, key } => {
             [("client-certificate-data", certificate.as_str().to_owned()), ("client-key-data", secret(key))]
         }
-        Proof::Token(token) => [("token", secret(token)), ("", String::new())],
-        Proof::Anonymous => panic!("a kubeconfig has credentials"),
-        Proof::Password { user, password } => [("username", user.clone()), ("password", secret(password))],
+        ClientAuth::Token(token) => [("token", secret(token)), ("", String::new())],
+        ClientAuth::Anonymous => panic!("a kubeconfig has credentials"),
+        ClientAuth::Password { user, password } => {
+            [("username", user.clone()), ("password", secret(password))]
+        }
     }
 }
 
@@ -295,12 +297,12 @@ fn assert_own(value: &Value) {
 
 /// Another reader than ours finds the same credentials.
 #[track_caller]
-fn assert_says(written: &str, expected: &Proof) {
+fn assert_says(written: &str, expected: &ClientAuth) {
     use base64::prelude::{BASE64_STANDARD, Engine};
 
     let file: Value = serde_yaml::from_str(written).unwrap();
     let user = file["users"][0]["user"].as_mapping().unwrap();
-    let expected = proof(expected);
+    let expected = client_auth(expected);
     let expected: BTreeMap<_, _> = expected.iter().filter(|(field, _)| !field.is_empty()).cloned().collect();
     assert_eq!(user.len(), expected.len());
     for (field, text) in expected {

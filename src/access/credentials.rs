@@ -15,7 +15,7 @@ pub struct Credentials {
     /// The authorities that vouch for the server.
     pub authority: Certificates,
     /// How the client proves who it is.
-    pub proof: Proof,
+    pub client_auth: ClientAuth,
     /// The server's port as the guest's file names it.
     pub port: u16,
     /// The host name in the guest's `server`, when it is a name and no address.
@@ -24,7 +24,7 @@ pub struct Credentials {
 
 /// How a client proves who it is.
 #[derive(Clone, Debug)]
-pub enum Proof {
+pub enum ClientAuth {
     /// A certificate and its key.
     Certificate {
         /// The chain.
@@ -45,17 +45,18 @@ pub enum Proof {
     },
 }
 
-impl Proof {
+impl ClientAuth {
     /// A client's certificate and its key, both in PEM.
     ///
     /// Errors: there is none in one of them.
-    pub fn certificate(certificate: &[u8], key: &[u8]) -> Result<Self, Refusal> {
-        let certificate = Certificates::parse(certificate).ok_or(Refusal::Invalid("client certificate"))?;
-        let blocks = pem::parse_many(key).map_err(|_| Refusal::Invalid("client key"))?;
+    pub fn certificate(certificate: &[u8], key: &[u8]) -> Result<Self, CredentialError> {
+        let certificate =
+            Certificates::parse(certificate).ok_or(CredentialError::Invalid("client certificate"))?;
+        let blocks = pem::parse_many(key).map_err(|_| CredentialError::Invalid("client key"))?;
         let key = blocks
             .iter()
             .find(|block| block.tag().ends_with("PRIVATE KEY"))
-            .ok_or(Refusal::Invalid("client key"))?;
+            .ok_or(CredentialError::Invalid("client key"))?;
         let key = pem::encode_config(key, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF));
         Ok(Self::Certificate { certificate, key: key.into() })
     }
@@ -63,13 +64,13 @@ impl Proof {
     /// The token of a service account.
     ///
     /// Errors: it is none.
-    pub fn account_token(token: &[u8]) -> Result<Self, Refusal> {
+    pub fn account_token(token: &[u8]) -> Result<Self, CredentialError> {
         let token = std::str::from_utf8(token).ok().and_then(|text| AccountToken::parse(text.trim()).ok());
-        Ok(Self::Token(token.ok_or(Refusal::Missing("service account's token"))?.as_str().into()))
+        Ok(Self::Token(token.ok_or(CredentialError::Missing("service account's token"))?.as_str().into()))
     }
 
     /// When it ends, if it is a token that says so (`exp` in RFC 7519). Nobody has verified that it is true.
-    pub fn end(&self) -> Option<SystemTime> {
+    pub fn expires_at(&self) -> Option<SystemTime> {
         #[derive(Deserialize)]
         struct Claims {
             exp: u32,
@@ -94,10 +95,16 @@ impl Credentials {
     /// What Docker's client keeps in `ca.pem`, `cert.pem` and `key.pem`.
     ///
     /// Errors: one of them does not hold what it should.
-    pub fn docker(authority: &[u8], certificate: &[u8], key: &[u8], port: u16) -> Result<Self, Refusal> {
+    pub fn docker(
+        authority: &[u8],
+        certificate: &[u8],
+        key: &[u8],
+        port: u16,
+    ) -> Result<Self, CredentialError> {
         Ok(Self {
-            authority: Certificates::parse(authority).ok_or(Refusal::Invalid("certificate authority"))?,
-            proof: Proof::certificate(certificate, key)?,
+            authority: Certificates::parse(authority)
+                .ok_or(CredentialError::Invalid("certificate authority"))?,
+            client_auth: ClientAuth::certificate(certificate, key)?,
             port,
             server_name: None,
         })
@@ -106,10 +113,15 @@ impl Credentials {
     /// Those for a server that vouches for itself with its certificate.
     ///
     /// Errors: that is none.
-    pub fn service_account(authority: &[u8], proof: Proof, port: u16) -> Result<Self, Refusal> {
+    pub fn service_account(
+        authority: &[u8],
+        client_auth: ClientAuth,
+        port: u16,
+    ) -> Result<Self, CredentialError> {
         Ok(Self {
-            authority: Certificates::parse(authority).ok_or(Refusal::Invalid("server certificate"))?,
-            proof,
+            authority: Certificates::parse(authority)
+                .ok_or(CredentialError::Invalid("server certificate"))?,
+            client_auth,
             port,
             server_name: None,
         })
@@ -121,7 +133,7 @@ impl Credentials {
     /// Errors: nothing is left, or the client's certificate has expired. A server would say of it only that it
     /// does not accept it.
     pub fn current(self, now: SystemTime) -> Result<Self, Expired> {
-        if let Proof::Certificate { certificate, .. } = &self.proof
+        if let ClientAuth::Certificate { certificate, .. } = &self.client_auth
             && let Some(on) = certificate.expired(now)
         {
             return Err(Expired { what: "client certificate", on });
@@ -136,7 +148,7 @@ impl Credentials {
 /// Why credentials from the guest are not used. No text of the guest is in the message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the message says what a variant is")]
-pub enum Refusal {
+pub enum CredentialError {
     #[error("it is not text")]
     NotText,
     #[error("it is longer than 1 MiB")]
@@ -165,7 +177,7 @@ mod tests {
     fn a_token_may_say_when_it_ends() {
         let end = |claims: &str| {
             let token = format!("x.{}.x", BASE64_URL_SAFE_NO_PAD.encode(claims));
-            Proof::Token(token.into()).end()
+            ClientAuth::Token(token.into()).expires_at()
         };
         assert_eq!(
             end(r#"{"exp":1700000000,"iss":"x"}"#),
@@ -183,7 +195,7 @@ mod tests {
             assert_eq!(end(odd), None, "{odd}");
         }
         for token in ["abc", "a.b", "a.*.c", "..", ""] {
-            assert_eq!(Proof::Token(token.into()).end(), None, "{token}");
+            assert_eq!(ClientAuth::Token(token.into()).expires_at(), None, "{token}");
         }
     }
 }

@@ -16,7 +16,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 use secrecy::ExposeSecret;
 
 use crate::access::certificate::{Certificates, Names};
-use crate::access::credentials::{Credentials, Proof, Refusal};
+use crate::access::credentials::{ClientAuth, CredentialError, Credentials};
 use crate::base::causes::chain;
 
 /// What is needed for connections with one set of credentials.
@@ -36,15 +36,15 @@ impl Material {
     /// Prepares the authority and the client's certificate.
     ///
     /// Errors: an authority that vouches for nothing, a key that cannot be used or is another certificate's.
-    pub fn new(credentials: &Credentials) -> Result<Self, Refusal> {
+    pub fn new(credentials: &Credentials) -> Result<Self, CredentialError> {
         let provider = Arc::new(ring::default_provider());
-        let verifier =
-            verifier(&credentials.authority, &provider).ok_or(Refusal::Invalid("certificate authority"))?;
-        let client = match &credentials.proof {
-            Proof::Certificate { certificate, key } => {
+        let verifier = verifier(&credentials.authority, &provider)
+            .ok_or(CredentialError::Invalid("certificate authority"))?;
+        let client = match &credentials.client_auth {
+            ClientAuth::Certificate { certificate, key } => {
                 Some(Arc::new(certified_key(certificate, key.expose_secret(), &provider)?))
             }
-            Proof::Token(_) | Proof::Password { .. } | Proof::Anonymous => None,
+            ClientAuth::Token(_) | ClientAuth::Password { .. } | ClientAuth::Anonymous => None,
         };
         Ok(Self { provider, verifier, authority: Arc::new(credentials.authority.der().to_vec()), client })
     }
@@ -86,12 +86,13 @@ fn certified_key(
     chain: &Certificates,
     key: &str,
     provider: &CryptoProvider,
-) -> Result<CertifiedKey, Refusal> {
+) -> Result<CertifiedKey, CredentialError> {
     let chain = chain.der().iter().map(|der| CertificateDer::from(der.clone())).collect();
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| Refusal::Invalid("client key"))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| CredentialError::Invalid("client key"))?;
     CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
-        Error::InconsistentKeys(_) => Refusal::OtherKey,
-        _ => Refusal::Invalid("client key"),
+        Error::InconsistentKeys(_) => CredentialError::OtherKey,
+        _ => CredentialError::Invalid("client key"),
     })
 }
 

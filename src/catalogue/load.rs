@@ -1,16 +1,16 @@
 //! The services this program knows: those that are built in, and what the user's own files add.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use super::entry::Entry;
+use super::error::Error;
 use super::file::diagnostic::{Diagnostic, FileDiagnostic};
 use super::file::{self, ServiceFile};
 use super::types::Service;
-use crate::base::causes::causes;
+use super::user_file::{check_ownership, in_file, read_text};
 use crate::base::files;
 use crate::base::paths::Folders;
 use crate::base::suggest::nearest;
-use crate::error::Error;
 
 /// All services, in the order in which they are shown.
 #[derive(Debug)]
@@ -18,21 +18,8 @@ pub struct Catalogue {
     entries: Vec<Entry>,
 }
 
-/// A service and where it is from.
-#[derive(Debug)]
-pub struct Entry {
-    /// The service.
-    pub service: Service,
-    /// True when the program brings it, or most of it, along.
-    pub built_in: bool,
-    /// The user's files that made it, the one that was read last at the end.
-    pub files: Vec<PathBuf>,
-    /// The file, where it is all from one.
-    text: Option<Cow<'static, str>>,
-}
-
-/// What was found about a file.
-pub type Verdict = (PathBuf, Vec<FileDiagnostic>);
+/// A file, and what is wrong with it.
+pub type CheckedFile = (PathBuf, Vec<FileDiagnostic>);
 
 impl Catalogue {
     /// The services that are built in.
@@ -49,38 +36,39 @@ impl Catalogue {
 
     /// The built-in services with what the user's own files add to them.
     ///
-    /// Errors: there is something wrong with a file; every mistake in every file is told.
+    /// Errors: there is something wrong with a file: all diagnostics of all files.
     pub fn load(folders: &Folders) -> Result<Self, Error> {
-        let (catalogue, verdicts) = Self::examine(folders)?;
-        let mistakes: Vec<FileDiagnostic> = verdicts.into_iter().flat_map(|(_, mistakes)| mistakes).collect();
-        if mistakes.is_empty() { Ok(catalogue) } else { Err(Error::ServiceFiles { mistakes }) }
+        let (catalogue, checked) = Self::examine(folders)?;
+        let diagnostics: Vec<FileDiagnostic> =
+            checked.into_iter().flat_map(|(_, diagnostics)| diagnostics).collect();
+        if diagnostics.is_empty() { Ok(catalogue) } else { Err(Error::ServiceFiles { diagnostics }) }
     }
 
     /// The same without the files that there is something wrong with, and what was found about every file.
     ///
     /// Errors: the folder cannot be read.
-    pub fn examine(folders: &Folders) -> Result<(Self, Vec<Verdict>), Error> {
+    pub fn examine(folders: &Folders) -> Result<(Self, Vec<CheckedFile>), Error> {
         let mut catalogue = Self::built_in()?;
         let own = folders.services();
         let paths = files::files_in(&own, ENDINGS)?;
-        let mut verdicts = Vec::new();
+        let mut checked = Vec::new();
         if !paths.is_empty() {
             let folders = own.ancestors().take(OWN_LEVELS);
-            verdicts.extend(folders.filter_map(|folder| {
-                let mistake = distrust(folder).err()?;
-                Some((folder.to_owned(), in_file(folder, vec![mistake])))
+            checked.extend(folders.filter_map(|folder| {
+                let diagnostic = check_ownership(folder).err()?;
+                Some((folder.to_owned(), in_file(folder, vec![diagnostic])))
             }));
         }
         for path in paths {
-            let mistakes = catalogue.add(&path).err().unwrap_or_default();
-            verdicts.push((path.clone(), in_file(&path, mistakes)));
+            let diagnostics = catalogue.add(&path).err().unwrap_or_default();
+            checked.push((path.clone(), in_file(&path, diagnostics)));
         }
-        Ok((catalogue, verdicts))
+        Ok((catalogue, checked))
     }
 
     /// What is wrong with the file `path`, which is not one of the user's own.
-    pub fn judge(&self, path: &Path) -> Verdict {
-        let read = read(path).and_then(|text| self.read(&text).map(drop));
+    pub fn check_file(&self, path: &Path) -> CheckedFile {
+        let read = read_text(path).and_then(|text| self.read(&text).map(drop));
         (path.to_owned(), in_file(path, read.err().unwrap_or_default()))
     }
 
@@ -131,20 +119,20 @@ impl Catalogue {
 
     /// Adds what one of the user's own files says.
     fn add(&mut self, path: &Path) -> Result<(), Vec<Diagnostic>> {
-        distrust(path).map_err(|mistake| vec![mistake])?;
+        check_ownership(path).map_err(|diagnostic| vec![diagnostic])?;
         // Opening a pipe would wait for somebody who writes to it.
         if path.metadata().is_ok_and(|meta| !meta.is_file()) {
             return Err(vec![Diagnostic::of_file("is not a file")]);
         }
-        let text = read(path)?;
+        let text = read_text(path)?;
         let file = self.read(&text)?;
         let entry = self.entries.iter_mut().find(|entry| entry.service.name == file.name);
         if let Some(entry) = entry {
-            entry.service = file.over(Some(&entry.service));
+            entry.service = file.merge_into(Some(&entry.service));
             entry.files.push(path.to_owned());
             entry.text = None;
         } else {
-            let (service, files) = (file.over(None), vec![path.to_owned()]);
+            let (service, files) = (file.merge_into(None), vec![path.to_owned()]);
             self.entries.push(Entry { service, built_in: false, files, text: Some(text.into()) });
         }
         Ok(())
@@ -155,74 +143,11 @@ impl Catalogue {
     }
 }
 
-impl Entry {
-    /// The service as a file: the one that it is from, comments and all, or one that says as much as several.
-    ///
-    /// Errors: none that is known; what was read can be written.
-    pub fn text(&self) -> Result<Cow<'_, str>, Error> {
-        if let Some(text) = &self.text {
-            return Ok(Cow::Borrowed(text));
-        }
-        let written = serde_yaml::to_value(&self.service)
-            .and_then(|value| serde_yaml::to_string(&without_defaults(value)))
-            .map_err(|source| Error::ServiceText { source })?;
-        Ok(format!("{SCHEMA_LINE}\n{written}").into())
-    }
-}
-
-/// Leaves out what says nothing: every key whose value may be so may be left out too.
-fn without_defaults(value: serde_yaml::Value) -> serde_yaml::Value {
-    use serde_yaml::Value;
-    let says_nothing = |value: &Value| match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty(),
-        Value::Sequence(items) => items.is_empty(),
-        Value::Mapping(entries) => entries.is_empty(),
-        _ => false,
-    };
-    match value {
-        Value::Mapping(entries) => {
-            let entries = entries.into_iter().map(|(key, value)| (key, without_defaults(value)));
-            Value::Mapping(entries.filter(|(_, value)| !says_nothing(value)).collect())
-        }
-        Value::Sequence(items) => Value::Sequence(items.into_iter().map(without_defaults).collect()),
-        value => value,
-    }
-}
-
-fn read(path: &Path) -> Result<String, Vec<Diagnostic>> {
-    let failed = |why: String| vec![Diagnostic::of_file(format!("could not be read: {why}"))];
-    match files::read_text(path, LONGEST_FILE) {
-        Ok(Some(text)) => Ok(text),
-        Ok(None) => Err(failed("there is none".to_owned())),
-        Err(error) => Err(failed(causes(&error).join(": "))),
-    }
-}
-
-/// Who can write a service file says what is read in the guest, as root, and what the user's shell exports.
-fn distrust(path: &Path) -> Result<(), Diagnostic> {
-    match files::is_own(path) {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            let hint = format!("`chmod go-w '{}'`, if it is yours", path.display());
-            Err(Diagnostic::of_file("others than you can write it").hint(hint))
-        }
-        Err(error) => Err(Diagnostic::of_file(format!("could not be read: {error}"))),
-    }
-}
-
-fn in_file(path: &Path, mistakes: Vec<Diagnostic>) -> Vec<FileDiagnostic> {
-    mistakes.into_iter().map(|mistake| FileDiagnostic { path: path.to_owned(), mistake }).collect()
-}
-
 /// The built-in services: name, text of the file, and the same as JSON (`build.rs`).
 const BUILT_IN: &[(&str, &str, &str)] = &include!(concat!(env!("OUT_DIR"), "/services.rs"));
 const ENDINGS: &[&str] = &["yaml", "yml"];
-const LONGEST_FILE: u64 = 1 << 20;
 /// `service-manager/services`
 const OWN_LEVELS: usize = 2;
-/// Tells editors which schema a file follows (<https://github.com/redhat-developer/yaml-language-server>).
-const SCHEMA_LINE: &str = "# yaml-language-server: $schema=schema.json";
 
 #[cfg(test)]
 mod tests {
@@ -231,6 +156,7 @@ mod tests {
 
     use super::*;
     use crate::base::env::Env;
+    use crate::catalogue::entry::SCHEMA_LINE;
 
     /// A folder of service files.
     struct Own(tempfile::TempDir);
@@ -254,9 +180,11 @@ mod tests {
             Folders::find(&env).unwrap()
         }
 
-        fn mistakes(&self) -> Vec<String> {
+        fn diagnostics(&self) -> Vec<String> {
             match Catalogue::load(&self.folders()) {
-                Err(Error::ServiceFiles { mistakes }) => mistakes.iter().map(ToString::to_string).collect(),
+                Err(Error::ServiceFiles { diagnostics }) => {
+                    diagnostics.iter().map(ToString::to_string).collect()
+                }
                 other => panic!("{other:?}"),
             }
         }
@@ -271,8 +199,8 @@ mod tests {
         assert_eq!(catalogue.select(&[]).unwrap().len(), 3);
         assert_eq!(catalogue.entries().len(), BUILT_IN.len());
         for (file, text, _) in BUILT_IN {
-            let mistakes = file::read(text, [].into_iter()).err();
-            assert!(mistakes.is_none(), "{file} {mistakes:#?}");
+            let diagnostics = file::read(text, [].into_iter()).err();
+            assert!(diagnostics.is_none(), "{file} {diagnostics:#?}");
             assert!(text.starts_with(SCHEMA_LINE), "{file}");
         }
     }
@@ -284,7 +212,7 @@ mod tests {
             let changed = Entry { service: service.clone(), built_in: true, files: Vec::new(), text: None };
             let text = changed.text().unwrap();
             let read = file::read(&text, [].into_iter()).unwrap_or_else(|m| panic!("{m:#?}\n{text}"));
-            assert_eq!(format!("{:?}", read.over(None)), format!("{service:?}"));
+            assert_eq!(format!("{:?}", read.merge_into(None)), format!("{service:?}"));
         }
     }
 
@@ -317,14 +245,14 @@ mod tests {
         let own =
             Own::with(&[("1.yaml", "name: X"), ("2.yaml", PODMAN), ("3.yaml", "a: \"\u{1b}[31m\u{202e}")]);
         let file = |name| own.path(name).display().to_string();
-        let mistakes = own.mistakes();
-        assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+        let diagnostics = own.diagnostics();
+        assert_eq!(diagnostics.len(), 2, "{diagnostics:?}");
         assert!(
-            mistakes[0].starts_with(&format!("{}:1:7: name: `X` is not", file("1.yaml"))),
-            "{mistakes:?}"
+            diagnostics[0].starts_with(&format!("{}:1:7: name: `X` is not", file("1.yaml"))),
+            "{diagnostics:?}"
         );
-        assert!(mistakes[1].starts_with(&format!("{}:1:", file("3.yaml"))), "{mistakes:?}");
-        assert!(!mistakes[1].contains(['\u{1b}', '\u{202e}']), "{mistakes:?}");
+        assert!(diagnostics[1].starts_with(&format!("{}:1:", file("3.yaml"))), "{diagnostics:?}");
+        assert!(!diagnostics[1].contains(['\u{1b}', '\u{202e}']), "{diagnostics:?}");
     }
 
     #[test]
@@ -335,9 +263,9 @@ mod tests {
             let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             for shared in [0o720, 0o702] {
                 mode(shared);
-                let mistakes = own.mistakes();
+                let diagnostics = own.diagnostics();
                 let start = format!("{}: others than you can write it; `chmod go-w ", path.display());
-                assert!(mistakes.len() == 1 && mistakes[0].starts_with(&start), "{mistakes:?}");
+                assert!(diagnostics.len() == 1 && diagnostics[0].starts_with(&start), "{diagnostics:?}");
             }
             mode(0o700);
         }
@@ -356,7 +284,7 @@ mod tests {
         std::os::unix::fs::symlink(own.path("none"), own.path("dangling.yaml")).unwrap();
         fs::write(own.path("large.yaml"), " ".repeat(1 << 21)).unwrap();
         fs::write(own.path("latin1.yaml"), b"name: \xe9").unwrap();
-        assert_eq!(own.mistakes().len(), 4, "{:?}", own.mistakes());
+        assert_eq!(own.diagnostics().len(), 4, "{:?}", own.diagnostics());
     }
 
     #[test]

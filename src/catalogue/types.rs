@@ -60,7 +60,8 @@ pub struct Flavour {
     /// Its name.
     pub name: ServiceName,
     /// What is there when this flavour is.
-    pub signs: Signs,
+    #[serde(rename = "signs")]
+    pub detect: Detect,
     /// The systemd units that must be active for the service to run. With neither units nor sockets the
     /// service itself is asked whether it runs.
     #[serde(default)]
@@ -84,14 +85,14 @@ pub struct Flavour {
     #[schemars(with = "BTreeMap<ValueName, Source>")]
     pub values: BTreeMap<ValueName, Source>,
     /// What the user can do about a failure.
-    #[serde(default)]
-    pub remedies: Remedies,
+    #[serde(default, rename = "remedies")]
+    pub hints: Hints,
 }
 
 /// What must be there, all of it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Signs {
+pub struct Detect {
     /// Files or folders that exist.
     #[serde(default)]
     pub files: Vec<GuestPath>,
@@ -168,7 +169,8 @@ pub enum Access {
         api_version: bool,
     },
     /// It cannot be used from outside the guest.
-    Nothing {
+    #[serde(rename = "nothing")]
+    Unsupported {
         /// Why.
         reason: Reason,
         /// Better reasons, each for a port that is open.
@@ -220,7 +222,7 @@ pub struct ApiQuestion {
 /// Hints; `{address}` stands for the address that the host uses.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Remedies {
+pub struct Hints {
     /// How to add an address to the server's certificate.
     pub names: String,
     /// How to renew certificates.
@@ -231,6 +233,9 @@ pub struct Remedies {
 
 /// The value that says which version of the service runs, where it has one besides the API server's.
 pub const VERSION: &str = "version";
+
+/// The values that a placeholder can stand for whatever the flavour is.
+pub const BUILT_IN_VALUES: [&str; 5] = ["url", "endpoint", "kubeconfig", "folder", "api_version"];
 
 impl Service {
     /// True for a program of the host alone: nothing of it can be in a guest.
@@ -254,7 +259,7 @@ impl Access {
             Self::Docker { folder, .. } => {
                 DOCKER_FILES.iter().map(|name| (&folder.child(name)).into()).collect()
             }
-            Self::Nothing { .. } => Vec::new(),
+            Self::Unsupported { .. } => Vec::new(),
         }
     }
 
@@ -273,7 +278,7 @@ impl Access {
         match self {
             Self::Kubeconfig { root, .. } => *root,
             Self::ServiceAccount { .. } => true,
-            Self::Docker { .. } | Self::Nothing { .. } => false,
+            Self::Docker { .. } | Self::Unsupported { .. } => false,
         }
     }
 }

@@ -157,7 +157,7 @@ impl Context {
 
     /// The services that are known here.
     pub(crate) fn catalogue(&self) -> Result<Catalogue, Error> {
-        Catalogue::load(&self.folders()?)
+        Ok(Catalogue::load(&self.folders()?)?)
     }
 
     pub(crate) fn folders(&self) -> Result<Folders, Error> {

@@ -72,7 +72,7 @@ fn merge(
     let before = file.text(LONGEST)?.unwrap_or_default();
     let key = machine.key();
     let merged = kubeconfig::merge(&before, Addition { kubeconfig, machine: &key, switch })
-        .map_err(|source| Error::Merge { path: path.to_owned(), source })?;
+        .map_err(|source| kubeconfig::Error::Merge { path: path.to_owned(), source })?;
     // First what `machines forget` looks for.
     machine.remember_merge(&machine.lock(context.deadline)?, path)?;
     if merged.text != before {
@@ -138,8 +138,8 @@ pub(super) fn take_out(
 fn remove_entries(key: &str, path: &Path, deadline: Deadline) -> Result<bool, Error> {
     let file = SharedFile::lock(path, deadline)?;
     let before = file.text(LONGEST)?.unwrap_or_default();
-    let after =
-        kubeconfig::remove(&before, key).map_err(|source| Error::Merge { path: path.to_owned(), source })?;
+    let after = kubeconfig::remove(&before, key)
+        .map_err(|source| kubeconfig::Error::Merge { path: path.to_owned(), source })?;
     if after == before {
         return Ok(false);
     }

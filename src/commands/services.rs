@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::context::{Context, print, print_json};
 use crate::base::text::escape_control;
-use crate::catalogue::{Catalogue, Entry, FileDiagnostic, Verdict, schema_text};
+use crate::catalogue::{self, Catalogue, CheckedFile, Entry, FileDiagnostic, schema_text};
 use crate::cli::{OutputFormat, ServicesArgs, ServicesCommand};
 use crate::error::Error;
 use crate::ui;
@@ -78,32 +78,32 @@ impl<'a> Listed<'a> {
 /// Tells what is wrong with `files`, or with all of the user's own.
 fn validate(files: &[PathBuf], context: &Context) -> Result<(), Error> {
     let (catalogue, own) = Catalogue::examine(&context.folders()?)?;
-    let verdicts = if files.is_empty() {
+    let checked = if files.is_empty() {
         own
     } else {
-        files.iter().map(|file| verdict(&context.env.expand(file), file, &catalogue, &own)).collect()
+        files.iter().map(|file| check(&context.env.expand(file), file, &catalogue, &own)).collect()
     };
-    let line = |(path, mistakes): &Verdict| match mistakes.as_slice() {
+    let line = |(path, diagnostics): &CheckedFile| match diagnostics.as_slice() {
         [] => format!("{}: valid\n", escape_control(&path.to_string_lossy())),
-        mistakes => mistakes.iter().map(|mistake| format!("{mistake}\n")).collect(),
+        diagnostics => diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n")).collect(),
     };
-    if verdicts.is_empty() {
+    if checked.is_empty() {
         context.note(&format!("no service files in {}", context.folders()?.services().display()));
     }
-    print(&verdicts.iter().map(line).collect::<String>())?;
-    match verdicts.iter().filter(|(_, mistakes)| !mistakes.is_empty()).count() {
+    print(&checked.iter().map(line).collect::<String>())?;
+    match checked.iter().filter(|(_, diagnostics)| !diagnostics.is_empty()).count() {
         0 => Ok(()),
-        wrong => Err(Error::ServiceFilesNotValid { wrong, all: verdicts.len() }),
+        wrong => Err(catalogue::Error::ServiceFilesNotValid { wrong, all: checked.len() }.into()),
     }
 }
 
-/// The verdict about the file at `path`, named as the user named it. One of the user's `own` files was read
+/// What is wrong with the file at `path`, named as the user named it. One of the user's `own` files was read
 /// already, in its turn.
-fn verdict(path: &Path, named: &Path, catalogue: &Catalogue, own: &[Verdict]) -> Verdict {
+fn check(path: &Path, named: &Path, catalogue: &Catalogue, own: &[CheckedFile]) -> CheckedFile {
     let real = |path: &Path| path.canonicalize().ok();
     let found = own.iter().find(|(own, _)| real(own).is_some_and(|own| Some(own) == real(path)));
-    let (_, mistakes) = found.cloned().unwrap_or_else(|| catalogue.judge(path));
+    let (_, diagnostics) = found.cloned().unwrap_or_else(|| catalogue.check_file(path));
     let named = named.to_owned();
-    let mistakes = mistakes.into_iter().map(|found| FileDiagnostic { path: named.clone(), ..found });
-    (named.clone(), mistakes.collect())
+    let diagnostics = diagnostics.into_iter().map(|found| FileDiagnostic { path: named.clone(), ..found });
+    (named.clone(), diagnostics.collect())
 }

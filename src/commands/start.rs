@@ -117,7 +117,7 @@ fn changes(look: &Look, wishes: &Wishes) -> Result<Changes, Error> {
             let keys = Keys::make(&look.addresses, SystemTime::now());
             Some(keys.map_err(|source| Error::NoRandom { source: source.into() })?)
         }
-        (Access::Nothing { reason, .. }, _) => return Err(unfit("--tls", Some(reason.help.clone()))),
+        (Access::Unsupported { reason, .. }, _) => return Err(unfit("--tls", Some(reason.help.clone()))),
         _ => return Err(unfit("--tls", None)),
     };
     Ok(Changes { proxy: wishes.proxy.clone(), image, keys, addresses: look.addresses.clone() })

@@ -1,19 +1,21 @@
 //! What a command ends with: the exit code, the error of the module that failed, and what to type next.
 
+mod catalogue;
 mod files;
 mod invocation;
+mod kubeconfig;
 mod script;
 
 use std::error::Error as StdError;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use self::files::{ANOTHER_FILE, is_full};
+use self::files::is_full;
 pub(crate) use self::invocation::Invocation;
 pub(crate) use self::script::Script;
-use crate::access::credentials::Refusal;
-use crate::access::kubeconfig::MergeRefusal;
+use crate::access::credentials::CredentialError;
+use crate::access::kubeconfig as kubeconfigs;
 use crate::base::causes::causes;
 use crate::base::deadline::{Timeout, WorkerPanicked};
 use crate::base::files as files_of_host;
@@ -21,7 +23,8 @@ use crate::base::paths::NoHome;
 use crate::base::text::sanitize;
 use crate::base::text::{sh_path, sh_word};
 use crate::base::types::Invalid;
-use crate::catalogue::{FileDiagnostic, OpenPort, Reason};
+use crate::catalogue as catalogue_of_services;
+use crate::catalogue::{OpenPort, Reason};
 use crate::clients::archive::Fault as ArchiveFault;
 use crate::clients::checksum::Unusable;
 use crate::clients::download::Fault;
@@ -92,6 +95,10 @@ pub enum Error {
     #[error(transparent)]
     Files(#[from] files_of_host::Error),
     #[error(transparent)]
+    Catalogue(#[from] catalogue_of_services::Error),
+    #[error(transparent)]
+    KubeconfigFile(#[from] kubeconfigs::Error),
+    #[error(transparent)]
     Timeout(#[from] Timeout),
     #[error(transparent)]
     WorkerPanicked(#[from] WorkerPanicked),
@@ -144,21 +151,7 @@ pub enum Error {
     #[error("Vagrant does not say how the machine of `{}` is reached", .folder.display())]
     VagrantFailed { folder: PathBuf, source: Said },
 
-    // The services' files.
-    #[error("there is no service `{name}`")]
-    UnknownService { name: String, nearest: Option<String>, known: Vec<String> },
-    #[error("`{service}` is a client only, so nothing of it is in a machine")]
-    ClientOnly { service: String },
-    #[error("the service file `{file}` is not valid")]
-    ServiceFile { file: String, source: serde_json::Error },
-    #[error("the service files have {} mistake{}", .mistakes.len(), if .mistakes.len() == 1 { "" } else { "s" })]
-    ServiceFiles { mistakes: Vec<FileDiagnostic> },
-    #[error("{wrong} of {all} service files {} not valid", if *.wrong == 1 { "is" } else { "are" })]
-    ServiceFilesNotValid { wrong: usize, all: usize },
-    #[error("could not write a service file")]
-    ServiceText { source: serde_yaml::Error },
-    #[error("could not write a kubeconfig")]
-    KubeconfigText { source: serde_yaml::Error },
+    // Exports.
     #[error("the value of {name} cannot be written for a shell")]
     Unprintable { name: String },
     #[error("`{}` cannot be written for every shell: it is not UTF-8", .path.display())]
@@ -219,8 +212,6 @@ pub enum Error {
     Stdout(#[from] StdoutError),
     #[error("the system has no random numbers")]
     NoRandom { source: Box<dyn StdError + Send + Sync> },
-    #[error("`{}` is left as it is", .path.display())]
-    Merge { path: PathBuf, source: MergeRefusal },
     #[error("could not take `{machine}` out of `{}`", .path.display())]
     NotTakenOut { machine: String, path: PathBuf, contexts: Vec<String>, source: Box<Error> },
     #[error("`{service}` after `--merge` would be the name of a file")]
@@ -306,9 +297,15 @@ pub enum Error {
     #[error("{service} in `{machine}` {}", .reason.because)]
     NoAccess { service: String, machine: String, ssh: String, reason: Reason, ports: Vec<OpenPort> },
     #[error("the credentials for {service} in `{path}` of `{machine}` are refused")]
-    CredentialsInvalid { service: String, path: String, machine: String, source: Refusal, remedy: String },
+    CredentialsInvalid {
+        service: String,
+        path: String,
+        machine: String,
+        source: CredentialError,
+        remedy: String,
+    },
     #[error("the kubeconfig `{path}` in `{machine}` is refused")]
-    Kubeconfig { path: String, machine: String, source: Refusal },
+    Kubeconfig { path: String, machine: String, source: CredentialError },
     #[error("{service} does not answer at any address of `{machine}`{}", list(": ", .tried, ""))]
     NoAnswer {
         service: String,
@@ -343,9 +340,12 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Files(error) => error.exit_code(),
+            Self::Catalogue(error) => error.exit_code(),
+            Self::KubeconfigFile(error) => error.exit_code(),
             Self::Timeout(error) => error.exit_code(),
-            Self::WorkerPanicked(_) | Self::NoHome(_) => ExitCode::Failure,
-            Self::Value { .. }
+            Self::WorkerPanicked(_)
+            | Self::NoHome(_)
+            | Self::Value { .. }
             | Self::NoMachine
             | Self::UnknownCommand { .. }
             | Self::NoUser
@@ -366,10 +366,6 @@ impl Error {
             | Self::NoVagrant { .. }
             | Self::NotStarted { .. }
             | Self::VagrantFailed { .. }
-            | Self::ServiceFile { .. }
-            | Self::ServiceFiles { .. }
-            | Self::ServiceFilesNotValid { .. }
-            | Self::ServiceText { .. }
             | Self::Network { .. }
             | Self::Mirror { .. }
             | Self::Settings { .. }
@@ -379,10 +375,8 @@ impl Error {
             | Self::ColonOnPath { .. }
             | Self::Unprintable { .. }
             | Self::ColonInPath { .. }
-            | Self::KubeconfigText { .. }
             | Self::Stdout(_)
             | Self::NoRandom { .. }
-            | Self::Merge { .. }
             | Self::NotTakenOut { .. }
             | Self::ServiceAsFile { .. }
             | Self::PathNotText { .. }
@@ -401,9 +395,7 @@ impl Error {
             | Self::TooManyKeys { .. }
             | Self::KeyLocked { .. }
             | Self::Key { .. } => ExitCode::Unreachable,
-            Self::UnknownService { .. }
-            | Self::ClientOnly { .. }
-            | Self::NoClient { .. }
+            Self::NoClient { .. }
             | Self::VersionNeeded { .. }
             | Self::NoVersion { .. }
             | Self::UnknownAlias { .. }
@@ -454,8 +446,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Files(error) => return error.hint(),
+            Self::Catalogue(error) => return error.hint(),
+            Self::KubeconfigFile(error) => return error.hint(),
             Self::Timeout(error) => return error.hint(),
-            Self::WorkerPanicked(_) => return None,
             Self::Value { .. } => {
                 "correct it, or name the machine with `--host USER@HOST --identity KEY`".into()
             }
@@ -479,8 +472,7 @@ impl Error {
             Self::NoUser => "`--host USER@HOST`, or `User` in the ssh config".into(),
             Self::UnknownMachine { nearest: Some(nearest), .. }
             | Self::NoSuchAlias { nearest: Some(nearest), .. }
-            | Self::UnknownCommand { nearest: Some(nearest), .. }
-            | Self::UnknownService { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            | Self::UnknownCommand { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownMachine { known, .. } if known.is_empty() => {
                 "name it once with `--ssh-config FILE` or `--host USER@HOST`; it is remembered then".into()
             }
@@ -502,10 +494,8 @@ impl Error {
             Self::Namesakes { .. } => "name one of them".into(),
             Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
             Self::SeveralJumps { .. } => "name one host in `ProxyJump`".into(),
-            Self::ClientOnly { service } => format!("`service-manager install-cli {service}`"),
             Self::UnknownCommand { known, .. } if known.is_empty() => return None,
             Self::UnknownCommand { known, .. } => format!("there are: {}", known.join(", ")),
-            Self::UnknownService { known, .. } => format!("known services: {}", known.join(", ")),
             Self::NoClient { .. } => "`service-manager services list` shows those that have one".into(),
             Self::VersionNeeded { .. } | Self::NoVersion { .. } => "name it with `--cli-version VERSION`".into(),
             Self::UnknownAlias { known, .. } if known.is_empty() => "name a version: `--cli-version N.N.N`".into(),
@@ -547,7 +537,6 @@ impl Error {
             Self::ColonInPath { .. } => "set SERVICE_MANAGER_HOME to a folder without `:`".into(),
             Self::SharedPrograms { path } => format!("`chmod go-w {}`, if it is yours", sh_path(path)),
             Self::SharedPassword { path } => format!("`chmod 600 {}`", sh_path(path)),
-            Self::Merge { source, path } => merge_hint(source, path),
             Self::NotTakenOut { path, contexts, .. } => format!(
                 "what is called `{}` in there is left: `kubectl config --kubeconfig {} delete-context {}` removes it, \
                  with `delete-cluster` and `delete-user`",
@@ -657,16 +646,10 @@ impl Error {
                  `kubectl --kubeconfig {path} config view` shows it"
             ),
             Self::NoCredentials { path, .. } => format!("in the machine: `sudo ls -l {path}`"),
-            Self::ServiceFiles { .. } => {
-                "correct them, until `service-manager services validate` finds none".into()
-            }
-            Self::ServiceFile { .. }
+            Self::WorkerPanicked(_)
             | Self::Settings { .. }
-            | Self::ServiceFilesNotValid { .. }
-            | Self::ServiceText { .. }
             | Self::Unprintable { .. }
             | Self::NotStarted { .. }
-            | Self::KubeconfigText { .. }
             | Self::Stdout(_)
             | Self::NoRandom { .. }
             | Self::AnswerTooLong { .. }
@@ -684,9 +667,6 @@ impl Error {
 
     /// The messages of what caused this, outermost first.
     pub fn causes(&self) -> Vec<String> {
-        if let Self::ServiceFiles { mistakes } = self {
-            return mistakes.iter().map(ToString::to_string).collect();
-        }
         if let Self::NotPublished { tried, .. } | Self::ChecksumMissing { tried, .. } = self {
             return tried.iter().map(|Tried { url, answer }| format!("{url}: {answer}")).collect();
         }
@@ -695,6 +675,8 @@ impl Error {
         }
         match self {
             Self::Files(error) => error.causes(),
+            Self::Catalogue(error) => error.causes(),
+            Self::KubeconfigFile(error) => error.causes(),
             _ => causes(self),
         }
     }
@@ -734,22 +716,6 @@ fn download_hint(fault: &Fault) -> Option<String> {
 
 fn disk_hint(error: &io::Error) -> Option<String> {
     is_full(error).then(|| "free some space there, or set SERVICE_MANAGER_HOME to another disk".into())
-}
-
-fn merge_hint(refusal: &MergeRefusal, path: &Path) -> String {
-    match refusal {
-        MergeRefusal::NotYaml(_) => format!("correct it, or {ANOTHER_FILE}"),
-        MergeRefusal::Twice { .. } => format!("remove one of them, or {ANOTHER_FILE}"),
-        MergeRefusal::Taken { list, name } => format!(
-            "`kubectl config --kubeconfig {} delete-{list} {name}` removes it; or {ANOTHER_FILE}",
-            sh_path(path),
-            name = sh_word(name)
-        ),
-        MergeRefusal::OtherMachine { machine, .. } => {
-            format!("`service-manager machines forget {machine}` removes it; or {ANOTHER_FILE}")
-        }
-        MergeRefusal::NotKubeconfig(_) | MergeRefusal::Rest => ANOTHER_FILE.into(),
-    }
 }
 
 /// Of a certificate that are told.

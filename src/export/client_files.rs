@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
 
-use crate::access::credentials::Proof;
+use crate::access::credentials::ClientAuth;
 use crate::access::kubeconfig::{self, Entry};
 use crate::base::deadline::Deadline;
 use crate::catalogue::{Access, DOCKER_FILES};
@@ -52,8 +52,8 @@ impl<'a> ClientFiles<'a> {
             folder.write(&self.kubeconfig, self.kubeconfig_text()?.as_bytes())?;
         }
         for service in self.services {
-            if let (Access::Docker { .. }, Proof::Certificate { certificate, key }) =
-                (&service.found.flavour.access, &service.credentials.proof)
+            if let (Access::Docker { .. }, ClientAuth::Certificate { certificate, key }) =
+                (&service.found.flavour.access, &service.credentials.client_auth)
             {
                 let texts =
                     [service.credentials.authority.as_str(), certificate.as_str(), key.expose_secret()];
@@ -81,7 +81,7 @@ impl<'a> ClientFiles<'a> {
                 credentials: &service.credentials,
             })
             .collect();
-        kubeconfig::write(&entries)
+        Ok(kubeconfig::write(&entries)?)
     }
 }
 

@@ -4,4 +4,4 @@ pub mod client_files;
 pub mod shell;
 mod variables;
 
-pub use self::variables::{BUILT_IN_VALUES, Block, Export, PathEntry, Values, join};
+pub use self::variables::{Block, Export, PathEntry, Values, join};

@@ -168,9 +168,6 @@ impl Values<'_> {
     }
 }
 
-/// The names of the values that every flavour has.
-pub const BUILT_IN_VALUES: [&str; 5] = ["url", "endpoint", "kubeconfig", "folder", "api_version"];
-
 /// What an API says, if it is what the value should be: a version, or else a host's name.
 fn checked(name: &ValueName, answer: &str) -> Option<String> {
     let checked = if name.as_str() == VERSION {

@@ -15,7 +15,7 @@ use crate::access::kubeconfig::{self, Entry};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, PrivateFolder};
 use crate::base::types::{DnsName, HostName, ServiceName};
-use crate::catalogue::Service;
+use crate::catalogue::{self, Service};
 use crate::error::Error;
 use crate::export::Block;
 use crate::machine::Machine;
@@ -260,9 +260,9 @@ impl Used {
 
     /// The credentials, if they are good for a while yet.
     fn credentials(&self, now: SystemTime) -> Option<Credentials> {
-        let credentials = kubeconfig::read(self.kubeconfig.as_bytes(), &BTreeMap::new()).ok()?;
+        let credentials = kubeconfig::read(self.kubeconfig.as_bytes(), &|_| None).ok()?;
         let soon = now + NEARLY_OVER;
-        let lasts = credentials.proof.end().is_none_or(|end| end > soon);
+        let lasts = credentials.client_auth.expires_at().is_none_or(|end| end > soon);
         let authorities = credentials.authority.der().len();
         let later = credentials.clone().current(soon).ok()?;
         (lasts && later.authority.der().len() == authorities).then_some(credentials)
@@ -279,7 +279,7 @@ fn way(machine: &Machine) -> String {
 fn digest(service: &Service) -> Result<String, Error> {
     let failed = |error: serde_json::Error| {
         let (file, source) = (service.name.to_string(), serde::ser::Error::custom(error));
-        Error::ServiceFile { file, source }
+        catalogue::Error::ServiceFile { file, source }
     };
     let text = serde_json::to_vec(service).map_err(failed)?;
     Ok(Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect())

@@ -80,7 +80,7 @@ fn note_server_name(service: &InUse, ui: Ui) {
 
 /// A server may allow tokens for a short time only.
 fn note_end(service: &InUse, ui: Ui) {
-    let end = service.credentials.proof.end();
+    let end = service.credentials.client_auth.expires_at();
     if let Some(left) =
         end.and_then(|end| end.duration_since(SystemTime::now()).ok()).filter(|left| *left < DAY)
     {

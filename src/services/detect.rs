@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::access::credentials::{Credentials, Proof, Refusal};
+use crate::access::credentials::{ClientAuth, CredentialError, Credentials};
 use crate::access::kubeconfig;
 use crate::base::types::{GuestPath, GuestPattern, Port, ServiceName, UnitName, VariantId};
 use crate::catalogue::{Access, DOCKER_FILES, Flavour, Service};
@@ -121,7 +121,7 @@ impl<'a> Found<'a> {
             service: self.service.name.to_string(),
             machine: machine.to_owned(),
             state,
-            start: self.flavour.remedies.start.clone(),
+            start: self.flavour.hints.start.clone(),
         }
     }
 
@@ -134,7 +134,7 @@ impl<'a> Found<'a> {
             Access::Kubeconfig { paths, .. } => guest.kubeconfigs(paths),
             Access::ServiceAccount { authority, port } => guest.service_account(authority, *port),
             Access::Docker { folder, port, .. } => guest.docker(folder, *port),
-            Access::Nothing { reason, ports } => Err(Error::NoAccess {
+            Access::Unsupported { reason, ports } => Err(Error::NoAccess {
                 service: self.service.name.to_string(),
                 machine: machine.name.to_string(),
                 ssh: format!("ssh://{}", machine.route().target),
@@ -185,7 +185,8 @@ impl Guest<'_> {
 
     fn kubeconfig(&self, path: &GuestPath) -> Result<Candidate, Error> {
         let (content, parts) = self.text(path)?;
-        let credentials = kubeconfig::read(content.bytes(), parts).map_err(|source| Error::Kubeconfig {
+        let part = |path: &str| parts.get(path).map(|content| content.bytes().to_vec());
+        let credentials = kubeconfig::read(content.bytes(), &part).map_err(|source| Error::Kubeconfig {
             path: path.to_string(),
             machine: self.machine.name.to_string(),
             source,
@@ -195,13 +196,15 @@ impl Guest<'_> {
 
     fn service_account(&self, authority: &GuestPath, port: Port) -> Result<Vec<Candidate>, Error> {
         let (authority_text, _) = self.text(authority)?;
-        let proof = match &self.facts.token {
-            TokenFact::NotAsked => Ok(Proof::Anonymous),
-            TokenFact::Missing => Err(Refusal::Missing("service account's token")),
-            TokenFact::Found(token) => Proof::account_token(token.bytes()),
+        let client_auth = match &self.facts.token {
+            TokenFact::NotAsked => Ok(ClientAuth::Anonymous),
+            TokenFact::Missing => Err(CredentialError::Missing("service account's token")),
+            TokenFact::Found(token) => ClientAuth::account_token(token.bytes()),
         };
-        let credentials = proof
-            .and_then(|proof| Credentials::service_account(authority_text.bytes(), proof, port.number()))
+        let credentials = client_auth
+            .and_then(|client_auth| {
+                Credentials::service_account(authority_text.bytes(), client_auth, port.number())
+            })
             .map_err(|source| self.refused(authority, source))?;
         Ok(vec![Candidate { path: authority.to_string(), credentials }])
     }
@@ -235,21 +238,21 @@ impl Guest<'_> {
         }
     }
 
-    fn refused(&self, path: &GuestPath, source: Refusal) -> Error {
+    fn refused(&self, path: &GuestPath, source: CredentialError) -> Error {
         Error::CredentialsInvalid {
             service: self.found.service.name.to_string(),
             path: path.to_string(),
             machine: self.machine.name.to_string(),
             source,
-            remedy: self.found.flavour.remedies.expired.clone(),
+            remedy: self.found.flavour.hints.expired.clone(),
         }
     }
 }
 
 fn is_there(flavour: &Flavour, facts: &Facts) -> bool {
-    flavour.signs.files.iter().all(|path| facts.files.contains_key(path))
-        && flavour.signs.units.iter().all(|unit| facts.units.contains_key(unit.short()))
-        && is_variant(&flavour.signs.variants, facts)
+    flavour.detect.files.iter().all(|path| facts.files.contains_key(path))
+        && flavour.detect.units.iter().all(|unit| facts.units.contains_key(unit.short()))
+        && is_variant(&flavour.detect.variants, facts)
 }
 
 fn is_variant(wanted: &[VariantId], facts: &Facts) -> bool {

@@ -168,7 +168,7 @@ impl Visit {
         let credentials = match credentials.current(SystemTime::now()) {
             Ok(credentials) => credentials,
             Err(Expired { what, on }) => {
-                let (machine, remedy) = (machine.to_owned(), found.flavour.remedies.expired.clone());
+                let (machine, remedy) = (machine.to_owned(), found.flavour.hints.expired.clone());
                 return Err(Error::CredentialsExpired { what, on, path, machine, remedy });
             }
         };

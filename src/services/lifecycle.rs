@@ -192,7 +192,7 @@ impl<'c> Session<'c> {
             service: found.service.name.to_string(),
             flavour: found.flavour.name.to_string(),
             machine: self.machine_name(),
-            start: found.flavour.remedies.start.clone().filter(|_| verb == Verb::Start),
+            start: found.flavour.hints.start.clone().filter(|_| verb == Verb::Start),
         })?;
         let action = action.with(changes, found, &user)?;
         let spinner =

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::json_pointer::text_at;
 use crate::access::certificate::Names;
-use crate::access::credentials::Proof;
+use crate::access::credentials::ClientAuth;
 use crate::access::tls::{Material, Witness, tls_error};
 use crate::base::causes::chain;
 use crate::base::deadline::Deadline;
@@ -55,7 +55,7 @@ impl Api {
     pub(super) fn of(access: &Access) -> Self {
         match access {
             Access::Docker { .. } => Self::Docker,
-            Access::Kubeconfig { .. } | Access::ServiceAccount { .. } | Access::Nothing { .. } => {
+            Access::Kubeconfig { .. } | Access::ServiceAccount { .. } | Access::Unsupported { .. } => {
                 Self::Kubernetes
             }
         }
@@ -67,7 +67,7 @@ impl Api {
 pub(super) struct Call {
     pub(super) api: Api,
     pub(super) material: Material,
-    pub(super) proof: Proof,
+    pub(super) proof: ClientAuth,
     pub(super) deadline: Deadline,
 }
 
@@ -97,7 +97,7 @@ impl Call {
 pub(crate) struct Caller {
     client: Client,
     base: String,
-    proof: Proof,
+    proof: ClientAuth,
 }
 
 /// What the answers to a caller's requests mean.
@@ -160,7 +160,7 @@ impl Caller {
     /// (`system:discovery` in <https://kubernetes.io/docs/reference/access-authn-authz/rbac/>). Both go over one
     /// connection.
     fn prove_kubernetes(&self) -> reqwest::Result<Verdict> {
-        if matches!(self.proof, Proof::Anonymous) {
+        if matches!(self.proof, ClientAuth::Anonymous) {
             return self.look_at_kubernetes();
         }
         let apis = self.get("/api")?;
@@ -186,9 +186,11 @@ impl Caller {
     fn get(&self, path: &str) -> reqwest::Result<Response> {
         let request = self.client.get(format!("{}{path}", self.base));
         let request = match &self.proof {
-            Proof::Certificate { .. } | Proof::Anonymous => request,
-            Proof::Token(token) => request.bearer_auth(token.expose_secret()),
-            Proof::Password { user, password } => request.basic_auth(user, Some(password.expose_secret())),
+            ClientAuth::Certificate { .. } | ClientAuth::Anonymous => request,
+            ClientAuth::Token(token) => request.bearer_auth(token.expose_secret()),
+            ClientAuth::Password { user, password } => {
+                request.basic_auth(user, Some(password.expose_secret()))
+            }
         };
         request.send()
     }

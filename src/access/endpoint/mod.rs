@@ -94,7 +94,7 @@ impl Endpoint {
         let call = Call {
             api,
             material: Material::new(credentials).ok()?,
-            proof: credentials.proof.clone(),
+            proof: credentials.client_auth.clone(),
             deadline,
         };
         let place = SocketAddr::new(self.address, self.port);
@@ -121,7 +121,7 @@ impl Search<'_> {
         let credentials = &self.candidate.credentials;
         let material = Material::new(credentials).map_err(|source| self.refused(source))?;
         let api = Api::of(&self.found.flavour.access);
-        let call = Call { api, material, proof: credentials.proof.clone(), deadline };
+        let call = Call { api, material, proof: credentials.client_auth.clone(), deadline };
         match self.try_addresses(&call) {
             Ok(good) => Ok(good),
             Err(failures) => match (&failures.names, failures.stranger(), self.given_name()) {
@@ -180,7 +180,7 @@ impl Search<'_> {
             machine: self.machine.to_owned(),
             place: self.place(address).to_string(),
             names: names.list(),
-            remedy: self.found.flavour.remedies.names.replace("{address}", &address.to_string()),
+            remedy: self.found.flavour.hints.names.replace("{address}", &address.to_string()),
         })?;
         let good = self.try_name(address, name, call)?;
         Ok(self.good(address, address.into(), Some(name.clone()), good))
@@ -223,7 +223,7 @@ impl Search<'_> {
             return self.no_answer(&failures.silent);
         };
         let (service, place) = (self.service(), self.place(address).to_string());
-        let remedy = self.found.flavour.remedies.expired.clone();
+        let remedy = self.found.flavour.hints.expired.clone();
         match outcome {
             Outcome::BadCertificate(error) => {
                 let not_yet = matches!(
@@ -261,13 +261,13 @@ impl Search<'_> {
         }
     }
 
-    fn refused(&self, source: crate::access::credentials::Refusal) -> Error {
+    fn refused(&self, source: crate::access::credentials::CredentialError) -> Error {
         Error::CredentialsInvalid {
             service: self.service(),
             path: self.candidate.path.clone(),
             machine: self.machine.to_owned(),
             source,
-            remedy: self.found.flavour.remedies.expired.clone(),
+            remedy: self.found.flavour.hints.expired.clone(),
         }
     }
 

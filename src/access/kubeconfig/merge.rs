@@ -3,13 +3,12 @@
 //! The text is edited where it has to change and nowhere else, so that comments, order and unknown fields stay.
 //! A second parser then reads the result: it has to be the file as it was, with our entries. Else it is refused.
 
-use std::fmt;
-use std::ops::Range;
-use std::str::FromStr;
+use serde_yaml::Value;
 
-use serde::de::IgnoredAny;
-use serde_yaml::{Mapping, Value};
-use yaml_edit::{Document, YamlFile};
+use super::error::MergeError;
+use super::list::{LISTS, List, machine_of, mark, name_of, text};
+use super::parsed::Parsed;
+use super::step::{Outcome, Step};
 
 /// What is to be in the user's kubeconfig.
 #[derive(Clone, Copy, Debug)]
@@ -44,74 +43,12 @@ pub struct Context {
     pub outcome: Outcome,
 }
 
-/// What became of an entry. The one that tells most is last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
-    /// It was there.
-    Unchanged,
-    /// It was not there.
-    Added,
-    /// An older one of ours was there.
-    Replaced,
-}
-
-/// Why the user's kubeconfig is left alone.
-#[derive(Debug, thiserror::Error)]
-pub enum MergeRefusal {
-    /// It cannot be parsed.
-    #[error("it cannot be read")]
-    NotYaml(#[source] serde_yaml::Error),
-    /// It is something else.
-    #[error("it is no kubeconfig: {0}")]
-    NotKubeconfig(&'static str),
-    /// kubectl reads no such file.
-    #[error("it has the {list} `{name}` twice")]
-    Twice {
-        /// Where.
-        list: List,
-        /// The name.
-        name: String,
-    },
-    /// The user, or another program, has made an entry of our name.
-    #[error("it has a {list} `{name}`, which is not from here")]
-    Taken {
-        /// Where.
-        list: List,
-        /// The name.
-        name: String,
-    },
-    /// Another machine has the name.
-    #[error("it has a {list} `{name}`, which is of the machine `{machine}`")]
-    OtherMachine {
-        /// Where.
-        list: List,
-        /// The name.
-        name: String,
-        /// The key of the other machine.
-        machine: String,
-    },
-    /// The edited text would not be the old one with our entries.
-    #[error("it is written in a way that cannot be changed without touching the rest of it")]
-    Rest,
-}
-
-/// The lists of a kubeconfig.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum List {
-    /// Where.
-    Clusters,
-    /// As whom.
-    Users,
-    /// Both together.
-    Contexts,
-}
-
 /// Puts the entries of `addition` into the user's kubeconfig `target`, an empty one if there is none.
 ///
 /// Entries of the same machine are replaced; a context keeps its namespace and whatever else we do not set.
 ///
 /// Errors: `target` is not understood, or has entries of these names that are not of this machine.
-pub fn merge(target: &str, addition: Addition<'_>) -> Result<Merged, MergeRefusal> {
+pub fn merge(target: &str, addition: Addition<'_>) -> Result<Merged, MergeError> {
     let file = Parsed::new(target)?;
     let ours = Parsed::new(addition.kubeconfig)?;
     let mut steps = Vec::new();
@@ -143,7 +80,7 @@ pub fn merge(target: &str, addition: Addition<'_>) -> Result<Merged, MergeRefusa
 /// The very same text when there are none.
 ///
 /// Errors: `target` is not understood.
-pub fn remove(target: &str, machine: &str) -> Result<String, MergeRefusal> {
+pub fn remove(target: &str, machine: &str) -> Result<String, MergeError> {
     let file = Parsed::new(target)?;
     let mut steps = Vec::new();
     for list in LISTS {
@@ -177,322 +114,15 @@ impl Context {
     }
 }
 
-impl List {
-    fn key(self) -> &'static str {
-        match self {
-            Self::Clusters => "clusters",
-            Self::Users => "users",
-            Self::Contexts => "contexts",
-        }
-    }
-
-    /// The key of an entry's content; also what kubectl calls it.
-    fn singular(self) -> &'static str {
-        match self {
-            Self::Clusters => "cluster",
-            Self::Users => "user",
-            Self::Contexts => "context",
-        }
-    }
-}
-
-impl fmt::Display for List {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.singular())
-    }
-}
-
-/// One change of a kubeconfig.
-enum Step {
-    Keep,
-    Append { list: List, entry: Value },
-    Replace { list: List, index: usize, entry: Value },
-    Remove { list: List, index: usize },
-    Current(String),
-}
-
-impl Step {
-    fn outcome(&self) -> Outcome {
-        match self {
-            Self::Append { .. } => Outcome::Added,
-            Self::Replace { .. } => Outcome::Replaced,
-            _ => Outcome::Unchanged,
-        }
-    }
-
-    /// Makes the change in the data.
-    fn in_data(&self, root: &mut Mapping) {
-        match self {
-            Self::Keep => {}
-            Self::Append { list, entry } => match root.get_mut(list.key()).and_then(Value::as_sequence_mut) {
-                Some(entries) => entries.push(entry.clone()),
-                None => {
-                    root.insert(list.key().into(), Value::Sequence(vec![entry.clone()]));
-                }
-            },
-            Self::Replace { list, index, entry } => root[list.key()][*index] = entry.clone(),
-            Self::Remove { list, index } => {
-                if let Some(entries) = root.get_mut(list.key()).and_then(Value::as_sequence_mut) {
-                    entries.remove(*index);
-                }
-            }
-            Self::Current(name) => {
-                root.insert(CURRENT.into(), name.as_str().into());
-            }
-        }
-    }
-
-    /// Makes the change in the text; none when it cannot be done there.
-    fn in_text(&self, root: &yaml_edit::Mapping) -> Option<()> {
-        match self {
-            Self::Keep => {}
-            Self::Append { list, entry } => {
-                if let Some(entries) = root.get_sequence(list.key()) {
-                    entries.push(block(entry)?.as_mapping()?);
-                    return Some(());
-                }
-                let mut alone = Mapping::new();
-                alone.insert(list.key().into(), Value::Sequence(vec![entry.clone()]));
-                let alone = block(&Value::Mapping(alone))?.as_mapping()?;
-                root.set(list.key(), alone.get_sequence(list.key())?);
-            }
-            Self::Replace { list, index, entry } => {
-                root.get_sequence(list.key())?.set(*index, block(entry)?.as_mapping()?);
-            }
-            Self::Remove { list, index } => {
-                root.get_sequence(list.key())?.remove(*index)?;
-            }
-            Self::Current(name) => root.set(CURRENT, name.as_str()),
-        }
-        Some(())
-    }
-}
-
-/// A kubeconfig, as text and as data.
-struct Parsed<'a> {
-    /// Without the byte order mark.
-    text: &'a str,
-    mark: &'static str,
-    /// As it stands there.
-    root: Mapping,
-    /// With all merge keys (`<<`) followed.
-    full: Value,
-}
-
-impl<'a> Parsed<'a> {
-    fn new(text: &'a str) -> Result<Self, MergeRefusal> {
-        let (mark, text) =
-            text.strip_prefix(BYTE_ORDER_MARK).map_or(("", text), |rest| (BYTE_ORDER_MARK, rest));
-        let mut full: Value = serde_yaml::from_str(text).map_err(MergeRefusal::NotYaml)?;
-        let root = match &full {
-            Value::Mapping(root) => root.clone(),
-            Value::Null => Mapping::new(),
-            _ => return Err(MergeRefusal::NotKubeconfig("it has no fields")),
-        };
-        full.apply_merge().map_err(MergeRefusal::NotYaml)?;
-        let file = Self { text, mark, root, full };
-        file.refuse_other_kinds()?;
-        LISTS.iter().try_for_each(|list| file.refuse_doubles(*list))?;
-        Ok(file)
-    }
-
-    fn refuse_other_kinds(&self) -> Result<(), MergeRefusal> {
-        let is = |key: &str, value: &str| self.root.get(key).is_none_or(|found| found == value);
-        if !is("kind", "Config") {
-            return Err(MergeRefusal::NotKubeconfig("its `kind` is not `Config`"));
-        }
-        if !is("apiVersion", "v1") {
-            return Err(MergeRefusal::NotKubeconfig("its `apiVersion` is not `v1`"));
-        }
-        if self.root.contains_key("<<") {
-            return Err(MergeRefusal::NotKubeconfig("it has a merge key (`<<`) at its top"));
-        }
-        Ok(())
-    }
-
-    fn refuse_doubles(&self, list: List) -> Result<(), MergeRefusal> {
-        let mut names: Vec<String> = self.entries(list)?.iter().map(name_of).collect();
-        names.sort();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(MergeRefusal::Twice { list, name: pair[0].clone() }),
-            None => Ok(()),
-        }
-    }
-
-    fn entries(&self, list: List) -> Result<Vec<Value>, MergeRefusal> {
-        let wrong =
-            MergeRefusal::NotKubeconfig("`clusters`, `users` and `contexts` are not lists of entries");
-        match self.full.get(list.key()) {
-            None | Some(Value::Null) => Ok(Vec::new()),
-            Some(Value::Sequence(entries)) if entries.iter().all(Value::is_mapping) => Ok(entries.clone()),
-            Some(_) => Err(wrong),
-        }
-    }
-
-    fn current_context(&self) -> Option<String> {
-        self.root.get(CURRENT).and_then(text).filter(|name| !name.is_empty())
-    }
-
-    /// What to do so that `entry` is in `list`.
-    fn place(&self, list: List, name: &str, mut entry: Value, machine: &str) -> Result<Step, MergeRefusal> {
-        let entries = self.entries(list)?;
-        let Some(index) = entries.iter().position(|entry| name_of(entry) == name) else {
-            return Ok(Step::Append { list, entry });
-        };
-        let name = name.to_owned();
-        match machine_of(&entries[index], list) {
-            Some(marked) if marked == machine => {}
-            Some(machine) => return Err(MergeRefusal::OtherMachine { list, name, machine }),
-            None => return Err(MergeRefusal::Taken { list, name }),
-        }
-        if list == List::Contexts {
-            keep_the_rest(&entries[index], &mut entry, list);
-        }
-        Ok(if entries[index] == entry { Step::Keep } else { Step::Replace { list, index, entry } })
-    }
-
-    /// The text after `steps`.
-    fn edited(&self, steps: &[Step]) -> Result<String, MergeRefusal> {
-        if steps.iter().all(|step| matches!(step, Step::Keep)) {
-            return Ok(format!("{}{}", self.mark, self.text));
-        }
-        let mut wanted = self.root.clone();
-        if wanted.is_empty() {
-            wanted.insert("apiVersion".into(), "v1".into());
-            wanted.insert("kind".into(), "Config".into());
-        }
-        for step in steps {
-            step.in_data(&mut wanted);
-        }
-        let wanted = Value::Mapping(wanted);
-        let text = if serde_json::from_str::<IgnoredAny>(self.text).is_ok() {
-            serde_json::to_string_pretty(&wanted).ok().map(|text| text + "\n")
-        } else if self.root.is_empty() {
-            self.with_all_below(&wanted)
-        } else {
-            self.with_steps(steps)
-        };
-        let text = text.filter(|text| is_exactly(text, &wanted)).ok_or(MergeRefusal::Rest)?;
-        Ok(format!("{}{text}", self.mark))
-    }
-
-    /// The text of a file without fields, which may have comments.
-    fn with_all_below(&self, wanted: &Value) -> Option<String> {
-        let text = serde_yaml::to_string(wanted).ok()?;
-        let text = if self.text.contains("\r\n") { text.replace('\n', "\r\n") } else { text };
-        let between = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { "\n" };
-        Some(format!("{}{between}{text}", self.text))
-    }
-
-    fn with_steps(&self, steps: &[Step]) -> Option<String> {
-        let file = YamlFile::from_str(self.text).ok()?;
-        let root = file.document()?.as_mapping()?;
-        let given_up =
-            steps.iter().map(|step| replaced(step, &root, self.text)).collect::<Option<Vec<_>>>()?;
-        let is_given_up = |range: &Range<usize>| given_up.iter().any(|gone| gone.contains(&range.start));
-        let comments: Vec<String> = file
-            .comments()
-            .filter(|comment| !is_given_up(&comment.text_range().into()))
-            .map(|comment| comment.text().trim_end().to_owned())
-            .collect();
-        for step in steps {
-            step.in_text(&root)?;
-        }
-        let text = file.to_string();
-        has_comments(&text, comments).then_some(text)
-    }
-}
-
-/// The lines of `text` that go with `step`, with the comments in them; empty when nothing goes.
-fn replaced(step: &Step, root: &yaml_edit::Mapping, text: &str) -> Option<Range<usize>> {
-    let (Step::Replace { list, index, .. } | Step::Remove { list, index }) = step else { return Some(0..0) };
-    let entry = root.get_sequence(list.key())?.get(*index)?.as_mapping()?.byte_range();
-    let (before, after) = (text.get(..entry.start as usize)?, text.get(entry.end as usize..)?);
-    let mut start = before.rfind('\n').map_or(0, |end| end + 1);
-    // The hyphen may stand on a line of its own, with a comment.
-    while before[start..].trim().is_empty() && start > 0 {
-        start = before[..start - 1].rfind('\n').map_or(0, |end| end + 1);
-    }
-    let end = text.len() - after.len() + after.find('\n').unwrap_or(after.len());
-    Some(start..end)
-}
-
-fn has_comments(text: &str, mut wanted: Vec<String>) -> bool {
-    let Ok(file) = YamlFile::from_str(text) else { return false };
-    for comment in file.comments() {
-        if let Some(index) = wanted.iter().position(|wanted| wanted == comment.text().trim_end()) {
-            wanted.remove(index);
-        }
-    }
-    wanted.is_empty()
-}
-
-/// True when another parser than the one that edits takes `text` for `wanted`, in this order.
-fn is_exactly(text: &str, wanted: &Value) -> bool {
-    let Ok(read) = serde_yaml::from_str::<Value>(text) else { return false };
-    matches!((serde_yaml::to_string(&read), serde_yaml::to_string(wanted)), (Ok(a), Ok(b)) if a == b)
-}
-
-fn block(value: &Value) -> Option<Document> {
-    Document::from_str(&serde_yaml::to_string(value).ok()?).ok()
-}
-
-/// Marks `entry` as made for `machine`. kubectl keeps extensions, and looks into none that it does not know.
-fn mark(entry: &mut Value, list: List, machine: &str) {
-    let named = |key: &str, value: Value| [(Value::from(key), value)].into_iter().collect::<Mapping>();
-    let mut extension = named("name", EXTENSION.into());
-    extension.insert("extension".into(), Value::Mapping(named("machine", machine.into())));
-    entry[list.singular()]["extensions"] = Value::Sequence(vec![Value::Mapping(extension)]);
-}
-
-/// The key of the machine that `entry` was made for.
-fn machine_of(entry: &Value, list: List) -> Option<String> {
-    let extensions = entry.get(list.singular())?.get("extensions")?.as_sequence()?;
-    let own = extensions.iter().find(|extension| extension["name"] == EXTENSION)?;
-    text(own.get("extension")?.get("machine")?)
-}
-
-/// Takes over what `old` has and `new` does not set, such as a namespace, and the extensions of other programs.
-fn keep_the_rest(old: &Value, new: &mut Value, list: List) {
-    let key = list.singular();
-    let (Some(old), Some(new)) = (old[key].as_mapping(), new[key].as_mapping_mut()) else { return };
-    for (field, value) in old {
-        if !new.contains_key(field) {
-            new.insert(field.clone(), value.clone());
-        }
-    }
-    let others = old.get("extensions").and_then(Value::as_sequence).into_iter().flatten();
-    let others = others.filter(|extension| extension["name"] != EXTENSION).cloned();
-    if let Some(extensions) = new.get_mut("extensions").and_then(Value::as_sequence_mut) {
-        extensions.extend(others);
-    }
-}
-
-fn name_of(entry: &Value) -> String {
-    entry.get("name").and_then(text).unwrap_or_default()
-}
-
-/// A scalar as kubectl reads it where it wants text.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        _ => None,
-    }
-}
-
-const LISTS: [List; 3] = [List::Clusters, List::Users, List::Contexts];
-const CURRENT: &str = "current-context";
-/// The name of our mark among an entry's extensions.
-const EXTENSION: &str = "service-manager";
-const BYTE_ORDER_MARK: &str = "\u{feff}";
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use serde_yaml::Mapping;
+
     use super::*;
+    use crate::access::kubeconfig::parsed::BYTE_ORDER_MARK;
+    use crate::access::kubeconfig::step::CURRENT;
 
     const MACHINE: &str = "box-1c5d0f2e";
 
@@ -504,7 +134,7 @@ mod tests {
         )
     }
 
-    fn merge_token(target: &str, token: &str, switch: bool) -> Result<Merged, MergeRefusal> {
+    fn merge_token(target: &str, token: &str, switch: bool) -> Result<Merged, MergeError> {
         merge(target, Addition { kubeconfig: &ours(token), machine: MACHINE, switch })
     }
 

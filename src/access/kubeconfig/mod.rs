@@ -2,10 +2,17 @@
 //! paths name. So none is ever copied. What may be carried over is read into `Credentials`, and a new file
 //! is written from them, which `merge` puts into the user's own on request. Pure: text in, text out.
 
+mod error;
+mod list;
 mod merge;
+mod parsed;
 mod read;
+mod step;
 mod write;
 
-pub use self::merge::{Addition, Context, List, MergeRefusal, Merged, Outcome, contexts, merge, remove};
+pub use self::error::{Error, MergeError};
+pub use self::list::List;
+pub use self::merge::{Addition, Context, Merged, contexts, merge, remove};
 pub use self::read::read;
+pub use self::step::Outcome;
 pub use self::write::{Entry, write};

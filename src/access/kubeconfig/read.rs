@@ -1,7 +1,6 @@
 //! The allow-list: what may be carried over from a kubeconfig of the guest. Every field that is not named
 //! here is dropped.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -10,46 +9,49 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::access::certificate::Certificates;
-use crate::access::credentials::{Credentials, Proof, Refusal};
+use crate::access::credentials::{ClientAuth, CredentialError, Credentials};
 use crate::base::types::{HostName, Token};
-use crate::guest::probe::Content;
 
-/// Reads a kubeconfig of the guest. `parts` holds the content of the files it names, by their paths as they
-/// stand in it.
+/// Reads a kubeconfig of the guest. `file_of_guest` has the content of the files it names, by their paths as they stand
+/// in it.
 ///
 /// Errors: it is no kubeconfig, wants to run a program, or holds nothing to log in with.
-pub fn read(content: &[u8], parts: &BTreeMap<String, Content>) -> Result<Credentials, Refusal> {
+pub fn read(
+    content: &[u8],
+    file_of_guest: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Result<Credentials, CredentialError> {
     let file = File::parse(content)?;
     let (cluster, user) = file.current()?;
     if user.exec.is_some() {
-        return Err(Refusal::Program("exec"));
+        return Err(CredentialError::Program("exec"));
     }
     if user.auth_provider.is_some() {
-        return Err(Refusal::Program("auth-provider"));
+        return Err(CredentialError::Program("auth-provider"));
     }
-    let source = Source(parts);
+    let source = Source(file_of_guest);
     let authority = source
         .bytes(
             filled(cluster.authority_data.as_ref()),
             filled(cluster.authority.as_ref()),
             "certificate-authority",
         )?
-        .ok_or(Refusal::Missing("certificate-authority-data"))?;
-    let server = filled(cluster.server.as_ref()).ok_or(Refusal::Missing("server"))?;
-    let (server_name, port) = split_server(server).ok_or(Refusal::Invalid("server"))?;
+        .ok_or(CredentialError::Missing("certificate-authority-data"))?;
+    let server = filled(cluster.server.as_ref()).ok_or(CredentialError::Missing("server"))?;
+    let (server_name, port) = split_server(server).ok_or(CredentialError::Invalid("server"))?;
     Ok(Credentials {
-        authority: Certificates::parse(&authority).ok_or(Refusal::Invalid("certificate authority"))?,
-        proof: source.proof(user)?,
+        authority: Certificates::parse(&authority)
+            .ok_or(CredentialError::Invalid("certificate authority"))?,
+        client_auth: source.client_auth(user)?,
         port,
         server_name,
     })
 }
 
 /// Where a kubeconfig's values come from: itself, or files of the guest.
-struct Source<'a>(&'a BTreeMap<String, Content>);
+struct Source<'a>(&'a dyn Fn(&str) -> Option<Vec<u8>>);
 
 impl Source<'_> {
-    fn proof(&self, user: &User) -> Result<Proof, Refusal> {
+    fn client_auth(&self, user: &User) -> Result<ClientAuth, CredentialError> {
         let certificate = self.bytes(
             filled(user.certificate_data.as_ref()),
             filled(user.certificate.as_ref()),
@@ -57,20 +59,20 @@ impl Source<'_> {
         )?;
         let key = self.bytes(filled(user.key_data.as_ref()), filled(user.key.as_ref()), "client-key")?;
         if let (Some(certificate), Some(key)) = (certificate, key) {
-            return Proof::certificate(&certificate, &key);
+            return ClientAuth::certificate(&certificate, &key);
         }
         let token_file = self.file(filled(user.token_file.as_ref()), "tokenFile")?;
-        let token_file = token_file.map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned());
+        let token_file = token_file.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
         if let Some(token) = filled(user.token.as_ref()).cloned().or(token_file) {
-            let token = Token::parse(&token).map_err(|_| Refusal::Invalid("token"))?;
-            return Ok(Proof::Token(token.as_str().into()));
+            let token = Token::parse(&token).map_err(|_| CredentialError::Invalid("token"))?;
+            return Ok(ClientAuth::Token(token.as_str().into()));
         }
         match (filled(user.username.as_ref()), filled(user.password.as_ref())) {
             (Some(user), Some(password)) if is_plain(user) && is_plain(password) => {
-                Ok(Proof::Password { user: user.clone(), password: password.as_str().into() })
+                Ok(ClientAuth::Password { user: user.clone(), password: password.as_str().into() })
             }
-            (Some(_), Some(_)) => Err(Refusal::Invalid("username or password")),
-            _ => Err(Refusal::Missing("client certificate, token or password")),
+            (Some(_), Some(_)) => Err(CredentialError::Invalid("username or password")),
+            _ => Err(CredentialError::Missing("client certificate, token or password")),
         }
     }
 
@@ -80,20 +82,18 @@ impl Source<'_> {
         data: Option<&String>,
         path: Option<&String>,
         field: &'static str,
-    ) -> Result<Option<Vec<u8>>, Refusal> {
+    ) -> Result<Option<Vec<u8>>, CredentialError> {
         match data {
             Some(data) => {
                 let packed: String = data.split_whitespace().collect();
-                BASE64_STANDARD.decode(packed).map(Some).map_err(|_| Refusal::Invalid(field))
+                BASE64_STANDARD.decode(packed).map(Some).map_err(|_| CredentialError::Invalid(field))
             }
-            None => self.file(path, field).map(|content| content.map(<[u8]>::to_vec)),
+            None => self.file(path, field),
         }
     }
 
-    fn file(&self, path: Option<&String>, field: &'static str) -> Result<Option<&[u8]>, Refusal> {
-        let Some(path) = path else { return Ok(None) };
-        let content = self.0.get(path).ok_or(Refusal::File(field))?;
-        Ok(Some(content.bytes()))
+    fn file(&self, path: Option<&String>, field: &'static str) -> Result<Option<Vec<u8>>, CredentialError> {
+        path.map(|path| (self.0)(path).ok_or(CredentialError::File(field))).transpose()
     }
 }
 
@@ -122,9 +122,9 @@ fn split_server(server: &str) -> Option<(Option<HostName>, u16)> {
 /// that expands none of them.
 ///
 /// Errors: it is not YAML to that parser, so that the other one might find in it what this one does not.
-fn has_aliases(text: &str) -> Result<bool, Refusal> {
+fn has_aliases(text: &str) -> Result<bool, CredentialError> {
     for event in Parser::new_from_str(text) {
-        let (event, _) = event.map_err(|_| Refusal::NotKubeconfig)?;
+        let (event, _) = event.map_err(|_| CredentialError::NotKubeconfig)?;
         let found = match event {
             Event::Alias(_) => true,
             Event::Scalar(_, _, anchor, _)
@@ -207,37 +207,37 @@ struct User {
 }
 
 impl File {
-    fn parse(content: &[u8]) -> Result<Self, Refusal> {
+    fn parse(content: &[u8]) -> Result<Self, CredentialError> {
         if content.len() > LONGEST {
-            return Err(Refusal::TooLong);
+            return Err(CredentialError::TooLong);
         }
-        let text = std::str::from_utf8(content).map_err(|_| Refusal::NotText)?;
+        let text = std::str::from_utf8(content).map_err(|_| CredentialError::NotText)?;
         let marks = text.bytes().filter(|byte| b"[]{},:-?\n".contains(byte)).count();
         if marks > MOST_MARKS || text.contains(OLD_LINE_BREAKS) {
-            return Err(Refusal::NotKubeconfig);
+            return Err(CredentialError::NotKubeconfig);
         }
         if has_aliases(text)? {
-            return Err(Refusal::Alias);
+            return Err(CredentialError::Alias);
         }
-        serde_yaml::from_str(text).map_err(|_| Refusal::NotKubeconfig)
+        serde_yaml::from_str(text).map_err(|_| CredentialError::NotKubeconfig)
     }
 
     /// The cluster and the user of the current context, or of the only one.
-    fn current(&self) -> Result<(&Cluster, &User), Refusal> {
+    fn current(&self) -> Result<(&Cluster, &User), CredentialError> {
         let contexts = self.contexts.as_deref().unwrap_or_default();
         let context = match (filled(self.current_context.as_ref()), contexts) {
             (Some(name), contexts) => contexts.iter().find(|context| context.name == *name),
             (None, [only]) => Some(only),
             (None, _) => None,
         };
-        let context = &context.ok_or(Refusal::Missing("current context"))?.context;
+        let context = &context.ok_or(CredentialError::Missing("current context"))?.context;
         let mut clusters = self.clusters.iter().flatten();
         let mut users = self.users.iter().flatten();
         let cluster = clusters.find(|named| context.cluster.as_ref() == Some(&named.name));
         let user = users.find(|named| context.user.as_ref() == Some(&named.name));
         Ok((
-            &cluster.ok_or(Refusal::Missing("cluster of the current context"))?.cluster,
-            &user.ok_or(Refusal::Missing("user of the current context"))?.user,
+            &cluster.ok_or(CredentialError::Missing("cluster of the current context"))?.cluster,
+            &user.ok_or(CredentialError::Missing("user of the current context"))?.user,
         ))
     }
 }
@@ -290,68 +290,75 @@ mod tests {
         ))
     }
 
-    fn parse(text: &str) -> Result<Credentials, Refusal> {
-        read(text.as_bytes(), &BTreeMap::new())
+    fn parse(text: &str) -> Result<Credentials, CredentialError> {
+        read(text.as_bytes(), &|_| None)
     }
 
-    fn refusal(text: &str) -> Refusal {
+    fn refusal(text: &str) -> CredentialError {
         parse(text).unwrap_err()
     }
 
     #[test]
     fn what_kubeadm_writes_is_read() {
         let credentials = parse(&with_certificate()).unwrap();
-        assert!(matches!(credentials.proof, Proof::Certificate { .. }));
+        assert!(matches!(credentials.client_auth, ClientAuth::Certificate { .. }));
         assert_eq!(credentials.port, 6443);
         assert_eq!(credentials.server_name, None);
     }
 
     #[test]
     fn a_token_and_a_password_are_read() {
-        let token = parse(&kubeconfig("token: abc.def")).unwrap().proof;
-        assert!(matches!(token, Proof::Token(token) if token.expose_secret() == "abc.def"));
-        let password = parse(&kubeconfig("username: admin\n    password: secret")).unwrap().proof;
-        assert!(matches!(password, Proof::Password { user, .. } if user == "admin"));
+        let token = parse(&kubeconfig("token: abc.def")).unwrap().client_auth;
+        assert!(matches!(token, ClientAuth::Token(token) if token.expose_secret() == "abc.def"));
+        let password = parse(&kubeconfig("username: admin\n    password: secret")).unwrap().client_auth;
+        assert!(matches!(password, ClientAuth::Password { user, .. } if user == "admin"));
     }
 
     #[test]
     fn programs_are_refused_by_name() {
         let exec = "exec:\n      command: /bin/sh\n      args: [-c, 'touch /tmp/x']";
-        assert_eq!(refusal(&kubeconfig(exec)), Refusal::Program("exec"));
-        assert_eq!(refusal(&kubeconfig(&format!("token: abc\n    {exec}"))), Refusal::Program("exec"));
-        assert_eq!(refusal(&kubeconfig("auth-provider: {name: gcp}")), Refusal::Program("auth-provider"));
+        assert_eq!(refusal(&kubeconfig(exec)), CredentialError::Program("exec"));
+        assert_eq!(
+            refusal(&kubeconfig(&format!("token: abc\n    {exec}"))),
+            CredentialError::Program("exec")
+        );
+        assert_eq!(
+            refusal(&kubeconfig("auth-provider: {name: gcp}")),
+            CredentialError::Program("auth-provider")
+        );
     }
 
     #[test]
     fn files_are_read_in_the_guest_only() {
         let user = "client-certificate: /etc/passwd\n    client-key: /etc/shadow";
-        assert_eq!(refusal(&kubeconfig(user)), Refusal::File("client-certificate"));
-        assert_eq!(refusal(&kubeconfig("tokenFile: /etc/passwd")), Refusal::File("tokenFile"));
+        assert_eq!(refusal(&kubeconfig(user)), CredentialError::File("client-certificate"));
+        assert_eq!(refusal(&kubeconfig("tokenFile: /etc/passwd")), CredentialError::File("tokenFile"));
 
         let (certificate, key) = pair();
         let user = "client-certificate: admin.pem\n    client-key: /root/key.pem";
-        let parts = BTreeMap::from([
-            ("admin.pem".to_owned(), certificate.into_bytes().into()),
-            ("/root/key.pem".to_owned(), key.into_bytes().into()),
-        ]);
-        assert!(read(kubeconfig(user).as_bytes(), &parts).is_ok());
+        let part = |path: &str| match path {
+            "admin.pem" => Some(certificate.clone().into_bytes()),
+            "/root/key.pem" => Some(key.clone().into_bytes()),
+            _ => None,
+        };
+        assert!(read(kubeconfig(user).as_bytes(), &part).is_ok());
     }
 
     #[test]
     fn odd_yaml_is_refused() {
         let good = with_certificate();
-        assert_eq!(refusal(&format!("a: &a [x, x]\nb: [*a, *a]\n{good}")), Refusal::Alias);
-        assert_eq!(refusal(&format!("{good}---\n{good}")), Refusal::NotKubeconfig);
+        assert_eq!(refusal(&format!("a: &a [x, x]\nb: [*a, *a]\n{good}")), CredentialError::Alias);
+        assert_eq!(refusal(&format!("{good}---\n{good}")), CredentialError::NotKubeconfig);
         assert_eq!(
             refusal(&format!("{good}current-context: other\n")),
-            Refusal::NotKubeconfig,
+            CredentialError::NotKubeconfig,
             "twice the same key"
         );
-        assert_eq!(refusal(&format!("x: {}\n{good}", "[".repeat(10_000))), Refusal::NotKubeconfig);
-        assert_eq!(refusal(&"x".repeat(2 << 20)), Refusal::TooLong);
-        assert_eq!(refusal("<html>"), Refusal::NotKubeconfig);
-        assert_eq!(refusal(""), Refusal::Missing("current context"));
-        assert_eq!(read(b"\xff\xfe", &BTreeMap::new()).unwrap_err(), Refusal::NotText);
+        assert_eq!(refusal(&format!("x: {}\n{good}", "[".repeat(10_000))), CredentialError::NotKubeconfig);
+        assert_eq!(refusal(&"x".repeat(2 << 20)), CredentialError::TooLong);
+        assert_eq!(refusal("<html>"), CredentialError::NotKubeconfig);
+        assert_eq!(refusal(""), CredentialError::Missing("current context"));
+        assert_eq!(read(b"\xff\xfe", &|_| None).unwrap_err(), CredentialError::NotText);
     }
 
     #[test]
@@ -368,12 +375,12 @@ mod tests {
             "\"x\"\u{20}: !!str &a x".to_owned(),
             "x: !!seq\n- &a\n- *a".to_owned(),
         ] {
-            assert_eq!(refusal(&hidden), Refusal::Alias, "{hidden:.60}");
+            assert_eq!(refusal(&hidden), CredentialError::Alias, "{hidden:.60}");
         }
         for end in OLD_LINE_BREAKS {
-            assert_eq!(refusal(&format!("# {end}x: {bomb}\n{good}")), Refusal::NotKubeconfig);
+            assert_eq!(refusal(&format!("# {end}x: {bomb}\n{good}")), CredentialError::NotKubeconfig);
             let user = format!("username: \"a\\u{:04x}\"\n    password: b", u32::from(end));
-            assert_eq!(refusal(&kubeconfig(&user)), Refusal::Invalid("username or password"));
+            assert_eq!(refusal(&kubeconfig(&user)), CredentialError::Invalid("username or password"));
         }
         for harmless in ["# &a *a", "x: 'a &b *b'", "x: a&b*c", "x: |\n  &a *a"] {
             assert!(parse(&format!("{harmless}\n{good}")).is_ok(), "{harmless}");
@@ -386,12 +393,12 @@ mod tests {
         let good = with_certificate();
         assert_eq!(
             refusal(&good.replace("current-context: c@k", "current-context: other")),
-            Refusal::Missing("current context")
+            CredentialError::Missing("current context")
         );
         assert!(parse(&good.replace("current-context: c@k\n", "")).is_ok(), "there is only one");
         assert_eq!(
             refusal(&good.replace("    user: c\n", "    user: other\n")),
-            Refusal::Missing("user of the current context")
+            CredentialError::Missing("user of the current context")
         );
     }
 
@@ -411,7 +418,7 @@ mod tests {
         assert!(parse(&good.replace('\n', "\r\n")).is_ok());
         assert_eq!(
             refusal(&good.replace("users:", "users: null\nothers:")),
-            Refusal::Missing("user of the current context")
+            CredentialError::Missing("user of the current context")
         );
     }
 
@@ -426,10 +433,13 @@ mod tests {
             ))
         };
         let half = &certificate[..certificate.len() / 2];
-        assert_eq!(refusal(&user(half, &key)), Refusal::Invalid("client certificate"));
-        assert_eq!(refusal(&user(&certificate, "no key")), Refusal::Invalid("client key"));
-        assert_eq!(refusal(&kubeconfig("token: \"a\\nb\"")), Refusal::Invalid("token"));
-        assert_eq!(refusal(&kubeconfig("{}")), Refusal::Missing("client certificate, token or password"));
+        assert_eq!(refusal(&user(half, &key)), CredentialError::Invalid("client certificate"));
+        assert_eq!(refusal(&user(&certificate, "no key")), CredentialError::Invalid("client key"));
+        assert_eq!(refusal(&kubeconfig("token: \"a\\nb\"")), CredentialError::Invalid("token"));
+        assert_eq!(
+            refusal(&kubeconfig("{}")),
+            CredentialError::Missing("client certificate, token or password")
+        );
     }
 
     #[test]

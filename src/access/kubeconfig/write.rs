@@ -4,9 +4,9 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use crate::access::credentials::{Credentials, Proof};
+use super::error::Error;
+use crate::access::credentials::{ClientAuth, Credentials};
 use crate::base::types::DnsName;
-use crate::error::Error;
 
 /// A cluster, its admin, and the context that joins them.
 #[derive(Clone, Copy, Debug)]
@@ -27,11 +27,11 @@ pub fn write(entries: &[Entry]) -> Result<String, Error> {
         api_version: "v1",
         kind: "Config",
         clusters: named(entries, |entry| Of::Cluster(Cluster::of(entry))),
-        users: named(entries, |entry| Of::User(User::of(&entry.credentials.proof))),
+        users: named(entries, |entry| Of::User(User::of(&entry.credentials.client_auth))),
         contexts: named(entries, |entry| Of::Context { cluster: entry.name, user: entry.name }),
         current_context: entries.first().map(|entry| entry.name),
     };
-    serde_yaml::to_string(&file).map_err(|source| Error::KubeconfigText { source })
+    serde_yaml::to_string(&file).map_err(|source| Error::Text { source })
 }
 
 #[derive(Serialize)]
@@ -72,16 +72,16 @@ impl<'a> Cluster<'a> {
 }
 
 impl<'a> User<'a> {
-    fn of(proof: &'a Proof) -> Self {
-        match proof {
-            Proof::Certificate { certificate, key } => Self {
+    fn of(client_auth: &'a ClientAuth) -> Self {
+        match client_auth {
+            ClientAuth::Certificate { certificate, key } => Self {
                 certificate_data: Some(data(certificate.as_str())),
                 key_data: Some(data(key.expose_secret())),
                 ..Self::default()
             },
-            Proof::Token(token) => Self { token: Some(token.expose_secret()), ..Self::default() },
-            Proof::Anonymous => Self::default(),
-            Proof::Password { user, password } => {
+            ClientAuth::Token(token) => Self { token: Some(token.expose_secret()), ..Self::default() },
+            ClientAuth::Anonymous => Self::default(),
+            ClientAuth::Password { user, password } => {
                 Self { username: Some(user), password: Some(password.expose_secret()), ..Self::default() }
             }
         }
@@ -124,15 +124,15 @@ mod tests {
     use super::*;
     use crate::access::certificate::Certificates;
 
-    fn credentials(proof: Proof) -> Credentials {
+    fn credentials(client_auth: ClientAuth) -> Credentials {
         let pem = rcgen::generate_simple_self_signed(["kubernetes".to_owned()]).unwrap().cert.pem();
         let authority = Certificates::parse(pem.as_bytes()).unwrap();
-        Credentials { authority, proof, port: 6443, server_name: None }
+        Credentials { authority, client_auth, port: 6443, server_name: None }
     }
 
     fn written(server_name: Option<&str>) -> serde_yaml::Value {
         let server_name = server_name.map(|name| name.parse().unwrap());
-        let credentials = credentials(Proof::Token("abc".into()));
+        let credentials = credentials(ClientAuth::Token("abc".into()));
         let entry = |name| Entry {
             name,
             server: "https://172.30.0.2:6443",

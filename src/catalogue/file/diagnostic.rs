@@ -38,7 +38,7 @@ pub struct FileDiagnostic {
     /// The file.
     pub path: PathBuf,
     /// The mistake.
-    pub mistake: Diagnostic,
+    pub diagnostic: Diagnostic,
 }
 
 impl Diagnostic {
@@ -83,7 +83,7 @@ impl Field {
 
 impl fmt::Display for FileDiagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Diagnostic { position, field, what, hint } = &self.mistake;
+        let Diagnostic { position, field, what, hint } = &self.diagnostic;
         f.write_str(&escape_control(&self.path.to_string_lossy()))?;
         if let Some(Position { line, column }) = position {
             write!(f, ":{line}:{column}")?;

@@ -14,7 +14,7 @@ pub(crate) struct Document {
     /// Its root; `null` when there is nothing in it.
     pub(crate) root: Rc<Node>,
     /// What is wrong with it as YAML.
-    pub(crate) mistakes: Vec<Diagnostic>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 /// A value and where it begins. One that has several aliases is there once.
@@ -46,13 +46,13 @@ impl Document {
             let (event, span) = event.map_err(|error| not_yaml(&error))?;
             if matches!(event, Event::DocumentStart(_)) && loader.root.is_some() {
                 let what = "a file holds one document; this is another one";
-                loader.mistakes.push(Diagnostic::new(position(span), &Field::default(), what));
+                loader.diagnostics.push(Diagnostic::new(position(span), &Field::default(), what));
                 break;
             }
             loader.take(event, position(span))?;
         }
         let root = loader.root.unwrap_or_else(|| Rc::new(Node::new(START, Content::Scalar(Value::Null))));
-        Ok(Self { root, mistakes: loader.mistakes })
+        Ok(Self { root, diagnostics: loader.diagnostics })
     }
 }
 
@@ -113,7 +113,7 @@ struct Loader {
     open: Vec<Open>,
     anchors: HashMap<usize, Rc<Node>>,
     root: Option<Rc<Node>>,
-    mistakes: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 struct Open {
@@ -137,7 +137,7 @@ impl Loader {
             }
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).cloned();
-                let node = node.ok_or_else(|| self.mistake(position, "an alias of what it stands in"))?;
+                let node = node.ok_or_else(|| self.diagnostic(position, "an alias of what it stands in"))?;
                 self.place(node)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -180,7 +180,9 @@ impl Loader {
     /// Puts `node` into what is open.
     fn place(&mut self, node: Rc<Node>) -> Result<(), Diagnostic> {
         if node.size > MOST_VALUES {
-            return Err(self.mistake(node.position, format!("it stands for more than {MOST_VALUES} values")));
+            return Err(
+                self.diagnostic(node.position, format!("it stands for more than {MOST_VALUES} values"))
+            );
         }
         if self.open.len() + node.depth > DEEPEST {
             return Err(self.too_deep(node.position));
@@ -195,7 +197,7 @@ impl Loader {
                 } else {
                     let name = node.text().unwrap_or_default();
                     if !name.is_empty() && !names.insert(name.to_owned()) {
-                        self.mistakes.push(Diagnostic::new(
+                        self.diagnostics.push(Diagnostic::new(
                             node.position,
                             &field.key(name),
                             "is given twice",
@@ -221,15 +223,15 @@ impl Loader {
 
     fn refuse_tag(&mut self, is_there: bool, position: Position) {
         if is_there {
-            self.mistakes.push(self.mistake(position, "tags mean nothing here"));
+            self.diagnostics.push(self.diagnostic(position, "tags mean nothing here"));
         }
     }
 
     fn too_deep(&self, position: Position) -> Diagnostic {
-        self.mistake(position, format!("it is nested more than {DEEPEST} deep"))
+        self.diagnostic(position, format!("it is nested more than {DEEPEST} deep"))
     }
 
-    fn mistake(&self, position: Position, what: impl Into<String>) -> Diagnostic {
+    fn diagnostic(&self, position: Position, what: impl Into<String>) -> Diagnostic {
         Diagnostic::new(position, &self.field(), what)
     }
 }
@@ -268,10 +270,10 @@ mod tests {
 
     use super::*;
 
-    fn mistake(text: &str) -> Diagnostic {
+    fn diagnostic(text: &str) -> Diagnostic {
         match Document::parse(text) {
-            Err(mistake) => mistake,
-            Ok(mut document) => document.mistakes.remove(0),
+            Err(diagnostic) => diagnostic,
+            Ok(mut document) => document.diagnostics.remove(0),
         }
     }
 
@@ -308,7 +310,7 @@ mod tests {
             ("a:\n  &a [*a]\n", 2, "a", "an alias of what it stands in"),
             ("a: [\n", 2, "", "not YAML: [..]"),
         ] {
-            let found = mistake(text);
+            let found = diagnostic(text);
             assert_eq!(found.position.unwrap().line, line, "{text}{found:?}");
             assert_eq!(found.field.as_str(), field, "{text}{found:?}");
             assert!(found.what == what || found.what.starts_with("not YAML: "), "{text}{found:?}");
@@ -322,13 +324,13 @@ mod tests {
                 |n| format!("a{}: &a{} [{}]\n", n + 1, n + 1, vec![format!("*a{n}"); count].join(", "));
             format!("a0: &a0 {item}\n") + &(0..40).map(line).collect::<String>()
         };
-        let many = mistake(&nested(9, "[x, x, x, x, x, x, x, x, x]"));
+        let many = diagnostic(&nested(9, "[x, x, x, x, x, x, x, x, x]"));
         assert_eq!(many.what, "it stands for more than 100000 values");
-        assert_eq!(mistake(&nested(1, "x")).what, "it is nested more than 32 deep");
+        assert_eq!(diagnostic(&nested(1, "x")).what, "it is nested more than 32 deep");
 
         assert!(Document::parse(&"[".repeat(1 << 20)).is_err());
         let wide = format!("a: &a [{}]\nb: [{}]", "1,".repeat(50_000), "*a,".repeat(50_000));
-        assert_eq!(mistake(&wide).what, "it stands for more than 100000 values");
+        assert_eq!(diagnostic(&wide).what, "it stands for more than 100000 values");
     }
 
     proptest! {

@@ -9,22 +9,21 @@ use crate::base::suggest::nearest;
 use crate::base::types::ServiceName;
 use crate::catalogue::client::{ADDRESS_BEGINS, ALIAS_VALUES, RELEASE_VALUES};
 use crate::catalogue::template::Template;
-use crate::catalogue::types::Service;
-use crate::export::BUILT_IN_VALUES;
+use crate::catalogue::types::{BUILT_IN_VALUES, Service};
 
 /// What is wrong with the file whose root is `root`. It adds to `known`, if there is a service of its name.
-pub(crate) fn mistakes(root: &Node, known: Option<&Service>) -> Vec<Diagnostic> {
-    let mut check = Check { known, mistakes: Vec::new() };
-    check.service(root);
-    check.mistakes
+pub(crate) fn diagnostics(root: &Node, known: Option<&Service>) -> Vec<Diagnostic> {
+    let mut lint = Lint { known, diagnostics: Vec::new() };
+    lint.service(root);
+    lint.diagnostics
 }
 
-struct Check<'a> {
+struct Lint<'a> {
     known: Option<&'a Service>,
-    mistakes: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
 }
 
-impl Check<'_> {
+impl Lint<'_> {
     fn service(&mut self, root: &Node) {
         let whole = Field::default();
         if let Some(name) = root.get("name") {
@@ -84,26 +83,26 @@ impl Check<'_> {
     }
 
     fn flavour(&mut self, flavour: &Node, field: &Field) {
-        if let Some(signs) = flavour.get("signs").filter(|signs| signs.is_mapping()) {
-            let has = |key| signs.get(key).is_some_and(|list| list.items().next().is_some());
+        if let Some(detect) = flavour.get("signs").filter(|detect| detect.is_mapping()) {
+            let has = |key| detect.get(key).is_some_and(|list| list.items().next().is_some());
             let what = "has neither `files` nor `units`, so it would be found everywhere";
-            self.unless(has("files") || has("units"), signs, &field.key("signs"), what);
+            self.unless(has("files") || has("units"), detect, &field.key("signs"), what);
         }
         if let Some(access) = flavour.get("access").filter(|access| access.is_mapping()) {
             self.access(access, &field.key("access"));
             if access.get("nothing").is_none() {
-                self.remedies(flavour, field);
+                self.hints(flavour, field);
             }
         }
         self.text_values(flavour, field);
     }
 
     /// Whoever cannot get in is told what to do.
-    fn remedies(&mut self, flavour: &Node, field: &Field) {
-        let remedies = flavour.get("remedies");
+    fn hints(&mut self, flavour: &Node, field: &Field) {
+        let hints = flavour.get("remedies");
         for key in ["names", "expired"] {
-            let is_there = remedies.is_some_and(|remedies| remedies.get(key).is_some());
-            self.unless(is_there, remedies.unwrap_or(flavour), &field.key("remedies").key(key), "is missing");
+            let is_there = hints.is_some_and(|hints| hints.get(key).is_some());
+            self.unless(is_there, hints.unwrap_or(flavour), &field.key("remedies").key(key), "is missing");
         }
     }
 
@@ -162,7 +161,7 @@ impl Check<'_> {
                 None => format!("known are {}", known.join(", ")),
             };
             let what = format!("nothing says what `{{{name}}}` stands for");
-            self.mistakes.push(Diagnostic::new(node.position, field, what).hint(hint));
+            self.diagnostics.push(Diagnostic::new(node.position, field, what).hint(hint));
         }
     }
 
@@ -174,7 +173,7 @@ impl Check<'_> {
             };
             if let Some(line) = first.get(name) {
                 let what = format!("`{name}` is in line {line} already");
-                self.mistakes.push(Diagnostic::new(node.position, &field.key("name"), what));
+                self.diagnostics.push(Diagnostic::new(node.position, &field.key("name"), what));
             } else {
                 first.insert(name, node.position.line);
             }
@@ -183,7 +182,7 @@ impl Check<'_> {
 
     fn unless(&mut self, right: bool, node: &Node, field: &Field, what: &str) {
         if !right {
-            self.mistakes.push(Diagnostic::new(node.position, field, what));
+            self.diagnostics.push(Diagnostic::new(node.position, field, what));
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The form of service files: a tree is compared with the schema, and everything that differs is told at once.
-//! Serde, which reads the file in the end, stops at the first mistake and does not know where it is.
+//! Serde, which reads the file in the end, stops at the first diagnostic and does not know where it is.
 //!
 //! Only what schemars makes of our types is understood; a test shows that this is enough.
 
@@ -13,21 +13,21 @@ use super::schema;
 use crate::base::suggest::nearest;
 
 /// What is wrong with the form of the file whose root is `root`.
-pub(crate) fn mistakes(root: &Node) -> Vec<Diagnostic> {
+pub(crate) fn diagnostics(root: &Node) -> Vec<Diagnostic> {
     // Made once: it takes longer than to read a file, of which there may be many.
     static SCHEMA: LazyLock<Json> = LazyLock::new(|| Json::from(schema::schema()));
-    let mut form = Form { schema: &SCHEMA, mistakes: Vec::new() };
-    form.node(root, &SCHEMA, &Field::default());
-    form.mistakes
+    let mut check = SchemaCheck { schema: &SCHEMA, diagnostics: Vec::new() };
+    check.node(root, &SCHEMA, &Field::default());
+    check.diagnostics
 }
 
-struct Form<'s> {
+struct SchemaCheck<'s> {
     /// The whole, which parts of it refer to.
     schema: &'s Json,
-    mistakes: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
 }
 
-impl<'s> Form<'s> {
+impl<'s> SchemaCheck<'s> {
     fn node(&mut self, node: &Node, schema: &'s Json, field: &Field) {
         let schema = self.resolve(schema);
         if let Some(variants) = schema["oneOf"].as_array() {
@@ -47,10 +47,14 @@ impl<'s> Form<'s> {
             (Some("integer"), Content::Scalar(value)) => self.integer(node, value, schema, field),
             (Some("boolean"), Content::Scalar(serde_yaml::Value::Bool(_))) | (None, _) => {}
             (Some(kind), _) => {
-                let mistake = Diagnostic::new(node.position, field, format!("is not {}", in_words(kind)));
+                let diagnostic = Diagnostic::new(node.position, field, format!("is not {}", in_words(kind)));
                 let is_bare =
                     kind == "string" && matches!(node.content, Content::Scalar(_)) && !is_null(node);
-                self.mistakes.push(if is_bare { mistake.hint("put it between quotes") } else { mistake });
+                self.diagnostics.push(if is_bare {
+                    diagnostic.hint("put it between quotes")
+                } else {
+                    diagnostic
+                });
             }
         }
     }
@@ -59,7 +63,7 @@ impl<'s> Form<'s> {
         let known = properties(schema);
         for (key, value) in node.entries() {
             let Some(name) = key.text() else {
-                self.mistakes.push(Diagnostic::new(key.position, field, "a key is not text"));
+                self.diagnostics.push(Diagnostic::new(key.position, field, "a key is not text"));
                 continue;
             };
             if let Some((pattern, schema)) = free(schema) {
@@ -68,26 +72,26 @@ impl<'s> Form<'s> {
             } else if known.iter().any(|known| known == name) {
                 self.node(value, &schema["properties"][name], &field.key(name));
             } else {
-                let mistake = Diagnostic::new(key.position, &field.key(name), "there is no such key");
-                self.mistakes.push(mistake.hint(suggestion(name, &known)));
+                let diagnostic = Diagnostic::new(key.position, &field.key(name), "there is no such key");
+                self.diagnostics.push(diagnostic.hint(suggestion(name, &known)));
             }
         }
         for name in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
             if node.get(name).is_none() {
-                self.mistakes.push(Diagnostic::new(node.position, &field.key(name), "is missing"));
+                self.diagnostics.push(Diagnostic::new(node.position, &field.key(name), "is missing"));
             }
         }
     }
 
     fn sequence(&mut self, node: &Node, schema: &'s Json, field: &Field) {
         if schema["minItems"].as_u64().is_some_and(|least| (node.items().count() as u64) < least) {
-            self.mistakes.push(Diagnostic::new(node.position, field, "is empty"));
+            self.diagnostics.push(Diagnostic::new(node.position, field, "is empty"));
         }
         for (index, item) in node.items().enumerate() {
             self.node(item, &schema["items"], &field.item(index));
             let same = |earlier: &Node| item.text().is_some() && earlier.text() == item.text();
             if node.items().take(index).any(same) {
-                self.mistakes.push(Diagnostic::new(item.position, &field.item(index), "is given twice"));
+                self.diagnostics.push(Diagnostic::new(item.position, &field.item(index), "is given twice"));
             }
         }
     }
@@ -97,7 +101,7 @@ impl<'s> Form<'s> {
         let known: Vec<String> = variants.iter().flat_map(properties).collect();
         if !matches!(&node.content, Content::Mapping(entries) if entries.len() == 1) {
             let one_of = format!("is not one of these, with a colon: {}", known.join(", "));
-            return self.mistakes.push(Diagnostic::new(node.position, field, one_of));
+            return self.diagnostics.push(Diagnostic::new(node.position, field, one_of));
         }
         for (key, value) in node.entries() {
             let name = key.text().unwrap_or_default();
@@ -105,8 +109,8 @@ impl<'s> Form<'s> {
             if let Some(schema) = schema {
                 self.node(value, schema, &field.key(name));
             } else {
-                let mistake = Diagnostic::new(key.position, &field.key(name), "there is no such key");
-                self.mistakes.push(mistake.hint(suggestion(name, &known)));
+                let diagnostic = Diagnostic::new(key.position, &field.key(name), "there is no such key");
+                self.diagnostics.push(diagnostic.hint(suggestion(name, &known)));
             }
         }
     }
@@ -114,9 +118,9 @@ impl<'s> Form<'s> {
     fn text(&mut self, node: &Node, text: &str, schema: &Json, field: &Field) {
         let pattern = schema["pattern"].as_str();
         if text.is_empty() {
-            self.mistakes.push(Diagnostic::new(node.position, field, "is empty"));
+            self.diagnostics.push(Diagnostic::new(node.position, field, "is empty"));
         } else if text.chars().any(|c| c.is_control() && (c != '\n' || pattern.is_some())) {
-            self.mistakes.push(Diagnostic::new(
+            self.diagnostics.push(Diagnostic::new(
                 node.position,
                 field,
                 "has control characters or line breaks",
@@ -128,7 +132,7 @@ impl<'s> Form<'s> {
 
     fn kind(&mut self, node: &Node, text: &str, pattern: &str, field: &Field) {
         if let Some(Err(invalid)) = schema::check(pattern, text) {
-            self.mistakes.push(Diagnostic::new(node.position, field, format!("`{text}` is {invalid}")));
+            self.diagnostics.push(Diagnostic::new(node.position, field, format!("`{text}` is {invalid}")));
         }
     }
 
@@ -138,7 +142,7 @@ impl<'s> Form<'s> {
             |number| least.is_none_or(|least| least <= number) && most.is_none_or(|most| number <= most);
         if !value.as_u64().is_some_and(fits) {
             let range = format!("{} to {}", least.unwrap_or_default(), most.unwrap_or(u64::MAX));
-            self.mistakes
+            self.diagnostics
                 .push(Diagnostic::new(node.position, field, "is not a number in the range").hint(range));
         }
     }
@@ -188,7 +192,7 @@ fn in_words(kind: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    /// Every word in the schema that says what is allowed is one that [`Form`] looks at.
+    /// Every word in the schema that says what is allowed is one that [`SchemaCheck`] looks at.
     #[test]
     fn the_schema_says_nothing_that_is_not_understood() {
         const UNDERSTOOD: [&str; 14] = [

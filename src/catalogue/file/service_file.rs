@@ -35,7 +35,7 @@ pub(crate) struct ServiceFile {
 
 impl ServiceFile {
     /// The service that is meant, which adds to `known` or is new.
-    pub(crate) fn over(self, known: Option<&Service>) -> Service {
+    pub(crate) fn merge_into(self, known: Option<&Service>) -> Service {
         let known = known.cloned().unwrap_or_else(|| Service {
             name: self.name.clone(),
             title: String::new(),

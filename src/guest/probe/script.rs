@@ -67,21 +67,21 @@ impl Questions {
     }
 
     fn add_flavour(&mut self, flavour: &Flavour) {
-        self.release |= !flavour.signs.variants.is_empty();
-        for unit in flavour.units.iter().chain(&flavour.signs.units) {
+        self.release |= !flavour.detect.variants.is_empty();
+        for unit in flavour.units.iter().chain(&flavour.detect.units) {
             if !self.units.contains(unit) {
                 self.units.push(unit.clone());
             }
         }
         let root = flavour.access.needs_root();
-        for path in &flavour.signs.files {
+        for path in &flavour.detect.files {
             self.add_file(path.into(), root, Wanted::Presence);
         }
         for path in &flavour.sockets {
             self.add_file(path.into(), false, Wanted::Presence);
         }
         let wanted = match flavour.access {
-            Access::ServiceAccount { .. } if self.token => Wanted::Token(flavour.signs.variants.clone()),
+            Access::ServiceAccount { .. } if self.token => Wanted::Token(flavour.detect.variants.clone()),
             _ => Wanted::Content,
         };
         for pattern in flavour.access.files() {
