@@ -1,6 +1,6 @@
 //! `service-manager box ip` and `service-manager box version`
 
-use crate::liar::lies;
+use crate::malicious_guest::lies;
 use crate::support::{Guest, Port, User};
 
 #[test]

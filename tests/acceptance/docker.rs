@@ -1,7 +1,7 @@
 //! `env docker`: the daemon's TLS, with a real `docker`; and what is said when it cannot be used.
 
 use crate::flavours::report;
-use crate::liar::frugally;
+use crate::malicious_guest::frugally;
 use crate::support::{Guest, User};
 
 #[test]

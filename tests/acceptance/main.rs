@@ -12,13 +12,13 @@ mod adb;
 // `box ip`, `box version`.
 mod r#box;
 // Machines that are not what they were.
-mod changed;
+mod stale_state;
 // `completions`, read by the shells they are for.
 mod completions;
 // Credentials of every kind, and ones that are not accepted.
 mod credentials;
 // Services that are stopped, or do not answer.
-mod down;
+mod stopped_services;
 // `env docker`, with a real `docker`.
 mod docker;
 // `env`: three shells, kubectl, both kinds of certificates.
@@ -26,15 +26,15 @@ mod env;
 // What `eval` makes of a failure, and a terminal of a success.
 mod eval;
 // What a flavour may lack, and what is wrong with its certificates.
-mod flavour;
+mod incomplete_flavours;
 // Every flavour of every service, with a real client.
 mod flavours;
 // `hook`: exports that follow the user.
 mod hook;
 // A guest that means harm: kubeconfigs, names, login shells.
-mod hostile;
+mod hostile_kubeconfig;
 // A guest that lies in answer to every question.
-mod liar;
+mod malicious_guest;
 // `--output json`, as documented.
 mod json;
 // `install-cli`: real programs from publishers that a server stands in for.
@@ -44,13 +44,13 @@ mod install_cli_archives;
 // `install-cli`: what is kept, by several at once, killed, on full disks.
 mod install_cli_cache;
 // `install-cli`: servers, proxies and networks that fail.
-mod install_cli_faults;
+mod install_cli_network_errors;
 // `install-cli --path`, and the PATH of every shell.
 mod install_cli_path;
 // `install-cli`: what is shown while something is downloaded.
 mod install_cli_progress;
 // `install-cli`: which checksum is believed.
-mod install_cli_sums;
+mod install_cli_checksums;
 // `install-cli`: which release is meant, and where it is.
 mod install_cli_versions;
 // `clients`: what `install-cli` has installed.
@@ -58,7 +58,7 @@ mod clients;
 // `kubeconfig`: the user's own one, beside kubectl.
 mod kubeconfig;
 // Several machines at once.
-mod machines_at_once;
+mod multiple_machines;
 // `machines`, and what is remembered of one.
 mod machines;
 // `env openshift`: routes, and certificates by name.
@@ -68,13 +68,13 @@ mod round_trip;
 // `services`, and service files of the user's own.
 mod services;
 // `vagrant service-manager`, and what the plugin does by itself.
-mod plugin;
+mod vagrant_plugin;
 // Servers that are not there, or are not what they should be.
-mod server;
+mod ssh_server;
 // Logging in: keys, the agent, users and their shells.
-mod login;
+mod ssh_login;
 // Several services at once.
-mod several;
+mod multiple_services;
 // `restart`.
 mod restart;
 // The output of every dialect, read by the real shell.
@@ -90,7 +90,7 @@ mod start_proxy;
 // `start docker --tls`.
 mod start_tls;
 // Files on the host: full disks, two at once, killed.
-mod state;
+mod state_files;
 // `status`.
 mod status;
 // `stop`, for good.
@@ -100,9 +100,9 @@ mod usage;
 // Machines of Vagrant, and the names by which machines are found.
 mod vagrant;
 // `env` again, without SSH.
-mod warm;
+mod cached_env;
 // `status --watch`, on a terminal and into a pipe.
-mod watch;
+mod status_watch;
 
 #[test]
 fn no_file_of_tests_is_forgotten() {

@@ -1,7 +1,7 @@
 //! A guest whose root means harm: nothing of it runs on the host, nothing of it reaches a shell or a terminal.
 
 use crate::env::READABLE;
-use crate::liar::frugally;
+use crate::malicious_guest::frugally;
 use crate::support::{Failure, Guest, User};
 
 #[test]

@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::cached_env::logs_in;
 use crate::env::READABLE;
 use crate::support::{Guest, Project, User};
-use crate::warm::logs_in;
 
 /// Uses the cluster with what `env` prints now.
 const USE: &str = "eval \"$(service-manager -q env kubernetes)\"; kubectl get namespace default -o name";
