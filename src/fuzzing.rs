@@ -27,7 +27,7 @@ use crate::access::kubeconfig::{self, Addition, Entry};
 use crate::base::types::{DnsName, HostName, Version, VersionAlias};
 use crate::base::version::ReleaseVersion;
 use crate::clients::alias;
-use crate::clients::checksum::{Checksum, Unusable};
+use crate::clients::checksum::{Checksum, ChecksumFileError};
 pub use crate::guest::control::fuzzing::control;
 use crate::guest::probe::OsRelease;
 pub use crate::guest::probe::fuzzing::{facts, frames};
@@ -159,7 +159,7 @@ pub fn checksums(data: &[u8]) {
         assert_eq!(Checksum::published(&of_other, PROGRAM).as_ref(), Ok(&checksum));
         let other = if hex.starts_with('0') { "1" } else { "0" }.repeat(hex.len());
         let twice = format!("{text}\n{other} *./{PROGRAM}");
-        assert_eq!(Checksum::published(&twice, PROGRAM), Err(Unusable::Contradictory));
+        assert_eq!(Checksum::published(&twice, PROGRAM), Err(ChecksumFileError::Contradictory));
     } else {
         assert_eq!(text.trim().lines().count(), 1);
         assert_eq!(Checksum::parse(text.trim()).as_ref(), Ok(&checksum));
@@ -202,10 +202,10 @@ pub fn versions(data: &[u8]) {
             }
         }
     }
-    if let Some(newest) = alias::said(&text, PROGRAM, "") {
+    if let Some(newest) = alias::version_in(&text, PROGRAM, "") {
         assert_segment(newest.as_str());
         assert!(text.contains(newest.as_str()));
-        let of_minor = alias::said(&text, PROGRAM, newest.minor()).unwrap();
+        let of_minor = alias::version_in(&text, PROGRAM, newest.minor()).unwrap();
         assert_eq!(of_minor.precedence(&newest), Ordering::Equal);
     }
 }

@@ -1,42 +1,54 @@
 //! The user's settings: `config.yaml`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::base::env::Env;
 use crate::base::files;
 use crate::base::paths::Folders;
-use crate::clients::mirror::Mirrors;
-use crate::error::Error;
-use crate::guest::control::Written;
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message says what a variant is")]
+pub enum Error {
+    #[error(transparent)]
+    Files(#[from] files::Error),
+    #[error("the settings in `{}` are not valid", .path.display())]
+    Settings { path: PathBuf, source: serde_yaml::Error },
+    #[error("others than you can read `{}`, and there is a password in it", .path.display())]
+    SharedPassword { path: PathBuf },
+}
 
 /// What the user has set once and for all.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Addresses to download from instead of others.
-    mirrors: BTreeMap<String, String>,
+    /// Addresses to download from, by the addresses that they replace.
+    pub mirrors: BTreeMap<String, String>,
     /// A mirror may do without encryption.
-    allow_http: bool,
+    pub allow_http: bool,
     /// The proxy of services that are started.
-    proxy: ProxySettings,
+    pub proxy: ProxySettings,
 }
 
 /// A proxy, and who may use it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct ProxySettings {
-    url: Option<Hidden>,
-    user: Option<Hidden>,
-    password: Option<Hidden>,
+pub struct ProxySettings {
+    /// `http://HOST:PORT`, or without `http://`.
+    pub url: Option<Hidden>,
+    /// The user.
+    pub user: Option<Hidden>,
+    /// The user's password.
+    pub password: Option<Hidden>,
 }
 
 /// Text that no message shows, not even when it is something else.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "serde_yaml::Value")]
-struct Hidden(SecretString);
+pub struct Hidden(pub SecretString);
 
 impl TryFrom<serde_yaml::Value> for Hidden {
     type Error = &'static str;
@@ -57,11 +69,7 @@ impl Settings {
     pub fn load(folders: &Folders) -> Result<Self, Error> {
         let path = folders.settings();
         let Some(text) = files::read_text(&path, LONGEST)? else { return Ok(Self::default()) };
-        let is_own =
-            files::is_own(&path).map_err(|source| files::Error::Read { path: path.clone(), source })?;
-        if !is_own {
-            return Err(Error::SharedPrograms { path });
-        }
+        files::refuse_writable_by_others(&path)?;
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
@@ -74,30 +82,6 @@ impl Settings {
         }
         Ok(settings)
     }
-
-    /// The proxy of services that are started, as it is written down.
-    pub fn proxy(&self) -> Written {
-        let ProxySettings { url, user, password } = &self.proxy;
-        let shown =
-            |hidden: &Option<Hidden>| hidden.as_ref().map(|Hidden(text)| text.expose_secret().to_owned());
-        Written {
-            url: shown(url),
-            user: shown(user),
-            password: password.as_ref().map(|Hidden(text)| text.clone()),
-        }
-    }
-
-    /// The mirrors: those in `SERVICE_MANAGER_MIRROR` before those that are set.
-    ///
-    /// Errors: one that is none, or is not allowed.
-    pub fn mirrors(&self, env: &Env) -> Result<Mirrors, Error> {
-        let mut own = Mirrors::new(self.allow_http);
-        for (from, to) in &self.mirrors {
-            own.add(from, to)?;
-        }
-        let named = Mirrors::parse(env.mirror.as_deref().unwrap_or_default(), self.allow_http)?;
-        Ok(named.and(own))
-    }
 }
 
 const LONGEST: u64 = 64 << 10;
@@ -107,7 +91,11 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
+    use secrecy::ExposeSecret;
+
     use super::*;
+    use crate::base::causes::causes;
+    use crate::base::env::Env;
 
     fn load(text: &str, mode: u32) -> Result<Settings, Error> {
         let folder = tempfile::tempdir().unwrap();
@@ -119,23 +107,19 @@ mod tests {
     }
 
     #[test]
-    fn mirrors_are_named_once_or_set_for_good() {
-        let settings =
-            load("mirrors: {https://a: https://set, https://b: http://set}\nallow_http: true\n", 0o644)
-                .unwrap();
-        let env = Env { mirror: Some("https://a=https://named".to_owned()), ..Env::default() };
-        let mirrors = settings.mirrors(&env).unwrap();
-        assert_eq!(mirrors.address("https://a/x"), "https://named/x");
-        assert_eq!(mirrors.address("https://b/x"), "http://set/x");
-        assert!(load("mirrors: {https://b: http://set}", 0o600).unwrap().mirrors(&env).is_err());
-    }
-
-    #[test]
-    fn a_proxy_is_set_for_good() {
-        let written = load("proxy: {url: 'proxy:1', user: me, password: '1234'}", 0o600).unwrap().proxy();
-        assert_eq!((written.url.as_deref(), written.user.as_deref()), (Some("proxy:1"), Some("me")));
-        assert_eq!(written.password.unwrap().expose_secret(), "1234");
-        assert!(load("allow_http: true", 0o600).unwrap().proxy().is_empty());
+    fn mirrors_and_a_proxy_are_set_for_good() {
+        let text = "mirrors: {https://b: http://set}\nallow_http: true\n\
+            proxy: {url: 'proxy:1', user: me, password: '1234'}";
+        let settings = load(text, 0o600).unwrap();
+        assert_eq!(settings.mirrors["https://b"], "http://set");
+        assert!(settings.allow_http);
+        let shown = |hidden: Option<Hidden>| hidden.map(|Hidden(text)| text.expose_secret().to_owned());
+        let ProxySettings { url, user, password } = settings.proxy;
+        assert_eq!(
+            [shown(url), shown(user), shown(password)],
+            ["proxy:1", "me", "1234"].map(|text| Some(text.into()))
+        );
+        assert!(!load("proxy: {url: 'proxy:1'}", 0o644).unwrap().allow_http);
     }
 
     #[test]
@@ -149,7 +133,7 @@ mod tests {
     fn a_password_that_is_no_text_does_not_show() {
         for text in ["proxy: {password: 31337}", "proxy: {password: [31337]}", "proxy: {password: 31337.5}"] {
             let error = load(text, 0o600).unwrap_err();
-            assert!(!format!("{error} {error:?} {:?}", error.causes()).contains("31337"), "{error:?}");
+            assert!(!format!("{error} {error:?} {:?}", causes(&error)).contains("31337"), "{error:?}");
         }
     }
 
@@ -165,6 +149,6 @@ mod tests {
             assert!(matches!(load(text, 0o600), Err(Error::Settings { .. })), "{text}");
         }
         assert!(load("", 0o600).is_ok() && load("# nothing\n", 0o600).is_ok());
-        assert!(matches!(load("", 0o666), Err(Error::SharedPrograms { .. })));
+        assert!(matches!(load("", 0o666), Err(Error::Files(files::Error::WritableByOthers { .. }))));
     }
 }

@@ -1,10 +1,10 @@
 //! Words for versions that publishers keep moving: `stable` is another version every few months.
 
-use super::download::{Fetcher, Found};
+use super::download::{Fetcher, Lookup};
+use super::error::Error;
 use crate::base::types::{AliasPattern, Version, VersionAlias};
 use crate::base::version::ReleaseVersion;
 use crate::catalogue::{Client, Template};
-use crate::error::Error;
 
 /// The version of `client` that the publisher calls `alias` today.
 ///
@@ -19,12 +19,12 @@ pub fn version_of(client: &Client, alias: &VersionAlias, fetcher: &Fetcher) -> R
     let (minor, address) = find(client, alias).ok_or_else(unknown)?;
     let url = address.fill(&|_| Some(minor.to_owned())).unwrap_or_default();
     let text = match fetcher.text(&url).map_err(|source| Error::Download { url: url.clone(), source })? {
-        Found::Here(text) => text,
-        Found::Nowhere(answer) => {
+        Lookup::Found(text) => text,
+        Lookup::NotFound(answer) => {
             return Err(Error::AliasUnclear { alias: alias.to_string(), url, what: answer });
         }
     };
-    let version = said(&text, client.program.as_str(), minor);
+    let version = version_in(&text, client.program.as_str(), minor);
     let odd = || Error::AliasUnclear { alias: alias.to_string(), url, what: "it says no version".to_owned() };
     version.ok_or_else(odd)
 }
@@ -33,7 +33,7 @@ pub fn version_of(client: &Client, alias: &VersionAlias, fetcher: &Fetcher) -> R
 /// publisher says.
 ///
 /// Errors: those of [`version_of`], where the publisher says such things at all.
-pub fn instead_of(
+pub fn substitute_for(
     client: &Client,
     wanted: &ReleaseVersion,
     fetcher: &Fetcher,
@@ -55,7 +55,7 @@ fn find<'a>(client: &'a Client, alias: &'a VersionAlias) -> Option<(&'a str, &'a
 
 /// The version that `text` says: alone, in a line `Name: VERSION`, or as the newest file `PROGRAM-VERSION.…` of a
 /// listing. One of `minor`, unless that is empty.
-pub(crate) fn said(text: &str, program: &str, minor: &str) -> Option<ReleaseVersion> {
+pub(crate) fn version_in(text: &str, program: &str, minor: &str) -> Option<ReleaseVersion> {
     let fits = |version: &ReleaseVersion| minor.is_empty() || version.minor() == minor;
     let version = |text: &str| {
         let reported = Version::parse(text.trim()).ok()?;
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn version(text: &str, minor: &str) -> Option<String> {
-        said(text, "docker", minor).map(|version| version.to_string())
+        version_in(text, "docker", minor).map(|version| version.to_string())
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_said_is_a_version(text in "(Name: |docker-|v)?[0-9.]{0,9}(-rc1)?(\\.tgz|\\.zip|\\n|.){0,9}") {
-            if let Some(version) = said(&text, "docker", "") {
+            if let Some(version) = version_in(&text, "docker", "") {
                 prop_assert!(ReleaseVersion::parse(version.as_str()).is_ok());
             }
         }

@@ -11,12 +11,12 @@ use tar::EntryType;
 use zip::ZipArchive;
 
 use super::checksum::{Checksum, Hasher};
-use super::release::Kind;
+use super::release::ArchiveKind;
 use crate::base::types::MemberPattern;
 
 /// Why an archive does not give the program.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum ArchiveError {
     /// It cannot be read.
     #[error("it is damaged")]
     Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -49,18 +49,18 @@ pub enum Fault {
 /// Errors: there is none, or no single one; the archive is damaged; `program` cannot be written.
 pub fn extract(
     archive: &File,
-    kind: Kind,
+    kind: ArchiveKind,
     member: &MemberPattern,
     program: &mut File,
-) -> Result<Checksum, Fault> {
+) -> Result<Checksum, ArchiveError> {
     match kind {
-        Kind::TarGz => extract_tar(archive, &Wanted::Named, member, program),
-        Kind::Zip => extract_zip(archive, member, program),
+        ArchiveKind::TarGz => extract_tar(archive, &EntryFilter::Named, member, program),
+        ArchiveKind::Zip => extract_zip(archive, member, program),
     }
 }
 
 /// Which entry of a tar archive is wanted.
-enum Wanted {
+enum EntryFilter {
     /// The one with the program's name.
     Named,
     /// The one at this very path, to which a hard link leads.
@@ -70,10 +70,10 @@ enum Wanted {
 /// Reads the archive once: what is found is written at once, and again when something nearer to the root comes.
 fn extract_tar(
     archive: &File,
-    wanted: &Wanted,
+    wanted: &EntryFilter,
     member: &MemberPattern,
     program: &mut File,
-) -> Result<Checksum, Fault> {
+) -> Result<Checksum, ArchiveError> {
     rewind(archive)?;
     let ahead = Cell::new(u64::MAX);
     let unpacked = Limited {
@@ -82,7 +82,7 @@ fn extract_tar(
         ahead: &ahead,
     };
     let mut tar = tar::Archive::new(unpacked);
-    let (mut search, mut link, mut checksum) = (Search::default(), None, None);
+    let (mut search, mut link, mut checksum) = (BestMatch::default(), None, None);
     let mut unpacked_size = 0_u64;
     let mut entries = tar.entries().map_err(damaged)?;
     loop {
@@ -91,19 +91,19 @@ fn extract_tar(
         let Some(entry) = entries.next() else { break };
         ahead.set(u64::MAX);
         let mut entry = entry.map_err(damaged)?;
-        let place = match wanted {
-            Wanted::Named => place(&entry.path_bytes(), member),
-            Wanted::At(path) => (entry.path_bytes() == *path).then_some(Place::Depth(0)),
+        let location = match wanted {
+            EntryFilter::Named => location(&entry.path_bytes(), member),
+            EntryFilter::At(path) => (entry.path_bytes() == *path).then_some(Location::Depth(0)),
         };
         // Of what is sparse most is never in the archive, so that nothing else would count it.
         unpacked_size = unpacked_size.saturating_add(entry.size());
         if unpacked_size > LARGEST_WHOLE {
-            return Err(Fault::Bomb);
+            return Err(ArchiveError::Bomb);
         }
         let kind = entry.header().entry_type();
-        let is_link = kind == EntryType::Link && matches!(wanted, Wanted::Named);
+        let is_link = kind == EntryType::Link && matches!(wanted, EntryFilter::Named);
         let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse);
-        if place.is_some_and(|place| search.takes(place, is_file || is_link)) {
+        if location.is_some_and(|location| search.offer(location, is_file || is_link)) {
             link = entry.link_name_bytes().filter(|_| is_link).map(Cow::into_owned);
             if is_file {
                 empty(program)?;
@@ -118,30 +118,31 @@ fn extract_tar(
     io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(damaged)?;
     search.verdict(member)?;
     match (link, checksum) {
-        (Some(path), _) => extract_tar(archive, &Wanted::At(path), member, program),
-        (None, checksum) => checksum.ok_or_else(|| Fault::Missing(member.clone())),
+        (Some(path), _) => extract_tar(archive, &EntryFilter::At(path), member, program),
+        (None, checksum) => checksum.ok_or_else(|| ArchiveError::Missing(member.clone())),
     }
 }
 
-fn extract_zip(archive: &File, member: &MemberPattern, program: &mut File) -> Result<Checksum, Fault> {
+fn extract_zip(archive: &File, member: &MemberPattern, program: &mut File) -> Result<Checksum, ArchiveError> {
     rewind(archive)?;
-    let mut zip = ZipArchive::new(BufReader::new(archive)).map_err(|error| Fault::Damaged(error.into()))?;
-    let (mut search, mut found) = (Search::default(), 0);
+    let mut zip =
+        ZipArchive::new(BufReader::new(archive)).map_err(|error| ArchiveError::Damaged(error.into()))?;
+    let (mut search, mut found) = (BestMatch::default(), 0);
     for index in 0..zip.len() {
-        let entry = zip.by_index_raw(index).map_err(|error| Fault::Damaged(error.into()))?;
+        let entry = zip.by_index_raw(index).map_err(|error| ArchiveError::Damaged(error.into()))?;
         let is_file = entry.is_file() && !entry.is_symlink();
-        if place(entry.name_raw(), member).is_some_and(|place| search.takes(place, is_file)) {
+        if location(entry.name_raw(), member).is_some_and(|location| search.offer(location, is_file)) {
             found = index;
         }
     }
     search.verdict(member)?;
-    let mut entry = zip.by_index(found).map_err(|error| Fault::Damaged(error.into()))?;
+    let mut entry = zip.by_index(found).map_err(|error| ArchiveError::Damaged(error.into()))?;
     let size = entry.size();
     copy(&mut entry, size, program, member)
 }
 
 /// Where in an archive something with the program's name is.
-enum Place {
+enum Location {
     /// So many folders deep.
     Depth(usize),
     /// Not below the root.
@@ -150,7 +151,7 @@ enum Place {
 
 /// What was found so far.
 #[derive(Default)]
-struct Search {
+struct BestMatch {
     /// How deep the best one is.
     best: Option<usize>,
     /// There is another one as deep.
@@ -159,15 +160,15 @@ struct Search {
     is_no_file: bool,
 }
 
-impl Search {
-    /// True when what is at `place` is better than what was found before.
-    fn takes(&mut self, place: Place, is_file: bool) -> bool {
-        match (place, self.best) {
-            (Place::Outside, _) => self.is_outside = true,
-            (Place::Depth(_), _) if !is_file => self.is_no_file = true,
-            (Place::Depth(depth), Some(best)) if best == depth => self.is_tie = true,
-            (Place::Depth(depth), Some(best)) if best < depth => {}
-            (Place::Depth(depth), _) => {
+impl BestMatch {
+    /// Remembers what is at `location` when it is better than what was found before, and says whether it is.
+    fn offer(&mut self, location: Location, is_file: bool) -> bool {
+        match (location, self.best) {
+            (Location::Outside, _) => self.is_outside = true,
+            (Location::Depth(_), _) if !is_file => self.is_no_file = true,
+            (Location::Depth(depth), Some(best)) if best == depth => self.is_tie = true,
+            (Location::Depth(depth), Some(best)) if best < depth => {}
+            (Location::Depth(depth), _) => {
                 (self.best, self.is_tie) = (Some(depth), false);
                 return true;
             }
@@ -176,21 +177,21 @@ impl Search {
     }
 
     /// Errors: there was nothing, or no single one.
-    fn verdict(&self, member: &MemberPattern) -> Result<(), Fault> {
+    fn verdict(&self, member: &MemberPattern) -> Result<(), ArchiveError> {
         let member = member.clone();
         match self.best {
-            Some(_) if self.is_tie => Err(Fault::Several(member)),
+            Some(_) if self.is_tie => Err(ArchiveError::Several(member)),
             Some(_) => Ok(()),
-            None if self.is_outside => Err(Fault::Outside(member)),
-            None if self.is_no_file => Err(Fault::NotFile(member)),
-            None => Err(Fault::Missing(member)),
+            None if self.is_outside => Err(ArchiveError::Outside(member)),
+            None if self.is_no_file => Err(ArchiveError::NotFile(member)),
+            None => Err(ArchiveError::Missing(member)),
         }
     }
 }
 
 /// Where `path` is, if its last part is the name that is wanted. Windows' `\` parts nothing here: such a name is no
 /// program's.
-fn place(path: &[u8], member: &MemberPattern) -> Option<Place> {
+fn location(path: &[u8], member: &MemberPattern) -> Option<Location> {
     let path = std::str::from_utf8(path).ok()?;
     let name = path.rsplit('/').next()?;
     if !member.matches(name) {
@@ -201,16 +202,23 @@ fn place(path: &[u8], member: &MemberPattern) -> Option<Place> {
         match part {
             Component::Normal(_) => depth += 1,
             Component::CurDir => {}
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return Some(Place::Outside),
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
+                return Some(Location::Outside);
+            }
         }
     }
-    Some(Place::Depth(depth))
+    Some(Location::Depth(depth))
 }
 
 /// Copies all of `from`, of which there may be no more than [`LARGEST`] bytes; `size` is what the archive says of it.
-fn copy(from: &mut impl Read, size: u64, to: &mut File, member: &MemberPattern) -> Result<Checksum, Fault> {
+fn copy(
+    from: &mut impl Read,
+    size: u64,
+    to: &mut File,
+    member: &MemberPattern,
+) -> Result<Checksum, ArchiveError> {
     if size > LARGEST {
-        return Err(Fault::Large(member.clone()));
+        return Err(ArchiveError::Large(member.clone()));
     }
     let mut buffer = vec![0; BUFFER];
     let (mut copied, mut hasher) = (0, Hasher::default());
@@ -221,26 +229,26 @@ fn copy(from: &mut impl Read, size: u64, to: &mut File, member: &MemberPattern) 
         }
         copied += read as u64;
         if copied > LARGEST {
-            return Err(Fault::Large(member.clone()));
+            return Err(ArchiveError::Large(member.clone()));
         }
         hasher.update(&buffer[..read]);
-        to.write_all(&buffer[..read]).map_err(Fault::Disk)?;
+        to.write_all(&buffer[..read]).map_err(ArchiveError::Disk)?;
     }
 }
 
-fn empty(file: &mut File) -> Result<(), Fault> {
+fn empty(file: &mut File) -> Result<(), ArchiveError> {
     rewind(file)?;
-    file.set_len(0).map_err(Fault::Disk)
+    file.set_len(0).map_err(ArchiveError::Disk)
 }
 
-fn rewind(mut file: &File) -> Result<(), Fault> {
-    file.rewind().map_err(Fault::Disk)
+fn rewind(mut file: &File) -> Result<(), ArchiveError> {
+    file.rewind().map_err(ArchiveError::Disk)
 }
 
-fn damaged(error: io::Error) -> Fault {
+fn damaged(error: io::Error) -> ArchiveError {
     match error.get_ref() {
-        Some(inner) if inner.is::<TooMuch>() => Fault::Bomb,
-        _ => Fault::Damaged(error.into()),
+        Some(inner) if inner.is::<TooMuch>() => ArchiveError::Bomb,
+        _ => ArchiveError::Damaged(error.into()),
     }
 }
 
@@ -318,16 +326,16 @@ mod tests {
         zip.finish().unwrap()
     }
 
-    fn extracted(archive: &File, kind: Kind, member: &str) -> Result<String, String> {
+    fn extracted(archive: &File, kind: ArchiveKind, member: &str) -> Result<String, String> {
         let mut program = tempfile::tempfile().unwrap();
         let member = MemberPattern::parse(member).unwrap();
-        extract(archive, kind, &member, &mut program).map_err(|fault| fault.to_string())?;
+        extract(archive, kind, &member, &mut program).map_err(|error| error.to_string())?;
         rewind(&program).unwrap();
         Ok(io::read_to_string(program).unwrap())
     }
 
     fn from_tar(entries: &[Entry]) -> Result<String, String> {
-        extracted(&tar_gz(entries), Kind::TarGz, "oc")
+        extracted(&tar_gz(entries), ArchiveKind::TarGz, "oc")
     }
 
     #[test]
@@ -391,7 +399,7 @@ mod tests {
 
     #[test]
     fn zip_archives_follow_the_same_rules() {
-        let from_zip = |entries: &[(&str, &str)]| extracted(&zip(entries), Kind::Zip, "podman*.exe");
+        let from_zip = |entries: &[(&str, &str)]| extracted(&zip(entries), ArchiveKind::Zip, "podman*.exe");
         assert_eq!(from_zip(&[("a/b/podman.exe", "program"), ("README", "")]).as_deref(), Ok("program"));
         assert_eq!(
             from_zip(&[("podman-x.exe", "1"), ("podman.exe", "2")]).unwrap_err(),
@@ -412,15 +420,15 @@ mod tests {
             file
         };
         for content in [&b""[..], b"<html>", b"\x1f\x8b\x08\0"] {
-            for kind in [Kind::TarGz, Kind::Zip] {
-                let fault = extracted(&file(content), kind, "oc").unwrap_err();
-                assert!(fault == "it is damaged" || content.is_empty(), "{fault}");
+            for kind in [ArchiveKind::TarGz, ArchiveKind::Zip] {
+                let error = extracted(&file(content), kind, "oc").unwrap_err();
+                assert!(error == "it is damaged" || content.is_empty(), "{error}");
             }
         }
         let mut whole = tar_gz(&[("oc", FILE, &"program".repeat(1000))]);
         let length = whole.seek(io::SeekFrom::End(0)).unwrap();
         whole.set_len(length / 2).unwrap();
-        assert_eq!(extracted(&whole, Kind::TarGz, "oc").unwrap_err(), "it is damaged");
+        assert_eq!(extracted(&whole, ArchiveKind::TarGz, "oc").unwrap_err(), "it is damaged");
     }
 
     #[test]
@@ -428,7 +436,7 @@ mod tests {
         for (left, ahead) in [(1000, u64::MAX), (u64::MAX, 1000)] {
             let mut endless = Limited { inner: io::repeat(0), left, ahead: &Cell::new(ahead) };
             let error = io::copy(&mut endless, &mut io::sink()).unwrap_err();
-            assert!(matches!(damaged(error), Fault::Bomb));
+            assert!(matches!(damaged(error), ArchiveError::Bomb));
         }
     }
 }

@@ -9,12 +9,12 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::checksum::{Checksum, Hasher};
+use super::error::Error;
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, ProgramFolder};
 use crate::base::types::{ProgramName, ServiceName};
 use crate::base::version::ReleaseVersion;
 use crate::catalogue::platform::Platform;
-use crate::error::Error;
 
 /// The store of clients.
 #[derive(Clone, Debug)]
@@ -117,9 +117,9 @@ impl Cache {
         if let Some(exact) = exact {
             return exact.trusted().map(Some);
         }
-        let stands_in =
+        let is_substitute =
             |installed: &Installed| installed.receipt.instead_of.contains(wanted) && is_good(installed);
-        self.of_service(service)?.into_iter().find(stands_in).map(Installed::trusted).transpose()
+        self.of_service(service)?.into_iter().find(is_substitute).map(Installed::trusted).transpose()
     }
 
     /// All that are here, in the order of their names and versions; those too whose programs were changed since.
@@ -160,21 +160,21 @@ impl Cache {
     /// The folder of a release, for this process alone.
     ///
     /// Errors: it cannot be written, others than the user can write there, or another process keeps it.
-    pub fn lock(&self, release: &Release, waits: impl FnOnce()) -> Result<ProgramFolder, Error> {
-        self.lock_until(release, Deadline::after(LONGEST_INSTALLATION), waits)
+    pub fn lock(&self, release: &Release, on_wait: impl FnOnce()) -> Result<ProgramFolder, Error> {
+        self.lock_until(release, Deadline::after(LONGEST_INSTALLATION), on_wait)
     }
 
     fn lock_until(
         &self,
         release: &Release,
         deadline: Deadline,
-        waits: impl FnOnce(),
+        on_wait: impl FnOnce(),
     ) -> Result<ProgramFolder, Error> {
         let folder = self.folder(release);
         for path in folder.ancestors().take(OWN_LEVELS - 1).filter(|path| path.exists()) {
-            refuse_shared(path)?;
+            files::refuse_writable_by_others(path)?;
         }
-        Ok(ProgramFolder::lock(&folder, deadline, waits)?)
+        Ok(ProgramFolder::lock(&folder, deadline, on_wait)?)
     }
 
     /// Where the program of a release will be.
@@ -294,7 +294,7 @@ impl Installed {
     /// The same, with a receipt that says for which version it stands in.
     ///
     /// Errors: the receipt cannot be written.
-    pub fn standing_in_for(mut self, wanted: &ReleaseVersion, folder: &ProgramFolder) -> Result<Self, Error> {
+    pub fn substituting(mut self, wanted: &ReleaseVersion, folder: &ProgramFolder) -> Result<Self, Error> {
         let Receipt { version, instead_of, .. } = &mut self.receipt;
         if wanted != version && !instead_of.contains(wanted) {
             instead_of.push(wanted.clone());
@@ -335,18 +335,9 @@ impl Installed {
     fn trusted(self) -> Result<Self, Error> {
         let folders = self.path.ancestors().take(OWN_LEVELS);
         for path in folders {
-            refuse_shared(path)?;
+            files::refuse_writable_by_others(path)?;
         }
         Ok(self)
-    }
-}
-
-/// Errors: others than the user and root can write `path`.
-fn refuse_shared(path: &Path) -> Result<(), Error> {
-    match files::is_own(path) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Error::SharedPrograms { path: path.to_owned() }),
-        Err(source) => Err(files::Error::Read { path: path.to_owned(), source }.into()),
     }
 }
 

@@ -70,7 +70,7 @@ impl Checksum {
     /// The checksum of the file called `name` as a publisher's file says it: a checksum alone, or lines `CHECKSUM NAME`.
     ///
     /// Errors: what is wrong with the file.
-    pub fn published(text: &str, name: &str) -> Result<Self, Unusable> {
+    pub fn published(text: &str, name: &str) -> Result<Self, ChecksumFileError> {
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         if let [only] = lines.as_slice()
             && let Ok(checksum) = Self::parse(only)
@@ -79,12 +79,12 @@ impl Checksum {
         }
         let entries: Vec<(Self, &str)> = lines.iter().filter_map(|line| entry(line)).collect();
         if entries.is_empty() {
-            return Err(Unusable::NoChecksums);
+            return Err(ChecksumFileError::NoChecksums);
         }
         let mut of_this =
             entries.into_iter().filter(|(_, named)| *named == name).map(|(checksum, _)| checksum);
-        let first = of_this.next().ok_or(Unusable::NotListed)?;
-        if of_this.any(|other| other != first) { Err(Unusable::Contradictory) } else { Ok(first) }
+        let first = of_this.next().ok_or(ChecksumFileError::NotListed)?;
+        if of_this.any(|other| other != first) { Err(ChecksumFileError::Contradictory) } else { Ok(first) }
     }
 }
 
@@ -98,7 +98,7 @@ fn entry(line: &str) -> Option<(Checksum, &str)> {
 
 /// Why a publisher's file tells no checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub enum ChecksumFileError {
     /// An error page of a proxy, for example.
     #[error("it is not a file of checksums")]
     NoChecksums,
@@ -220,7 +220,7 @@ mod tests {
 
     const SHA256: &str = "ebbd080e7c2e275093b55915722043257eb24004363e20acb3c4d71919f88336";
 
-    fn of_oc(text: &str) -> Result<String, Unusable> {
+    fn of_oc(text: &str) -> Result<String, ChecksumFileError> {
         Checksum::published(text, "oc.tgz").map(|checksum| checksum.to_string())
     }
 
@@ -250,11 +250,11 @@ mod tests {
         for text in
             ["", "<html>502 Bad Gateway</html>", "404: Not Found", SHA256.get(..60).unwrap(), "g\u{0}x"]
         {
-            assert_eq!(of_oc(text), Err(Unusable::NoChecksums), "{text:?}");
+            assert_eq!(of_oc(text), Err(ChecksumFileError::NoChecksums), "{text:?}");
         }
-        assert_eq!(of_oc(&format!("{SHA256}  other\n")), Err(Unusable::NotListed));
+        assert_eq!(of_oc(&format!("{SHA256}  other\n")), Err(ChecksumFileError::NotListed));
         let contradictory = format!("{SHA256}  oc.tgz\n{}  oc.tgz\n", "0".repeat(64));
-        assert_eq!(of_oc(&contradictory), Err(Unusable::Contradictory));
+        assert_eq!(of_oc(&contradictory), Err(ChecksumFileError::Contradictory));
     }
 
     #[test]

@@ -3,10 +3,9 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::cache::{Cache, Installed, Receipt, checksum_of};
-use super::download::{Fetcher, Found};
-use super::install::Tried;
+use super::download::{Fetcher, Lookup};
+use super::error::{Attempt, Error};
 use crate::base::files::{self, PartialFile};
-use crate::error::Error;
 
 /// Fetches what `installed` is from, compares it with what it was, and puts it below `folder`, under its address, with
 /// the publisher's checksums. Returns the paths of both.
@@ -33,12 +32,12 @@ pub fn export(
     if let Some(url) = &receipt.published {
         let failed = |source| Error::Download { url: url.clone(), source };
         match fetcher.text(url).map_err(failed)? {
-            Found::Here(text) => {
+            Lookup::Found(text) => {
                 let path = below(folder, url);
                 files::put_text(&path, &text)?;
                 paths.push(path);
             }
-            Found::Nowhere(answer) => return Err(gone(receipt, url, answer)),
+            Lookup::NotFound(answer) => return Err(gone(receipt, url, answer)),
         }
     }
     Ok(paths)
@@ -49,8 +48,8 @@ fn fetch(receipt: &Receipt, fetcher: &Fetcher, partial: &mut PartialFile) -> Res
     let url = &receipt.url;
     let failed = |source| Error::Download { url: url.clone(), source };
     let opened = match fetcher.open(url, partial).map_err(failed)? {
-        Found::Here(opened) => opened,
-        Found::Nowhere(answer) => return Err(gone(receipt, url, answer)),
+        Lookup::Found(opened) => opened,
+        Lookup::NotFound(answer) => return Err(gone(receipt, url, answer)),
     };
     let got = fetcher.save(opened, partial, None).map_err(failed)?.sha256;
     if got == receipt.checksum {
@@ -59,7 +58,7 @@ fn fetch(receipt: &Receipt, fetcher: &Fetcher, partial: &mut PartialFile) -> Res
     Err(Error::ChecksumMismatch {
         url: url.clone(),
         expected: vec![receipt.checksum.to_string()],
-        said_by: "the receipt".to_owned(),
+        authority: "the receipt".to_owned(),
         sha256: got.to_string(),
         got: got.to_string(),
     })
@@ -67,8 +66,8 @@ fn fetch(receipt: &Receipt, fetcher: &Fetcher, partial: &mut PartialFile) -> Res
 
 fn gone(receipt: &Receipt, url: &str, answer: String) -> Error {
     let (program, version) = (receipt.program.to_string(), receipt.version.to_string());
-    let tried = vec![Tried { url: url.to_owned(), answer }];
-    Error::NotPublished { program, version, platform: receipt.platform.to_string(), tried }
+    let attempts = vec![Attempt { url: url.to_owned(), answer }];
+    Error::NotPublished { program, version, platform: receipt.platform.to_string(), attempts }
 }
 
 /// Where the file at `url` is below `folder`; nothing in an address leads up.

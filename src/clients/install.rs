@@ -1,4 +1,4 @@
-//! From a wish to a program in the cache.
+//! From a request to a program in the cache.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use super::alias;
 use super::archive;
 use super::cache::{self, Cache, Installed, Receipt, Release, Verified};
 use super::checksum::{Checksum, Computed};
-use super::download::{Fault, Fetcher, Found};
+use super::download::{Fetcher, Lookup};
+use super::error::{Attempt, Error};
+use super::events::{Event, Watcher};
 use super::mirror::Mirrors;
-use super::release::{self, Candidate, Expected, Format};
-use super::{Event, Watcher};
+use super::release::{self, Candidate, ChecksumSource, Format};
 use crate::base::files::{PartialFile, ProgramFolder};
 use crate::base::types::ServiceName;
 use crate::base::version::ReleaseVersion;
 use crate::catalogue::Client;
 use crate::catalogue::platform::Platform;
-use crate::error::Error;
 
 /// Which release is wanted, and what would do.
 #[derive(Clone, Debug)]
-pub struct Wish<'a> {
+pub struct InstallRequest<'a> {
     /// The service.
     pub service: &'a ServiceName,
     /// Its client.
@@ -31,12 +31,12 @@ pub struct Wish<'a> {
     /// What it should run on.
     pub platform: Platform,
     /// What is accepted as its checksum.
-    pub checksums: Checksums,
+    pub checksums: ChecksumPolicy,
 }
 
 /// Which checksum of a release is good enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Checksums {
+pub enum ChecksumPolicy {
     /// One that somebody else says, or else the first that is seen.
     Any,
     /// One that somebody else says.
@@ -47,36 +47,27 @@ pub enum Checksums {
 
 /// With what a release is fetched.
 #[derive(Clone)]
-pub struct Means<'w> {
+pub struct DownloadContext<'w> {
     /// Where to look instead of at the publisher's.
     pub mirrors: Mirrors,
     /// How long to wait for a server that is silent.
-    pub patience: Duration,
+    pub idle_timeout: Duration,
     /// Who is told what happens.
     pub watcher: Watcher<'w>,
 }
 
-/// An address that was tried, and what was found there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tried {
-    /// The address.
-    pub url: String,
-    /// The answer.
-    pub answer: String,
-}
-
 /// What a release's checksum has to be.
-struct Right {
+struct ExpectedChecksum {
     /// One of these; none when nobody knows.
     values: Vec<Checksum>,
     verified: Verified,
     /// Who said it, in words.
-    said_by: String,
+    authority: String,
     /// The publisher's file that says it.
     published: Option<String>,
 }
 
-impl Wish<'_> {
+impl InstallRequest<'_> {
     /// What is here already; nothing is asked.
     ///
     /// Errors: those of the cache; what is here is not as good as is wanted.
@@ -89,10 +80,10 @@ impl Wish<'_> {
             return Ok(None);
         };
         match &self.checksums {
-            Checksums::Required if installed.receipt.verified == Verified::Recorded => {
+            ChecksumPolicy::Required if installed.receipt.verified == Verified::Recorded => {
                 Err(Error::ChecksumRequired { url: installed.receipt.url })
             }
-            Checksums::Given(checksum) if installed.receipt.checksum != *checksum => Ok(None),
+            ChecksumPolicy::Given(checksum) if installed.receipt.checksum != *checksum => Ok(None),
             _ => Ok(Some(installed)),
         }
     }
@@ -100,22 +91,22 @@ impl Wish<'_> {
     /// Fetches the release: the first of its candidates that exists. One that exists and is not right ends it.
     ///
     /// Errors: it was never published, cannot be fetched, or is not what it should be.
-    pub fn install(&self, cache: &Cache, means: &Means) -> Result<Installed, Error> {
-        let fetcher = fetcher(means)?;
-        let mut tried = Vec::new();
+    pub fn install(&self, cache: &Cache, context: &DownloadContext) -> Result<Installed, Error> {
+        let fetcher = fetcher(context)?;
+        let mut attempts = Vec::new();
         let candidates = self.candidates(&self.versions)?;
-        if let Some(installed) = self.first_of(&candidates, cache, &fetcher, means, &mut tried)? {
+        if let Some(installed) = self.first_of(&candidates, cache, &fetcher, context, &mut attempts)? {
             return Ok(installed);
         }
         let wanted = self.wanted();
-        if let Some(version) = alias::instead_of(self.client, &wanted, &fetcher)? {
+        if let Some(version) = alias::substitute_for(self.client, &wanted, &fetcher)? {
             let candidates = self.candidates(&[version])?;
-            if let Some(installed) = self.first_of(&candidates, cache, &fetcher, means, &mut tried)? {
+            if let Some(installed) = self.first_of(&candidates, cache, &fetcher, context, &mut attempts)? {
                 return Ok(installed);
             }
         }
         let (program, platform) = (self.client.program.to_string(), self.platform.to_string());
-        Err(Error::NotPublished { program, version: wanted.to_string(), platform, tried })
+        Err(Error::NotPublished { program, version: wanted.to_string(), platform, attempts })
     }
 
     /// Where the release may be.
@@ -144,25 +135,26 @@ impl Wish<'_> {
         candidates: &[Candidate],
         cache: &Cache,
         fetcher: &Fetcher,
-        means: &Means,
-        tried: &mut Vec<Tried>,
+        context: &DownloadContext,
+        attempts: &mut Vec<Attempt>,
     ) -> Result<Option<Installed>, Error> {
         for candidate in candidates {
             let release = self.release(candidate);
-            let folder = cache.lock(&release, || (means.watcher)(&Event::Waits))?;
+            let folder = cache.lock(&release, || (context.watcher)(&Event::Waiting))?;
             // It may be here for another wish, or since a moment ago.
             if let Some(installed) = self.find_version(&candidate.version, cache)? {
-                let installed = installed.standing_in_for(&self.versions[0], &folder)?;
-                self.tell_stand_in(&installed, means.watcher);
+                let installed = installed.substituting(&self.versions[0], &folder)?;
+                self.notify_substitute(&installed, context.watcher);
                 return Ok(Some(installed));
             }
-            let installation = Installation { wish: self, candidate, cache, fetcher, watcher: means.watcher };
+            let installation =
+                Installation { request: self, candidate, cache, fetcher, watcher: context.watcher };
             match installation.run(&folder) {
-                Ok(Found::Here(installed)) => {
-                    self.tell_stand_in(&installed, means.watcher);
+                Ok(Lookup::Found(installed)) => {
+                    self.notify_substitute(&installed, context.watcher);
                     return Ok(Some(installed));
                 }
-                Ok(Found::Nowhere(answer)) => tried.push(Tried { url: candidate.url.clone(), answer }),
+                Ok(Lookup::NotFound(answer)) => attempts.push(Attempt { url: candidate.url.clone(), answer }),
                 Err(error) => {
                     folder.remove_if_empty();
                     return Err(error);
@@ -174,16 +166,16 @@ impl Wish<'_> {
     }
 
     /// Tells when `installed` stands in for another version.
-    pub fn tell_stand_in(&self, installed: &Installed, watcher: Watcher) {
+    pub fn notify_substitute(&self, installed: &Installed, watcher: Watcher) {
         let (wanted, version) = (&self.wanted(), &installed.receipt.version);
         if wanted != version {
-            watcher(&Event::Instead { wanted, version });
+            watcher(&Event::VersionSubstituted { wanted, version });
         }
     }
 }
 
 /// A program that has yet to be put into its place.
-enum Finished {
+enum Program {
     /// The file that was downloaded.
     Whole(PartialFile),
     /// What was in it.
@@ -192,7 +184,7 @@ enum Finished {
 
 /// One release on its way into its folder.
 struct Installation<'a> {
-    wish: &'a Wish<'a>,
+    request: &'a InstallRequest<'a>,
     candidate: &'a Candidate,
     cache: &'a Cache,
     fetcher: &'a Fetcher<'a>,
@@ -200,29 +192,26 @@ struct Installation<'a> {
 }
 
 impl Installation<'_> {
-    fn run(&self, folder: &ProgramFolder) -> Result<Found<Installed>, Error> {
+    fn run(&self, folder: &ProgramFolder) -> Result<Lookup<Installed>, Error> {
         let url = &self.candidate.url;
-        if self.candidate.checksum == Expected::Recorded && self.wish.checksums == Checksums::Required {
+        if self.candidate.checksum == ChecksumSource::Recorded
+            && self.request.checksums == ChecksumPolicy::Required
+        {
             return Err(Error::ChecksumRequired { url: url.clone() });
         }
         let mut partial = folder.partial()?;
         match self.fetch(&mut partial) {
-            Ok(Found::Here((right, computed))) => {
-                self.put(folder, partial, &right, &computed).map(Found::Here)
+            Ok(Lookup::Found((expected, computed))) => {
+                self.put(folder, partial, &expected, &computed).map(Lookup::Found)
             }
-            Ok(Found::Nowhere(answer)) => {
+            Ok(Lookup::NotFound(answer)) => {
                 partial.discard_if_empty();
-                Ok(Found::Nowhere(answer))
+                Ok(Lookup::NotFound(answer))
             }
             // What came so far stays for the next attempt.
-            Err(
-                error @ Error::Download {
-                    source: Fault::Network(_) | Fault::Short { .. } | Fault::Slow(_),
-                    ..
-                },
-            ) => {
+            Err(Error::Download { url, source }) if source.keeps_partial_file() => {
                 partial.discard_if_empty();
-                Err(error)
+                Err(Error::Download { url, source })
             }
             Err(error) => {
                 partial.discard();
@@ -232,83 +221,83 @@ impl Installation<'_> {
     }
 
     /// Fetches the file and compares its checksum.
-    fn fetch(&self, partial: &mut PartialFile) -> Result<Found<(Right, Computed)>, Error> {
+    fn fetch(&self, partial: &mut PartialFile) -> Result<Lookup<(ExpectedChecksum, Computed)>, Error> {
         let url = &self.candidate.url;
         let failed = |source| Error::Download { url: url.clone(), source };
         let opened = match self.fetcher.open(url, partial).map_err(failed)? {
-            Found::Here(opened) => opened,
-            Found::Nowhere(answer) => return Ok(Found::Nowhere(answer)),
+            Lookup::Found(opened) => opened,
+            Lookup::NotFound(answer) => return Ok(Lookup::NotFound(answer)),
         };
-        if self.candidate.platform != self.wish.platform {
-            (self.watcher)(&Event::StandsIn { platform: &self.candidate.platform });
+        if self.candidate.platform != self.request.platform {
+            (self.watcher)(&Event::PlatformSubstituted { platform: &self.candidate.platform });
         }
-        let right = self.right()?;
-        let algorithm = right.values.first().map(Checksum::algorithm);
+        let expected = self.expected_checksum()?;
+        let algorithm = expected.values.first().map(Checksum::algorithm);
         let computed = self.fetcher.save(opened, partial, algorithm);
-        (self.watcher)(&Event::Ends);
+        (self.watcher)(&Event::Finished);
         let computed = computed.map_err(failed)?;
-        self.compare(&right, &computed)?;
-        Ok(Found::Here((right, computed)))
+        self.compare(&expected, &computed)?;
+        Ok(Lookup::Found((expected, computed)))
     }
 
     /// What the checksum has to be, by whoever knows it.
-    fn right(&self) -> Result<Right, Error> {
-        let by = |values, verified, said_by: &str| Right {
+    fn expected_checksum(&self) -> Result<ExpectedChecksum, Error> {
+        let by = |values, verified, authority: &str| ExpectedChecksum {
             values,
             verified,
-            said_by: said_by.to_owned(),
+            authority: authority.to_owned(),
             published: None,
         };
-        if let Checksums::Given(checksum) = &self.wish.checksums {
+        if let ChecksumPolicy::Given(checksum) = &self.request.checksums {
             return Ok(by(vec![checksum.clone()], Verified::Given, "`--checksum`"));
         }
         match &self.candidate.checksum {
-            Expected::Pinned { values } => {
+            ChecksumSource::Pinned { values } => {
                 Ok(by(values.clone(), Verified::Pinned, "the list of known checksums"))
             }
-            Expected::Published { urls } => self.published(urls),
-            Expected::Recorded => {
+            ChecksumSource::Published { urls } => self.published(urls),
+            ChecksumSource::Recorded => {
                 let recorded = self.cache.recorded(&self.candidate.url)?;
-                let said_by = "the record of the first download";
-                Ok(by(recorded.into_iter().collect(), Verified::Recorded, said_by))
+                let authority = "the record of the first download";
+                Ok(by(recorded.into_iter().collect(), Verified::Recorded, authority))
             }
         }
     }
 
     /// What the publisher says, at the first of `urls` that exists.
-    fn published(&self, urls: &[String]) -> Result<Right, Error> {
-        let mut tried = Vec::new();
+    fn published(&self, urls: &[String]) -> Result<ExpectedChecksum, Error> {
+        let mut attempts = Vec::new();
         for url in urls {
             let failed = |source| Error::Download { url: url.clone(), source };
             match self.fetcher.text(url).map_err(failed)? {
-                Found::Nowhere(answer) => tried.push(Tried { url: url.clone(), answer }),
-                Found::Here(text) => {
+                Lookup::NotFound(answer) => attempts.push(Attempt { url: url.clone(), answer }),
+                Lookup::Found(text) => {
                     let failed = |source| Error::ChecksumFile { url: url.clone(), source };
                     let checksum = Checksum::published(&text, self.candidate.file_name()).map_err(failed)?;
-                    let (said_by, published) = (format!("`{url}`"), Some(url.clone()));
-                    return Ok(Right {
+                    let (authority, published) = (format!("`{url}`"), Some(url.clone()));
+                    return Ok(ExpectedChecksum {
                         values: vec![checksum],
                         verified: Verified::Published,
-                        said_by,
+                        authority,
                         published,
                     });
                 }
             }
         }
-        Err(Error::ChecksumMissing { url: self.candidate.url.clone(), tried })
+        Err(Error::ChecksumMissing { url: self.candidate.url.clone(), attempts })
     }
 
-    fn compare(&self, right: &Right, computed: &Computed) -> Result<(), Error> {
+    fn compare(&self, expected: &ExpectedChecksum, computed: &Computed) -> Result<(), Error> {
         let url = &self.candidate.url;
-        let Some(first) = right.values.first() else { return Ok(()) };
+        let Some(first) = expected.values.first() else { return Ok(()) };
         let got = computed.like(first.algorithm());
-        if right.values.contains(got) {
+        if expected.values.contains(got) {
             return Ok(());
         }
         Err(Error::ChecksumMismatch {
             url: url.clone(),
-            expected: right.values.iter().map(ToString::to_string).collect(),
-            said_by: right.said_by.clone(),
+            expected: expected.values.iter().map(ToString::to_string).collect(),
+            authority: expected.authority.clone(),
             got: got.to_string(),
             sha256: computed.sha256.to_string(),
         })
@@ -319,56 +308,56 @@ impl Installation<'_> {
         &self,
         folder: &ProgramFolder,
         partial: PartialFile,
-        right: &Right,
+        expected: &ExpectedChecksum,
         computed: &Computed,
     ) -> Result<Installed, Error> {
         let Candidate { version, platform, url, format, .. } = self.candidate;
-        let program = platform.program(self.wish.client.program.as_str());
-        let path = self.cache.path(&self.wish.release(self.candidate), &program);
+        let program = platform.program(self.request.client.program.as_str());
+        let path = self.cache.path(&self.request.release(self.candidate), &program);
         let (finished, program_checksum) = match format {
-            Format::Raw => (Finished::Whole(partial), computed.sha256.clone()),
+            Format::Raw => (Program::Whole(partial), computed.sha256.clone()),
             Format::Archive { kind, member } => {
                 let mut unfinished = folder.unfinished()?;
                 let extracted = archive::extract(partial.file(), *kind, member, unfinished.as_file_mut());
                 partial.discard();
                 let checksum = extracted.map_err(|source| Error::Archive { url: url.clone(), source })?;
-                (Finished::Unpacked(unfinished), checksum)
+                (Program::Unpacked(unfinished), checksum)
             }
         };
-        if right.values.is_empty() {
+        if expected.values.is_empty() {
             // Only what could be used: an error page is never taken for the release.
             self.cache.record(url, &computed.sha256)?;
-            (self.watcher)(&Event::Recorded { url, checksum: &computed.sha256 });
+            (self.watcher)(&Event::ChecksumRecorded { url, checksum: &computed.sha256 });
         }
         // Until here all is as it was. What is replaced is gone from now on: its receipt would vouch for another program.
         folder.remove_file(cache::RECEIPT)?;
         match finished {
-            Finished::Whole(partial) => folder.finish_partial(partial, &program)?,
-            Finished::Unpacked(unfinished) => folder.finish(unfinished, &program)?,
+            Program::Whole(partial) => folder.finish_partial(partial, &program)?,
+            Program::Unpacked(unfinished) => folder.finish(unfinished, &program)?,
         }
         let failed = |source| crate::base::files::Error::Read { path: path.clone(), source };
         let receipt = Receipt {
-            program: self.wish.client.program.clone(),
+            program: self.request.client.program.clone(),
             version: version.clone(),
             platform: platform.clone(),
             url: url.clone(),
             checksum: computed.sha256.clone(),
-            verified: right.verified,
-            published: right.published.clone(),
+            verified: expected.verified,
+            published: expected.published.clone(),
             size: path.metadata().map_err(failed)?.len(),
             program_checksum,
-            instead_of: Some(self.wish.wanted()).filter(|wanted| wanted != version).into_iter().collect(),
+            instead_of: Some(self.request.wanted()).filter(|wanted| wanted != version).into_iter().collect(),
         };
-        let installed = Installed { service: self.wish.service.clone(), receipt, path };
+        let installed = Installed { service: self.request.service.clone(), receipt, path };
         installed.write_receipt(folder)?;
         Ok(installed)
     }
 }
 
-/// What fetches with `means`.
+/// What fetches with `context`.
 ///
 /// Errors: the system's authorities or proxies cannot be used.
-pub fn fetcher<'w>(means: &Means<'w>) -> Result<Fetcher<'w>, Error> {
+pub fn fetcher<'w>(context: &DownloadContext<'w>) -> Result<Fetcher<'w>, Error> {
     let failed = |source| Error::Network { source };
-    Fetcher::new(means.mirrors.clone(), means.patience, means.watcher).map_err(failed)
+    Fetcher::new(context.mirrors.clone(), context.idle_timeout, context.watcher).map_err(failed)
 }

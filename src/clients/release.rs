@@ -21,7 +21,7 @@ pub struct Candidate {
     /// What kind of file it is.
     pub format: Format,
     /// How its checksum is known.
-    pub checksum: Expected,
+    pub checksum: ChecksumSource,
 }
 
 /// What kind of file a release is.
@@ -32,7 +32,7 @@ pub enum Format {
     /// An archive.
     Archive {
         /// How it is packed.
-        kind: Kind,
+        kind: ArchiveKind,
         /// The program's name in it.
         member: MemberPattern,
     },
@@ -40,7 +40,7 @@ pub enum Format {
 
 /// How an archive is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ArchiveKind {
     /// tar, compressed with gzip.
     TarGz,
     /// zip.
@@ -50,7 +50,7 @@ pub enum Kind {
 /// How the checksum of a release is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Expected {
+pub enum ChecksumSource {
     /// It is one of those that were seen there before.
     Pinned {
         /// These.
@@ -61,7 +61,7 @@ pub enum Expected {
         /// At the first of these addresses that exists.
         urls: Vec<String>,
     },
-    /// Nobody says it: it is recorded when it is first seen, and has to stay the same.
+    /// Nobody publishes it: it is recorded on the first download, and has to stay the same.
     Recorded,
 }
 
@@ -82,7 +82,8 @@ impl Format {
     }
 
     fn of(url: &str, member: MemberPattern) -> Self {
-        let kinds = [(".tgz", Kind::TarGz), (".tar.gz", Kind::TarGz), (".zip", Kind::Zip)];
+        let kinds =
+            [(".tgz", ArchiveKind::TarGz), (".tar.gz", ArchiveKind::TarGz), (".zip", ArchiveKind::Zip)];
         match kinds.into_iter().find(|(ending, _)| url.ends_with(ending)) {
             Some((_, kind)) => Self::Archive { kind, member },
             None => Self::Raw,
@@ -119,7 +120,7 @@ impl ReleaseSource {
         let candidate = |url: String| {
             let name = self.member.as_ref().map_or(client.program.as_str(), MemberPattern::as_str);
             let member = MemberPattern::parse(&platform.program(name)).ok()?;
-            let checksum = self.expected(&url);
+            let checksum = self.checksum_source(&url);
             let (version, platform) = (version.clone(), platform.clone());
             Some(Candidate { version, platform, format: Format::of(&url, member), url, checksum })
         };
@@ -137,19 +138,19 @@ impl ReleaseSource {
         self.url.fill(&|name| if name.as_str() == "platform" { Some(word.clone()) } else { simple(name) })
     }
 
-    fn expected(&self, url: &str) -> Expected {
+    fn checksum_source(&self, url: &str) -> ChecksumSource {
         let values = pinned(url);
         if !values.is_empty() {
-            return Expected::Pinned { values };
+            return ChecksumSource::Pinned { values };
         }
         if self.checksums.is_empty() {
-            return Expected::Recorded;
+            return ChecksumSource::Recorded;
         }
         let beside = &url[..url.len() - file_name(url).len()];
         let address = |name: &str| {
             if name.starts_with('.') { format!("{url}{name}") } else { format!("{beside}{name}") }
         };
-        Expected::Published { urls: self.checksums.iter().map(|name| address(name.as_str())).collect() }
+        ChecksumSource::Published { urls: self.checksums.iter().map(|name| address(name.as_str())).collect() }
     }
 }
 
@@ -203,7 +204,7 @@ mod tests {
 
     #[test]
     fn checksums_are_beside_the_release_or_appended_to_its_name() {
-        let Expected::Published { urls } =
+        let ChecksumSource::Published { urls } =
             &candidates_of("docker-compose", "2.10.0", "linux/amd64")[0].checksum
         else {
             panic!()
@@ -215,9 +216,9 @@ mod tests {
         );
         assert!(matches!(
             candidates_of("docker", "29.7.2", "linux/amd64")[0].checksum,
-            Expected::Pinned { .. }
+            ChecksumSource::Pinned { .. }
         ));
-        assert_eq!(candidates_of("docker", "99.0.0", "linux/amd64")[0].checksum, Expected::Recorded);
+        assert_eq!(candidates_of("docker", "99.0.0", "linux/amd64")[0].checksum, ChecksumSource::Recorded);
     }
 
     #[test]

@@ -10,10 +10,10 @@ use crate::base::types::ServiceName;
 use crate::base::version::ReleaseVersion;
 use crate::catalogue::platform::Platform;
 use crate::cli::{ClientsCommand, ClientsPruneArgs, ClientsUninstallArgs, OutputFormat};
-use crate::clients::Event;
 use crate::clients::cache::{Cache, Installed, Verified};
 use crate::clients::export::export;
 use crate::clients::install::fetcher;
+use crate::clients::{self, Event};
 use crate::error::Error;
 use crate::ui::Progress;
 use crate::ui::table::Table;
@@ -111,11 +111,8 @@ fn verify(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), 
         return Ok(());
     }
     let name = |installed: &&Installed| format!("{} {}", installed.service, installed.receipt.version);
-    Err(Error::DamagedClients {
-        count: changed.len(),
-        all: all.len(),
-        services: changed.iter().map(name).collect(),
-    })
+    let services = changed.iter().map(name).collect();
+    Err(clients::Error::DamagedClients { count: changed.len(), all: all.len(), services }.into())
 }
 
 fn prune(cache: &Cache, args: &ClientsPruneArgs, context: &Context) -> Result<(), Error> {
@@ -155,7 +152,7 @@ fn uninstall(cache: &Cache, args: &ClientsUninstallArgs) -> Result<(), Error> {
         let known =
             same_service.map(|other| format!("{} {}", other.service, other.receipt.version)).collect();
         let version = args.release.as_ref().map(ToString::to_string);
-        return Err(Error::NoSuchClient { program: args.service.clone(), version, known });
+        return Err(clients::Error::NoSuchClient { program: args.service.clone(), version, known }.into());
     }
     let removed = only_removed(meant, |installed| {
         cache.remove(&installed.release(), |installed, _| installed.is_some())
@@ -164,7 +161,10 @@ fn uninstall(cache: &Cache, args: &ClientsUninstallArgs) -> Result<(), Error> {
 }
 
 /// Those of `meant` that could be removed: others are left to the processes that are at them.
-fn only_removed<T>(meant: Vec<T>, remove: impl Fn(&T) -> Result<bool, Error>) -> Result<Vec<T>, Error> {
+fn only_removed<T>(
+    meant: Vec<T>,
+    remove: impl Fn(&T) -> Result<bool, clients::Error>,
+) -> Result<Vec<T>, clients::Error> {
     let mut removed = Vec::new();
     for one in meant {
         if remove(&one)? {
@@ -190,7 +190,7 @@ fn export_all(cache: &Cache, folder: &Path, context: &Context) -> Result<(), Err
     }
     let progress = Progress::new(context.ui);
     let watcher = |event: &Event| progress.show(event);
-    let fetcher = fetcher(&context.means(&watcher)?)?;
+    let fetcher = fetcher(&context.downloads(&watcher)?)?;
     for installed in &all {
         for path in export(installed, cache, &fetcher, folder)? {
             print(&format!("{}\n", path.display()))?;

@@ -15,47 +15,51 @@ use crate::catalogue::{self, Catalogue, Client, Service};
 use crate::cli::{InstallCliArgs, OutputFormat, WantedVersion};
 use crate::clients::cache::{Cache, Installed, Release, Verified};
 use crate::clients::checksum::Checksum;
-use crate::clients::install::{Checksums, Means, Wish, fetcher};
-use crate::clients::release::{Candidate, Expected};
-use crate::clients::{Event, Watcher, alias};
+use crate::clients::install::{ChecksumPolicy, DownloadContext, InstallRequest, fetcher};
+use crate::clients::mirror::Mirrors;
+use crate::clients::release::{Candidate, ChecksumSource};
+use crate::clients::{self, Event, Watcher, alias};
 use crate::error::Error;
 use crate::export::{Block, PathEntry};
 use crate::guest::probe::Questions;
 use crate::services::cache::{Memory, Scope};
 use crate::services::connected::use_services;
 use crate::services::inspection::{InUse, Visit};
+use crate::settings::Settings;
 use crate::ui::Progress;
 
 pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
     let service = find(&args.service, &catalogue)?;
-    let client =
-        service.client.as_ref().ok_or_else(|| Error::NoClient { service: service.name.to_string() })?;
+    let client = service
+        .client
+        .as_ref()
+        .ok_or_else(|| clients::Error::NoClient { service: service.name.to_string() })?;
     let progress = Progress::new(context.ui);
     let watcher = |event: &Event| progress.show(event);
-    let means = || context.means(&watcher);
-    let wish = Wish {
+    let downloads = || context.downloads(&watcher);
+    let request = InstallRequest {
         service: &service.name,
         client,
-        versions: versions(args, service, client, context, &means)?,
+        versions: versions(args, service, client, context, &downloads)?,
         platform: platform(args)?,
         checksums: checksums(args),
     };
     let cache = Cache::new(context.folders()?.clients());
     if args.dry_run {
-        return dry_run(&wish, &cache, args.output);
+        return dry_run(&request, &cache, args.output);
     }
     let folder = args.path.as_ref().map(|folder| context.env.expand(folder));
     if args.output == OutputFormat::Text {
         refuse_colon(folder.as_deref().unwrap_or(cache.root()))?;
     }
-    let (installed, was_there) = match wish.find(&cache)? {
+    let (installed, was_there) = match request.find(&cache)? {
         Some(installed) => {
-            wish.tell_stand_in(&installed, &watcher);
+            request.notify_substitute(&installed, &watcher);
             (installed, true)
         }
-        None if args.offline => return Err(not_cached(&wish)),
-        None => (wish.install(&cache, &means()?)?, false),
+        None if args.offline => return Err(not_cached(&request)),
+        None => (request.install(&cache, &downloads()?)?, false),
     };
     installed.touch();
     let (path, is_new) = match &folder {
@@ -88,11 +92,11 @@ fn platform(args: &InstallCliArgs) -> Result<Platform, Error> {
     args.platform.clone().map_or_else(host, Ok)
 }
 
-fn checksums(args: &InstallCliArgs) -> Checksums {
+fn checksums(args: &InstallCliArgs) -> ChecksumPolicy {
     match &args.checksum {
-        Some(checksum) => Checksums::Given(checksum.clone()),
-        None if args.require_checksum => Checksums::Required,
-        None => Checksums::Any,
+        Some(checksum) => ChecksumPolicy::Given(checksum.clone()),
+        None if args.require_checksum => ChecksumPolicy::Required,
+        None => ChecksumPolicy::Any,
     }
 }
 
@@ -102,18 +106,18 @@ fn versions<'w>(
     service: &Service,
     client: &Client,
     context: &Context,
-    means: &dyn Fn() -> Result<Means<'w>, Error>,
+    downloads: &dyn Fn() -> Result<DownloadContext<'w>, Error>,
 ) -> Result<Vec<ReleaseVersion>, Error> {
     let program = client.program.to_string();
     match &args.cli_version {
         Some(WantedVersion::Version(version)) => Ok(ReleaseVersion::named_by(version)),
         Some(WantedVersion::Alias(alias)) if args.offline || args.dry_run => {
-            Err(Error::AliasNotAsked { program, alias: alias.to_string() })
+            Err(clients::Error::AliasNotAsked { program, alias: alias.to_string() }.into())
         }
         Some(WantedVersion::Alias(alias)) => {
-            Ok(vec![alias::version_of(client, alias, &fetcher(&means()?)?)?])
+            Ok(vec![alias::version_of(client, alias, &fetcher(&downloads()?)?)?])
         }
-        None if service.is_client_only() => Err(Error::VersionNeeded { program }),
+        None if service.is_client_only() => Err(clients::Error::VersionNeeded { program }.into()),
         None => of_service(service, context)
             .inspect_err(|_| context.note("with `--cli-version VERSION` no machine is asked")),
     }
@@ -139,19 +143,23 @@ fn version_in_use(service: &Service, context: &Context) -> Result<Vec<ReleaseVer
     };
     let version = in_use.first().and_then(InUse::version);
     let versions = version.map(|version| ReleaseVersion::named_by(&version)).unwrap_or_default();
-    if versions.is_empty() { Err(Error::NoVersion { service: service.title.clone() }) } else { Ok(versions) }
+    if versions.is_empty() {
+        return Err(clients::Error::NoVersion { service: service.title.clone() }.into());
+    }
+    Ok(versions)
 }
 
 /// Before anything is put where no PATH can lead.
 fn refuse_colon(folder: &Path) -> Result<(), Error> {
     if folder.as_os_str().as_encoded_bytes().contains(&b':') {
-        return Err(Error::ColonOnPath { path: folder.to_owned() });
+        return Err(clients::Error::ColonOnPath { path: folder.to_owned() }.into());
     }
     Ok(())
 }
 
-fn not_cached(wish: &Wish) -> Error {
-    Error::NotCached { program: wish.client.program.to_string(), version: wish.versions[0].to_string() }
+fn not_cached(request: &InstallRequest) -> Error {
+    let (program, version) = (request.client.program.to_string(), request.versions[0].to_string());
+    clients::Error::NotCached { program, version }.into()
 }
 
 /// Puts a copy of the program into `folder`. Returns its path, and whether another one, or none, was there.
@@ -220,19 +228,19 @@ struct Document<'a> {
 }
 
 /// Prints where the release may be.
-fn dry_run(wish: &Wish, cache: &Cache, format: OutputFormat) -> Result<(), Error> {
-    let candidates = wish.candidates(&wish.versions)?;
+fn dry_run(request: &InstallRequest, cache: &Cache, format: OutputFormat) -> Result<(), Error> {
+    let candidates = request.candidates(&request.versions)?;
     if format == OutputFormat::Text {
         return print(&candidates.iter().map(|candidate| candidate.url.clone() + "\n").collect::<String>());
     }
-    let program = wish.platform.program(wish.client.program.as_str());
-    let (service, version) = (wish.service.clone(), wish.versions[0].clone());
-    let release = Release { service, version, platform: wish.platform.clone() };
+    let program = request.platform.program(request.client.program.as_str());
+    let (service, version) = (request.service.clone(), request.versions[0].clone());
+    let release = Release { service, version, platform: request.platform.clone() };
     print_json(&Plan {
-        service: wish.service,
-        client: wish.client.program.as_str(),
-        release: &wish.versions[0],
-        platform: &wish.platform,
+        service: request.service,
+        client: request.client.program.as_str(),
+        release: &request.versions[0],
+        platform: &request.platform,
         path: cache.path(&release, &program),
         candidates: candidates.iter().map(Place::from).collect(),
     })
@@ -256,7 +264,7 @@ struct Place<'a> {
     platform: &'a Platform,
     url: &'a str,
     member: Option<&'a MemberPattern>,
-    checksum: &'a Expected,
+    checksum: &'a ChecksumSource,
 }
 
 impl<'a> From<&'a Candidate> for Place<'a> {
@@ -268,9 +276,11 @@ impl<'a> From<&'a Candidate> for Place<'a> {
 
 impl Context {
     /// With what to download.
-    pub(super) fn means<'w>(&self, watcher: Watcher<'w>) -> Result<Means<'w>, Error> {
-        let mirrors = crate::settings::Settings::load(&self.folders()?)?.mirrors(&self.env)?;
-        let patience = self.deadline.limit().max(Duration::from_millis(100));
-        Ok(Means { mirrors, patience, watcher })
+    pub(super) fn downloads<'w>(&self, watcher: Watcher<'w>) -> Result<DownloadContext<'w>, Error> {
+        let settings = Settings::load(&self.folders()?)?;
+        let named = self.env.mirror.as_deref().unwrap_or_default();
+        let mirrors = Mirrors::from_settings(named, &settings.mirrors, settings.allow_http)?;
+        let idle_timeout = self.deadline.limit().max(Duration::from_millis(100));
+        Ok(DownloadContext { mirrors, idle_timeout, watcher })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use secrecy::ExposeSecret;
+
 use super::context::Context;
 use crate::catalogue::{Access, Control, Service};
 use crate::cli::StartArgs;
@@ -9,7 +11,7 @@ use crate::error::Error;
 use crate::guest::control::{Changes, Image, Keys, Proxy, ProxyChange, Verb, WhileItRuns, Written};
 use crate::services::detect::Found;
 use crate::services::lifecycle::{Condition, Look, Session, each, tell};
-use crate::settings::Settings;
+use crate::settings::{Hidden, ProxySettings, Settings};
 
 pub(super) fn run(args: &StartArgs, context: &Context) -> Result<(), Error> {
     let wishes = Wishes::of(args, context)?;
@@ -52,12 +54,18 @@ fn proxy(args: &StartArgs, context: &Context) -> Result<Option<ProxyChange>, Err
     }
     let typed =
         Written { url: args.proxy.clone(), user: args.proxy_user.clone(), password: args.proxy_password() };
-    let mut written = if typed.is_empty() { Settings::load(&context.folders()?)?.proxy() } else { typed };
+    let mut written = if typed.is_empty() { set(Settings::load(&context.folders()?)?.proxy) } else { typed };
     // Where there is a user, the password may be kept out of everybody's sight.
     if written.user.is_some() && written.password.is_none() {
         written.password.clone_from(&context.env.proxy_password);
     }
     Ok(Proxy::read(&written)?.map(ProxyChange::Set))
+}
+
+fn set(settings: ProxySettings) -> Written {
+    let text = |Hidden(text): Hidden| text.expose_secret().to_owned();
+    let ProxySettings { url, user, password } = settings;
+    Written { url: url.map(text), user: user.map(text), password: password.map(|Hidden(text)| text) }
 }
 
 fn start(service: &Service, wishes: &Wishes, session: &mut Session) -> Result<(), Error> {

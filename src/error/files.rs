@@ -25,7 +25,9 @@ impl Explain for Error {
             Self::Write { .. } | Self::Folder { .. } => {
                 "set SERVICE_MANAGER_HOME to a folder that you can write".into()
             }
-            Self::FolderShared { path } => format!("`chmod go-w {}`, if it is yours", sh_path(path)),
+            Self::FolderShared { path } | Self::WritableByOthers { path } => {
+                format!("`chmod go-w {}`, if it is yours", sh_path(path))
+            }
             Self::FolderLocked { .. } => "wait for the other process, or end it".into(),
             Self::SharedFile { .. } | Self::SharedFileOdd { .. } => ANOTHER_FILE.into(),
             Self::SharedFileLocked { lock, .. } => {

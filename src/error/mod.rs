@@ -1,21 +1,21 @@
 //! What a command ends with: the exit code, the error of the module that failed, and what to type next.
 
-mod catalogue;
+mod clients;
 mod files;
 mod invocation;
-mod kubeconfig;
 mod script;
+mod settings;
 
 use std::error::Error as StdError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::files::is_full;
+use self::files::ANOTHER_FILE;
 pub(crate) use self::invocation::Invocation;
 pub(crate) use self::script::Script;
-use crate::access::credentials::CredentialError;
-use crate::access::kubeconfig as kubeconfigs;
+use crate::access::credentials::Refusal;
+use crate::access::kubeconfig::MergeRefusal;
 use crate::base::causes::causes;
 use crate::base::deadline::{Timeout, WorkerPanicked};
 use crate::base::files as files_of_host;
@@ -23,15 +23,12 @@ use crate::base::paths::NoHome;
 use crate::base::text::sanitize;
 use crate::base::text::{sh_path, sh_word};
 use crate::base::types::Invalid;
-use crate::catalogue as catalogue_of_services;
-use crate::catalogue::{OpenPort, Reason};
-use crate::clients::archive::Fault as ArchiveFault;
-use crate::clients::checksum::Unusable;
-use crate::clients::download::Fault;
-use crate::clients::install::Tried;
+use crate::catalogue::{FileDiagnostic, OpenPort, Reason};
+use crate::clients as clients_of_host;
 use crate::guest::control::Culprit;
 use crate::machine::vagrant::Said;
 use crate::services::detect::State;
+use crate::settings as user_settings;
 use crate::ui::{Explanation, StdoutError};
 
 /// How the program ends; part of its interface (README, "Exit codes").
@@ -95,9 +92,9 @@ pub enum Error {
     #[error(transparent)]
     Files(#[from] files_of_host::Error),
     #[error(transparent)]
-    Catalogue(#[from] catalogue_of_services::Error),
+    Clients(#[from] clients_of_host::Error),
     #[error(transparent)]
-    KubeconfigFile(#[from] kubeconfigs::Error),
+    Settings(#[from] user_settings::Error),
     #[error(transparent)]
     Timeout(#[from] Timeout),
     #[error(transparent)]
@@ -151,7 +148,21 @@ pub enum Error {
     #[error("Vagrant does not say how the machine of `{}` is reached", .folder.display())]
     VagrantFailed { folder: PathBuf, source: Said },
 
-    // Exports.
+    // The services' files.
+    #[error("there is no service `{name}`")]
+    UnknownService { name: String, nearest: Option<String>, known: Vec<String> },
+    #[error("`{service}` is a client only, so nothing of it is in a machine")]
+    ClientOnly { service: String },
+    #[error("the service file `{file}` is not valid")]
+    ServiceFile { file: String, source: serde_json::Error },
+    #[error("the service files have {} mistake{}", .mistakes.len(), if .mistakes.len() == 1 { "" } else { "s" })]
+    ServiceFiles { mistakes: Vec<FileDiagnostic> },
+    #[error("{wrong} of {all} service files {} not valid", if *.wrong == 1 { "is" } else { "are" })]
+    ServiceFilesNotValid { wrong: usize, all: usize },
+    #[error("could not write a service file")]
+    ServiceText { source: serde_yaml::Error },
+    #[error("could not write a kubeconfig")]
+    KubeconfigText { source: serde_yaml::Error },
     #[error("the value of {name} cannot be written for a shell")]
     Unprintable { name: String },
     #[error("`{}` cannot be written for every shell: it is not UTF-8", .path.display())]
@@ -159,59 +170,13 @@ pub enum Error {
     #[error("kubectl takes `:` for the end of a path, and there is one in `{}`", .path.display())]
     ColonInPath { path: PathBuf },
 
-    // The clients.
-    #[error("no client is known for {service}")]
-    NoClient { service: String },
-    #[error("nobody says which version of `{program}` is wanted")]
-    VersionNeeded { program: String },
-    #[error("{service} does not say which version it is")]
-    NoVersion { service: String },
-    #[error("`{alias}` is no version of `{program}`")]
-    UnknownAlias { alias: String, program: String, known: Vec<String> },
-    #[error("only its publisher can say which version of `{program}` is `{alias}`")]
-    AliasNotAsked { program: String, alias: String },
-    #[error("could not find out which version `{alias}` is at `{url}`: {what}")]
-    AliasUnclear { alias: String, url: String, what: String },
-    #[error("`{program}` {version} is not made for {platform}")]
-    NotOffered { program: String, version: String, platform: String },
-    #[error("`{program}` {version} for {platform} is not published")]
-    NotPublished { program: String, version: String, platform: String, tried: Vec<Tried> },
-    #[error("`{program}` {version} is not in the cache")]
-    NotCached { program: String, version: String },
-    #[error("could not download `{url}`")]
-    Download { url: String, source: Fault },
-    #[error("nothing can be downloaded")]
-    Network { source: Fault },
-    #[error("`{url}` says no checksum")]
-    ChecksumFile { url: String, source: Unusable },
-    #[error("the publisher has no checksum for `{url}`")]
-    ChecksumMissing { url: String, tried: Vec<Tried> },
-    #[error("`{url}` is not what it should be: {said_by} says {}, it has {got}", .expected.join(" or "))]
-    ChecksumMismatch { url: String, expected: Vec<String>, said_by: String, got: String, sha256: String },
-    #[error("nobody publishes a checksum for `{url}`")]
-    ChecksumRequired { url: String },
-    #[error("the archive `{url}` cannot be used")]
-    Archive { url: String, source: ArchiveFault },
-    #[error("the mirror `{text}` {what}")]
-    Mirror { text: String, what: &'static str },
-    #[error("the settings in `{}` are not valid", .path.display())]
-    Settings { path: PathBuf, source: serde_yaml::Error },
-    #[error("others than you can write `{}`", .path.display())]
-    SharedPrograms { path: PathBuf },
-    #[error("others than you can read `{}`, and there is a password in it", .path.display())]
-    SharedPassword { path: PathBuf },
-    #[error("{count} of {all} clients {} not what was installed", if *.count == 1 { "is" } else { "are" })]
-    DamagedClients { count: usize, all: usize, services: Vec<String> },
-    #[error("`{program}`{} is not installed", .version.as_ref().map(|version| format!(" {version}")).unwrap_or_default())]
-    NoSuchClient { program: String, version: Option<String>, known: Vec<String> },
-    #[error("a PATH has `:` between its folders, and there is one in `{}`", .path.display())]
-    ColonOnPath { path: PathBuf },
-
     // Files on the host.
     #[error(transparent)]
     Stdout(#[from] StdoutError),
     #[error("the system has no random numbers")]
     NoRandom { source: Box<dyn StdError + Send + Sync> },
+    #[error("`{}` is left as it is", .path.display())]
+    Merge { path: PathBuf, source: MergeRefusal },
     #[error("could not take `{machine}` out of `{}`", .path.display())]
     NotTakenOut { machine: String, path: PathBuf, contexts: Vec<String>, source: Box<Error> },
     #[error("`{service}` after `--merge` would be the name of a file")]
@@ -297,15 +262,9 @@ pub enum Error {
     #[error("{service} in `{machine}` {}", .reason.because)]
     NoAccess { service: String, machine: String, ssh: String, reason: Reason, ports: Vec<OpenPort> },
     #[error("the credentials for {service} in `{path}` of `{machine}` are refused")]
-    CredentialsInvalid {
-        service: String,
-        path: String,
-        machine: String,
-        source: CredentialError,
-        remedy: String,
-    },
+    CredentialsInvalid { service: String, path: String, machine: String, source: Refusal, remedy: String },
     #[error("the kubeconfig `{path}` in `{machine}` is refused")]
-    Kubeconfig { path: String, machine: String, source: CredentialError },
+    Kubeconfig { path: String, machine: String, source: Refusal },
     #[error("{service} does not answer at any address of `{machine}`{}", list(": ", .tried, ""))]
     NoAnswer {
         service: String,
@@ -340,12 +299,11 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Files(error) => error.exit_code(),
-            Self::Catalogue(error) => error.exit_code(),
-            Self::KubeconfigFile(error) => error.exit_code(),
+            Self::Clients(error) => error.exit_code(),
+            Self::Settings(error) => error.exit_code(),
             Self::Timeout(error) => error.exit_code(),
-            Self::WorkerPanicked(_)
-            | Self::NoHome(_)
-            | Self::Value { .. }
+            Self::WorkerPanicked(_) | Self::NoHome(_) => ExitCode::Failure,
+            Self::Value { .. }
             | Self::NoMachine
             | Self::UnknownCommand { .. }
             | Self::NoUser
@@ -366,17 +324,16 @@ impl Error {
             | Self::NoVagrant { .. }
             | Self::NotStarted { .. }
             | Self::VagrantFailed { .. }
-            | Self::Network { .. }
-            | Self::Mirror { .. }
-            | Self::Settings { .. }
-            | Self::SharedPrograms { .. }
-            | Self::SharedPassword { .. }
-            | Self::DamagedClients { .. }
-            | Self::ColonOnPath { .. }
+            | Self::ServiceFile { .. }
+            | Self::ServiceFiles { .. }
+            | Self::ServiceFilesNotValid { .. }
+            | Self::ServiceText { .. }
             | Self::Unprintable { .. }
             | Self::ColonInPath { .. }
+            | Self::KubeconfigText { .. }
             | Self::Stdout(_)
             | Self::NoRandom { .. }
+            | Self::Merge { .. }
             | Self::NotTakenOut { .. }
             | Self::ServiceAsFile { .. }
             | Self::PathNotText { .. }
@@ -395,22 +352,8 @@ impl Error {
             | Self::TooManyKeys { .. }
             | Self::KeyLocked { .. }
             | Self::Key { .. } => ExitCode::Unreachable,
-            Self::NoClient { .. }
-            | Self::VersionNeeded { .. }
-            | Self::NoVersion { .. }
-            | Self::UnknownAlias { .. }
-            | Self::AliasUnclear { .. }
-            | Self::AliasNotAsked { .. }
-            | Self::NotOffered { .. }
-            | Self::NotPublished { .. }
-            | Self::NotCached { .. }
-            | Self::Download { .. }
-            | Self::ChecksumFile { .. }
-            | Self::ChecksumMissing { .. }
-            | Self::ChecksumMismatch { .. }
-            | Self::ChecksumRequired { .. }
-            | Self::Archive { .. }
-            | Self::NoSuchClient { .. }
+            Self::UnknownService { .. }
+            | Self::ClientOnly { .. }
             | Self::AnswerTooLong { .. }
             | Self::AnswerIncomplete { .. }
             | Self::AnswerMalformed
@@ -446,9 +389,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Files(error) => return error.hint(),
-            Self::Catalogue(error) => return error.hint(),
-            Self::KubeconfigFile(error) => return error.hint(),
+            Self::Clients(error) => return error.hint(),
+            Self::Settings(error) => return error.hint(),
             Self::Timeout(error) => return error.hint(),
+            Self::WorkerPanicked(_) => return None,
             Self::Value { .. } => {
                 "correct it, or name the machine with `--host USER@HOST --identity KEY`".into()
             }
@@ -472,7 +416,8 @@ impl Error {
             Self::NoUser => "`--host USER@HOST`, or `User` in the ssh config".into(),
             Self::UnknownMachine { nearest: Some(nearest), .. }
             | Self::NoSuchAlias { nearest: Some(nearest), .. }
-            | Self::UnknownCommand { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            | Self::UnknownCommand { nearest: Some(nearest), .. }
+            | Self::UnknownService { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownMachine { known, .. } if known.is_empty() => {
                 "name it once with `--ssh-config FILE` or `--host USER@HOST`; it is remembered then".into()
             }
@@ -494,49 +439,14 @@ impl Error {
             Self::Namesakes { .. } => "name one of them".into(),
             Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
             Self::SeveralJumps { .. } => "name one host in `ProxyJump`".into(),
+            Self::ClientOnly { service } => format!("`service-manager install-cli {service}`"),
             Self::UnknownCommand { known, .. } if known.is_empty() => return None,
             Self::UnknownCommand { known, .. } => format!("there are: {}", known.join(", ")),
-            Self::NoClient { .. } => "`service-manager services list` shows those that have one".into(),
-            Self::VersionNeeded { .. } | Self::NoVersion { .. } => "name it with `--cli-version VERSION`".into(),
-            Self::UnknownAlias { known, .. } if known.is_empty() => "name a version: `--cli-version N.N.N`".into(),
-            Self::UnknownAlias { known, .. } => format!("name a version, or one of: {}", known.join(", ")),
-            Self::AliasUnclear { .. } | Self::AliasNotAsked { .. } => "name the version: `--cli-version N.N.N`".into(),
-            Self::NotOffered { .. } => "`--platform` names another one, `--cli-version` another version".into(),
-            Self::NotPublished { .. } => {
-                "`--cli-version` names another version; if you have the file, put it where a mirror would have it: \
-                `SERVICE_MANAGER_MIRROR=https://=file:///FOLDER`"
-                    .into()
-            }
-            Self::NotCached { .. } => "leave out `--offline`".into(),
-            Self::Download { source, .. } | Self::Network { source } => return download_hint(source),
-            Self::ChecksumFile { .. } => "if a proxy or a mirror stands in between, ask its owner".into(),
-            Self::ChecksumMissing { .. } => "`--checksum sha256:HEX` says what it should be".into(),
-            Self::ChecksumMismatch { sha256, .. } => format!(
-                "do not use it, unless you know why it was replaced; then `--checksum {sha256}` accepts it"
-            ),
-            Self::ChecksumRequired { .. } => {
-                "`--checksum sha256:HEX` says what it should be; or leave out `--require-checksum`".into()
-            }
-            Self::Archive { source: ArchiveFault::Disk(source), .. } => return disk_hint(source),
-            Self::Archive { .. } => "`--cli-version` names another version".into(),
-            Self::Mirror { .. } => {
-                "write `FROM=TO`: an address with `https://`, and `https://…`, `file:///…` or, with \
-                `allow_http: true` in the settings, `http://…`"
-                    .into()
-            }
-            Self::DamagedClients { services, .. } => {
-                format!("`service-manager clients uninstall {}`, then install it again", services.first()?)
-            }
-            Self::NoSuchClient { known, .. } if known.is_empty() => {
-                "`service-manager clients list` shows what is installed".into()
-            }
-            Self::NoSuchClient { known, .. } => format!("installed: {}", known.join(", ")),
-            Self::ColonOnPath { .. } => "set SERVICE_MANAGER_HOME, or give `--path`, to a folder without `:`".into(),
+            Self::UnknownService { known, .. } => format!("known services: {}", known.join(", ")),
             Self::NoHome(_) => "set HOME, or SERVICE_MANAGER_HOME to a folder of your own".into(),
             Self::PathNotText { .. } => "set SERVICE_MANAGER_HOME to a folder whose path is".into(),
             Self::ColonInPath { .. } => "set SERVICE_MANAGER_HOME to a folder without `:`".into(),
-            Self::SharedPrograms { path } => format!("`chmod go-w {}`, if it is yours", sh_path(path)),
-            Self::SharedPassword { path } => format!("`chmod 600 {}`", sh_path(path)),
+            Self::Merge { source, path } => merge_hint(source, path),
             Self::NotTakenOut { path, contexts, .. } => format!(
                 "what is called `{}` in there is left: `kubectl config --kubeconfig {} delete-context {}` removes it, \
                  with `delete-cluster` and `delete-user`",
@@ -646,10 +556,15 @@ impl Error {
                  `kubectl --kubeconfig {path} config view` shows it"
             ),
             Self::NoCredentials { path, .. } => format!("in the machine: `sudo ls -l {path}`"),
-            Self::WorkerPanicked(_)
-            | Self::Settings { .. }
+            Self::ServiceFiles { .. } => {
+                "correct them, until `service-manager services validate` finds none".into()
+            }
+            Self::ServiceFile { .. }
+            | Self::ServiceFilesNotValid { .. }
+            | Self::ServiceText { .. }
             | Self::Unprintable { .. }
             | Self::NotStarted { .. }
+            | Self::KubeconfigText { .. }
             | Self::Stdout(_)
             | Self::NoRandom { .. }
             | Self::AnswerTooLong { .. }
@@ -667,16 +582,16 @@ impl Error {
 
     /// The messages of what caused this, outermost first.
     pub fn causes(&self) -> Vec<String> {
-        if let Self::NotPublished { tried, .. } | Self::ChecksumMissing { tried, .. } = self {
-            return tried.iter().map(|Tried { url, answer }| format!("{url}: {answer}")).collect();
+        if let Self::ServiceFiles { mistakes } = self {
+            return mistakes.iter().map(ToString::to_string).collect();
         }
         if let Self::NotDone { said, .. } = self {
             return said.clone();
         }
         match self {
             Self::Files(error) => error.causes(),
-            Self::Catalogue(error) => error.causes(),
-            Self::KubeconfigFile(error) => error.causes(),
+            Self::Clients(error) => error.causes(),
+            Self::Settings(error) => error.causes(),
             _ => causes(self),
         }
     }
@@ -699,23 +614,20 @@ fn said(stderr: &str) -> String {
     if stderr.trim().is_empty() { String::new() } else { format!("; it said: {}", sanitize(stderr)) }
 }
 
-fn download_hint(fault: &Fault) -> Option<String> {
-    Some(match fault {
-        Fault::Tls(_) => "name the authority of your network in SSL_CERT_FILE, as a PEM file".into(),
-        Fault::Proxy => "give them in HTTPS_PROXY: `http://USER:PASSWORD@HOST:PORT`, `@` in them written as `%40`".into(),
-        Fault::Disk(source) => return disk_hint(source),
-        Fault::Network(_) | Fault::Slow(_) | Fault::Short { .. } => {
-            "try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network `--offline`"
-                .into()
+fn merge_hint(refusal: &MergeRefusal, path: &Path) -> String {
+    match refusal {
+        MergeRefusal::NotYaml(_) => format!("correct it, or {ANOTHER_FILE}"),
+        MergeRefusal::Twice { .. } => format!("remove one of them, or {ANOTHER_FILE}"),
+        MergeRefusal::Taken { list, name } => format!(
+            "`kubectl config --kubeconfig {} delete-{list} {name}` removes it; or {ANOTHER_FILE}",
+            sh_path(path),
+            name = sh_word(name)
+        ),
+        MergeRefusal::OtherMachine { machine, .. } => {
+            format!("`service-manager machines forget {machine}` removes it; or {ANOTHER_FILE}")
         }
-        Fault::Status(..) | Fault::Redirect(_) | Fault::Large { .. } | Fault::NotText => {
-            "SERVICE_MANAGER_MIRROR names another place to download from".into()
-        }
-    })
-}
-
-fn disk_hint(error: &io::Error) -> Option<String> {
-    is_full(error).then(|| "free some space there, or set SERVICE_MANAGER_HOME to another disk".into())
+        MergeRefusal::NotKubeconfig(_) | MergeRefusal::Rest => ANOTHER_FILE.into(),
+    }
 }
 
 /// Of a certificate that are told.

@@ -202,21 +202,21 @@ impl Progress {
     /// Shows what happens.
     pub(crate) fn show(&self, event: &Event) {
         match event {
-            Event::Begins { url, done, total } => self.begins(url, *done, *total),
+            Event::Started { url, done, total } => self.begins(url, *done, *total),
             Event::Received { done } => self.received(*done),
-            Event::Ends => self.clear(),
-            Event::Waits => self.ui.note("another process installs the same; waiting for it"),
-            Event::TriesAgain { url, fault } => {
+            Event::Finished => self.clear(),
+            Event::Waiting => self.ui.note("another process installs the same; waiting for it"),
+            Event::Retrying { url, error } => {
                 self.clear();
-                self.ui.note(&format!("trying again: `{url}`: {fault}"));
+                self.ui.note(&format!("trying again: `{url}`: {error}"));
             }
-            Event::Recorded { url, checksum } => self.ui.note(&format!(
+            Event::ChecksumRecorded { url, checksum } => self.ui.note(&format!(
                 "nobody publishes a checksum for `{url}`; it has {checksum}, which is recorded and has to stay"
             )),
-            Event::Instead { wanted, version } => {
+            Event::VersionSubstituted { wanted, version } => {
                 self.ui.note(&format!("{wanted} was never published; the nearest is {version}"));
             }
-            Event::StandsIn { platform } => {
+            Event::PlatformSubstituted { platform } => {
                 self.ui.note(&format!("it is made for {platform}, which runs there too"));
             }
         }

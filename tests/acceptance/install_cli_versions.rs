@@ -168,7 +168,7 @@ fn names_of_services_and_of_clients() {
         "service-manager install-cli helm",
         126,
         "
-        error: nobody says which version of `helm` is wanted
+        error: no version of `helm` was given and no server could be asked
         hint: name it with `--cli-version VERSION`
         ",
     );

@@ -40,6 +40,12 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// Another user of the host could write a file or folder that says what is run.
+    #[error("others than you can write `{}`", .path.display())]
+    WritableByOthers {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// Another process held the lock of a folder until the time was over.
     #[error("another process keeps `{}` locked", .path.display())]
     FolderLocked {

@@ -217,6 +217,15 @@ pub fn is_own(path: &Path) -> io::Result<bool> {
     Ok(ours && meta.mode() & WRITABLE_BY_OTHERS == 0)
 }
 
+/// Refuses what says which programs are run, if others than this user and root can write it.
+pub fn refuse_writable_by_others(path: &Path) -> Result<(), Error> {
+    match is_own(path) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::WritableByOthers { path: path.to_owned() }),
+        Err(source) => Err(Error::Read { path: path.to_owned(), source }),
+    }
+}
+
 /// True when nobody but this user and root can read what `path` leads to.
 pub fn is_private(path: &Path) -> io::Result<bool> {
     Ok(fs::metadata(path)?.mode() & OF_OTHERS == 0)

@@ -1,0 +1,150 @@
+//! Why a file could not be fetched, and whether another attempt may go well.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use crate::access::tls::tls_error;
+use crate::base::causes::chain;
+
+/// Why a file could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// The server has no good answer; after how long it wants to be asked again.
+    #[error("the server answers HTTP {0}")]
+    Status(StatusCode, Option<Duration>),
+    /// No answer, or it broke off.
+    #[error("{0}")]
+    Network(String),
+    /// Some bytes came, and then too few.
+    #[error("it is too slow: less than {SLOWEST} bytes a second for {} s", .0.as_secs_f32())]
+    Slow(Duration),
+    /// It ended before its end.
+    #[error("it ended after {got} of {total} bytes")]
+    Short {
+        /// The bytes that came.
+        got: u64,
+        /// The bytes that the server announced.
+        total: u64,
+    },
+    /// The server's certificate.
+    #[error("the server's certificate is not trusted")]
+    Tls(#[source] rustls::Error),
+    /// The proxy answers 407.
+    #[error("the proxy wants a user and a password")]
+    ProxyLogin,
+    /// A redirection that is not followed.
+    #[error("{0}")]
+    Redirect(#[from] RedirectRefused),
+    /// It is larger than any of its kind.
+    #[error("it is larger than {} MiB", .limit >> 20)]
+    TooLarge {
+        /// How large it might be, in bytes.
+        limit: u64,
+    },
+    /// The host's disk.
+    #[error("{0}")]
+    Disk(#[source] io::Error),
+    /// A service file names it so.
+    #[error("it is no address of a file")]
+    NoAddress,
+    /// It is no text.
+    #[error("it is no text")]
+    NotText,
+}
+
+/// Why a redirection is not followed.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub enum RedirectRefused {
+    /// From https to an address whose answers others on the way could change.
+    #[error("the server redirects to an address that is not https")]
+    Unsafe,
+    /// It may go on for ever.
+    #[error("the server redirects more than {MOST_REDIRECTS} times")]
+    Endless,
+}
+
+impl DownloadError {
+    /// True when another attempt may go well.
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            Self::Status(status, _) => {
+                status.is_server_error()
+                    || matches!(*status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+            }
+            Self::Network(_) | Self::Slow(_) | Self::Short { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// True when the part of the file that is there is good, so that another run can go on from it.
+    pub(super) fn keeps_partial_file(&self) -> bool {
+        matches!(self, Self::Network(_) | Self::Short { .. } | Self::Slow(_))
+    }
+
+    /// How long to wait before attempt number `attempt`, counted from 0.
+    pub(super) fn pause(&self, attempt: u32) -> Duration {
+        let asked = if let Self::Status(_, Some(asked)) = self { *asked } else { Duration::ZERO };
+        asked.max(FIRST_PAUSE * 2_u32.pow(attempt))
+    }
+
+    pub(super) fn from_request(error: &reqwest::Error) -> Self {
+        let causes = || chain(error.source());
+        if let Some(refused) = causes().find_map(|cause| cause.downcast_ref::<RedirectRefused>()) {
+            return Self::Redirect(*refused);
+        }
+        if let Some(tls) = tls_error(error) {
+            return Self::Tls(tls);
+        }
+        if error.is_timeout() {
+            return Self::Network("no answer in time".to_owned());
+        }
+        let breaks_off = |cause: &(dyn StdError + 'static)| {
+            cause
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+        };
+        // What rustls says of it is for programmers.
+        if causes().any(breaks_off) {
+            return Self::Network("the connection broke off".to_owned());
+        }
+        // hyper-util says it in no other way.
+        if causes().any(|cause| cause.to_string().contains("proxy authorization required")) {
+            return Self::ProxyLogin;
+        }
+        Self::Network(causes().last().map_or_else(|| error.to_string(), ToString::to_string))
+    }
+
+    /// Of reading an answer's body.
+    pub(super) fn from_body(error: &io::Error) -> Self {
+        let inner = error.get_ref().map(|inner| inner as &(dyn StdError + 'static));
+        match inner.and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
+            Some(error) => Self::from_request(error),
+            None if error.kind() == io::ErrorKind::TimedOut => Self::Network("no answer in time".to_owned()),
+            None => Self::Network(error.to_string()),
+        }
+    }
+}
+
+pub(super) const MOST_REDIRECTS: usize = 10;
+/// Bytes a second; a download that stays below it is given up.
+pub(super) const SLOWEST: u64 = 1 << 10;
+/// A server that asks for a longer pause is not asked again.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_transient_errors_are_tried_again() {
+        let status = |code| DownloadError::Status(StatusCode::from_u16(code).unwrap(), None).is_transient();
+        assert!(status(500) && status(503) && status(429) && status(408));
+        assert!(!status(400) && !status(401) && !status(451));
+        assert!(!DownloadError::Tls(rustls::Error::DecryptError).is_transient());
+        assert!(!DownloadError::Redirect(RedirectRefused::Unsafe).is_transient());
+    }
+}

@@ -1,0 +1,96 @@
+//! Clients: which one, where from, and whether it is the right one.
+
+use std::io;
+
+use super::files::is_full;
+use super::{ExitCode, Explain, causes};
+use crate::clients::{ArchiveError, Attempt, DownloadError, Error};
+
+impl Explain for Error {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Files(error) => error.exit_code(),
+            Self::Network { .. }
+            | Self::Mirror { .. }
+            | Self::DamagedClients { .. }
+            | Self::ColonOnPath { .. } => ExitCode::Failure,
+            _ => ExitCode::NotRunning,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Files(error) => return error.hint(),
+            Self::NoClient { .. } => "`service-manager services list` shows those that have one".into(),
+            Self::VersionNeeded { .. } | Self::NoVersion { .. } => "name it with `--cli-version VERSION`".into(),
+            Self::UnknownAlias { known, .. } if known.is_empty() => "name a version: `--cli-version N.N.N`".into(),
+            Self::UnknownAlias { known, .. } => format!("name a version, or one of: {}", known.join(", ")),
+            Self::AliasUnclear { .. } | Self::AliasNotAsked { .. } => "name the version: `--cli-version N.N.N`".into(),
+            Self::NotOffered { .. } => "`--platform` names another one, `--cli-version` another version".into(),
+            Self::NotPublished { .. } => {
+                "`--cli-version` names another version; if you have the file, put it where a mirror would have it: \
+                `SERVICE_MANAGER_MIRROR=https://=file:///FOLDER`"
+                    .into()
+            }
+            Self::NotCached { .. } => "leave out `--offline`".into(),
+            Self::Download { source, .. } | Self::Network { source } => return download_hint(source),
+            Self::Mirror { .. } => {
+                "write `FROM=TO`: an address with `https://`, and `https://…`, `file:///…` or, with \
+                `allow_http: true` in the settings, `http://…`"
+                    .into()
+            }
+            Self::ChecksumFile { .. } => "if a proxy or a mirror stands in between, ask its owner".into(),
+            Self::ChecksumMissing { .. } => "`--checksum sha256:HEX` says what it should be".into(),
+            Self::ChecksumMismatch { sha256, .. } => format!(
+                "do not use it, unless you know why it was replaced; then `--checksum {sha256}` accepts it"
+            ),
+            Self::ChecksumRequired { .. } => {
+                "`--checksum sha256:HEX` says what it should be; or leave out `--require-checksum`".into()
+            }
+            Self::Archive { source: ArchiveError::Disk(source), .. } => return disk_hint(source),
+            Self::Archive { .. } => "`--cli-version` names another version".into(),
+            Self::DamagedClients { services, .. } => {
+                format!("`service-manager clients uninstall {}`, then install it again", services.first()?)
+            }
+            Self::NoSuchClient { known, .. } if known.is_empty() => {
+                "`service-manager clients list` shows what is installed".into()
+            }
+            Self::NoSuchClient { known, .. } => format!("installed: {}", known.join(", ")),
+            Self::ColonOnPath { .. } => {
+                "set SERVICE_MANAGER_HOME, or give `--path`, to a folder without `:`".into()
+            }
+        })
+    }
+
+    fn causes(&self) -> Vec<String> {
+        match self {
+            Self::NotPublished { attempts, .. } | Self::ChecksumMissing { attempts, .. } => {
+                attempts.iter().map(|Attempt { url, answer }| format!("{url}: {answer}")).collect()
+            }
+            _ => causes(self),
+        }
+    }
+}
+
+fn download_hint(error: &DownloadError) -> Option<String> {
+    Some(match error {
+        DownloadError::Tls(_) => "name the authority of your network in SSL_CERT_FILE, as a PEM file".into(),
+        DownloadError::ProxyLogin => {
+            "give them in HTTPS_PROXY: `http://USER:PASSWORD@HOST:PORT`, `@` in them written as `%40`".into()
+        }
+        DownloadError::Disk(source) => return disk_hint(source),
+        DownloadError::Network(_) | DownloadError::Slow(_) | DownloadError::Short { .. } => {
+            "try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network `--offline`"
+                .into()
+        }
+        DownloadError::NoAddress => return None,
+        DownloadError::Status(..)
+        | DownloadError::Redirect(_)
+        | DownloadError::TooLarge { .. }
+        | DownloadError::NotText => "SERVICE_MANAGER_MIRROR names another place to download from".into(),
+    })
+}
+
+fn disk_hint(error: &io::Error) -> Option<String> {
+    is_full(error).then(|| "free some space there, or set SERVICE_MANAGER_HOME to another disk".into())
+}
