@@ -9,7 +9,6 @@ use crate::cli::{BoxArgs, BoxCommand, BoxIpArgs, BoxVersionArgs, OutputFormat};
 use crate::error::Error;
 use crate::guest::probe::{OsRelease, Questions};
 use crate::machine::Machine;
-use crate::services::inspection::Visit;
 use crate::services::reachability::{self, Address};
 
 pub(super) fn run(args: &BoxArgs, context: &Context) -> Result<(), Error> {
@@ -21,8 +20,8 @@ pub(super) fn run(args: &BoxArgs, context: &Context) -> Result<(), Error> {
 
 fn ip(args: &BoxIpArgs, context: &Context) -> Result<(), Error> {
     let questions = Questions { addresses: true, ..Questions::default() };
-    let machine = context.machine()?;
-    let visit = Visit::make(&machine, &questions, context.deadline)?;
+    let mut machine = context.machine()?;
+    let visit = context.inspect(&mut machine, &questions)?;
     if !args.all && args.output == OutputFormat::Text {
         let address = reachability::address(&visit, context.deadline).ok_or(Error::NoAddress)?;
         note_guess(address, context);
@@ -52,8 +51,8 @@ fn note_guess(address: Address, context: &Context) {
 
 fn version(args: &BoxVersionArgs, context: &Context) -> Result<(), Error> {
     let questions = Questions { release: true, ..Questions::default() };
-    let machine = context.machine()?;
-    let release = Visit::make(&machine, &questions, context.deadline)?.facts.release;
+    let mut machine = context.machine()?;
+    let release = context.inspect(&mut machine, &questions)?.facts.release;
     if args.output == OutputFormat::Json {
         return print_json(&Version::of(&machine, &release)?);
     }

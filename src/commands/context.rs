@@ -1,5 +1,7 @@
 //! What every command is given.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, thread};
 
 use clap::ValueEnum;
@@ -8,12 +10,18 @@ use serde::Serialize;
 use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::env::{Env, ancestors};
 use crate::base::paths::Folders;
+use crate::base::text::{escape_control, sh_word};
 use crate::base::types::MachineName;
 use crate::catalogue::Catalogue;
 use crate::cli::Global;
 use crate::error::{Error, Invocation};
 use crate::export::shell::{self, Detected, Shell};
-use crate::machine::{self, Machine, Selection, remembered};
+use crate::guest::probe::Questions;
+use crate::guest::ssh::Connection;
+use crate::machine::{
+    self, Dialog, Machine, Remembered, Selection, UnreadableRecord, VagrantResolver, remembered,
+};
+use crate::services::inspection::Visit;
 use crate::ui::{self, Ui, json};
 
 /// What every command is given.
@@ -26,6 +34,8 @@ pub(crate) struct Context {
     machines: Vec<Wanted>,
     selection: Selection,
     invocation: Invocation,
+    /// The records that the user was told of, here and in every copy.
+    unreadable: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Context {
@@ -45,7 +55,7 @@ impl Context {
             }
         }
         let invocation = Invocation::new(&env, global);
-        Self { env, ui, deadline, machines, selection, invocation }
+        Self { env, ui, deadline, machines, selection, invocation, unreadable: Arc::default() }
     }
 
     /// The same with another limit.
@@ -74,9 +84,16 @@ impl Context {
 
     /// The same for each machine that was used from here.
     pub(crate) fn of_all_machines(&self) -> Result<Vec<Self>, Error> {
-        let known = remembered(&self.folders()?)?;
+        let known = self.remembered_machines()?.machines;
         let wanted = |machine: &Machine| Wanted::Remembered(machine.clone().into(), machine.label(&known));
         Ok(known.iter().map(|machine| self.of_machine(wanted(machine))).collect())
+    }
+
+    /// What is remembered of all machines; what is not understood of it is said.
+    pub(crate) fn remembered_machines(&self) -> Result<Remembered, Error> {
+        let remembered = remembered(&self.folders()?).map_err(machine::Error::from)?;
+        remembered.unreadable.iter().for_each(|record| self.unreadable_record(record));
+        Ok(remembered)
     }
 
     fn of_machine(&self, wanted: Wanted) -> Self {
@@ -131,7 +148,8 @@ impl Context {
         let Selection { ssh_config, host, .. } = &self.selection;
         let is_named = ssh_config.is_some() || host.is_some() || self.env.ssh_config.is_some();
         if self.machines.is_empty() && !is_named {
-            return machine::around(&self.env, &self.folders()?, self.deadline);
+            let folders = self.folders()?;
+            return Ok(machine::resolve_from_cwd(&self.env, &folders, self, self.deadline)?);
         }
         self.remembered_machine().map(Some)
     }
@@ -145,14 +163,30 @@ impl Context {
             [] => None,
             [Wanted::Named(name)] => Some(name.clone()),
             [Wanted::Remembered(machine, _)] => {
-                return machine::again(machine, selection, env, &folders, self.deadline);
+                let deadline = self.deadline;
+                return Ok(machine::resolve_remembered(machine, selection, env, &folders, self, deadline)?);
             }
             several => {
                 let machines = several.iter().map(ToString::to_string).collect();
                 return Err(Error::OneMachine { machines });
             }
         };
-        machine::resolve(&Selection { machine, ..selection.clone() }, env, &folders, self.deadline)
+        let selection = Selection { machine, ..selection.clone() };
+        Ok(machine::resolve(&selection, env, &folders, self, self.deadline)?)
+    }
+
+    /// Asks `machine` with one connection and one command. It is remembered where it is now.
+    pub(crate) fn inspect(&self, machine: &mut Machine, questions: &Questions) -> Result<Visit, Error> {
+        let folders = self.folders()?;
+        let vagrant = VagrantResolver::new(&self.env, &folders, &self.selection, self);
+        Visit::make(machine, questions, &vagrant, self.deadline)
+    }
+
+    /// Logs in to `machine`. It is remembered where it is now.
+    pub(crate) fn connect(&self, machine: &mut Machine) -> Result<Connection, Error> {
+        let folders = self.folders()?;
+        let vagrant = VagrantResolver::new(&self.env, &folders, &self.selection, self);
+        Visit::connect(machine, &vagrant, self.deadline)
     }
 
     /// The services that are known here.
@@ -162,6 +196,21 @@ impl Context {
 
     pub(crate) fn folders(&self) -> Result<Folders, Error> {
         Ok(Folders::find(&self.env)?)
+    }
+}
+
+impl Dialog for Context {
+    fn unreadable_record(&self, record: &UnreadableRecord) {
+        let key = record.files.key();
+        if !self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
+            return;
+        }
+        let path = escape_control(&record.files.machine().to_string_lossy());
+        let reason = if record.is_foreign { "is of another version of this program" } else { "is damaged" };
+        let forget = format!("service-manager machines forget {}", sh_word(&key));
+        self.note(&format!(
+            "`{path}` {reason}, so what it says of a machine is left out; `{forget}` removes it"
+        ));
     }
 }
 

@@ -11,10 +11,10 @@ use crate::error::Error;
 use crate::export::shell::script_readable;
 use crate::export::{self, Block, Export};
 use crate::guest::probe::Questions;
-use crate::machine::Machine;
+use crate::machine::{self, Machine};
 use crate::services::cache::{Memory, Scope};
 use crate::services::connected::{Used, use_services};
-use crate::services::inspection::{InUse, Visit};
+use crate::services::inspection::InUse;
 use crate::services::prepared::{Ready, recall};
 use crate::ui::json;
 
@@ -38,7 +38,7 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
 
 /// Uses `services` of one machine: as they were used before, if they are good still, else as the machine says.
 fn answer<'a>(services: &[&'a Service], args: &EnvArgs, context: &Context) -> Result<Ready<'a>, Error> {
-    let machine = context.machine()?;
+    let mut machine = context.machine()?;
     let all = args.services.is_empty();
     let scope = if all { Scope::All } else { Scope::Named };
     let asked = args.services.join(" ");
@@ -55,7 +55,8 @@ fn answer<'a>(services: &[&'a Service], args: &EnvArgs, context: &Context) -> Re
         }
         return Ok(ready);
     }
-    let visit = Visit::make(&machine, &Questions::to_use(services.iter().copied()), context.deadline)?;
+    let questions = Questions::to_use(services.iter().copied());
+    let visit = context.inspect(&mut machine, &questions)?;
     let Used { in_use, left_out, failed } = use_services(services, all, &machine, &visit, context)?;
     // In a shell's start-up, what is left out on purpose would be noise.
     if in_use.is_empty() {
@@ -124,7 +125,7 @@ fn print_blocks(blocks: &[Block], args: &EnvArgs, context: &Context) -> Result<(
 fn printed(args: &EnvArgs, context: &Context) -> Result<(Machine, Vec<Block>), Error> {
     let machine = context.remembered_machine()?;
     let memory = Memory::of(&machine);
-    let nothing = || Error::NothingCached { machine: machine.name.to_string() };
+    let nothing = || machine::Error::NoCachedOutput { machine: machine.name.to_string() };
     let blocks = memory.printed(&args.services.join(" ")).ok_or_else(nothing)?.to_vec();
     Ok((machine, blocks))
 }

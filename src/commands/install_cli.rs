@@ -11,7 +11,7 @@ use crate::base::files;
 use crate::base::types::{MemberPattern, ServiceName};
 use crate::base::version::ReleaseVersion;
 use crate::catalogue::platform::Platform;
-use crate::catalogue::{self, Catalogue, Client, Service};
+use crate::catalogue::{Catalogue, Client, Service};
 use crate::cli::{InstallCliArgs, OutputFormat, WantedVersion};
 use crate::clients::cache::{Cache, Installed, Release, Verified};
 use crate::clients::checksum::Checksum;
@@ -79,11 +79,10 @@ fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a Service, Error> 
         .find(|service| service.client.as_ref().is_some_and(|client| client.program.as_str() == name));
     match (found, by_program) {
         (Ok(entry), _) => Ok(&entry.service),
-        (Err(catalogue::Error::UnknownService { name, known, .. }), Some(service)) => {
-            let nearest = Some(service.name.to_string());
-            Err(catalogue::Error::UnknownService { name, nearest, known }.into())
+        (Err(Error::UnknownService { name, known, .. }), Some(service)) => {
+            Err(Error::UnknownService { name, nearest: Some(service.name.to_string()), known })
         }
-        (Err(error), _) => Err(error.into()),
+        (Err(error), _) => Err(error),
     }
 }
 

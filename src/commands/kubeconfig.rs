@@ -14,14 +14,13 @@ use crate::export::client_files::ClientFiles;
 use crate::guest::probe::Questions;
 use crate::machine::Machine;
 use crate::services::connected::{Used, tell, use_services};
-use crate::services::inspection::Visit;
 
 pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
     let services = orchestrators(args.service.as_deref(), &catalogue)?;
     let target = args.merge.as_ref().map(|file| target(file.as_deref(), &catalogue, context)).transpose()?;
-    let machine = context.machine()?;
-    let visit = Visit::make(&machine, &Questions::to_use(services.iter().copied()), context.deadline)?;
+    let mut machine = context.machine()?;
+    let visit = context.inspect(&mut machine, &Questions::to_use(services.iter().copied()))?;
     let Used { in_use, left_out, .. } =
         use_services(&services, args.service.is_none(), &machine, &visit, context)?;
     if in_use.is_empty() {

@@ -12,7 +12,7 @@ use crate::base::files;
 use crate::base::text::{escape_control, humanize_duration};
 use crate::cli::{ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat};
 use crate::error::Error;
-use crate::machine::{self, Machine, remembered};
+use crate::machine::{self, Machine, Remembered, forget, remembered};
 use crate::ui::json;
 
 pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
@@ -23,7 +23,7 @@ pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
 }
 
 fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
-    let machines = remembered(&context.folders()?)?;
+    let machines = context.remembered_machines()?.machines;
     if output == OutputFormat::Json {
         return print_json(&json::Machines { machines: machines.iter().map(Entry::from).collect() });
     }
@@ -42,7 +42,7 @@ fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
 
 /// What Vagrant's files say has become of it.
 fn lost(machine: &Machine) -> Option<&'static str> {
-    machine.origin().and_then(|origin| origin.lost(&machine.name))
+    machine.origin().and_then(|origin| origin.loss(&machine.name))
 }
 
 /// What is known of a machine without asking it.
@@ -70,15 +70,18 @@ fn contexts(machine: &Machine) -> Vec<String> {
 /// Whatever cannot be removed is told, and keeps nothing else from being removed.
 fn forget_one(args: &ForgetArgs, context: &Context) -> Result<(), Error> {
     let folders = context.folders()?;
-    let known = remembered(&folders)?;
+    let Remembered { machines: known, unreadable } = remembered(&folders).map_err(machine::Error::from)?;
+    if let Some(record) = unreadable.iter().find(|record| record.files.key() == args.name) {
+        return Ok(forget(&record.files, context.deadline)?);
+    }
     let words = "service-manager machines forget";
-    let machine = match machine::find_from_here(&args.name, &known, &context.env, &folders, words) {
-        Err(Error::UnknownMachine { .. }) if args.ignore_unknown => return Ok(()),
+    let machine = match machine::find_preferring_project(&args.name, &known, &context.env, &folders, words) {
+        Err(machine::Error::UnknownMachine { .. }) if args.ignore_unknown => return Ok(()),
         found => found?,
     };
     let (merges, mut failed) = match machine.merges() {
         Ok(merges) => (merges, Vec::new()),
-        Err(error) => (Vec::new(), vec![error]),
+        Err(error) => (Vec::new(), vec![error.into()]),
     };
     let contexts = contexts(machine);
     for path in merges {
@@ -89,7 +92,7 @@ fn forget_one(args: &ForgetArgs, context: &Context) -> Result<(), Error> {
             failed.push(Error::NotTakenOut { machine, path, contexts, source: error.into() });
         }
     }
-    failed.extend(machine::forget(machine, context.deadline).err());
+    failed.extend(forget(&machine.files, context.deadline).err().map(Error::from));
     let last = failed.pop();
     for error in &failed {
         context.warn(error);

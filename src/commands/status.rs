@@ -55,7 +55,7 @@ fn ask(catalogue: &Arc<Catalogue>, names: &[String], context: &Context) -> Resul
         || (),
         move |deadline| {
             let context = context.with_deadline(deadline);
-            Inquiry::new(catalogue, &names, context.machine()?).ask_once(deadline)
+            Inquiry::new(catalogue, &names, context.machine()?).ask_once(&context)
         },
     )
 }

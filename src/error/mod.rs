@@ -1,17 +1,16 @@
 //! What a command ends with: the exit code, the error of the module that failed, and what to type next.
 
-mod clients;
 mod files;
 mod invocation;
+mod machine;
 mod script;
-mod settings;
 
 use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::files::ANOTHER_FILE;
+use self::files::{ANOTHER_FILE, is_full};
 pub(crate) use self::invocation::Invocation;
 pub(crate) use self::script::Script;
 use crate::access::credentials::Refusal;
@@ -24,11 +23,12 @@ use crate::base::text::sanitize;
 use crate::base::text::{sh_path, sh_word};
 use crate::base::types::Invalid;
 use crate::catalogue::{FileDiagnostic, OpenPort, Reason};
-use crate::clients as clients_of_host;
+use crate::clients::archive::Fault as ArchiveFault;
+use crate::clients::checksum::Unusable;
+use crate::clients::download::Fault;
+use crate::clients::install::Tried;
 use crate::guest::control::Culprit;
-use crate::machine::vagrant::Said;
 use crate::services::detect::State;
-use crate::settings as user_settings;
 use crate::ui::{Explanation, StdoutError};
 
 /// How the program ends; part of its interface (README, "Exit codes").
@@ -92,29 +92,19 @@ pub enum Error {
     #[error(transparent)]
     Files(#[from] files_of_host::Error),
     #[error(transparent)]
-    Clients(#[from] clients_of_host::Error),
-    #[error(transparent)]
-    Settings(#[from] user_settings::Error),
-    #[error(transparent)]
     Timeout(#[from] Timeout),
     #[error(transparent)]
     WorkerPanicked(#[from] WorkerPanicked),
     #[error(transparent)]
     NoHome(#[from] NoHome),
+    #[error(transparent)]
+    Machine(#[from] crate::machine::Error),
 
     // Usage and configuration.
     #[error("{what} is {source}")]
     Value { what: String, source: Invalid },
     #[error("there is no command `{name}`")]
     UnknownCommand { name: String, nearest: Option<String>, known: Vec<String> },
-    #[error("no machine is given")]
-    NoMachine,
-    #[error("no user to log in as is given")]
-    NoUser,
-    #[error("no machine `{name}` is known here")]
-    UnknownMachine { name: String, nearest: Option<String>, known: Vec<String> },
-    #[error("several machines may be meant: {}", .known.join(", "))]
-    SeveralMachines { known: Vec<String>, words: &'static str },
     #[error("several machines are named: {}", .machines.join(", "))]
     OneMachine { machines: Vec<String> },
     #[error("{variable} can only be that of one machine, not of {}", .machines.join(" and "))]
@@ -123,30 +113,6 @@ pub enum Error {
     NotAsked { machine: String, source: Box<Error> },
     #[error("two machines are called `{machine}`, so their contexts would be too")]
     Namesakes { machine: String },
-    #[error("there is no ssh config `{}`", .path.display())]
-    NoSshConfig { path: PathBuf },
-    #[error("`{}` {}", .path.display(), match .name { Some(name) => format!("has no `Host {name}`"), None if .known.is_empty() => "names no machine".into(), None => format!("names several machines: {}", .known.join(", ")) })]
-    NoSuchAlias { name: Option<String>, path: PathBuf, nearest: Option<String>, known: Vec<String> },
-    #[error("`{}` goes through more than one jump host", .path.display())]
-    SeveralJumps { path: PathBuf },
-
-    // Vagrant.
-    #[error("the Vagrantfile `{}` is a program that belongs to somebody else", .path.display())]
-    ForeignVagrantfile { path: PathBuf },
-    #[error("no Vagrant machine of `{}` is created", .folder.display())]
-    VagrantEmpty { folder: PathBuf },
-    #[error("the Vagrant machine `{machine}` of `{}` is not created", .folder.display())]
-    VagrantNotCreated { machine: String, folder: PathBuf },
-    #[error("the Vagrant machine `{machine}` of `{}` is not running", .folder.display())]
-    VagrantNotRunning { machine: String, folder: PathBuf },
-    #[error("`{machine}` is a machine of a Vagrant project that is gone: `{}`", .folder.display())]
-    VagrantGone { machine: String, folder: PathBuf },
-    #[error("there is no `vagrant` on the PATH, to ask it about `{}`", .folder.display())]
-    NoVagrant { folder: PathBuf },
-    #[error("could not start `{}`", .path.display())]
-    NotStarted { path: PathBuf, source: io::Error },
-    #[error("Vagrant does not say how the machine of `{}` is reached", .folder.display())]
-    VagrantFailed { folder: PathBuf, source: Said },
 
     // The services' files.
     #[error("there is no service `{name}`")]
@@ -170,6 +136,54 @@ pub enum Error {
     #[error("kubectl takes `:` for the end of a path, and there is one in `{}`", .path.display())]
     ColonInPath { path: PathBuf },
 
+    // The clients.
+    #[error("no client is known for {service}")]
+    NoClient { service: String },
+    #[error("nobody says which version of `{program}` is wanted")]
+    VersionNeeded { program: String },
+    #[error("{service} does not say which version it is")]
+    NoVersion { service: String },
+    #[error("`{alias}` is no version of `{program}`")]
+    UnknownAlias { alias: String, program: String, known: Vec<String> },
+    #[error("only its publisher can say which version of `{program}` is `{alias}`")]
+    AliasNotAsked { program: String, alias: String },
+    #[error("could not find out which version `{alias}` is at `{url}`: {what}")]
+    AliasUnclear { alias: String, url: String, what: String },
+    #[error("`{program}` {version} is not made for {platform}")]
+    NotOffered { program: String, version: String, platform: String },
+    #[error("`{program}` {version} for {platform} is not published")]
+    NotPublished { program: String, version: String, platform: String, tried: Vec<Tried> },
+    #[error("`{program}` {version} is not in the cache")]
+    NotCached { program: String, version: String },
+    #[error("could not download `{url}`")]
+    Download { url: String, source: Fault },
+    #[error("nothing can be downloaded")]
+    Network { source: Fault },
+    #[error("`{url}` says no checksum")]
+    ChecksumFile { url: String, source: Unusable },
+    #[error("the publisher has no checksum for `{url}`")]
+    ChecksumMissing { url: String, tried: Vec<Tried> },
+    #[error("`{url}` is not what it should be: {said_by} says {}, it has {got}", .expected.join(" or "))]
+    ChecksumMismatch { url: String, expected: Vec<String>, said_by: String, got: String, sha256: String },
+    #[error("nobody publishes a checksum for `{url}`")]
+    ChecksumRequired { url: String },
+    #[error("the archive `{url}` cannot be used")]
+    Archive { url: String, source: ArchiveFault },
+    #[error("the mirror `{text}` {what}")]
+    Mirror { text: String, what: &'static str },
+    #[error("the settings in `{}` are not valid", .path.display())]
+    Settings { path: PathBuf, source: serde_yaml::Error },
+    #[error("others than you can write `{}`", .path.display())]
+    SharedPrograms { path: PathBuf },
+    #[error("others than you can read `{}`, and there is a password in it", .path.display())]
+    SharedPassword { path: PathBuf },
+    #[error("{count} of {all} clients {} not what was installed", if *.count == 1 { "is" } else { "are" })]
+    DamagedClients { count: usize, all: usize, services: Vec<String> },
+    #[error("`{program}`{} is not installed", .version.as_ref().map(|version| format!(" {version}")).unwrap_or_default())]
+    NoSuchClient { program: String, version: Option<String>, known: Vec<String> },
+    #[error("a PATH has `:` between its folders, and there is one in `{}`", .path.display())]
+    ColonOnPath { path: PathBuf },
+
     // Files on the host.
     #[error(transparent)]
     Stdout(#[from] StdoutError),
@@ -181,8 +195,6 @@ pub enum Error {
     NotTakenOut { machine: String, path: PathBuf, contexts: Vec<String>, source: Box<Error> },
     #[error("`{service}` after `--merge` would be the name of a file")]
     ServiceAsFile { service: String },
-    #[error("`{}` is damaged", .path.display())]
-    KnownHostsDamaged { path: PathBuf, machine: String },
 
     // The way to the guest.
     #[error("the host `{host}` is not known")]
@@ -217,8 +229,6 @@ pub enum Error {
     AnswerMalformed,
     #[error("the guest does not say what runs in it")]
     NoRelease,
-    #[error("this was not asked of `{machine}` before")]
-    NothingCached { machine: String },
     #[error("the guest has no address the host could use")]
     NoAddress,
 
@@ -299,35 +309,30 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Files(error) => error.exit_code(),
-            Self::Clients(error) => error.exit_code(),
-            Self::Settings(error) => error.exit_code(),
             Self::Timeout(error) => error.exit_code(),
-            Self::WorkerPanicked(_) | Self::NoHome(_) => ExitCode::Failure,
-            Self::Value { .. }
-            | Self::NoMachine
+            Self::Machine(error) => error.exit_code(),
+            Self::WorkerPanicked(_)
+            | Self::NoHome(_)
+            | Self::Value { .. }
             | Self::UnknownCommand { .. }
-            | Self::NoUser
-            | Self::UnknownMachine { .. }
-            | Self::SeveralMachines { .. }
             | Self::NotAsked { .. }
             | Self::OneMachine { .. }
             | Self::OneValue { .. }
             | Self::Namesakes { .. }
-            | Self::NoSshConfig { .. }
             | Self::ProxyValue { .. }
             | Self::ProxyIncomplete { .. }
             | Self::OptionMisplaced { .. }
-            | Self::NoSuchAlias { .. }
-            | Self::SeveralJumps { .. }
-            | Self::ForeignVagrantfile { .. }
-            | Self::VagrantGone { .. }
-            | Self::NoVagrant { .. }
-            | Self::NotStarted { .. }
-            | Self::VagrantFailed { .. }
             | Self::ServiceFile { .. }
             | Self::ServiceFiles { .. }
             | Self::ServiceFilesNotValid { .. }
             | Self::ServiceText { .. }
+            | Self::Network { .. }
+            | Self::Mirror { .. }
+            | Self::Settings { .. }
+            | Self::SharedPrograms { .. }
+            | Self::SharedPassword { .. }
+            | Self::DamagedClients { .. }
+            | Self::ColonOnPath { .. }
             | Self::Unprintable { .. }
             | Self::ColonInPath { .. }
             | Self::KubeconfigText { .. }
@@ -336,12 +341,8 @@ impl Error {
             | Self::Merge { .. }
             | Self::NotTakenOut { .. }
             | Self::ServiceAsFile { .. }
-            | Self::PathNotText { .. }
-            | Self::KnownHostsDamaged { .. } => ExitCode::Failure,
-            Self::VagrantEmpty { .. }
-            | Self::VagrantNotCreated { .. }
-            | Self::VagrantNotRunning { .. }
-            | Self::UnknownHost { .. }
+            | Self::PathNotText { .. } => ExitCode::Failure,
+            Self::UnknownHost { .. }
             | Self::Connect { .. }
             | Self::Handshake { .. }
             | Self::Jump { .. }
@@ -354,11 +355,26 @@ impl Error {
             | Self::Key { .. } => ExitCode::Unreachable,
             Self::UnknownService { .. }
             | Self::ClientOnly { .. }
+            | Self::NoClient { .. }
+            | Self::VersionNeeded { .. }
+            | Self::NoVersion { .. }
+            | Self::UnknownAlias { .. }
+            | Self::AliasUnclear { .. }
+            | Self::AliasNotAsked { .. }
+            | Self::NotOffered { .. }
+            | Self::NotPublished { .. }
+            | Self::NotCached { .. }
+            | Self::Download { .. }
+            | Self::ChecksumFile { .. }
+            | Self::ChecksumMissing { .. }
+            | Self::ChecksumMismatch { .. }
+            | Self::ChecksumRequired { .. }
+            | Self::Archive { .. }
+            | Self::NoSuchClient { .. }
             | Self::AnswerTooLong { .. }
             | Self::AnswerIncomplete { .. }
             | Self::AnswerMalformed
             | Self::NoAddress
-            | Self::NothingCached { .. }
             | Self::NoRelease
             | Self::NotInstalled { .. }
             | Self::NotRunning { .. }
@@ -389,63 +405,64 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Files(error) => return error.hint(),
-            Self::Clients(error) => return error.hint(),
-            Self::Settings(error) => return error.hint(),
             Self::Timeout(error) => return error.hint(),
-            Self::WorkerPanicked(_) => return None,
+            Self::Machine(error) => return error.hint(),
             Self::Value { .. } => {
                 "correct it, or name the machine with `--host USER@HOST --identity KEY`".into()
             }
-            Self::NoMachine => {
-                "go to the folder of a Vagrant machine, or name a machine with `--machine NAME` or \
-                `--host USER@HOST --identity KEY`"
-                    .into()
-            }
-            Self::ForeignVagrantfile { path } => {
-                format!("`cd {}`, if you trust it", sh_path(path.parent()?))
-            }
-            Self::VagrantEmpty { folder } => format!("in `{}`: `vagrant up`", folder.display()),
-            Self::VagrantNotCreated { machine, folder } | Self::VagrantNotRunning { machine, folder } => {
-                format!("in `{}`: `vagrant up {machine}`", folder.display())
-            }
-            Self::NoVagrant { .. } => {
-                "put Vagrant on the PATH, or name the machine with `--ssh-config FILE` or `--host USER@HOST`"
-                    .into()
-            }
-            Self::VagrantFailed { folder, .. } => format!("in `{}`: `vagrant ssh-config`", folder.display()),
-            Self::NoUser => "`--host USER@HOST`, or `User` in the ssh config".into(),
-            Self::UnknownMachine { nearest: Some(nearest), .. }
-            | Self::NoSuchAlias { nearest: Some(nearest), .. }
-            | Self::UnknownCommand { nearest: Some(nearest), .. }
+            Self::UnknownCommand { nearest: Some(nearest), .. }
             | Self::UnknownService { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
-            Self::UnknownMachine { known, .. } if known.is_empty() => {
-                "name it once with `--ssh-config FILE` or `--host USER@HOST`; it is remembered then".into()
-            }
-            Self::UnknownMachine { known, .. } => format!("known here: {}", known.join(", ")),
-            Self::NoSuchAlias { known, .. } if known.is_empty() => {
-                "`vagrant ssh-config > FILE` writes one that does".into()
-            }
-            Self::NoSuchAlias { name: Some(_), known, .. } => format!("it has: {}", known.join(", ")),
-            Self::SeveralMachines { known, words } => {
-                // Its project may stand behind the name.
-                format!("name one, as with `{words} {}`", known.first()?.split(' ').next()?)
-            }
-            Self::NoSuchAlias { known, .. } => format!("name one, as with `--machine {}`", known.first()?),
             Self::NotAsked { source, .. } => return source.hint(),
             Self::OneMachine { .. } => "name one; only `env` and `status` take several".into(),
             Self::OneValue { .. } => {
                 "name a service whose variables can be joined, as in `service-manager env kubernetes`; or one machine".into()
             }
             Self::Namesakes { .. } => "name one of them".into(),
-            Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
-            Self::SeveralJumps { .. } => "name one host in `ProxyJump`".into(),
             Self::ClientOnly { service } => format!("`service-manager install-cli {service}`"),
             Self::UnknownCommand { known, .. } if known.is_empty() => return None,
             Self::UnknownCommand { known, .. } => format!("there are: {}", known.join(", ")),
             Self::UnknownService { known, .. } => format!("known services: {}", known.join(", ")),
+            Self::NoClient { .. } => "`service-manager services list` shows those that have one".into(),
+            Self::VersionNeeded { .. } | Self::NoVersion { .. } => "name it with `--cli-version VERSION`".into(),
+            Self::UnknownAlias { known, .. } if known.is_empty() => "name a version: `--cli-version N.N.N`".into(),
+            Self::UnknownAlias { known, .. } => format!("name a version, or one of: {}", known.join(", ")),
+            Self::AliasUnclear { .. } | Self::AliasNotAsked { .. } => "name the version: `--cli-version N.N.N`".into(),
+            Self::NotOffered { .. } => "`--platform` names another one, `--cli-version` another version".into(),
+            Self::NotPublished { .. } => {
+                "`--cli-version` names another version; if you have the file, put it where a mirror would have it: \
+                `SERVICE_MANAGER_MIRROR=https://=file:///FOLDER`"
+                    .into()
+            }
+            Self::NotCached { .. } => "leave out `--offline`".into(),
+            Self::Download { source, .. } | Self::Network { source } => return download_hint(source),
+            Self::ChecksumFile { .. } => "if a proxy or a mirror stands in between, ask its owner".into(),
+            Self::ChecksumMissing { .. } => "`--checksum sha256:HEX` says what it should be".into(),
+            Self::ChecksumMismatch { sha256, .. } => format!(
+                "do not use it, unless you know why it was replaced; then `--checksum {sha256}` accepts it"
+            ),
+            Self::ChecksumRequired { .. } => {
+                "`--checksum sha256:HEX` says what it should be; or leave out `--require-checksum`".into()
+            }
+            Self::Archive { source: ArchiveFault::Disk(source), .. } => return disk_hint(source),
+            Self::Archive { .. } => "`--cli-version` names another version".into(),
+            Self::Mirror { .. } => {
+                "write `FROM=TO`: an address with `https://`, and `https://…`, `file:///…` or, with \
+                `allow_http: true` in the settings, `http://…`"
+                    .into()
+            }
+            Self::DamagedClients { services, .. } => {
+                format!("`service-manager clients uninstall {}`, then install it again", services.first()?)
+            }
+            Self::NoSuchClient { known, .. } if known.is_empty() => {
+                "`service-manager clients list` shows what is installed".into()
+            }
+            Self::NoSuchClient { known, .. } => format!("installed: {}", known.join(", ")),
+            Self::ColonOnPath { .. } => "set SERVICE_MANAGER_HOME, or give `--path`, to a folder without `:`".into(),
             Self::NoHome(_) => "set HOME, or SERVICE_MANAGER_HOME to a folder of your own".into(),
             Self::PathNotText { .. } => "set SERVICE_MANAGER_HOME to a folder whose path is".into(),
             Self::ColonInPath { .. } => "set SERVICE_MANAGER_HOME to a folder without `:`".into(),
+            Self::SharedPrograms { path } => format!("`chmod go-w {}`, if it is yours", sh_path(path)),
+            Self::SharedPassword { path } => format!("`chmod 600 {}`", sh_path(path)),
             Self::Merge { source, path } => merge_hint(source, path),
             Self::NotTakenOut { path, contexts, .. } => format!(
                 "what is called `{}` in there is left: `kubectl config --kubeconfig {} delete-context {}` removes it, \
@@ -458,9 +475,6 @@ impl Error {
                 format!(
                     "`service-manager kubeconfig {service} --merge`, or `--merge ./{service}` for the file"
                 )
-            }
-            Self::VagrantGone { machine, .. } | Self::KnownHostsDamaged { machine, .. } => {
-                format!("`service-manager machines forget {machine}`")
             }
             Self::UnknownHost { .. } => {
                 "check the spelling after `--host`, or `HostName` in the ssh config".into()
@@ -485,7 +499,6 @@ impl Error {
             Self::NotInstalled { .. } | Self::NoKubeconfig { .. } => {
                 "`service-manager status` shows what the machine has".into()
             }
-            Self::NothingCached { .. } => "leave out `--cached` once".into(),
             Self::NotRunning { start: Some(start), .. } => start.clone(),
             Self::NotRunning { service, .. } => format!("`service-manager start {service}`"),
             Self::NoControl { start, .. } => return start.clone(),
@@ -559,11 +572,12 @@ impl Error {
             Self::ServiceFiles { .. } => {
                 "correct them, until `service-manager services validate` finds none".into()
             }
-            Self::ServiceFile { .. }
+            Self::WorkerPanicked(_)
+            | Self::ServiceFile { .. }
+            | Self::Settings { .. }
             | Self::ServiceFilesNotValid { .. }
             | Self::ServiceText { .. }
             | Self::Unprintable { .. }
-            | Self::NotStarted { .. }
             | Self::KubeconfigText { .. }
             | Self::Stdout(_)
             | Self::NoRandom { .. }
@@ -585,13 +599,15 @@ impl Error {
         if let Self::ServiceFiles { mistakes } = self {
             return mistakes.iter().map(ToString::to_string).collect();
         }
+        if let Self::NotPublished { tried, .. } | Self::ChecksumMissing { tried, .. } = self {
+            return tried.iter().map(|Tried { url, answer }| format!("{url}: {answer}")).collect();
+        }
         if let Self::NotDone { said, .. } = self {
             return said.clone();
         }
         match self {
             Self::Files(error) => error.causes(),
-            Self::Clients(error) => error.causes(),
-            Self::Settings(error) => error.causes(),
+            Self::Machine(error) => error.causes(),
             _ => causes(self),
         }
     }
@@ -612,6 +628,25 @@ fn some(names: &[String]) -> String {
 
 fn said(stderr: &str) -> String {
     if stderr.trim().is_empty() { String::new() } else { format!("; it said: {}", sanitize(stderr)) }
+}
+
+fn download_hint(fault: &Fault) -> Option<String> {
+    Some(match fault {
+        Fault::Tls(_) => "name the authority of your network in SSL_CERT_FILE, as a PEM file".into(),
+        Fault::Proxy => "give them in HTTPS_PROXY: `http://USER:PASSWORD@HOST:PORT`, `@` in them written as `%40`".into(),
+        Fault::Disk(source) => return disk_hint(source),
+        Fault::Network(_) | Fault::Slow(_) | Fault::Short { .. } => {
+            "try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network `--offline`"
+                .into()
+        }
+        Fault::Status(..) | Fault::Redirect(_) | Fault::Large { .. } | Fault::NotText => {
+            "SERVICE_MANAGER_MIRROR names another place to download from".into()
+        }
+    })
+}
+
+fn disk_hint(error: &io::Error) -> Option<String> {
+    is_full(error).then(|| "free some space there, or set SERVICE_MANAGER_HOME to another disk".into())
 }
 
 fn merge_hint(refusal: &MergeRefusal, path: &Path) -> String {

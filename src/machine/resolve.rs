@@ -3,34 +3,24 @@
 
 use std::path::{Path, PathBuf};
 
-use super::address::{Address, parse_port};
-use super::ssh_config::{LONGEST_CONFIG, Settings, SshConfig};
-use super::store::{Machine, files_of, remembered};
+use super::address::Address;
+use super::dialog::Dialog;
+use super::error::Error;
+use super::find::find;
+use super::route_reader::{RouteReader, SSH_PORT, choose_alias, default_identities, own_user};
+use super::selection::Selection;
+use super::ssh_config::{LONGEST_CONFIG, SshConfig};
+use super::store::{self, Machine, files_of};
+use super::vagrant::{Project, indexed};
+use super::vagrant_resolver::VagrantResolver;
 use crate::base::deadline::Deadline;
 use crate::base::env::Env;
 use crate::base::files;
 use crate::base::paths::Folders;
 use crate::base::suggest::nearest;
 use crate::base::text::sanitize;
-use crate::base::types::{HostName, Invalid, MachineName, SshUser};
-use crate::error::Error;
+use crate::base::types::MachineName;
 use crate::guest::ssh::{Hop, Route};
-use crate::machine::vagrant::{Project, indexed};
-
-/// What the user said about the machine.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// `--machine`
-    pub machine: Option<MachineName>,
-    /// `--ssh-config`
-    pub ssh_config: Option<PathBuf>,
-    /// `--host`
-    pub host: Option<Address>,
-    /// `--identity`
-    pub identity: Option<PathBuf>,
-    /// What Vagrant said before is enough, whatever has changed: it is not started.
-    pub as_remembered: bool,
-}
 
 /// Finds the machine that `selection` means.
 ///
@@ -41,12 +31,13 @@ pub fn resolve(
     selection: &Selection,
     env: &Env,
     folders: &Folders,
+    dialog: &dyn Dialog,
     deadline: Deadline,
 ) -> Result<Machine, Error> {
     if let Some(address) = &selection.host {
         return from_address(address, selection, env, folders);
     }
-    let search = Search { selection, env, folders, deadline };
+    let search = Search { selection, env, folders, dialog, deadline };
     if let Some(file) = &selection.ssh_config {
         return search.ssh_config(&env.expand(file));
     }
@@ -62,57 +53,75 @@ pub fn resolve(
     if let Some(name) = &selection.machine {
         return search.called(name)?.map_or_else(|| Err(search.unknown(name)), Ok);
     }
-    if let Some(project) = Project::around(env)? {
-        return search.of_project(project);
+    if let Some(project) = Project::find_from_cwd(env)? {
+        return search.vagrant().find_in_project(project, deadline);
     }
-    let known = remembered(folders)?;
+    let known = search.known()?;
     search.remembered(find(None, &known, "--machine")?)
 }
 
 /// The machine that `remembered` is now.
 ///
 /// Errors: as for [`resolve`].
-pub fn again(
+pub fn resolve_remembered(
     remembered: &Machine,
     selection: &Selection,
     env: &Env,
     folders: &Folders,
+    dialog: &dyn Dialog,
     deadline: Deadline,
 ) -> Result<Machine, Error> {
-    Search { selection, env, folders, deadline }.remembered(remembered)
+    Search { selection, env, folders, dialog, deadline }.remembered(remembered)
 }
 
 /// The machine that belongs to the current folder, as it is remembered: nobody is asked and nothing started. None outside
 /// of Vagrant's projects.
 ///
 /// Errors: none of the project's machines is remembered, or it is not said which is meant.
-pub fn around(env: &Env, folders: &Folders, deadline: Deadline) -> Result<Option<Machine>, Error> {
+pub fn resolve_from_cwd(
+    env: &Env,
+    folders: &Folders,
+    dialog: &dyn Dialog,
+    deadline: Deadline,
+) -> Result<Option<Machine>, Error> {
     let selection = Selection { as_remembered: true, ..Selection::default() };
-    let search = Search { selection: &selection, env, folders, deadline };
-    Project::around(env)?.map(|project| search.of_project(project)).transpose()
+    let vagrant = VagrantResolver::new(env, folders, &selection, dialog);
+    Project::find_from_cwd(env)?.map(|project| vagrant.find_in_project(project, deadline)).transpose()
 }
 
 /// The places where a machine may be found.
-pub(super) struct Search<'a> {
-    pub(super) selection: &'a Selection,
-    pub(super) env: &'a Env,
-    pub(super) folders: &'a Folders,
-    pub(super) deadline: Deadline,
+struct Search<'a> {
+    selection: &'a Selection,
+    env: &'a Env,
+    folders: &'a Folders,
+    dialog: &'a dyn Dialog,
+    deadline: Deadline,
 }
 
 impl Search<'_> {
+    fn vagrant(&self) -> VagrantResolver<'_> {
+        VagrantResolver::new(self.env, self.folders, self.selection, self.dialog)
+    }
+
+    /// The machines that were used before.
+    fn known(&self) -> Result<Vec<Machine>, Error> {
+        let remembered = store::remembered(self.folders)?;
+        remembered.unreadable.iter().for_each(|record| self.dialog.unreadable_record(record));
+        Ok(remembered.machines)
+    }
+
     /// A machine of `file`.
     fn ssh_config(&self, file: &Path) -> Result<Machine, Error> {
         let text = files::read_text(file, LONGEST_CONFIG)?
             .ok_or_else(|| Error::NoSshConfig { path: file.to_owned() })?;
         let config = SshConfig::parse(&text);
-        let name = alias(&config, file, self.selection.machine.as_ref())?;
+        let name = choose_alias(&config, file, self.selection.machine.as_ref())?;
         self.alias(name, &config, file)
     }
 
     fn alias(&self, name: MachineName, config: &SshConfig, file: &Path) -> Result<Machine, Error> {
-        let mut route = Reader { config, file, env: self.env }.route(&name)?;
-        choose_identity(&mut route.target, self.selection, self.env);
+        let mut route = RouteReader { config, file, env: self.env }.route(&name)?;
+        self.selection.choose_identity(&mut route.target, self.env);
         Ok(Machine::new(name, route, self.folders))
     }
 
@@ -120,16 +129,16 @@ impl Search<'_> {
     /// one of another Vagrant project, else a `Host` of the user's own ssh config.
     fn called(&self, name: &MachineName) -> Result<Option<Machine>, Error> {
         // One that must not be used is none of the places.
-        let around = Project::around(self.env).unwrap_or_default();
-        if let Some(project) = around.filter(|project| self.env.hands_over(name) || project.knows(name)) {
-            return self.vagrant(project, name, false).map(Some);
+        let project = Project::find_from_cwd(self.env).unwrap_or_default();
+        if let Some(project) = project.filter(|project| self.env.hands_over(name) || project.knows(name)) {
+            return self.vagrant().find(project, name, false, self.deadline).map(Some);
         }
-        let known = remembered(self.folders)?;
+        let known = self.known()?;
         if known.iter().any(|machine| machine.is_called(name.as_str())) {
             return self.remembered(find(Some(name.as_str()), &known, "--machine")?).map(Some);
         }
         if let Some((project, name)) = self.indexed(name)? {
-            return self.vagrant(project, &name, false).map(Some);
+            return self.vagrant().find(project, &name, false, self.deadline).map(Some);
         }
         let (path, config) = self.own_ssh_config()?;
         let is_alias = config.aliases().contains(&name.as_str());
@@ -139,16 +148,17 @@ impl Search<'_> {
     /// A machine that was used before.
     fn remembered(&self, machine: &Machine) -> Result<Machine, Error> {
         if let Some(origin) = machine.origin() {
-            return self.vagrant(origin.project, &machine.name, false);
+            return self.vagrant().find(origin.project.clone(), &machine.name, false, self.deadline);
         }
-        choose_identity(&mut machine.way().route.target, self.selection, self.env);
-        Ok(machine.clone())
+        let mut machine = machine.clone();
+        self.selection.choose_identity(machine.target_mut(), self.env);
+        Ok(machine)
     }
 
     /// The machine of Vagrant's index that is called `wanted`, by its name or its key.
     fn indexed(&self, wanted: &MachineName) -> Result<Option<(Project, MachineName)>, Error> {
         let key = |project: &Project, name: &MachineName| {
-            files_of(name, project.digest(name).as_ref(), self.folders).key()
+            files_of(name, project.identity_digest(name).as_ref(), self.folders).key()
         };
         let mut fitting = indexed(self.env)?;
         fitting.retain(|(project, name)| name == wanted || key(project, name) == wanted.as_str());
@@ -156,7 +166,7 @@ impl Search<'_> {
             let known = fitting.iter().map(|(project, name)| {
                 format!("{} ({})", key(project, name), sanitize(&project.folder.to_string_lossy()))
             });
-            return Err(Error::SeveralMachines { known: known.collect(), words: "--machine" });
+            return Err(Error::MultipleMachines { known: known.collect(), words: "--machine" });
         }
         Ok(fitting.pop())
     }
@@ -171,8 +181,9 @@ impl Search<'_> {
     /// The error for a machine that is nowhere.
     fn unknown(&self, name: &MachineName) -> Error {
         // What cannot be read has no part in the list.
-        let mut known: Vec<String> = remembered(self.folders)
+        let mut known: Vec<String> = store::remembered(self.folders)
             .unwrap_or_default()
+            .machines
             .iter()
             .map(|machine| machine.name.to_string())
             .collect();
@@ -203,7 +214,7 @@ fn from_address(
         default_identities: default_identities(env),
         host_key_alias: None,
     };
-    choose_identity(&mut target, selection, env);
+    selection.choose_identity(&mut target, env);
     let name = match &selection.machine {
         Some(name) => name.clone(),
         None => MachineName::parse(&address.host.as_str().replace(':', "-"))
@@ -213,173 +224,20 @@ fn from_address(
     Ok(Machine::new(name, Route { target, jump: None }, folders))
 }
 
-/// The one of `known` that is called `wanted`, or the only one when no name is given.
-///
-/// Errors: there is none, or several may be meant; `words` before a name say which.
-pub fn find<'m>(
-    wanted: Option<&str>,
-    known: &'m [Machine],
-    words: &'static str,
-) -> Result<&'m Machine, Error> {
-    let fitting: Vec<&Machine> =
-        known.iter().filter(|machine| wanted.is_none_or(|wanted| machine.is_called(wanted))).collect();
-    match (fitting.as_slice(), wanted) {
-        ([machine], _) => Ok(machine),
-        ([], Some(name)) => {
-            let names: Vec<String> = known.iter().map(|machine| machine.name.to_string()).collect();
-            Err(Error::UnknownMachine { name: name.to_owned(), nearest: nearest(name, &names), known: names })
-        }
-        ([], None) => Err(Error::NoMachine),
-        (several, _) => Err(Error::SeveralMachines {
-            known: several.iter().map(|machine| machine.label(known)).collect(),
-            words,
-        }),
-    }
-}
-
-/// The one of `known` that is called `wanted`: the one of the Vagrant project around the user, whether Vagrant still
-/// has it or not, else the only one.
-///
-/// Errors: as for [`find`]. Where the project has a machine of that name, no other one is meant.
-pub fn find_from_here<'m>(
-    wanted: &str,
-    known: &'m [Machine],
-    env: &Env,
-    folders: &Folders,
-    words: &'static str,
-) -> Result<&'m Machine, Error> {
-    let Ok(name) = MachineName::parse(wanted) else { return find(Some(wanted), known, words) };
-    // One that must not be used is none of the places.
-    let around = Project::around(env).unwrap_or_default();
-    let key = around.as_ref().map(|project| files_of(&name, project.digest(&name).as_ref(), folders).key());
-    let is_here = env.hands_over(&name) || around.is_some_and(|project| project.knows(&name));
-    match known.iter().find(|machine| Some(machine.key()) == key) {
-        Some(machine) => Ok(machine),
-        None if is_here => {
-            let known = known.iter().map(Machine::key).collect();
-            Err(Error::UnknownMachine { name: name.to_string(), nearest: None, known })
-        }
-        None => find(Some(wanted), known, words),
-    }
-}
-
-/// The alias that was named, or the only one of the file.
-pub(super) fn alias(
-    config: &SshConfig,
-    file: &Path,
-    wanted: Option<&MachineName>,
-) -> Result<MachineName, Error> {
-    let aliases = config.aliases();
-    let no_alias = |name: Option<&MachineName>| {
-        let known: Vec<String> = aliases.iter().map(|alias| sanitize(alias)).collect();
-        let nearest = name.and_then(|name| nearest(name.as_str(), &known));
-        Error::NoSuchAlias { name: name.map(ToString::to_string), path: file.to_owned(), nearest, known }
-    };
-    match (wanted, aliases.as_slice()) {
-        (Some(name), _) if aliases.contains(&name.as_str()) => Ok(name.clone()),
-        (None, [only]) => MachineName::parse(only)
-            .map_err(|source| Error::Value { what: format!("Host in {}", file.display()), source }),
-        (name, _) => Err(no_alias(name)),
-    }
-}
-
-/// Turns the text of one ssh config into hops.
-pub(super) struct Reader<'a> {
-    pub(super) config: &'a SshConfig,
-    pub(super) file: &'a Path,
-    pub(super) env: &'a Env,
-}
-
-impl Reader<'_> {
-    /// The way to the machine that `alias` stands for.
-    pub(super) fn route(&self, alias: &MachineName) -> Result<Route, Error> {
-        let target = self.hop(alias.as_str(), None)?;
-        Ok(Route { target, jump: self.jump(&self.config.settings(alias.as_str()))? })
-    }
-
-    /// The hop that `alias` stands for; `address` overrides what the file says.
-    fn hop(&self, alias: &str, address: Option<&Address>) -> Result<Hop, Error> {
-        let settings = self.config.settings(alias);
-        let host_name = settings.host_name.as_deref().unwrap_or(alias).replace("%h", alias);
-        let user = match (address.and_then(|address| address.user.clone()), &settings.user) {
-            (Some(user), _) => user,
-            (None, Some(user)) => SshUser::parse(user).map_err(|source| self.invalid("User", source))?,
-            (None, None) => own_user(self.env)?,
-        };
-        let port = match (address.and_then(|address| address.port), &settings.port) {
-            (Some(port), _) => port,
-            (None, Some(port)) => parse_port(port).map_err(|source| self.invalid("Port", source))?,
-            (None, None) => SSH_PORT,
-        };
-        let only = settings.identities_only.as_deref().is_some_and(|value| value.eq_ignore_ascii_case("yes"));
-        let identities = settings.identity_files.iter().filter(|file| !file.eq_ignore_ascii_case("none"));
-        let identities: Vec<PathBuf> =
-            identities.map(|file| self.env.expand(Path::new(&file.replacen("%d/", "~/", 1)))).collect();
-        let default_identities =
-            if settings.identity_files.is_empty() { default_identities(self.env) } else { Vec::new() };
-        Ok(Hop {
-            user,
-            host: HostName::parse(&host_name).map_err(|source| self.invalid("HostName", source))?,
-            port,
-            identities,
-            identities_only: only,
-            default_identities,
-            host_key_alias: None,
-        })
-    }
-
-    fn jump(&self, settings: &Settings) -> Result<Option<Hop>, Error> {
-        match settings.proxy_jump.as_deref() {
-            None => Ok(None),
-            Some(value) if value.eq_ignore_ascii_case("none") => Ok(None),
-            Some(value) if value.contains(',') => Err(Error::SeveralJumps { path: self.file.to_owned() }),
-            Some(value) => {
-                let address: Address = value.parse().map_err(|source| self.invalid("ProxyJump", source))?;
-                let gate = address.host.as_str();
-                match self.config.settings(gate).proxy_jump {
-                    Some(further) if !further.eq_ignore_ascii_case("none") => {
-                        Err(Error::SeveralJumps { path: self.file.to_owned() })
-                    }
-                    _ => self.hop(gate, Some(&address)).map(Some),
-                }
-            }
-        }
-    }
-
-    fn invalid(&self, keyword: &str, source: Invalid) -> Error {
-        Error::Value { what: format!("{keyword} in {}", self.file.display()), source }
-    }
-}
-
-/// A key that was typed is meant for the machine itself, and is the only one to try.
-pub(super) fn choose_identity(target: &mut Hop, selection: &Selection, env: &Env) {
-    if let Some(identity) = &selection.identity {
-        target.identities = vec![env.expand(identity)];
-        target.identities_only = true;
-    }
-}
-
-/// ssh's own default keys, those that exist.
-fn default_identities(env: &Env) -> Vec<PathBuf> {
-    let path = |name| env.expand(Path::new("~/.ssh")).join(name);
-    DEFAULT_IDENTITIES.map(path).into_iter().filter(|path| path.is_file()).collect()
-}
-
-fn own_user(env: &Env) -> Result<SshUser, Error> {
-    let user = env.user.as_deref().ok_or(Error::NoUser)?;
-    SshUser::parse(user).map_err(|source| Error::Value { what: "USER".into(), source })
-}
-
-const SSH_PORT: u16 = 22;
-/// In the order in which OpenSSH's `ssh_config(5)` lists them, without the hardware keys.
-const DEFAULT_IDENTITIES: [&str; 3] = ["id_rsa", "id_ecdsa", "id_ed25519"];
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
     use crate::base::env::Plugin;
+    use crate::machine::find::find_preferring_project;
+    use crate::machine::store::UnreadableRecord;
+
+    struct Silent;
+
+    impl Dialog for Silent {
+        fn unreadable_record(&self, _: &UnreadableRecord) {}
+    }
 
     struct Scene {
         folder: tempfile::TempDir,
@@ -413,7 +271,7 @@ mod tests {
                 ssh_config: Some(file),
                 ..Selection::default()
             };
-            resolve(&selection, &self.env, &self.folders, soon())
+            resolve(&selection, &self.env, &self.folders, &Silent, soon())
         }
     }
 
@@ -435,7 +293,7 @@ mod tests {
     fn a_jump_is_looked_up_in_the_same_file() {
         let config = "Host in\nHostName 10.1.2.3\nProxyJump gate:2022\nHost gate\nHostName 192.0.2.1\nUser admin\nPort 22\n";
         let machine = project().resolve(config, Some("in")).unwrap();
-        assert_eq!(machine.route().jump.unwrap().to_string(), "admin@192.0.2.1:2022");
+        assert_eq!(machine.route().jump.as_ref().unwrap().to_string(), "admin@192.0.2.1:2022");
         assert_eq!(machine.route().target.to_string(), "dev@10.1.2.3:22");
     }
 
@@ -459,10 +317,11 @@ mod tests {
             identity: Some("typed".into()),
             ..Selection::default()
         };
-        let route = resolve(&selection, &project.env, &project.folders, soon()).unwrap().route();
+        let route = resolve(&selection, &project.env, &project.folders, &Silent, soon()).unwrap();
+        let route = route.route();
         assert_eq!(route.target.identities, [project.folder.path().join("typed")]);
         assert!(route.target.identities_only);
-        assert_eq!(route.jump.unwrap().identities, [project.folder.path().join("gates")]);
+        assert_eq!(route.jump.as_ref().unwrap().identities, [project.folder.path().join("gates")]);
     }
 
     #[test]
@@ -489,7 +348,8 @@ mod tests {
     #[test]
     fn nothing_said_and_nothing_remembered_is_an_error() {
         let project = project();
-        let error = resolve(&Selection::default(), &project.env, &project.folders, soon()).unwrap_err();
+        let error =
+            resolve(&Selection::default(), &project.env, &project.folders, &Silent, soon()).unwrap_err();
         assert!(matches!(error, Error::NoMachine));
     }
 
@@ -515,7 +375,7 @@ mod tests {
         /// The machine called `name`, or the one that is meant. There is no Vagrant to ask.
         fn found(&self, name: Option<&str>) -> Result<Machine, Error> {
             let machine = name.map(|name| name.parse().unwrap());
-            resolve(&Selection { machine, ..Selection::default() }, &self.env, &self.folders, soon())
+            resolve(&Selection { machine, ..Selection::default() }, &self.env, &self.folders, &Silent, soon())
         }
     }
 
@@ -527,10 +387,11 @@ mod tests {
         for name in [None, Some("web")] {
             let machine = scene.found(name).unwrap();
             assert_eq!(machine.route().target.to_string(), "vagrant@192.0.2.7:2200");
-            let project = Project::around(&scene.env).unwrap().unwrap();
-            let files = files_of(&machine.name, project.digest(&machine.name).as_ref(), &scene.folders);
+            let project = Project::find_from_cwd(&scene.env).unwrap().unwrap();
+            let files =
+                files_of(&machine.name, project.identity_digest(&machine.name).as_ref(), &scene.folders);
             assert_eq!(machine.key(), files.key());
-            assert!(!machine.has_moved(soon()).unwrap(), "Vagrant is asked again");
+            assert!(!machine.may_have_moved(), "Vagrant is asked again");
         }
         assert!(matches!(scene.found(Some("db")), Err(Error::NoVagrant { .. })));
     }
@@ -543,7 +404,7 @@ mod tests {
         );
         for machine in [None, Some("we b")] {
             let error = vagrant_project(machine, Some(WEB)).found(None).unwrap_err();
-            assert!(matches!(error, Error::SeveralMachines { known, .. } if known == ["db", "web"]));
+            assert!(matches!(error, Error::MultipleMachines { known, .. } if known == ["db", "web"]));
         }
         let error = vagrant_project(Some("other"), Some(WEB)).found(None).unwrap_err();
         assert!(matches!(error, Error::VagrantNotCreated { machine, .. } if machine == "other"));
@@ -576,9 +437,10 @@ mod tests {
         let scene = vagrant_project(Some("web"), Some(WEB));
         let own = scene.found(None).unwrap();
         let known = [own.clone(), scene.resolve(WEB, None).unwrap()];
-        assert!(matches!(find(Some("web"), &known, "forget"), Err(Error::SeveralMachines { .. })));
-        let found =
-            |name| find_from_here(name, &known, &scene.env, &scene.folders, "forget").map(Machine::key);
+        assert!(matches!(find(Some("web"), &known, "forget"), Err(Error::MultipleMachines { .. })));
+        let found = |name| {
+            find_preferring_project(name, &known, &scene.env, &scene.folders, "forget").map(Machine::key)
+        };
         assert_eq!(found("web").unwrap(), own.key());
         assert!(matches!(found("db"), Err(Error::UnknownMachine { .. })));
         assert!(matches!(found("we b"), Err(Error::UnknownMachine { .. })));
@@ -590,7 +452,7 @@ mod tests {
         let known =
             [scene.resolve(WEB, None).unwrap(), scene.resolve(&WEB.replace("web", "db"), None).unwrap()];
         let found = |scene: &Scene, name| {
-            find_from_here(name, &known, &scene.env, &scene.folders, "forget").map(Machine::key)
+            find_preferring_project(name, &known, &scene.env, &scene.folders, "forget").map(Machine::key)
         };
         assert!(matches!(found(&scene, "web"), Err(Error::UnknownMachine { .. })));
         // After it was destroyed only the plugin knows of it.
@@ -609,7 +471,7 @@ mod tests {
         let project = project();
         let machine = |text: &str| {
             let selection = Selection { host: Some(text.parse().unwrap()), ..Selection::default() };
-            resolve(&selection, &project.env, &project.folders, soon()).unwrap()
+            resolve(&selection, &project.env, &project.folders, &Silent, soon()).unwrap()
         };
         assert_eq!(machine("u@10.0.0.1:2222").name.as_str(), "10.0.0.1");
         assert_eq!(machine("u@[fd00::1]:22").name.as_str(), "fd00--1");

@@ -7,8 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::base::files;
-use crate::error::Error;
+use crate::base::files::{self, Error};
 
 /// An ssh config, reduced to what this program takes from one.
 #[derive(Debug)]

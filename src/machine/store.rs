@@ -2,43 +2,63 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::vagrant_resolver::Asker;
+use super::vagrant::{CreatedMachine, Project};
 use crate::base::deadline::Deadline;
-use crate::base::files::{self, PrivateFolder};
+use crate::base::files::{self, Error, PrivateFolder};
 use crate::base::paths::{Folders, MachineFiles};
 use crate::base::types::MachineName;
-use crate::error::Error;
 use crate::guest::ssh::{Hop, Route};
-use crate::machine::vagrant::{Created, Project};
 
-/// A guest as the host knows it. A clone is the same machine: where one finds it, the other does too.
+/// A guest as the host knows it.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// Its name; also the context's name in its kubeconfig.
     pub name: MachineName,
     /// Its files on the host.
     pub files: MachineFiles,
-    way: Arc<Mutex<Way>>,
-    /// Asks Vagrant, if it is a machine of a project and not merely remembered.
-    pub(super) asker: Option<Asker>,
+    state: RouteState,
     /// Vagrant has made it anew since it was used.
     is_rebuilt: bool,
 }
 
+/// What is remembered of the machines that were used before.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    /// In the order of their folders' names.
+    pub machines: Vec<Machine>,
+    /// The folders whose record is not understood.
+    pub unreadable: Vec<UnreadableRecord>,
+}
+
+/// A machine's folder whose `machine.json` is not understood.
+#[derive(Clone, Debug)]
+pub struct UnreadableRecord {
+    /// The folder.
+    pub files: MachineFiles,
+    /// Another version of this program has written it; otherwise it is damaged.
+    pub is_foreign: bool,
+}
+
+/// What a machine's folder says.
+pub(super) enum Recorded {
+    Machine(Box<Machine>),
+    Nothing,
+    Unreadable(UnreadableRecord),
+}
+
 /// How a machine is reached.
 #[derive(Clone, Debug)]
-pub(super) struct Way {
+pub(super) struct RouteState {
     pub(super) route: Route,
     /// The Vagrant machine that it is, if it is one.
     pub(super) origin: Option<Origin>,
-    /// Vagrant was asked since it was last reached: no use to ask again.
-    pub(super) was_asked: bool,
+    /// Vagrant was asked since the machine was last reached: no use to ask again.
+    pub(super) is_current: bool,
 }
 
 /// A Vagrant machine, as it was when Vagrant said how it is reached.
@@ -47,7 +67,7 @@ pub struct Origin {
     /// Its project.
     pub project: Project,
     /// What Vagrant's files said of it.
-    pub created: Created,
+    pub created: CreatedMachine,
     /// Vagrant called it the project's primary machine.
     #[serde(default)]
     pub is_primary: bool,
@@ -65,7 +85,7 @@ struct Record {
 
 impl Origin {
     /// What has become of the machine `name`, if Vagrant's files say that it is not any more what it was.
-    pub fn lost(&self, name: &MachineName) -> Option<&'static str> {
+    pub fn loss(&self, name: &MachineName) -> Option<&'static str> {
         if !self.project.is_there() {
             return Some("its project is gone");
         }
@@ -84,33 +104,48 @@ impl Machine {
         let jump = route.jump.as_ref().map(Hop::place).unwrap_or_default();
         let digest = Sha256::digest(format!("{} {jump}", route.target.place()));
         let files = files_of(&name, &digest, folders);
-        Self::found(name, files, Way { route, origin: None, was_asked: true })
+        Self::with_state(name, files, RouteState { route, origin: None, is_current: true })
     }
 
-    /// The machine with these `files`, reached by `way`.
-    pub(super) fn found(name: MachineName, files: MachineFiles, way: Way) -> Self {
-        Self { name, files, way: Arc::new(Mutex::new(way)), asker: None, is_rebuilt: false }
+    /// The machine with these `files`.
+    pub(super) fn with_state(name: MachineName, files: MachineFiles, state: RouteState) -> Self {
+        Self { name, files, state, is_rebuilt: false }
     }
 
-    /// The same machine; `asker` finds it when it has moved.
     #[must_use]
-    pub(super) fn with(self, asker: Asker, is_rebuilt: bool) -> Self {
-        Self { asker: Some(asker), is_rebuilt, ..self }
+    pub(super) fn rebuilt(self, is_rebuilt: bool) -> Self {
+        Self { is_rebuilt, ..self }
     }
 
     /// How it is reached.
-    pub fn route(&self) -> Route {
-        self.way().route.clone()
+    pub fn route(&self) -> &Route {
+        &self.state.route
+    }
+
+    /// The same with another key.
+    pub(super) fn target_mut(&mut self) -> &mut Hop {
+        &mut self.state.route.target
     }
 
     /// The Vagrant machine that it is, if it is one.
-    pub fn origin(&self) -> Option<Origin> {
-        self.way().origin.clone()
+    pub fn origin(&self) -> Option<&Origin> {
+        self.state.origin.as_ref()
     }
 
-    pub(super) fn way(&self) -> MutexGuard<'_, Way> {
-        // Nothing is left half-changed in there.
-        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same machine, about which Vagrant now says this.
+    pub(super) fn with_route(&self, route: Route, origin: Origin) -> Self {
+        let state = RouteState { route, origin: Some(origin), is_current: true };
+        Self { state, ..self.clone() }
+    }
+
+    /// True when Vagrant, asked now, may know another route than this one.
+    pub fn may_have_moved(&self) -> bool {
+        self.state.origin.is_some() && !self.state.is_current
+    }
+
+    /// Vagrant was asked, or the machine was reached after it was.
+    pub fn set_current(&mut self, is_current: bool) {
+        self.state.is_current = is_current;
     }
 
     /// The notes that its user should read, each time.
@@ -121,7 +156,7 @@ impl Machine {
             let mut names = path.iter().rev().take(2);
             names.any(|name| name.as_encoded_bytes().starts_with(PUBLIC_KEY.as_bytes()))
         };
-        let public = self.way().route.target.identities.iter().find(is_public).map(|path| {
+        let public = self.state.route.target.identities.iter().find(is_public).map(|path| {
             format!(
                 "`{name}` lets in everybody who has Vagrant's public key pair (`{}`); `vagrant up` replaces it, \
                  unless `config.ssh.insert_key` is false",
@@ -150,36 +185,46 @@ impl Machine {
         self.name.as_str() == wanted || self.key() == wanted
     }
 
-    /// The machine that `files` remember; none without a readable record.
-    pub(super) fn read(files: MachineFiles) -> Result<Option<Self>, Error> {
+    /// The machine that `files` remember.
+    ///
+    /// Errors: the folder cannot be read, or others than its user could have written to it.
+    pub(super) fn read(files: MachineFiles) -> Result<Recorded, Error> {
         files::refuse_shared(files.folder())?;
-        let Ok(Some(text)) = files::read(&files.machine(), LONGEST_RECORD) else { return Ok(None) };
-        let record: Option<Record> = serde_json::from_slice(&text).ok();
-        let record = record.filter(|record| record.version == RECORD_VERSION);
-        Ok(record.map(|Record { name, route, vagrant, .. }| {
-            Self::found(name, files, Way { route, origin: vagrant, was_asked: false })
-        }))
+        match files::read(&files.machine(), LONGEST_RECORD) {
+            Ok(None) => Ok(Recorded::Nothing),
+            Ok(Some(text)) => Ok(Self::parse(&text, files)),
+            Err(_) => Ok(Recorded::Unreadable(UnreadableRecord { files, is_foreign: false })),
+        }
+    }
+
+    fn parse(text: &[u8], files: MachineFiles) -> Recorded {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let version = serde_json::from_slice(text).map(|Version { version }| version).ok();
+        let is_foreign = version.is_some_and(|version| version != RECORD_VERSION);
+        let record = serde_json::from_slice(text).ok().filter(|_| version == Some(RECORD_VERSION));
+        let Some(Record { name, route, vagrant: origin, .. }) = record else {
+            return Recorded::Unreadable(UnreadableRecord { files, is_foreign });
+        };
+        let state = RouteState { route, origin, is_current: false };
+        Recorded::Machine(Self::with_state(name, files, state).into())
     }
 
     /// Locks the machine's folder, creating it when it is missing.
     pub fn lock(&self, deadline: Deadline) -> Result<PrivateFolder, Error> {
-        Ok(PrivateFolder::lock(self.files.folder(), deadline)?)
+        PrivateFolder::lock(self.files.folder(), deadline)
     }
 
     /// Keeps how the machine was reached, so that `--machine NAME` finds it later.
     pub fn remember(&self, folder: &PrivateFolder) -> Result<(), Error> {
-        let Way { route, origin: vagrant, .. } = {
-            let mut way = self.way();
-            way.was_asked = false;
-            way.clone()
-        };
+        let RouteState { route, origin: vagrant, .. } = self.state.clone();
         let record = Record { version: RECORD_VERSION, name: self.name.clone(), route, vagrant };
-        let text = serde_json::to_vec_pretty(&record).map_err(|error| files::Error::Write {
-            path: self.files.machine(),
-            source: io::Error::from(error),
-        })?;
+        let text = serde_json::to_vec_pretty(&record)
+            .map_err(|error| Error::Write { path: self.files.machine(), source: io::Error::from(error) })?;
         folder.write(&self.files.machine(), &text)?;
-        Ok(files::touch(&self.files.machine())?)
+        files::touch(&self.files.machine())
     }
 
     /// When it was reached the last time.
@@ -195,7 +240,7 @@ impl Machine {
         let Some(text) = files::read(&path, LONGEST_RECORD)? else { return Ok(Vec::new()) };
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         let merges = serde_json::from_slice(&text).map_err(invalid);
-        Ok(merges.map_err(|source| files::Error::Read { path, source })?)
+        merges.map_err(|source| Error::Read { path, source })
     }
 
     /// Keeps that entries of this machine are put into the user's own kubeconfig `path`, so that they can be removed.
@@ -205,31 +250,32 @@ impl Machine {
             return Ok(());
         }
         merges.push(path.to_owned());
-        let text = serde_json::to_vec_pretty(&merges).map_err(|error| files::Error::Write {
-            path: self.files.merged(),
-            source: io::Error::from(error),
-        })?;
-        Ok(folder.write(&self.files.merged(), &text)?)
+        let text = serde_json::to_vec_pretty(&merges)
+            .map_err(|error| Error::Write { path: self.files.merged(), source: io::Error::from(error) })?;
+        folder.write(&self.files.merged(), &text)
     }
 }
 
-/// The machines that were used before, in the order of their names. A folder without a readable record
-/// is left out: a newer program may have written it.
+/// The machines that were used before.
 ///
 /// Errors: the folder cannot be read, or others than its user could have written to it.
-pub fn remembered(folders: &Folders) -> Result<Vec<Machine>, Error> {
-    let path = folders.machines();
-    let mut machines: Vec<Machine> = Vec::new();
-    for folder in files::folders_in(&path)? {
-        machines.extend(Machine::read(MachineFiles::new(folder))?);
+pub fn remembered(folders: &Folders) -> Result<Remembered, Error> {
+    let mut remembered = Remembered::default();
+    let mut paths = files::folders_in(&folders.machines())?;
+    paths.sort();
+    for path in paths {
+        match Machine::read(MachineFiles::new(path))? {
+            Recorded::Machine(machine) => remembered.machines.push(*machine),
+            Recorded::Unreadable(record) => remembered.unreadable.push(record),
+            Recorded::Nothing => {}
+        }
     }
-    machines.sort_by(|a, b| a.files.folder().cmp(b.files.folder()));
-    Ok(machines)
+    Ok(remembered)
 }
 
-/// Removes everything that is kept of `machine`: credentials, host keys, how it is reached.
-pub fn forget(machine: &Machine, deadline: Deadline) -> Result<(), Error> {
-    Ok(machine.lock(deadline)?.remove()?)
+/// Removes everything that is kept of the machine with these `files`: credentials, host keys, how it is reached.
+pub fn forget(files: &MachineFiles, deadline: Deadline) -> Result<(), Error> {
+    PrivateFolder::lock(files.folder(), deadline)?.remove()
 }
 
 /// The files of the machine `name`; `digest` tells it from its namesakes.
@@ -277,14 +323,14 @@ mod tests {
         let machine = machine(&folders, "box");
         machine.remember(&machine.lock(Deadline::after(Duration::from_secs(1))).unwrap()).unwrap();
 
-        let found = remembered(&folders).unwrap();
+        let found = remembered(&folders).unwrap().machines;
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].route(), machine.route());
         assert_eq!(found[0].files.folder(), machine.files.folder());
         assert!(found[0].last_use().unwrap().elapsed().unwrap() < Duration::from_mins(1));
 
-        forget(&found[0], Deadline::after(Duration::from_secs(1))).unwrap();
-        assert!(remembered(&folders).unwrap().is_empty());
+        forget(&found[0].files, Deadline::after(Duration::from_secs(1))).unwrap();
+        assert!(remembered(&folders).unwrap().machines.is_empty());
         assert!(!machine.files.folder().exists());
     }
 
@@ -299,11 +345,11 @@ mod tests {
         }
         assert_eq!(machine.merges().unwrap(), [Path::new("/home/dev/.kube/config"), Path::new("/b")]);
         fs::write(machine.files.merged(), "{").unwrap();
-        assert!(matches!(machine.merges(), Err(Error::Files(files::Error::Read { .. }))));
+        assert!(matches!(machine.merges(), Err(Error::Read { .. })));
     }
 
     #[test]
-    fn damaged_and_hostile_records_are_left_out() {
+    fn damaged_hostile_and_foreign_records_are_left_out_and_named() {
         let below = tempfile::tempdir().unwrap();
         let folders = folders(&below);
         for (name, text) in [
@@ -321,6 +367,11 @@ mod tests {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folders.machines().join(name)).unwrap();
             fs::write(folders.machines().join(name).join("machine.json"), text).unwrap();
         }
-        assert!(remembered(&folders).unwrap().is_empty());
+        let Remembered { machines, unreadable } = remembered(&folders).unwrap();
+        assert!(machines.is_empty());
+        let foreign: Vec<_> =
+            unreadable.iter().map(|record| (record.files.key(), record.is_foreign)).collect();
+        let expected = [("a", false), ("b", true), ("c", false), ("d", false)];
+        assert_eq!(foreign, expected.map(|(key, is_foreign)| (key.to_owned(), is_foreign)));
     }
 }

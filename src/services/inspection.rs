@@ -13,7 +13,7 @@ use crate::catalogue::{ApiQuestion, Source, VERSION};
 use crate::error::{Error, ExitCode};
 use crate::guest::probe::{self, Facts, Questions};
 use crate::guest::ssh::{Connection, KnownHosts};
-use crate::machine::Machine;
+use crate::machine::{self, Machine, VagrantResolver};
 use crate::services::detect::{Candidate, Found, State};
 
 /// What a visit brought home.
@@ -68,19 +68,31 @@ impl Visit {
     /// Visits `machine` with one connection and one command.
     ///
     /// Errors: those of connecting, of asking, and of keeping what was learnt about the machine.
-    pub fn make(machine: &Machine, questions: &Questions, deadline: Deadline) -> Result<Self, Error> {
-        Self::ask(machine, questions, &mut Self::connect(machine, deadline)?)
+    pub fn make(
+        machine: &mut Machine,
+        questions: &Questions,
+        vagrant: &VagrantResolver,
+        deadline: Deadline,
+    ) -> Result<Self, Error> {
+        let mut connection = Self::connect(machine, vagrant, deadline)?;
+        Self::ask(machine, questions, &mut connection)
     }
 
-    /// Logs in to `machine` and remembers the way. Where the known one leads nowhere and there is another by now, it is
-    /// that one.
+    /// Logs in to `machine` and remembers the route. Where the known one leads nowhere and `vagrant` knows another by
+    /// now, `machine` has that one from then on.
     ///
     /// Errors: those of connecting, and of keeping what was learnt about the machine.
-    pub fn connect(machine: &Machine, deadline: Deadline) -> Result<Connection, Error> {
+    pub fn connect(
+        machine: &mut Machine,
+        vagrant: &VagrantResolver,
+        deadline: Deadline,
+    ) -> Result<Connection, Error> {
         files::refuse_shared(machine.files.folder())?;
         let (connection, known_hosts) = match open(machine, deadline) {
-            Err(error) if error.exit_code() == ExitCode::Unreachable && machine.has_moved(deadline)? => {
-                log::debug!("{error}; Vagrant knows another way");
+            Err(error) if error.exit_code() == ExitCode::Unreachable && machine.may_have_moved() => {
+                machine.set_current(true);
+                *machine = vagrant.refresh_route(machine, deadline)?.ok_or(error)?;
+                log::debug!("Vagrant knows another route: {}", machine.route());
                 open(machine, deadline)
             }
             attempt => attempt,
@@ -89,6 +101,7 @@ impl Visit {
         let folder = machine.lock(deadline)?;
         // First what `machines forget` looks for.
         machine.remember(&folder)?;
+        machine.set_current(false);
         if let Some(text) = known_hosts.learnt() {
             folder.write(&machine.files.known_hosts(), text.as_bytes())?;
         }
@@ -205,7 +218,7 @@ impl Visit {
 
 fn open(machine: &Machine, deadline: Deadline) -> Result<(Connection, KnownHosts), Error> {
     let mut known_hosts = read_known_hosts(machine)?;
-    let connection = Connection::open(&machine.route(), &mut known_hosts, deadline)?;
+    let connection = Connection::open(machine.route(), &mut known_hosts, deadline)?;
     Ok((connection, known_hosts))
 }
 
@@ -213,7 +226,7 @@ fn read_known_hosts(machine: &Machine) -> Result<KnownHosts, Error> {
     let path = machine.files.known_hosts();
     let text = files::read_text(&path, LONGEST_KNOWN_HOSTS)?.unwrap_or_default();
     KnownHosts::parse(machine.key(), &text)
-        .ok_or_else(|| Error::KnownHostsDamaged { path, machine: machine.key() })
+        .ok_or_else(|| machine::Error::KnownHostsDamaged { path, machine: machine.key() }.into())
 }
 
 /// How long to wait for a service of which nothing should be there: what is not there mostly says so at once.

@@ -84,8 +84,8 @@ pub(crate) fn each(
 
 impl<'c> Session<'c> {
     fn open(catalogue: &'c Catalogue, context: &'c Context) -> Result<Self, Error> {
-        let (machine, deadline) = (context.machine()?, context.deadline);
-        let connection = Visit::connect(&machine, deadline)?;
+        let (mut machine, deadline) = (context.machine()?, context.deadline);
+        let connection = context.connect(&mut machine)?;
         Ok(Self { machine, connection, catalogue, context, deadline })
     }
 
@@ -186,7 +186,7 @@ impl<'c> Session<'c> {
     ///
     /// Errors: nothing in the guest can, the user may not, or a part of it fails; those of the connection.
     pub(crate) fn act(&mut self, verb: Verb, found: &Found, changes: &Changes) -> Result<(), Error> {
-        let user = self.machine.route().target.user;
+        let user = self.machine.route().target.user.clone();
         let action = Action::new(verb, found).ok_or_else(|| Error::NoControl {
             verb: verb.as_str(),
             service: found.service.name.to_string(),
@@ -208,7 +208,7 @@ impl<'c> Session<'c> {
 
     /// Returns the units that had to start anew for changes.
     fn carry_out(&mut self, action: &Action, verb: Verb, found: &Found) -> Result<Vec<UnitName>, Error> {
-        let user = self.machine.route().target.user;
+        let user = self.machine.route().target.user.clone();
         // Before this side has given up.
         let patience = self.deadline.left().min(MOST_PATIENCE) / 2;
         match action.carry_out(&mut self.connection, user.as_str() == "root", patience) {

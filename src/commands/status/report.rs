@@ -8,6 +8,7 @@ use crate::access::endpoint::Endpoint;
 use crate::base::deadline::Deadline;
 use crate::base::types::{ServiceName, Version};
 use crate::catalogue::{Catalogue, Service};
+use crate::commands::context::Context;
 use crate::error::{Error, Invocation};
 use crate::guest::probe::Questions;
 use crate::guest::ssh::Connection;
@@ -17,6 +18,7 @@ use crate::services::inspection::{InUse, Visit};
 use crate::ui::Explanation;
 
 /// Whose state is asked for.
+#[derive(Clone)]
 pub(super) struct Inquiry {
     catalogue: Arc<Catalogue>,
     names: Vec<String>,
@@ -50,13 +52,15 @@ impl Inquiry {
         Self { catalogue, names: names.to_vec(), machine }
     }
 
-    pub(super) fn machine(&self) -> &Machine {
-        &self.machine
+    /// Logs in to the machine.
+    pub(super) fn connect(&mut self, context: &Context) -> Result<Connection, Error> {
+        context.connect(&mut self.machine)
     }
 
     /// Asks over a connection of its own.
-    pub(super) fn ask_once(&self, deadline: Deadline) -> Result<Report, Error> {
-        self.ask(&mut Visit::connect(&self.machine, deadline)?, deadline)
+    pub(super) fn ask_once(mut self, context: &Context) -> Result<Report, Error> {
+        let mut connection = self.connect(context)?;
+        self.ask(&mut connection, context.deadline)
     }
 
     /// Asks over `connection`.
@@ -228,6 +232,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::machine;
 
     fn document(report: &Report) -> Value {
         serde_json::to_value(report.document(&Invocation::default())).unwrap()
@@ -283,7 +288,7 @@ mod tests {
         let report = Report::of(vec![Row::of("docker", Some(State::Running), Some(no_access()))], None);
         assert_eq!(report.warnings().count(), 0);
         assert!(!document(&report)["services"][0]["problem"].is_null());
-        let unknown = Report::of(vec![Row::of("docker", None, None)], Some(Error::NoMachine));
+        let unknown = Report::of(vec![Row::of("docker", None, None)], Some(machine::Error::NoMachine.into()));
         assert_eq!(unknown.warnings().count(), 1);
         assert_eq!(unknown.lines(), "docker - unknown\n");
     }

@@ -1,6 +1,5 @@
 //! `status --watch`: one connection, a question now and then, and what has changed since.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::report::{Inquiry, Report, Row};
@@ -9,7 +8,6 @@ use crate::base::deadline::in_time;
 use crate::commands::context::{Context, print};
 use crate::error::{Error, Invocation};
 use crate::guest::ssh::Connection;
-use crate::services::inspection::Visit;
 use crate::ui::json;
 use crate::ui::{self, Frame, Ui};
 
@@ -17,51 +15,58 @@ use crate::ui::{self, Frame, Ui};
 ///
 /// Errors: those of the first question. Later ones are shown, and the next question connects anew.
 pub(super) fn watch(
-    inquiry: Inquiry,
+    mut inquiry: Inquiry,
     interval: Duration,
     format: Format,
     context: &Context,
 ) -> Result<(), Error> {
-    let inquiry = Arc::new(inquiry);
-    let limit = context.deadline.limit();
     let mut display = Display::new(format, context.ui, context.invocation().clone());
-    let (mut connection, report) = ask(&inquiry, None, limit).map(|(open, report)| (Some(open), report))?;
-    display.show(&report)?;
+    let mut connection = None;
+    display.show(&ask(&mut inquiry, &mut connection, context)?)?;
     while ui::wait(interval) {
-        let report = match ask(&inquiry, connection.take(), limit) {
-            Ok((open, report)) => {
-                connection = Some(open);
-                report
-            }
+        let report = match ask(&mut inquiry, &mut connection, context) {
             Err(problem) => inquiry.unknown(problem)?,
+            Ok(report) => report,
         };
         display.show(&report)?;
     }
     Ok(())
 }
 
-/// Asks once, over `connection` or a new one, which can be used again.
+/// Asks once, over `connection` or a new one, which is there for the next time unless this fails. What was found out
+/// about the route is kept even then.
 fn ask(
-    inquiry: &Arc<Inquiry>,
+    inquiry: &mut Inquiry,
+    connection: &mut Option<Connection>,
+    context: &Context,
+) -> Result<Report, Error> {
+    let (limit, context) = (context.deadline.limit(), context.clone());
+    let (mut asking, open) = (inquiry.clone(), connection.take());
+    let round = move |deadline| {
+        let answer = ask_over(&mut asking, open, &context.with_deadline(deadline));
+        Ok::<_, Error>((asking, answer))
+    };
+    let (asked, answer) = in_time(limit, || (), round)?;
+    *inquiry = asked;
+    let (open, report) = answer?;
+    *connection = Some(open);
+    Ok(report)
+}
+
+fn ask_over(
+    inquiry: &mut Inquiry,
     connection: Option<Connection>,
-    limit: Duration,
+    context: &Context,
 ) -> Result<(Connection, Report), Error> {
-    let inquiry = Arc::clone(inquiry);
-    in_time(
-        limit,
-        || (),
-        move |deadline| {
-            let mut connection = match connection {
-                Some(mut connection) => {
-                    connection.set_deadline(deadline);
-                    connection
-                }
-                None => Visit::connect(inquiry.machine(), deadline)?,
-            };
-            let report = inquiry.ask(&mut connection, deadline)?;
-            Ok((connection, report))
-        },
-    )
+    let mut connection = match connection {
+        Some(mut connection) => {
+            connection.set_deadline(context.deadline);
+            connection
+        }
+        None => inquiry.connect(context)?,
+    };
+    let report = inquiry.ask(&mut connection, context.deadline)?;
+    Ok((connection, report))
 }
 
 /// What is shown, and what was.

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::Project;
+use super::project::Project;
 use crate::base::env::Env;
-use crate::base::files;
+use crate::base::files::{self, Error};
 use crate::base::types::MachineName;
-use crate::error::Error;
 
 /// `$VAGRANT_HOME/data/machine-index/index`
 #[derive(Deserialize)]

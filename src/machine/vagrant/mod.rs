@@ -9,5 +9,5 @@ mod program;
 mod project;
 
 pub use index::indexed;
-pub use program::{Program, Said};
-pub use project::{Created, MachineId, Project};
+pub use program::Program;
+pub use project::{CreatedMachine, MachineId, Project};

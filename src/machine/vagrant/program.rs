@@ -5,7 +5,6 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,21 +13,17 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::Project;
+use super::project::Project;
 use crate::base::deadline::Deadline;
 use crate::base::env::Env;
 use crate::base::paths::Folders;
 use crate::base::text::escape_control;
 use crate::base::types::MachineName;
-use crate::error::Error;
+use crate::machine::error::{Error, VagrantMessage};
 
 /// The user's Vagrant, and the environment it is started in.
 #[derive(Clone)]
 pub struct Program(Arc<Environment>);
-
-/// What Vagrant said about a failure, for people.
-#[derive(Debug)]
-pub struct Said(String);
 
 struct Environment {
     variables: Vec<(OsString, OsString)>,
@@ -65,7 +60,7 @@ impl Program {
             // It answers for another machine if that one's id in its index begins with the name.
             None => Err(Error::VagrantFailed {
                 folder: project.folder.clone(),
-                source: Said(format!("its answer is not about `{name}`")),
+                source: VagrantMessage(format!("its answer is not about `{name}`")),
             }),
         }
     }
@@ -114,23 +109,12 @@ impl fmt::Debug for Program {
     }
 }
 
-impl fmt::Display for Said {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Said {}
-
 impl Environment {
     /// Vagrant by its absolute path: one below a relative folder of `PATH` would be the project's.
     fn vagrant(&self) -> Option<PathBuf> {
-        let path = self.variables.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone())?;
-        let is_program = |path: &PathBuf| {
-            path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-        };
-        let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
-        folders.map(|folder| folder.join("vagrant")).find(is_program)
+        let (_, path) = self.variables.iter().find(|(name, _)| name == "PATH")?;
+        let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+        which::which_in_global("vagrant", std::env::join_paths(folders).ok()).ok()?.next()
     }
 
     /// The variables that Vagrant is given: the user's own, for a Vagrantfile may read any of them. Left out is
@@ -186,7 +170,7 @@ impl Answer {
         // In one line, as every message.
         let words: Vec<&str> = said.split_whitespace().collect();
         let said = escape_control(&words.join(" ").chars().take(LONGEST_MESSAGE).collect::<String>());
-        Err(Error::VagrantFailed { folder: project.folder.clone(), source: Said(said) })
+        Err(Error::VagrantFailed { folder: project.folder.clone(), source: VagrantMessage(said) })
     }
 
     /// The class and the message of its own error, as `--machine-readable` writes them.
@@ -329,7 +313,7 @@ mod tests {
         };
         let path = format!(".::bin:{}", folder.path().display());
         assert_eq!(found(path.clone()), None, "no program");
-        std::fs::set_permissions(&vagrant, PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(&vagrant, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         assert_eq!(found(path), Some(vagrant));
     }
 

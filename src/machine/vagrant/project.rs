@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::base::env::Env;
 use crate::base::files;
 use crate::base::types::MachineName;
-use crate::error::Error;
+use crate::machine::error::Error;
 
 /// A folder with a Vagrantfile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct Project {
 /// A machine that Vagrant has created: which one it is, and what decides whether Vagrant would still say the same
 /// about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Created {
+pub struct CreatedMachine {
     /// The provider, also the name of a folder.
     pub provider: MachineName,
     /// Another one after `vagrant destroy` and `vagrant up`.
@@ -71,7 +71,7 @@ impl Project {
     ///
     /// Errors: `VAGRANT_CWD` is no folder, or the Vagrantfile lies above the current folder and belongs to another
     /// user of the host. As a program it would run for who merely stands below it (in `/tmp`, for one).
-    pub fn around(env: &Env) -> Result<Option<Self>, Error> {
+    pub fn find_from_cwd(env: &Env) -> Result<Option<Self>, Error> {
         let start =
             env.vagrant_cwd.as_ref().map_or_else(|| env.current_folder.clone(), |cwd| env.expand(cwd));
         let failed = |source| files::Error::Read { path: start.clone(), source };
@@ -125,16 +125,16 @@ impl Project {
     }
 
     /// The machine `name`, if Vagrant has created it.
-    pub fn created(&self, name: &MachineName) -> Option<Created> {
+    pub fn created(&self, name: &MachineName) -> Option<CreatedMachine> {
         let folder = self.data.join(MACHINES).join(name.as_str());
         names_in(&folder).into_iter().find_map(|provider| {
             let folder = folder.join(provider.as_str());
             let id = MachineId::read(&provider, &folder)?;
-            Some(Created {
+            Some(CreatedMachine {
                 id,
                 provider,
-                vagrantfile: self.changed(),
-                key: changed(&folder.join("private_key")),
+                vagrantfile: self.vagrantfile_modified(),
+                key: modified(&folder.join("private_key")),
             })
         })
     }
@@ -148,12 +148,12 @@ impl Project {
     }
 
     /// When the Vagrantfile was changed.
-    pub fn changed(&self) -> Option<SystemTime> {
-        changed(&vagrantfile_in(&self.folder, self.vagrantfile.as_deref())?)
+    pub fn vagrantfile_modified(&self) -> Option<SystemTime> {
+        modified(&vagrantfile_in(&self.folder, self.vagrantfile.as_deref())?)
     }
 
     /// What a folder of this program's own is named after: the same whatever port and id `machine` has.
-    pub fn digest(&self, machine: &MachineName) -> impl AsRef<[u8]> + use<> {
+    pub fn identity_digest(&self, machine: &MachineName) -> impl AsRef<[u8]> + use<> {
         let data = self.data.as_os_str().as_bytes();
         Sha256::new()
             .chain_update("vagrant\0")
@@ -175,7 +175,7 @@ fn is_foreign(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.uid() != own && meta.uid() != 0)
 }
 
-fn changed(path: &Path) -> Option<SystemTime> {
+fn modified(path: &Path) -> Option<SystemTime> {
     fs::symlink_metadata(path).and_then(|meta| meta.modified()).ok()
 }
 
@@ -225,7 +225,7 @@ mod tests {
         }
 
         fn around(&self) -> Option<Project> {
-            Project::around(&self.env).unwrap()
+            Project::find_from_cwd(&self.env).unwrap()
         }
     }
 
@@ -271,7 +271,7 @@ mod tests {
         );
 
         scene.env.vagrant_cwd = Some("nowhere".into());
-        assert!(matches!(Project::around(&scene.env), Err(Error::Files(files::Error::Read { .. }))));
+        assert!(matches!(Project::find_from_cwd(&scene.env), Err(Error::Files(files::Error::Read { .. }))));
     }
 
     #[test]

@@ -1,0 +1,70 @@
+//! Why a machine could not be found, or how it is reached.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::base::deadline::Timeout;
+use crate::base::files;
+use crate::base::types::Invalid;
+
+/// Why no machine was found, or no route to it.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message says what a variant is")]
+pub enum Error {
+    #[error(transparent)]
+    Files(#[from] files::Error),
+    #[error(transparent)]
+    Timeout(#[from] Timeout),
+
+    #[error("{what} is {source}")]
+    Value { what: String, source: Invalid },
+    #[error("no machine is given")]
+    NoMachine,
+    #[error("no user to log in as is given")]
+    NoUser,
+    #[error("no machine `{name}` is known here")]
+    UnknownMachine { name: String, nearest: Option<String>, known: Vec<String> },
+    /// `words` before one of the names are the command, or the option, that says which.
+    #[error("several machines may be meant: {}", .known.join(", "))]
+    MultipleMachines { known: Vec<String>, words: &'static str },
+    #[error("there is no ssh config `{}`", .path.display())]
+    NoSshConfig { path: PathBuf },
+    #[error("`{}` {}", .path.display(), match .name { Some(name) => format!("has no `Host {name}`"), None if .known.is_empty() => "names no machine".into(), None => format!("names several machines: {}", .known.join(", ")) })]
+    NoSuchAlias { name: Option<String>, path: PathBuf, nearest: Option<String>, known: Vec<String> },
+    #[error("`{}` goes through more than one jump host", .path.display())]
+    SeveralJumps { path: PathBuf },
+    #[error("this was not asked of `{machine}` before")]
+    NoCachedOutput { machine: String },
+    #[error("`{}` is damaged", .path.display())]
+    KnownHostsDamaged { path: PathBuf, machine: String },
+
+    #[error("the Vagrantfile `{}` is a program that belongs to somebody else", .path.display())]
+    ForeignVagrantfile { path: PathBuf },
+    #[error("no Vagrant machine of `{}` is created", .folder.display())]
+    VagrantEmpty { folder: PathBuf },
+    #[error("the Vagrant machine `{machine}` of `{}` is not created", .folder.display())]
+    VagrantNotCreated { machine: String, folder: PathBuf },
+    #[error("the Vagrant machine `{machine}` of `{}` is not running", .folder.display())]
+    VagrantNotRunning { machine: String, folder: PathBuf },
+    #[error("`{machine}` is a machine of a Vagrant project that is gone: `{}`", .folder.display())]
+    VagrantGone { machine: String, folder: PathBuf },
+    #[error("there is no `vagrant` on the PATH, to ask it about `{}`", .folder.display())]
+    NoVagrant { folder: PathBuf },
+    #[error("could not start `{}`", .path.display())]
+    NotStarted { path: PathBuf, source: io::Error },
+    #[error("Vagrant does not say how the machine of `{}` is reached", .folder.display())]
+    VagrantFailed { folder: PathBuf, source: VagrantMessage },
+}
+
+/// What Vagrant said about a failure, for people.
+#[derive(Debug)]
+pub struct VagrantMessage(pub(super) String);
+
+impl fmt::Display for VagrantMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for VagrantMessage {}
