@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use crate::base::types::{ImageName, ImageRegistry, ImageTag, MachineName, Version, VersionAlias};
 use crate::catalogue::platform::Platform;
 use crate::clients::checksum::{Algorithm, Checksum};
-use crate::export::shell::{Follower, Shell};
+use crate::export::shell::{HookTarget, Shell};
 use crate::guest::control::Image;
 use crate::machine::Address;
 use crate::ui::ColorChoice;
@@ -495,7 +495,7 @@ pub(crate) struct ClientsExportArgs {
 #[derive(Debug, Args)]
 pub(crate) struct HookArgs {
     /// The shell
-    pub(crate) shell: Follower,
+    pub(crate) shell: HookTarget,
     /// The service, for example `kubernetes`; without one, all that were used
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
@@ -552,7 +552,7 @@ pub(crate) struct Global {
 
 impl Command {
     /// Of how many services each has its own time.
-    pub(crate) fn turns(&self) -> u32 {
+    pub(crate) fn timeout_multiplier(&self) -> u32 {
         let services = match self {
             Self::Start(StartArgs { services, .. })
             | Self::Stop(StopArgs { services })
@@ -572,7 +572,7 @@ impl Command {
     }
 
     /// True when it takes as long as it takes, and limits each of its steps itself.
-    pub(crate) fn stays(&self) -> bool {
+    pub(crate) fn manages_own_timeout(&self) -> bool {
         matches!(self, Self::Status(_) | Self::InstallCli(_) | Self::Clients(_))
     }
 }

@@ -1,17 +1,11 @@
 //! Makes the services inside a development VM (the *guest*) usable from the developer's machine (the *host*).
 //!
-//! `service-manager env kubernetes`, followed through the modules:
+//! [`base`] knows nothing of the field. `catalogue` holds what `services/*.yaml` say, `access` turns credentials into
+//! a verified endpoint, `guest` talks SSH, `clients` is the cache of programs, `machine` knows which guest is meant,
+//! `ui` shows, `export` makes variables and files, `services` joins all of that. `cli` is the command line, `error` what a
+//! command ends with, `commands` has a file for each command. Imports point down, in this order from right to left.
 //!
-//! 1. [`host`] reads environment and arguments, `cli` parses them, `run` below picks the command.
-//! 2. `commands::env` is the story; every step returns a value.
-//! 3. `machine` resolves which machine is meant and how it is reached; `vagrant` knows Vagrant's.
-//! 4. `service` holds what `services/*.yaml` say; `probe` makes one script of all questions.
-//! 5. `visit` carries it through `ssh`, one connection and one command, and brings the facts home.
-//! 6. `discover` finds flavour, state and credentials in the facts; `kubeconfig` lets only the harmless part in.
-//! 7. `endpoint` connects to the service with those credentials, over `tls`, and so proves what is exported.
-//! 8. `export` fills in the templates, `client_files` writes what the clients read, `shell` renders, `ui` prints.
-//!
-//! `docs/architecture.md` is the same map with the reasons.
+//! `docs/architecture.md` follows one command through the files and gives the reasons.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests set their own scene"))]
 
@@ -31,11 +25,10 @@ pub mod services;
 pub mod settings;
 mod ui;
 
-use std::time::Duration;
-
 use clap::ValueEnum;
 
 use crate::base::deadline::{Deadline, in_time};
+use crate::base::timeouts;
 pub use crate::base::env::Env;
 use crate::cli::Cli;
 use crate::commands::context::Context;
@@ -68,14 +61,14 @@ pub fn run(env: &Env) -> ExitCode {
 /// Runs the command within the time that the user allows. One that stays limits each of its rounds itself.
 fn run_command(env: Env, cli: Cli, ui: Ui) -> Result<(), Error> {
     let limit = cli.global.timeout.unwrap_or_else(|| cli.command.time_limit());
-    let limit = limit.saturating_mul(cli.command.turns());
-    let stays = cli.command.stays();
+    let limit = limit.saturating_mul(cli.command.timeout_multiplier());
+    let manages_own_timeout = cli.command.manages_own_timeout();
     let run = move |deadline| commands::run(&cli.command, &Context::new(env, &cli.global, ui, deadline));
-    if stays {
+    if manages_own_timeout {
         return run(Deadline::after(limit));
     }
     // A lock that is left would keep kubectl out for ever.
-    in_time(limit, || base::files::unlock_before_the_end(PATIENCE), run)
+    in_time(limit, || base::files::unlock_before_the_end(timeouts::UNLOCK), run)
 }
 
 /// Help and version go to standard output, wrong usage to standard error.
@@ -99,5 +92,3 @@ fn fail(env: &Env, script: Option<Script>, code: ExitCode) -> ExitCode {
     code
 }
 
-/// For a file that is being changed when the time is over.
-const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,6 +1,7 @@
 //! TLS towards a service of the guest: only the authority from the guest's own kubeconfig counts, no system
 //! store is read.
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,11 +27,11 @@ pub struct Material {
     verifier: Arc<WebPkiServerVerifier>,
     authority: Arc<Vec<Vec<u8>>>,
     client: Option<Arc<CertifiedKey>>,
+    shown: ShownNames,
 }
 
-/// Remembers the names in the certificate that a server showed.
-#[derive(Clone, Debug, Default)]
-pub struct Witness(Arc<Mutex<Names>>);
+/// The names in the certificates that servers have shown, by the name or address that was asked for.
+type ShownNames = Arc<Mutex<HashMap<String, Names>>>;
 
 impl Material {
     /// Prepares the authority and the client's certificate.
@@ -46,17 +47,17 @@ impl Material {
             }
             ClientAuth::Token(_) | ClientAuth::Password { .. } | ClientAuth::Anonymous => None,
         };
-        Ok(Self { provider, verifier, authority: Arc::new(credentials.authority.der().to_vec()), client })
+        Ok(Self { provider, verifier, authority: Arc::new(credentials.authority.der().to_vec()), client, shown: ShownNames::default() })
     }
 
-    /// The settings for one connection; `witness` will know the certificate's names.
+    /// The settings for connections.
     ///
     /// Errors: the provider offers no protocol version, which ring does.
-    pub fn config(&self, witness: &Witness) -> Result<ClientConfig, Error> {
+    pub fn config(&self) -> Result<ClientConfig, Error> {
         let verifier = Arc::new(WitnessedVerifier {
             inner: Arc::clone(&self.verifier),
             authority: Arc::clone(&self.authority),
-            witness: witness.clone(),
+            shown: Arc::clone(&self.shown),
         });
         let config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()?
@@ -67,12 +68,11 @@ impl Material {
             None => config.with_no_client_auth(),
         })
     }
-}
 
-impl Witness {
-    /// The names, if a certificate was shown.
-    pub fn names(&self) -> Names {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The names in the certificate that the server showed which was asked for as `asked`; none when it showed none.
+    pub fn names_shown_for(&self, asked: &str) -> Names {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.get(asked).cloned().unwrap_or_default()
     }
 }
 
@@ -103,7 +103,7 @@ fn certified_key(
 struct WitnessedVerifier {
     inner: Arc<WebPkiServerVerifier>,
     authority: Arc<Vec<Vec<u8>>>,
-    witness: Witness,
+    shown: ShownNames,
 }
 
 impl ServerCertVerifier for WitnessedVerifier {
@@ -115,7 +115,8 @@ impl ServerCertVerifier for WitnessedVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        *self.witness.0.lock().unwrap_or_else(PoisonError::into_inner) = Names::of(end_entity);
+        let names = Names::of(end_entity);
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).insert(server_name.to_str().into(), names);
         if self.authority.iter().any(|own| own.as_slice() == end_entity.as_ref()) {
             // That it is current was looked at when it was read.
             rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;

@@ -88,8 +88,8 @@ impl MachineFiles {
     }
 
     /// What the last `env` found out.
-    pub fn facts(&self) -> PathBuf {
-        self.0.join("facts.json")
+    pub fn services(&self) -> PathBuf {
+        self.0.join("services.json")
     }
 
     /// The machine's host keys, learnt at first contact.

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_followed_and_what_cannot_be_read_is_told() {
+    fn a_link_is_in_place_and_what_cannot_be_read_is_told() {
         let own = Own::with(&[]);
         let elsewhere = own.0.path().join("podman");
         fs::write(&elsewhere, PODMAN).unwrap();

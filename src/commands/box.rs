@@ -9,7 +9,7 @@ use crate::cli::{BoxArgs, BoxCommand, BoxIpArgs, BoxVersionArgs, OutputFormat};
 use crate::error::Error;
 use crate::guest::probe::{OsRelease, Questions};
 use crate::machine::Machine;
-use crate::services::reachability::{self, Address};
+use crate::services::{Address, address, addresses};
 
 pub(super) fn run(args: &BoxArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
@@ -20,15 +20,16 @@ pub(super) fn run(args: &BoxArgs, context: &Context) -> Result<(), Error> {
 
 fn ip(args: &BoxIpArgs, context: &Context) -> Result<(), Error> {
     let questions = Questions { addresses: true, ..Questions::default() };
-    let mut machine = context.machine()?;
-    let visit = context.inspect(&mut machine, &questions)?;
+    let machine = context.machine()?;
+    let inspection = context.inspect(machine, &questions)?;
+    let machine = &inspection.machine;
     if !args.all && args.output == OutputFormat::Text {
-        let address = reachability::address(&visit, context.deadline).ok_or(Error::NoAddress)?;
+        let address = address(&inspection, context.deadline).ok_or(Error::NoAddress)?;
         note_guess(address, context);
         let name = if args.script_readable { "IP=" } else { "" };
         return print(&format!("{name}{}\n", address.ip));
     }
-    let addresses = reachability::addresses(&visit, context.deadline);
+    let addresses = addresses(&inspection, context.deadline);
     let first = *addresses.first().ok_or(Error::NoAddress)?;
     if args.output == OutputFormat::Json {
         return print_json(&Addresses { machine: machine.name.as_str(), addresses: &addresses });
@@ -51,12 +52,13 @@ fn note_guess(address: Address, context: &Context) {
 
 fn version(args: &BoxVersionArgs, context: &Context) -> Result<(), Error> {
     let questions = Questions { release: true, ..Questions::default() };
-    let mut machine = context.machine()?;
-    let release = context.inspect(&mut machine, &questions)?.facts.release;
+    let machine = context.machine()?;
+    let inspection = context.inspect(machine, &questions)?;
+    let (machine, release) = (&inspection.machine, &inspection.facts.release);
     if args.output == OutputFormat::Json {
-        return print_json(&Version::of(&machine, &release)?);
+        return print_json(&Version::of(machine, release)?);
     }
-    print(&if args.script_readable { script_readable(&release)? } else { product(&release)? + "\n" })
+    print(&if args.script_readable { script_readable(release)? } else { product(release)? + "\n" })
 }
 
 /// What `box ip --output json` prints.

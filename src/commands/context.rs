@@ -2,26 +2,26 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{fmt, thread};
+use std::fmt;
 
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::base::deadline::{Deadline, WorkerPanicked};
+use crate::base::deadline::Deadline;
 use crate::base::env::{Env, ancestors};
 use crate::base::paths::Folders;
 use crate::base::text::{escape_control, sh_word};
 use crate::base::types::MachineName;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Service};
 use crate::cli::Global;
-use crate::error::{Error, Invocation};
+use crate::error::{Error, ExitCode, Invocation};
+use crate::services::{Inspection, Lifecycle, MachineSession};
+use crate::base::parallel;
 use crate::export::shell::{self, Detected, Shell};
 use crate::guest::probe::Questions;
-use crate::guest::ssh::Connection;
 use crate::machine::{
     self, Dialog, Machine, Remembered, Selection, UnreadableRecord, VagrantResolver, remembered,
 };
-use crate::services::inspection::Visit;
 use crate::ui::{self, Ui, json};
 
 /// What every command is given.
@@ -168,25 +168,23 @@ impl Context {
             }
             several => {
                 let machines = several.iter().map(ToString::to_string).collect();
-                return Err(Error::OneMachine { machines });
+                return Err(Error::MultipleMachines { machines });
             }
         };
         let selection = Selection { machine, ..selection.clone() };
         Ok(machine::resolve(&selection, env, &folders, self, self.deadline)?)
     }
 
-    /// Asks `machine` with one connection and one command. It is remembered where it is now.
-    pub(crate) fn inspect(&self, machine: &mut Machine, questions: &Questions) -> Result<Visit, Error> {
+    /// Logs in to `machine`, which is where it is now from then on.
+    pub(crate) fn open_session(&self, machine: &mut Machine) -> Result<MachineSession, Error> {
         let folders = self.folders()?;
         let vagrant = VagrantResolver::new(&self.env, &folders, &self.selection, self);
-        Visit::make(machine, questions, &vagrant, self.deadline)
+        Ok(MachineSession::open(machine, &vagrant, self.deadline)?)
     }
 
-    /// Logs in to `machine`. It is remembered where it is now.
-    pub(crate) fn connect(&self, machine: &mut Machine) -> Result<Connection, Error> {
-        let folders = self.folders()?;
-        let vagrant = VagrantResolver::new(&self.env, &folders, &self.selection, self);
-        Visit::connect(machine, &vagrant, self.deadline)
+    /// Logs in to `machine` and asks `questions` with one command.
+    pub(crate) fn inspect(&self, mut machine: Machine, questions: &Questions) -> Result<Inspection, Error> {
+        Ok(self.open_session(&mut machine)?.inspect(questions)?)
     }
 
     /// The services that are known here.
@@ -237,15 +235,8 @@ pub(crate) fn at_once<T: Send>(
     contexts: &[Context],
     work: impl Fn(&Context) -> Result<T, Error> + Sync,
 ) -> Vec<Result<T, Error>> {
-    // Most often it is one, which needs no thread.
-    if let [only] = contexts {
-        return vec![work(only)];
-    }
-    thread::scope(|scope| {
-        let work = &work;
-        let attempts: Vec<_> = contexts.iter().map(|context| scope.spawn(|| work(context))).collect();
-        attempts.into_iter().map(|attempt| attempt.join().unwrap_or(Err(WorkerPanicked.into()))).collect()
-    })
+    let results = parallel::map(contexts.iter().collect(), MOST_AT_ONCE, work);
+    results.into_iter().map(|result| result.unwrap_or_else(|error| Err(error.into()))).collect()
 }
 
 /// Writes `text` to standard output.
@@ -257,3 +248,32 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
 pub(crate) fn print_json<T: Serialize>(content: &T) -> Result<(), Error> {
     Ok(json::print(content)?)
 }
+
+/// Does `step` for each of the services called `names`, once `check` has found no fault in all of them.
+///
+/// Errors: the fault, or the first failure; the user is told of the others.
+pub(crate) fn for_each_service(
+    names: &[String],
+    context: &Context,
+    check: impl FnOnce(&mut Lifecycle, &[&Service]) -> Result<(), Error>,
+    step: impl FnMut(&mut Lifecycle, &Service) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let catalogue = context.catalogue()?;
+    let services = catalogue.select(names)?;
+    let session = context.open_session(&mut context.machine()?)?;
+    let mut machine = Lifecycle::new(session, &catalogue, context.ui, context.deadline);
+    check(&mut machine, &services)?;
+    let is_final = |error: &Error| error.exit_code() == ExitCode::Unreachable;
+    let mut failures = machine.for_each(&services, step, is_final);
+    // The machine being out of reach is what the command ends with, whatever failed before.
+    let chosen = failures.iter().position(is_final).unwrap_or(0);
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let failure = failures.remove(chosen);
+    failures.iter().for_each(|error| context.warn(error));
+    Err(failure)
+}
+
+/// Machines: each takes a thread or two, and a connection.
+const MOST_AT_ONCE: usize = 20;

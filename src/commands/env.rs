@@ -8,14 +8,11 @@ use crate::base::types::{ServiceName, VariableName, Version};
 use crate::catalogue::Service;
 use crate::cli::{EnvArgs, OutputFormat};
 use crate::error::Error;
+use crate::services::{self, Connections, ExportedService, Scope, ServiceCache, connect, export, export_cached};
 use crate::export::shell::script_readable;
-use crate::export::{self, Block, Export};
+use crate::export::{self as exporting, Block, Export};
 use crate::guest::probe::Questions;
-use crate::machine::{self, Machine};
-use crate::services::cache::{Memory, Scope};
-use crate::services::connected::{Used, use_services};
-use crate::services::inspection::InUse;
-use crate::services::prepared::{Ready, recall};
+use crate::machine::Machine;
 use crate::ui::json;
 
 pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
@@ -28,55 +25,86 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     if args.freshness.cached {
         let all = at_once(&contexts, |context| printed(args, context));
         let all: Vec<(Machine, Vec<Block>)> = all.into_iter().collect::<Result<_, _>>()?;
-        let blocks = joined(all.iter().map(|(machine, blocks)| (machine, blocks.as_slice())))?;
-        return print_blocks(&blocks, args, context);
+        let all: Vec<_> = all.iter().map(|(machine, blocks)| (machine.name.as_str(), blocks.clone())).collect();
+        return print_blocks(&joined(&all)?, args, context);
     }
-    let all = at_once(&contexts, |context| answer(&services, args, context));
-    let all: Vec<Ready> = all.into_iter().collect::<Result<_, _>>()?;
+    let all = at_once(&contexts, |context| exports(&services, args, context));
+    let all: Vec<MachineExports> = all.into_iter().collect::<Result<_, _>>()?;
     print_all(&all, args, context)
 }
 
-/// Uses `services` of one machine: as they were used before, if they are good still, else as the machine says.
-fn answer<'a>(services: &[&'a Service], args: &EnvArgs, context: &Context) -> Result<Ready<'a>, Error> {
-    let mut machine = context.machine()?;
-    let all = args.services.is_empty();
-    let scope = if all { Scope::All } else { Scope::Named };
+/// What is exported of one machine.
+struct MachineExports<'a> {
+    machine: Machine,
+    services: Vec<ExportedService<'a>>,
+}
+
+impl MachineExports<'_> {
+    fn blocks(&self) -> (&str, Vec<Block>) {
+        let blocks = self.services.iter().map(|service| service.block.clone()).collect();
+        (self.machine.name.as_str(), blocks)
+    }
+}
+
+/// Connects to `services` of one machine: where they were before, if they are good still, else as the machine says.
+fn exports<'a>(
+    services: &[&'a Service],
+    args: &EnvArgs,
+    context: &Context,
+) -> Result<MachineExports<'a>, Error> {
+    let machine = context.machine()?;
+    let scope = if args.services.is_empty() { Scope::All } else { Scope::Named };
     let asked = args.services.join(" ");
     // With the API's version it is another answer than most want to have again.
     let asked = (!args.api_version).then_some(asked.as_str());
-    let recalled = if args.freshness.refresh {
+    let cached = if args.freshness.refresh {
         None
     } else {
-        recall(services, &machine, scope, args.api_version, context.deadline)?
+        export_cached(services, &machine, scope, args.api_version, context.deadline)?
     };
-    if let Some((memory, ready)) = recalled {
-        if let Err(error) = memory.confirm(&machine, &ready.answers(), asked, context.deadline) {
+    if let Some((cache, services)) = cached {
+        if let Err(error) = cache.confirm(&machine, &services, asked, context.deadline) {
             log::debug!("{error}");
         }
-        return Ok(ready);
+        return Ok(MachineExports { machine, services });
     }
+    inspect(services, machine, asked, args, context)
+}
+
+/// Asks the machine, and caches what it said.
+fn inspect<'a>(
+    services: &[&'a Service],
+    machine: Machine,
+    asked: Option<&str>,
+    args: &EnvArgs,
+    context: &Context,
+) -> Result<MachineExports<'a>, Error> {
     let questions = Questions::to_use(services.iter().copied());
-    let visit = context.inspect(&mut machine, &questions)?;
-    let Used { in_use, left_out, failed } = use_services(services, all, &machine, &visit, context)?;
+    let inspection = context.inspect(machine, &questions)?;
+    let all = args.services.is_empty();
+    let Connections { connected, left_out, failed } =
+        connect(&inspection, services, all, context.deadline).map_err(Error::from)?;
     // In a shell's start-up, what is left out on purpose would be noise.
-    if in_use.is_empty() {
-        note_nothing(&left_out, &machine, context);
+    if connected.is_empty() {
+        note_nothing(&left_out, &inspection.machine, context);
     }
-    let ready = Ready::new(in_use, machine.clone(), args.api_version, context.deadline)?;
+    let is_stopped = |error: &services::Error| matches!(error, services::Error::NotRunning { .. });
     // What failed is told each time, so it is looked for each time; and what is stopped may be started at any time.
-    let is_stopped = |error: &Error| matches!(error, Error::NotRunning { .. });
-    if failed == 0
-        && !left_out.iter().any(is_stopped)
-        && let Err(error) = Memory::keep(&machine, services, &ready.answers(), asked, context.deadline)
+    let is_cacheable = failed.is_empty() && !left_out.iter().any(is_stopped);
+    failed.into_iter().for_each(|error| context.warn(&error.into()));
+    let exported = export(connected, &inspection.machine, args.api_version, context.deadline)?;
+    if is_cacheable
+        && let Err(error) =
+            ServiceCache::keep(&inspection.machine, services, &exported, asked, context.deadline)
     {
         log::debug!("{error}");
     }
-    Ok(ready)
+    Ok(MachineExports { machine: inspection.machine, services: exported })
 }
 
-fn print_all(all: &[Ready], args: &EnvArgs, context: &Context) -> Result<(), Error> {
-    for ready in all {
-        ready.tell(context.ui);
+fn print_all(all: &[MachineExports], args: &EnvArgs, context: &Context) -> Result<(), Error> {
+    for service in all.iter().flat_map(|exports| &exports.services) {
+        service.notes().iter().for_each(|note| context.note(note));
     }
     match (args.output, all) {
         (OutputFormat::Json, [only]) => print_json(&Document::from(only)),
@@ -84,18 +112,21 @@ fn print_all(all: &[Ready], args: &EnvArgs, context: &Context) -> Result<(), Err
             print_json(&json::Machines { machines: several.iter().map(Document::from).collect() })
         }
         (OutputFormat::Text, all) => {
-            let blocks = joined(all.iter().map(|ready| (&ready.machine, ready.blocks.as_slice())))?;
-            print_blocks(&blocks, args, context)
+            let blocks: Vec<(&str, Vec<Block>)> = all.iter().map(MachineExports::blocks).collect();
+            print_blocks(&joined(&blocks)?, args, context)
         }
     }
 }
 
 /// The blocks of several machines as those of one.
-fn joined<'a>(all: impl Iterator<Item = (&'a Machine, &'a [Block])>) -> Result<Vec<Block>, Error> {
-    let all: Vec<(&str, &[Block])> = all.map(|(machine, blocks)| (machine.name.as_str(), blocks)).collect();
-    match all.as_slice() {
-        [(_, only)] => Ok(only.to_vec()),
-        several => export::join(several),
+fn joined(all: &[(&str, Vec<Block>)]) -> Result<Vec<Block>, Error> {
+    match all {
+        [(_, only)] => Ok(only.clone()),
+        several => {
+            let several: Vec<(&str, &[Block])> =
+                several.iter().map(|(machine, blocks)| (*machine, blocks.as_slice())).collect();
+            Ok(exporting::join(&several)?)
+        }
     }
 }
 
@@ -124,13 +155,12 @@ fn print_blocks(blocks: &[Block], args: &EnvArgs, context: &Context) -> Result<(
 /// What was printed last, whatever has become of it. Nothing is started and nobody asked.
 fn printed(args: &EnvArgs, context: &Context) -> Result<(Machine, Vec<Block>), Error> {
     let machine = context.remembered_machine()?;
-    let memory = Memory::of(&machine);
-    let nothing = || machine::Error::NoCachedOutput { machine: machine.name.to_string() };
-    let blocks = memory.printed(&args.services.join(" ")).ok_or_else(nothing)?.to_vec();
+    let nothing = || Error::NoCachedOutput { machine: machine.name.to_string() };
+    let blocks = ServiceCache::of(&machine).printed(&args.services.join(" ")).ok_or_else(nothing)?.to_vec();
     Ok((machine, blocks))
 }
 
-fn note_nothing(left_out: &[Error], machine: &Machine, context: &Context) {
+fn note_nothing(left_out: &[services::Error], machine: &Machine, context: &Context) {
     let none = left_out.is_empty().then(|| format!("`{}` has none of the services", machine.name));
     for reason in left_out.iter().map(ToString::to_string).chain(none) {
         context.note(&format!("nothing to export: {reason}"));
@@ -144,10 +174,10 @@ struct Document<'a> {
     services: Vec<Entry<'a>>,
 }
 
-impl<'a> From<&'a Ready<'_>> for Document<'a> {
-    fn from(ready: &'a Ready) -> Self {
-        let services = ready.in_use.iter().zip(&ready.blocks).map(Entry::from).collect();
-        Self { machine: ready.machine.name.as_str(), services }
+impl<'a> From<&'a MachineExports<'_>> for Document<'a> {
+    fn from(exports: &'a MachineExports) -> Self {
+        let services = exports.services.iter().map(Entry::from).collect();
+        Self { machine: exports.machine.name.as_str(), services }
     }
 }
 
@@ -174,14 +204,15 @@ struct Variable<'a> {
     value: &'a str,
 }
 
-impl<'a> From<(&'a InUse<'a>, &'a Block)> for Entry<'a> {
-    fn from((in_use, block): (&'a InUse<'a>, &'a Block)) -> Self {
+impl<'a> From<&'a ExportedService<'_>> for Entry<'a> {
+    fn from(service: &'a ExportedService) -> Self {
+        let ExportedService { connected, block, .. } = service;
         let variable = |export: &'a Export| Variable { name: &export.name, value: &export.value };
         Self {
-            service: &in_use.found.service.name,
-            flavour: &in_use.found.flavour.name,
-            version: in_use.version(),
-            endpoint: &in_use.endpoint,
+            service: &connected.detected.service.name,
+            flavour: &connected.detected.flavour.name,
+            version: connected.version(),
+            endpoint: &connected.endpoint,
             exports: block.exports.iter().map(variable).collect(),
         }
     }

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +15,11 @@ use crate::base::types::VariableName;
 use crate::catalogue::Service;
 use crate::cli::HookArgs;
 use crate::error::Error;
+use crate::services::{ExportedService, Scope, ServiceCache, export_cached};
+use crate::base::timeouts;
 use crate::export::Export;
-use crate::export::shell::{Follower, watch_file};
+use crate::export::shell::{HookTarget, watch_file};
 use crate::machine::Machine;
-use crate::services::cache::{Memory, Scope};
-use crate::services::prepared::{Ready, recall};
 use crate::ui::StdoutError;
 
 pub(super) fn run(args: &HookArgs, context: &Context) -> Result<(), Error> {
@@ -30,8 +29,8 @@ pub(super) fn run(args: &HookArgs, context: &Context) -> Result<(), Error> {
         return print(&args.shell.snippet(&command(&context.env))?);
     }
     match args.shell {
-        Follower::Direnv => in_direnv(&services, context),
-        follower => follow(follower, &services, context),
+        HookTarget::Direnv => in_direnv(&services, context),
+        target => follow(target, &services, context),
     }
 }
 
@@ -47,24 +46,24 @@ fn command(env: &Env) -> Vec<OsString> {
 }
 
 /// Prints what changes for who enters the current folder: nothing, unless another machine belongs to it.
-fn follow(follower: Follower, services: &[&Service], context: &Context) -> Result<(), Error> {
-    let before = Followed::read(&context.env);
+fn follow(target: HookTarget, services: &[&Service], context: &Context) -> Result<(), Error> {
+    let before = HookState::read(&context.env);
     let machine = context.machine_here().inspect_err(|error| log::debug!("{error}")).unwrap_or_default();
     let key = machine.as_ref().map(Machine::key);
-    let is_followed = |before: &Followed| before.variables.is_some() && Some(&before.machine) == key.as_ref();
-    if before.as_ref().map_or(key.is_none(), is_followed) {
+    let is_in_place = |before: &HookState| before.variables.is_some() && Some(&before.machine) == key.as_ref();
+    if before.as_ref().map_or(key.is_none(), is_in_place) {
         return Ok(());
     }
-    let ready = machine.as_ref().and_then(|machine| use_again(services, machine, context));
-    if let Some(machine) = machine.as_ref().filter(|_| ready.is_none()) {
+    let exported = machine.as_ref().and_then(|machine| export_again(services, machine, context));
+    if let Some(machine) = machine.as_ref().filter(|_| exported.is_none()) {
         let is_told = before.as_ref().is_some_and(|before| before.machine == machine.key());
-        if !is_told && Memory::of(machine).has_used(services) {
+        if !is_told && ServiceCache::of(machine).has_used(services) {
             note_ask(machine, context);
         }
     }
-    let exports = ready.map(exports_of);
+    let exports = machine.as_ref().zip(exported).map(|(machine, exported)| exports_of(exported, machine));
     let change = Change::new(before.as_ref(), key, exports, &context.env)?;
-    print(&follower.shell().change(&change.exports, &change.gone)?)
+    print(&target.shell().change(&change.exports, &change.gone)?)
 }
 
 /// Prints what the user has allowed in `.envrc`, and when direnv has to look again; direnv itself puts everything back.
@@ -72,10 +71,10 @@ fn in_direnv(services: &[&Service], context: &Context) -> Result<(), Error> {
     let mut text = watch_file(&context.folders()?.machines())?;
     match context.remembered_machine() {
         Ok(machine) => {
-            text += &watch_file(&machine.files.facts())?;
-            match use_again(services, &machine, context) {
-                Some(ready) => {
-                    text += &Follower::Direnv.shell().change(&exports_of(ready), &[])?;
+            text += &watch_file(&machine.files.services())?;
+            match export_again(services, &machine, context) {
+                Some(exported) => {
+                    text += &HookTarget::Direnv.shell().change(&exports_of(exported, &machine), &[])?;
                 }
                 None => note_ask(&machine, context),
             }
@@ -88,9 +87,9 @@ fn in_direnv(services: &[&Service], context: &Context) -> Result<(), Error> {
 
 /// What is exported. In a project of Vagrant's Docker provider nothing for Docker: with that Vagrant would look for its own
 /// machines in there, not find them, and forget them.
-fn exports_of(ready: Ready) -> Vec<Export> {
-    let is_vagrants = ready.machine.origin().is_some_and(|origin| origin.project.uses("docker"));
-    let exports = ready.blocks.into_iter().flat_map(|block| block.exports);
+fn exports_of(services: Vec<ExportedService>, machine: &Machine) -> Vec<Export> {
+    let is_vagrants = machine.origin().is_some_and(|origin| origin.project.uses("docker"));
+    let exports = services.into_iter().flat_map(|service| service.block.exports);
     exports.filter(|export| !(is_vagrants && export.name.as_str().starts_with("DOCKER_"))).collect()
 }
 
@@ -98,17 +97,21 @@ fn note_ask(machine: &Machine, context: &Context) {
     context.note(&format!("`{}` is not as it was; `service-manager env` asks it", machine.name));
 }
 
-/// Uses `services` as they were used before, without making anybody wait. None when one does not answer as it did.
-fn use_again<'a>(services: &[&'a Service], machine: &Machine, context: &Context) -> Option<Ready<'a>> {
-    let deadline = context.deadline.at_most(PATIENCE);
-    let ready = recall(services, machine, Scope::Known, false, deadline);
-    ready.inspect_err(|error| log::debug!("{error}")).ok()?.map(|(_, ready)| ready)
+/// Connects to `services` where they were before, without making anybody wait. None when one does not answer as it did.
+fn export_again<'a>(
+    services: &[&'a Service],
+    machine: &Machine,
+    context: &Context,
+) -> Option<Vec<ExportedService<'a>>> {
+    let deadline = context.deadline.at_most(timeouts::HOOK);
+    let exported = export_cached(services, machine, Scope::Known, false, deadline);
+    exported.inspect_err(|error| log::debug!("{error}")).ok()?.map(|(_, exported)| exported)
 }
 
 /// What was changed in the shell's environment, in a variable of its own there.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Followed {
+struct HookState {
     /// The key of the machine that belongs to the folder.
     machine: String,
     /// None as long as the machine does not answer as it did.
@@ -126,7 +129,7 @@ struct Replaced {
     now: String,
 }
 
-impl Followed {
+impl HookState {
     /// What this shell is told to remember; none when it is nothing that could be.
     fn read(env: &Env) -> Option<Self> {
         serde_json::from_str(variable(env, FOLLOWED)?).ok()
@@ -147,7 +150,7 @@ struct Change {
 impl Change {
     /// From what was set `before` to `exports` of the machine with this key. What the user has set meanwhile stays.
     fn new(
-        before: Option<&Followed>,
+        before: Option<&HookState>,
         machine: Option<String>,
         wanted: Option<Vec<Export>>,
         env: &Env,
@@ -180,7 +183,7 @@ impl Change {
             VariableName::parse(FOLLOWED).map_err(|source| Error::Value { what: FOLLOWED.into(), source })?;
         match machine {
             Some(machine) => {
-                let text = serde_json::to_string(&Followed { machine, variables })
+                let text = serde_json::to_string(&HookState { machine, variables })
                     .map_err(|error| StdoutError(error.into()))?;
                 exports.push(export(own, text));
             }
@@ -212,8 +215,6 @@ fn variable<'h>(env: &'h Env, name: &str) -> Option<&'h str> {
 
 /// Keeps what was replaced (README, "Variables").
 const FOLLOWED: &str = "SERVICE_MANAGER_HOOK";
-/// A service that answers later is not waited for: it is on this host, or nearby.
-const PATIENCE: Duration = Duration::from_millis(300);
 
 #[cfg(test)]
 mod tests {
@@ -230,11 +231,11 @@ mod tests {
 
     /// The change, and what is remembered of it.
     fn change(
-        before: Option<&Followed>,
+        before: Option<&HookState>,
         machine: Option<&str>,
         wanted: Option<&str>,
         env: &Env,
-    ) -> (Change, Option<Followed>) {
+    ) -> (Change, Option<HookState>) {
         let wanted = wanted.map(|path| vec![kubeconfig(path)]);
         let mut change = Change::new(before, machine.map(ToOwned::to_owned), wanted, env).unwrap();
         let followed = change.exports.pop_if(|export| export.name.as_str() == FOLLOWED);
@@ -286,7 +287,7 @@ mod tests {
     #[test]
     fn a_machine_that_does_not_answer_is_tried_again() {
         let (_, followed) = change(None, Some("a"), None, &env(&[]));
-        assert_eq!(followed, Some(Followed { machine: "a".into(), variables: None }));
+        assert_eq!(followed, Some(HookState { machine: "a".into(), variables: None }));
     }
 
     #[test]
@@ -299,7 +300,7 @@ mod tests {
             "{\"machine\":1}",
             "{\"machine\":\"a\",\"variables\":[{\"name\":\"A=1;id\",\"before\":null,\"now\":\"\"}]}",
         ] {
-            assert_eq!(Followed::read(&env(&[(FOLLOWED, odd)])), None, "{odd}");
+            assert_eq!(HookState::read(&env(&[(FOLLOWED, odd)])), None, "{odd}");
         }
     }
 }

@@ -20,11 +20,9 @@ use crate::clients::mirror::Mirrors;
 use crate::clients::release::{Candidate, ChecksumSource};
 use crate::clients::{self, Event, Watcher, alias};
 use crate::error::Error;
+use crate::services::{ConnectedService, Scope, ServiceCache, connect};
 use crate::export::{Block, PathEntry};
 use crate::guest::probe::Questions;
-use crate::services::cache::{Memory, Scope};
-use crate::services::connected::use_services;
-use crate::services::inspection::{InUse, Visit};
 use crate::settings::Settings;
 use crate::ui::Progress;
 
@@ -133,14 +131,15 @@ fn of_service(service: &Service, context: &Context) -> Result<Vec<ReleaseVersion
 fn version_in_use(service: &Service, context: &Context) -> Result<Vec<ReleaseVersion>, Error> {
     let (services, deadline) = ([service], context.deadline);
     let machine = context.machine()?;
-    let recalled = Memory::of(&machine).recall(&services, Scope::Named, SystemTime::now(), deadline);
-    let in_use = if let Some(in_use) = recalled {
-        in_use
+    let cached =
+        ServiceCache::of(&machine).reconnect(&services, Scope::Named, SystemTime::now(), deadline);
+    let connected = if let Some(connected) = cached {
+        connected
     } else {
-        let visit = Visit::make(&machine, &Questions::to_use(services), deadline)?;
-        use_services(&services, false, &machine, &visit, context)?.in_use
+        let inspection = context.inspect(machine, &Questions::to_use(services))?;
+        connect(&inspection, &services, false, deadline)?.connected
     };
-    let version = in_use.first().and_then(InUse::version);
+    let version = connected.first().and_then(ConnectedService::version);
     let versions = version.map(|version| ReleaseVersion::named_by(&version)).unwrap_or_default();
     if versions.is_empty() {
         return Err(clients::Error::NoVersion { service: service.title.clone() }.into());

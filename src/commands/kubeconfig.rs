@@ -10,25 +10,28 @@ use crate::base::paths;
 use crate::catalogue::{Catalogue, Service};
 use crate::cli::KubeconfigArgs;
 use crate::error::Error;
-use crate::export::client_files::ClientFiles;
+use crate::services::{ConnectedService, Connections, connect};
+use crate::base::text::{sh_path, sh_word};
+use crate::export::ClientFiles;
 use crate::guest::probe::Questions;
 use crate::machine::Machine;
-use crate::services::connected::{Used, tell, use_services};
 
 pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
     let services = orchestrators(args.service.as_deref(), &catalogue)?;
     let target = args.merge.as_ref().map(|file| target(file.as_deref(), &catalogue, context)).transpose()?;
-    let mut machine = context.machine()?;
-    let visit = context.inspect(&mut machine, &Questions::to_use(services.iter().copied()))?;
-    let Used { in_use, left_out, .. } =
-        use_services(&services, args.service.is_none(), &machine, &visit, context)?;
-    if in_use.is_empty() {
+    let questions = Questions::to_use(services.iter().copied());
+    let inspection = context.inspect(context.machine()?, &questions)?;
+    let Connections { connected, left_out, failed } =
+        connect(&inspection, &services, args.service.is_none(), context.deadline)?;
+    failed.into_iter().for_each(|error| context.warn(&error.into()));
+    let machine = inspection.machine;
+    if connected.is_empty() {
         let nothing = || Error::NoKubeconfig { what: format!("`{}`", machine.name) };
-        return Err(left_out.into_iter().next().unwrap_or_else(nothing));
+        return Err(left_out.into_iter().next().map_or_else(nothing, Error::from));
     }
-    tell(&in_use, context.ui);
-    let files = ClientFiles::new(&machine, &in_use)?;
+    connected.iter().flat_map(ConnectedService::notes).for_each(|note| context.note(&note));
+    let files = ClientFiles::new(&machine, connected.iter().map(ConnectedService::access).collect())?;
     files.write(context.deadline)?;
     let text = files.kubeconfig_text()?;
     match target {
@@ -99,8 +102,8 @@ fn report(merged: &Merged, path: &Path, switch: bool, context: &Context) -> Resu
         if merged.current.as_ref() != Some(name) {
             // kubectl reads no other than the user's own without being told.
             let is_own = paths::user_kubeconfig(&context.env, &context.folders()?)? == path;
-            let option = if is_own { String::new() } else { format!("--kubeconfig '{}' ", path.display()) };
-            context.note(&format!("`kubectl {option}--context {name}` uses it"));
+            let option = if is_own { String::new() } else { format!("--kubeconfig {} ", sh_path(path)) };
+            context.note(&format!("`kubectl {option}--context {}` uses it", sh_word(name)));
         }
     }
     match (&merged.previous, &merged.current) {

@@ -1,24 +1,24 @@
 //! `service-manager restart SERVICE...`
 
-use super::context::Context;
+use super::context::{Context, for_each_service, print};
 use crate::catalogue::Service;
 use crate::cli::RestartArgs;
 use crate::error::Error;
 use crate::guest::control::{Changes, Verb};
-use crate::services::lifecycle::{Condition, Look, Session, each, tell};
+use crate::services::{Lifecycle, Readiness};
 
 pub(super) fn run(args: &RestartArgs, context: &Context) -> Result<(), Error> {
-    each(&args.services, context, |_, _| Ok(()), restart)
+    for_each_service(&args.services, context, |_, _| Ok(()), restart)
 }
 
-fn restart(session: &mut Session, service: &Service) -> Result<(), Error> {
-    let Look { found, condition, .. } = session.glance(service)?;
-    if let Condition::Down(error) = condition {
-        return Err(error);
+fn restart(machine: &mut Lifecycle, service: &Service) -> Result<(), Error> {
+    let inspected = machine.inspect_readonly(service)?;
+    if inspected.assessment.readiness() == Readiness::Down {
+        return inspected.assessment.into_error().map_or(Ok(()), |error| Err(error.into()));
     }
-    session.require_room(&found)?;
-    session.act(Verb::Restart, &found, &Changes::default())?;
-    let answer = session.wait_until_up(service)?;
-    session.keep(answer)?;
-    tell(&format!("{} service restarted successfully...", service.title))
+    machine.require_room(&inspected.detected)?;
+    machine.act(Verb::Restart, &inspected.detected, &Changes::default())?;
+    let connected = machine.wait_until_up(service)?;
+    machine.keep(connected)?;
+    print(&format!("{} service restarted successfully...\n", service.title))
 }

@@ -4,23 +4,22 @@ use std::time::SystemTime;
 
 use secrecy::ExposeSecret;
 
-use super::context::Context;
+use super::context::{Context, for_each_service, print};
 use crate::catalogue::{Access, Control, Service};
 use crate::cli::StartArgs;
 use crate::error::Error;
-use crate::guest::control::{Changes, Image, Keys, Proxy, ProxyChange, Verb, WhileItRuns, Written};
-use crate::services::detect::Found;
-use crate::services::lifecycle::{Condition, Look, Session, each, tell};
+use crate::guest::control::{Apply, Changes, Image, Keys, Proxy, ProxyChange, ProxyInput, Verb};
+use crate::services::{ConnectedService, DetectedService, Inspected, Lifecycle, Readiness};
 use crate::settings::{Hidden, ProxySettings, Settings};
 
 pub(super) fn run(args: &StartArgs, context: &Context) -> Result<(), Error> {
-    let wishes = Wishes::of(args, context)?;
-    let check = |session: &mut Session, services: &[&Service]| session.refuse_rivals(services);
-    each(&args.services, context, check, |session, service| start(service, &wishes, session))
+    let options = StartOptions::of(args, context)?;
+    let check = |machine: &mut Lifecycle, services: &[&Service]| Ok(machine.refuse_mutually_exclusive(services)?);
+    for_each_service(&args.services, context, check, |machine, service| start(service, &options, machine, context))
 }
 
 /// What the user wants beside the services.
-struct Wishes {
+struct StartOptions {
     replace: bool,
     proxy: Option<ProxyChange>,
     /// For `openshift` alone.
@@ -29,7 +28,7 @@ struct Wishes {
     tls: bool,
 }
 
-impl Wishes {
+impl StartOptions {
     /// Errors: what is not of its form, is not complete, or does not belong to the services that are named.
     fn of(args: &StartArgs, context: &Context) -> Result<Self, Error> {
         let image = args.image();
@@ -53,92 +52,117 @@ fn proxy(args: &StartArgs, context: &Context) -> Result<Option<ProxyChange>, Err
         return Ok(Some(ProxyChange::Remove));
     }
     let typed =
-        Written { url: args.proxy.clone(), user: args.proxy_user.clone(), password: args.proxy_password() };
-    let mut written = if typed.is_empty() { set(Settings::load(&context.folders()?)?.proxy) } else { typed };
+        ProxyInput { url: args.proxy.clone(), user: args.proxy_user.clone(), password: args.proxy_password() };
+    let mut input = if typed.is_empty() { from_settings(Settings::load(&context.folders()?)?.proxy) } else { typed };
     // Where there is a user, the password may be kept out of everybody's sight.
-    if written.user.is_some() && written.password.is_none() {
-        written.password.clone_from(&context.env.proxy_password);
+    if input.user.is_some() && input.password.is_none() {
+        input.password.clone_from(&context.env.proxy_password);
     }
-    Ok(Proxy::read(&written)?.map(ProxyChange::Set))
+    Ok(Proxy::read(&input)?.map(ProxyChange::Set))
 }
 
-fn set(settings: ProxySettings) -> Written {
+fn from_settings(settings: ProxySettings) -> ProxyInput {
     let text = |Hidden(text): Hidden| text.expose_secret().to_owned();
     let ProxySettings { url, user, password } = settings;
-    Written { url: url.map(text), user: user.map(text), password: password.map(|Hidden(text)| text) }
+    ProxyInput { url: url.map(text), user: user.map(text), password: password.map(|Hidden(text)| text) }
 }
 
-fn start(service: &Service, wishes: &Wishes, session: &mut Session) -> Result<(), Error> {
-    let look = session.look(service)?;
-    let changes = changes(&look, wishes)?;
-    let Look { found, condition, .. } = look;
-    let answer = match condition {
-        Condition::Up(answer) => {
-            session.note(&format!("{} runs already", service.title));
-            match changes.while_it_runs(&found) {
-                WhileItRuns::Nothing => answer,
-                WhileItRuns::Later => {
-                    session.note(&format!(
-                        "proxy and image are for its next start, after `service-manager stop {}`",
-                        service.name
-                    ));
-                    answer
-                }
-                WhileItRuns::Made => {
-                    session.act(Verb::Start, &found, &changes)?;
-                    session.wait_until_up(service)?
-                }
-            }
+fn start(
+    service: &Service,
+    options: &StartOptions,
+    machine: &mut Lifecycle,
+    context: &Context,
+) -> Result<(), Error> {
+    let inspected = machine.inspect(service)?;
+    let changes = changes(&inspected, options)?;
+    let Inspected { detected, assessment, .. } = inspected;
+    let connected = match assessment.readiness() {
+        Readiness::Ready => {
+            context.note(&format!("{} runs already", service.title));
+            change_running(&detected, assessment.into_connected(), &changes, machine, context)?
         }
         // New keys may be what it needs.
-        Condition::Unusable(error) if changes.keys.is_none() => return Err(error),
-        Condition::Unusable(_) | Condition::Partly(_) | Condition::Down(_) => {
-            make_room(&found, wishes, session)?;
-            session.act(Verb::Start, &found, &changes)?;
-            session.wait_until_up(service)?
+        Readiness::Stuck if changes.keys.is_none() => {
+            return assessment.into_error().map_or(Ok(()), |error| Err(error.into()));
+        }
+        Readiness::Stuck | Readiness::Coming | Readiness::Down => {
+            make_room(&detected, options, machine, context)?;
+            machine.act(Verb::Start, &detected, &changes)?;
+            machine.wait_until_up(service)?
         }
     };
-    session.keep(answer)?;
-    tell(&format!("{} service configured successfully...", service.title))
+    machine.keep(connected)?;
+    print(&format!("{} service configured successfully...\n", service.title))
 }
 
-/// Those of the wishes that concern this service.
+/// Makes `changes` to a service that runs, as far as they can be made now.
+fn change_running<'a>(
+    detected: &DetectedService<'a>,
+    connected: Option<Box<ConnectedService<'a>>>,
+    changes: &Changes,
+    machine: &mut Lifecycle,
+    context: &Context,
+) -> Result<Option<Box<ConnectedService<'a>>>, Error> {
+    match changes.apply(&detected.flavour.control) {
+        Apply::None => Ok(connected),
+        Apply::NextStart => {
+            context.note(&format!(
+                "proxy and image are for its next start, after `service-manager stop {}`",
+                detected.service.name
+            ));
+            Ok(connected)
+        }
+        Apply::Now => {
+            machine.act(Verb::Start, detected, changes)?;
+            Ok(machine.wait_until_up(detected.service)?)
+        }
+    }
+}
+
+/// Those of the options that concern this service.
 ///
-/// Errors: one that cannot be fulfilled for the way in which the service comes.
-fn changes(look: &Look, wishes: &Wishes) -> Result<Changes, Error> {
-    let Found { service, flavour, .. } = &look.found;
-    let image = if service.name.as_str() == OPENSHIFT { wishes.image.clone() } else { Image::default() };
+/// Errors: one that does not fit the way in which the service comes.
+fn changes(inspected: &Inspected, options: &StartOptions) -> Result<Changes, Error> {
+    let DetectedService { service, flavour, units, .. } = &inspected.detected;
+    let image = if service.name.as_str() == OPENSHIFT { options.image.clone() } else { Image::default() };
     let unfit = |option, hint| Error::OptionUnfit {
         option,
         service: service.name.to_string(),
         flavour: flavour.name.to_string(),
         hint,
     };
-    if !image.is_empty() && look.found.units.is_empty() {
+    if !image.is_empty() && units.is_empty() {
         return Err(unfit("--openshift-…", None));
     }
+    let addresses = inspected.inspection.addresses();
     let keys = match (&flavour.access, &flavour.control) {
-        _ if !wishes.tls || service.name.as_str() != DOCKER => None,
+        _ if !options.tls || service.name.as_str() != DOCKER => None,
         // It does already, and well.
-        (Access::Docker { .. }, _) if !matches!(look.condition, Condition::Unusable(_)) => None,
+        (Access::Docker { .. }, _) if inspected.assessment.readiness() != Readiness::Stuck => None,
         (_, Control::System { tls: true, .. }) => {
-            let keys = Keys::make(&look.addresses, SystemTime::now());
+            let keys = Keys::make(&addresses, SystemTime::now());
             Some(keys.map_err(|source| Error::NoRandom { source: source.into() })?)
         }
         (Access::Unsupported { reason, .. }, _) => return Err(unfit("--tls", Some(reason.help.clone()))),
         _ => return Err(unfit("--tls", None)),
     };
-    Ok(Changes { proxy: wishes.proxy.clone(), image, keys, addresses: look.addresses.clone() })
+    Ok(Changes { proxy: options.proxy.clone(), image, keys, addresses })
 }
 
 /// What runs is stopped only by who says so.
-fn make_room(found: &Found, wishes: &Wishes, session: &mut Session) -> Result<(), Error> {
-    if !wishes.replace {
-        return session.require_room(found);
+fn make_room(
+    detected: &DetectedService,
+    options: &StartOptions,
+    machine: &mut Lifecycle,
+    context: &Context,
+) -> Result<(), Error> {
+    if !options.replace {
+        return Ok(machine.require_room(detected)?);
     }
-    let others = session.stopped_by(found)?;
+    let others = machine.stopped_by(detected)?;
     if !others.is_empty() {
-        session.note(&format!("{} stops, so that {} can start", others.join(", "), found.service.name));
+        let name = &detected.service.name;
+        context.note(&format!("{} stops, so that {name} can start", others.join(", ")));
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
             let report = |(context, answer): (&Context, Result<Report, Error>)| {
                 let machine = context.label();
                 let not_asked =
-                    |problem: Error| Error::NotAsked { machine: machine.clone(), source: problem.into() };
+                    |problem: Error| Error::MachineUnavailable { machine: machine.clone(), source: problem.into() };
                 let report = answer.unwrap_or_else(|problem| Report::unknown(&services, not_asked(problem)));
                 Report { machine, ..report }
             };

@@ -1,23 +1,24 @@
 //! `service-manager stop SERVICE...`
 
-use super::context::Context;
+use super::context::{Context, for_each_service, print};
 use crate::catalogue::Service;
 use crate::cli::StopArgs;
 use crate::error::Error;
 use crate::guest::control::{Changes, Verb};
-use crate::services::lifecycle::{Condition, Look, Session, each, tell};
+use crate::services::{Lifecycle, Readiness};
 
 pub(super) fn run(args: &StopArgs, context: &Context) -> Result<(), Error> {
-    each(&args.services, context, |_, _| Ok(()), stop)
+    let stop = |machine: &mut Lifecycle, service: &Service| stop(machine, service, context);
+    for_each_service(&args.services, context, |_, _| Ok(()), stop)
 }
 
-/// What is down is told to stop all the same: its socket may listen still, and the next boot would start it.
-fn stop(session: &mut Session, service: &Service) -> Result<(), Error> {
-    let Look { found, condition, .. } = session.glance(service)?;
-    if let Condition::Down(_) = condition {
-        session.note(&format!("{} does not run", service.title));
+/// A service that is down is told to stop all the same: its socket may listen still, and the next boot would start it.
+fn stop(machine: &mut Lifecycle, service: &Service, context: &Context) -> Result<(), Error> {
+    let inspected = machine.inspect_readonly(service)?;
+    if inspected.assessment.readiness() == Readiness::Down {
+        context.note(&format!("{} does not run", service.title));
     }
-    session.act(Verb::Stop, &found, &Changes::default())?;
-    session.wait_until_down(service)?;
-    tell(&format!("{} service stopped successfully...", service.title))
+    machine.act(Verb::Stop, &inspected.detected, &Changes::default())?;
+    machine.wait_until_down(service)?;
+    print(&format!("{} service stopped successfully...\n", service.title))
 }

@@ -1,6 +1,6 @@
 //! Services and the files that describe them.
 
-use super::{ExitCode, Explain};
+use super::explain::{ExitCode, Explain};
 use crate::base::causes::causes;
 use crate::catalogue::Error;
 

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::files::is_full;
-use super::{ExitCode, Explain, causes};
+use super::explain::{ExitCode, Explain};
+use crate::base::causes::causes;
 use crate::clients::{ArchiveError, Attempt, DownloadError, Error};
 
 impl Explain for Error {

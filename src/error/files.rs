@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use super::{ExitCode, Explain};
+use super::explain::{ExitCode, Explain};
 use crate::base::files::Error;
 use crate::base::text::sh_path;
 

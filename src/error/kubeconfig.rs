@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::files::ANOTHER_FILE;
-use super::{ExitCode, Explain};
+use super::explain::{ExitCode, Explain};
 use crate::access::kubeconfig::{Error, MergeError};
 use crate::base::text::{sh_path, sh_word};
 

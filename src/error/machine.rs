@@ -1,6 +1,6 @@
 //! Which machine, and how it is reached.
 
-use super::{ExitCode, Explain};
+use super::explain::{ExitCode, Explain};
 use crate::base::text::{sh_path, sh_word};
 use crate::machine::Error;
 

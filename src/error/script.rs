@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use super::ExitCode;
 use crate::base::env::{Env, ancestors};
 use crate::cli::{Command, OutputFormat, option_in};
-use crate::export::shell::{self, Follower, Shell};
+use crate::export::shell::{self, HookTarget, Shell};
 
 /// Output that a shell evaluates, so that a failure has to reach the shell too.
 pub(crate) struct Script {
@@ -25,7 +25,7 @@ impl Script {
                 Some(Self { shell: args.shell })
             }
             // What a shell runs for each folder must not fail there.
-            Command::Hook(args) if !args.now || args.shell == Follower::Direnv => {
+            Command::Hook(args) if !args.now || args.shell == HookTarget::Direnv => {
                 Some(Self { shell: Some(args.shell.shell()) })
             }
             _ => None,
@@ -46,6 +46,6 @@ impl Script {
     /// One statement that makes the evaluation fail with `code`.
     pub(crate) fn failure(&self, env: &Env, code: ExitCode) -> String {
         let shell = self.shell.unwrap_or_else(|| shell::detect(env, ancestors()).shell());
-        shell.failure(code)
+        shell.failure(code as u8)
     }
 }

@@ -1,6 +1,6 @@
 //! The user's settings.
 
-use super::{ExitCode, Explain};
+use super::explain::{ExitCode, Explain};
 use crate::base::text::sh_path;
 use crate::settings::Error;
 

@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
 
+use super::error::Error;
+use super::service_access::ServiceAccess;
 use crate::access::credentials::ClientAuth;
 use crate::access::kubeconfig::{self, Entry};
 use crate::base::deadline::Deadline;
 use crate::catalogue::{Access, DOCKER_FILES};
-use crate::error::Error;
 use crate::machine::Machine;
-use crate::services::inspection::InUse;
 
 /// The files for the clients of some services of one machine.
 pub struct ClientFiles<'a> {
     machine: &'a Machine,
-    services: &'a [InUse<'a>],
+    services: Vec<ServiceAccess<'a>>,
     kubeconfig: PathBuf,
 }
 
@@ -23,7 +23,7 @@ impl<'a> ClientFiles<'a> {
     /// Says where the files of `services` are; writes nothing yet.
     ///
     /// Errors: a folder whose name kubectl cannot be given.
-    pub fn new(machine: &'a Machine, services: &'a [InUse<'a>]) -> Result<Self, Error> {
+    pub fn new(machine: &'a Machine, services: Vec<ServiceAccess<'a>>) -> Result<Self, Error> {
         let names: Vec<&str> = services.iter().filter(|service| has_kubeconfig(service)).map(name).collect();
         let kubeconfig = machine.files.kubeconfig(&names);
         let has_colon = kubeconfig.as_os_str().as_encoded_bytes().contains(&b':');
@@ -39,7 +39,7 @@ impl<'a> ClientFiles<'a> {
     }
 
     /// The folder for the certificates of `service`.
-    pub fn folder(&self, service: &InUse) -> PathBuf {
+    pub fn folder(&self, service: &ServiceAccess) -> PathBuf {
         self.machine.files.service(name(service))
     }
 
@@ -51,9 +51,9 @@ impl<'a> ClientFiles<'a> {
         if self.services.iter().any(has_kubeconfig) {
             folder.write(&self.kubeconfig, self.kubeconfig_text()?.as_bytes())?;
         }
-        for service in self.services {
+        for service in &self.services {
             if let (Access::Docker { .. }, ClientAuth::Certificate { certificate, key }) =
-                (&service.found.flavour.access, &service.credentials.client_auth)
+                (&service.flavour.access, &service.credentials.client_auth)
             {
                 let texts =
                     [service.credentials.authority.as_str(), certificate.as_str(), key.expose_secret()];
@@ -67,8 +67,8 @@ impl<'a> ClientFiles<'a> {
 
     /// The text of the kubeconfig. The first service's context is the current one.
     pub fn kubeconfig_text(&self) -> Result<String, Error> {
-        let services: Vec<&InUse> = self.services.iter().filter(|service| has_kubeconfig(service)).collect();
-        let context = |service: &&InUse| format!("{}-{}", self.machine.name, name(service));
+        let services: Vec<&ServiceAccess> = self.services.iter().filter(|service| has_kubeconfig(service)).collect();
+        let context = |service: &&ServiceAccess| format!("{}-{}", self.machine.name, name(service));
         let names: Vec<String> = services.iter().map(context).collect();
         let servers: Vec<String> = services.iter().map(|service| service.endpoint.url()).collect();
         let entries: Vec<Entry> = services
@@ -78,17 +78,17 @@ impl<'a> ClientFiles<'a> {
                 name,
                 server,
                 server_name: service.endpoint.server_name.as_ref(),
-                credentials: &service.credentials,
+                credentials: service.credentials,
             })
             .collect();
         Ok(kubeconfig::write(&entries)?)
     }
 }
 
-fn has_kubeconfig(service: &InUse) -> bool {
-    service.found.flavour.access.has_kubeconfig()
+fn has_kubeconfig(service: &ServiceAccess) -> bool {
+    service.flavour.access.has_kubeconfig()
 }
 
-fn name<'a>(service: &InUse<'a>) -> &'a str {
-    service.found.service.name.as_str()
+fn name<'a>(service: &ServiceAccess<'a>) -> &'a str {
+    service.service.name.as_str()
 }

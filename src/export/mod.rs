@@ -1,7 +1,12 @@
 //! What the host's clients are given: variables, files, and the text that a shell evaluates.
 
-pub mod client_files;
+mod client_files;
+mod error;
+mod service_access;
 pub mod shell;
 mod variables;
 
-pub use self::variables::{Block, Export, PathEntry, Values, join};
+pub(crate) use self::client_files::ClientFiles;
+pub(crate) use self::error::Error;
+pub(crate) use self::service_access::ServiceAccess;
+pub(crate) use self::variables::{Block, Export, PathEntry, Values, join};

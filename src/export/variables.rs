@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use serde::{Deserialize, Serialize};
 
 use crate::base::types::{DnsName, ValueName, VariableName, Version};
+use super::service_access::ServiceAccess;
 use crate::catalogue::{Access, ExportTemplate, Source, VERSION};
-use crate::error::Error;
-use crate::services::inspection::InUse;
+use super::error::Error;
 
 /// One variable for the shell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl Block {
     ///
     /// Errors: a value that no shell could carry, or that kubectl would take for several.
     pub fn new(values: &Values, mut left_out: impl FnMut(&str)) -> Result<Self, Error> {
-        let service = values.in_use.found.service;
+        let service = values.access.service;
         let mut exports = Vec::new();
         for template in &service.exports {
             match template.value.fill(&|name| values.get(name)) {
@@ -128,7 +128,7 @@ fn value_of_all(machines: &[(&str, &[Block])], export: &Export) -> Result<String
 #[derive(Clone, Copy, Debug)]
 pub struct Values<'a> {
     /// The service, which is asked what the guest's files do not tell.
-    pub in_use: &'a InUse<'a>,
+    pub access: ServiceAccess<'a>,
     /// The kubeconfig on the host.
     pub kubeconfig: &'a str,
     /// The folder of Docker's certificates on the host.
@@ -140,7 +140,7 @@ pub struct Values<'a> {
 impl Values<'_> {
     /// The value of `name`; none when there is none.
     pub fn get(&self, name: &ValueName) -> Option<String> {
-        match self.in_use.found.flavour.values.get(name) {
+        match self.access.flavour.values.get(name) {
             Some(Source::Text(template)) => template.fill(&|name| self.simple(name)),
             _ => self.simple(name),
         }
@@ -148,10 +148,10 @@ impl Values<'_> {
 
     /// A value that is not made of others.
     fn simple(&self, name: &ValueName) -> Option<String> {
-        if let Some(Source::Ask(questions)) = self.in_use.found.flavour.values.get(name) {
-            return self.in_use.ask(questions).and_then(|answer| checked(name, &answer));
+        if let Some(Source::Ask(questions)) = self.access.flavour.values.get(name) {
+            return self.access.ask(questions).and_then(|answer| checked(name, &answer));
         }
-        let endpoint = &self.in_use.endpoint;
+        let endpoint = self.access.endpoint;
         Some(match name.as_str() {
             "url" => endpoint.url(),
             "endpoint" => endpoint.place(),
@@ -164,7 +164,7 @@ impl Values<'_> {
 
     fn wants_api_version(&self) -> bool {
         self.api_version
-            || matches!(self.in_use.found.flavour.access, Access::Docker { api_version: true, .. })
+            || matches!(self.access.flavour.access, Access::Docker { api_version: true, .. })
     }
 }
 

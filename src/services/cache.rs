@@ -1,30 +1,31 @@
 //! What the last `env` found out, so that the next one can do without SSH. It is a guess about where to look and never
-//! an answer: every service is used again, with the very credentials that are exported, before anything is printed.
+//! an answer: every service is connected to, with the very credentials that are exported, before anything is printed.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::connected::ConnectedService;
+use super::detect::DetectedService;
+use super::error::Error;
+use super::exported::{ExportedService, export};
 use crate::access::credentials::Credentials;
 use crate::access::endpoint::Endpoint;
 use crate::access::kubeconfig::{self, Entry};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, PrivateFolder};
+use crate::base::{parallel, timeouts};
 use crate::base::types::{DnsName, HostName, ServiceName};
-use crate::catalogue::{self, Service};
-use crate::error::Error;
+use crate::catalogue::Service;
 use crate::export::Block;
 use crate::machine::Machine;
-use crate::services::detect::Found;
-use crate::services::inspection::InUse;
 
-/// `facts.json`: what is known of a machine's services.
+/// `services.json`: what is known of a machine's services.
 #[derive(Default, PartialEq, Serialize, Deserialize)]
-pub struct Memory {
+pub struct ServiceCache {
     /// The version of the program that wrote it.
     program: String,
     /// The way to the machine, and which one it was.
@@ -70,26 +71,15 @@ pub enum Scope {
     Known,
 }
 
-/// What `env` makes of one service.
-#[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
-    /// The service.
-    pub in_use: &'a InUse<'a>,
-    /// Its exports.
-    pub block: &'a Block,
-    /// How many of its variables have no value.
-    pub left_out: usize,
-}
-
-impl Memory {
+impl ServiceCache {
     /// What is remembered of `machine`. Nothing when anything about it is odd, of another version of the program, of
     /// another way to the machine, or of one that was there before.
     pub fn of(machine: &Machine) -> Self {
         let read = || {
             files::refuse_shared(machine.files.folder()).ok()?;
-            let text = files::read(&machine.files.facts(), LONGEST).ok()??;
-            let memory: Self = serde_json::from_slice(&text).ok()?;
-            (memory.program == PROGRAM && memory.way == way(machine)).then_some(memory)
+            let text = files::read(&machine.files.services(), LONGEST).ok()??;
+            let cache: Self = serde_json::from_slice(&text).ok()?;
+            (cache.program == PROGRAM && cache.way == way(machine)).then_some(cache)
         };
         read().unwrap_or_else(|| Self { program: PROGRAM.to_owned(), way: way(machine), ..Self::default() })
     }
@@ -97,24 +87,22 @@ impl Memory {
     /// Uses those of `services` again that were in use; all at once.
     ///
     /// None when anything is not as it was, or too long ago; of those that are merely [`Scope::Known`], when no one is.
-    pub fn recall<'a>(
+    pub fn reconnect<'a>(
         &self,
         services: &[&'a Service],
         scope: Scope,
         now: SystemTime,
         deadline: Deadline,
-    ) -> Option<Vec<InUse<'a>>> {
+    ) -> Option<Vec<ConnectedService<'a>>> {
         let used = self.used(services, scope, now)?;
-        let deadline = deadline.at_most(PATIENCE);
+        let deadline = deadline.at_most(timeouts::CACHED_ENDPOINT);
         let again = |(service, used): (&'a Service, &Used)| {
-            let found = Found::remembered(service, &used.flavour)?;
+            let detected = DetectedService::remembered(service, &used.flavour)?;
             let credentials = used.credentials(now)?;
-            InUse::again(found, credentials, &used.endpoint(), deadline)
+            ConnectedService::reconnect(detected, credentials, &used.endpoint(), deadline)
         };
-        let attempts: Vec<Option<InUse>> = thread::scope(|threads| {
-            let attempts: Vec<_> = used.into_iter().map(|used| threads.spawn(move || again(used))).collect();
-            attempts.into_iter().map(|attempt| attempt.join().ok().flatten()).collect()
-        });
+        let attempts = parallel::map(used, MOST_AT_ONCE, again).into_iter();
+        let attempts: Vec<Option<ConnectedService>> = attempts.map(|attempt| attempt.ok().flatten()).collect();
         match scope {
             Scope::Named | Scope::All => attempts.into_iter().collect(),
             Scope::Known => {
@@ -131,11 +119,11 @@ impl Memory {
 
     /// True when each of `answers` has all values that it had. One that has lost some may only have been slow to
     /// answer.
-    pub fn is_matched_by(&self, answers: &[Answer]) -> bool {
+    pub fn is_matched_by(&self, answers: &[ExportedService]) -> bool {
         answers.iter().all(|answer| {
-            let known = self.services.get(&answer.in_use.found.service.name);
+            let known = self.services.get(&answer.connected.detected.service.name);
             let used = known.and_then(|known| known.used.as_ref());
-            used.is_some_and(|used| answer.left_out <= used.left_out)
+            used.is_some_and(|used| answer.left_out.len() <= used.left_out)
         })
     }
 
@@ -150,21 +138,21 @@ impl Memory {
     pub fn keep(
         machine: &Machine,
         services: &[&Service],
-        answers: &[Answer],
+        answers: &[ExportedService],
         asked: Option<&str>,
         deadline: Deadline,
     ) -> Result<(), Error> {
         let folder = machine.lock(deadline)?;
         // Under the lock: another process may have found out about other services.
-        let mut memory = Self::of(machine);
+        let mut cache = Self::of(machine);
         for service in services {
-            let answer = answers.iter().find(|answer| answer.in_use.found.service.name == service.name);
+            let answer = answers.iter().find(|answer| answer.connected.detected.service.name == service.name);
             let used = answer.map(Used::new).transpose()?;
             let known = Known { at: seconds(SystemTime::now()), definition: digest(service)?, used };
-            memory.services.insert(service.name.clone(), known);
+            cache.services.insert(service.name.clone(), known);
         }
-        memory.print(answers, asked);
-        memory.write(machine, &folder)
+        cache.print(answers, asked);
+        cache.write(machine, &folder)
     }
 
     /// Keeps that `answers` were good still: the way to the machine, which Vagrant may have said anew, and what is
@@ -174,28 +162,28 @@ impl Memory {
     pub fn confirm(
         self,
         machine: &Machine,
-        answers: &[Answer],
+        answers: &[ExportedService],
         asked: Option<&str>,
         deadline: Deadline,
     ) -> Result<(), Error> {
         let folder = machine.lock(deadline)?;
         machine.remember(&folder)?;
-        let mut memory = Self::of(machine);
-        memory.print(answers, asked);
-        if memory == self { Ok(()) } else { memory.write(machine, &folder) }
+        let mut cache = Self::of(machine);
+        cache.print(answers, asked);
+        if cache == self { Ok(()) } else { cache.write(machine, &folder) }
     }
 
-    fn print(&mut self, answers: &[Answer], asked: Option<&str>) {
+    fn print(&mut self, answers: &[ExportedService], asked: Option<&str>) {
         let blocks = || answers.iter().map(|answer| answer.block.clone()).collect();
         self.printed.extend(asked.map(|asked| (asked.to_owned(), blocks())));
     }
 
     fn write(&self, machine: &Machine, folder: &PrivateFolder) -> Result<(), Error> {
         let failed = |source: serde_json::Error| files::Error::Write {
-            path: machine.files.facts(),
+            path: machine.files.services(),
             source: source.into(),
         };
-        Ok(folder.write_unsynced(&machine.files.facts(), &serde_json::to_vec(self).map_err(failed)?)?)
+        Ok(folder.write_unsynced(&machine.files.services(), &serde_json::to_vec(self).map_err(failed)?)?)
     }
 
     fn used<'a>(
@@ -233,22 +221,22 @@ impl Known {
 }
 
 impl Used {
-    fn new(answer: &Answer) -> Result<Self, Error> {
-        let InUse { found, credentials, endpoint, .. } = answer.in_use;
+    fn new(answer: &ExportedService) -> Result<Self, Error> {
+        let ConnectedService { detected, credentials, endpoint, .. } = &answer.connected;
         let entry = Entry {
-            name: found.service.name.as_str(),
+            name: detected.service.name.as_str(),
             server: &endpoint.url(),
             server_name: endpoint.server_name.as_ref(),
             credentials,
         };
         Ok(Self {
-            flavour: found.flavour.name.clone(),
+            flavour: detected.flavour.name.clone(),
             host: endpoint.host.clone(),
             address: endpoint.address,
             port: endpoint.port,
             server_name: endpoint.server_name.clone(),
             kubeconfig: kubeconfig::write(&[entry])?,
-            left_out: answer.left_out,
+            left_out: answer.left_out.len(),
         })
     }
 
@@ -269,6 +257,38 @@ impl Used {
     }
 }
 
+/// Connects to the services where they were and exports them, without asking the machine. None when anything is not as
+/// it was.
+///
+/// Errors: what the clients read cannot be written.
+pub(crate) fn export_cached<'a>(
+    services: &[&'a Service],
+    machine: &Machine,
+    scope: Scope,
+    api_version: bool,
+    deadline: Deadline,
+) -> Result<Option<(ServiceCache, Vec<ExportedService<'a>>)>, Error> {
+    let cache = ServiceCache::of(machine);
+    let Some(connected) = cache.reconnect(services, scope, SystemTime::now(), deadline) else {
+        log::debug!("the services are not as they were, or not known");
+        return Ok(None);
+    };
+    for service in &connected {
+        log::debug!("{} answers at {} as before", service.detected.service.title, service.endpoint.url());
+    }
+    let exported = export(connected, machine, api_version, deadline)?;
+    Ok(cache.is_matched_by(&exported).then_some((cache, exported)))
+}
+
+/// Writes what the clients of a service read, and caches how it is used, as printing its exports would.
+///
+/// Errors: the machine's folder is locked or cannot be written.
+pub(crate) fn keep(connected: ConnectedService, machine: &Machine, deadline: Deadline) -> Result<(), Error> {
+    let services = [connected.detected.service];
+    let exported = export(vec![connected], machine, false, deadline)?;
+    ServiceCache::keep(machine, &services, &exported, None, deadline)
+}
+
 /// The way to `machine`, as whom, and which one it is: another user of the guest may see other services.
 fn way(machine: &Machine) -> String {
     let origin = machine.origin().map(|origin| format!(" {:?}", origin.created.id)).unwrap_or_default();
@@ -279,7 +299,7 @@ fn way(machine: &Machine) -> String {
 fn digest(service: &Service) -> Result<String, Error> {
     let failed = |error: serde_json::Error| {
         let (file, source) = (service.name.to_string(), serde::ser::Error::custom(error));
-        catalogue::Error::ServiceFile { file, source }
+        Error::ServiceFile { file, source }
     };
     let text = serde_json::to_vec(service).map_err(failed)?;
     Ok(Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect())
@@ -290,9 +310,9 @@ fn seconds(time: SystemTime) -> u64 {
 }
 
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+/// Services of one machine.
+const MOST_AT_ONCE: usize = 20;
 const LONGEST: u64 = 4 << 20;
-/// A service that answers within this time is nearby; SSH is tried when it does not.
-const PATIENCE: Duration = Duration::from_secs(3);
 /// What is named is used again, so its age matters little.
 const FRESH: Duration = Duration::from_hours(12);
 /// So long it may go unnoticed that a service was started of which nothing was exported before.

@@ -1,97 +1,68 @@
-//! The services that a command uses, and what the user should know of them.
+//! A service that the host has connected to: all that is needed to use it.
 
-use std::collections::VecDeque;
-use std::time::{Duration, SystemTime};
+use super::detect::DetectedService;
+use crate::access::credentials::Credentials;
+use crate::access::endpoint::{Api, ApiClient, Endpoint};
+use crate::base::deadline::Deadline;
+use crate::base::types::Version;
+use crate::catalogue::{Access, ApiQuestion, Source, VERSION};
+use crate::export::ServiceAccess;
 
-use crate::base::text::humanize_duration;
-use crate::catalogue::{Access, Service};
-use crate::commands::context::Context;
-use crate::error::Error;
-use crate::machine::Machine;
-use crate::services::detect::discover;
-use crate::services::inspection::{InUse, Visit};
-use crate::ui::Ui;
-
-/// What became of the services that were asked for.
-pub(crate) struct Used<'a> {
-    pub(crate) in_use: Vec<InUse<'a>>,
-    /// Why the others are left out.
-    pub(crate) left_out: Vec<Error>,
-    /// How many failed, of which the user was told.
-    pub(crate) failed: usize,
+/// A service that the host has connected to, with the very credentials that are exported.
+#[derive(Debug)]
+pub(crate) struct ConnectedService<'a> {
+    /// The service, as it is in the guest.
+    pub(crate) detected: DetectedService<'a>,
+    /// With what the host logged in.
+    pub(crate) credentials: Credentials,
+    /// Where.
+    pub(crate) endpoint: Endpoint,
+    pub(super) client: ApiClient,
 }
 
-/// Uses `services`, so that what is printed of them is known to work. Who asks for `all` that run takes what
-/// does not for no failure; one that fails is no reason to go without the others.
-pub(crate) fn use_services<'a>(
-    services: &[&'a Service],
-    all: bool,
-    machine: &Machine,
-    visit: &Visit,
-    context: &Context,
-) -> Result<Used<'a>, Error> {
-    let machine_name = machine.name.to_string();
-    let not_installed =
-        |service: &str| Error::NotInstalled { service: service.to_owned(), machine: machine_name.clone() };
-    let mut found = Vec::new();
-    for service in services {
-        match discover(service, &visit.facts) {
-            Some(service) => found.push(service),
-            None if all => {}
-            None => return Err(not_installed(service.name.as_str())),
+impl<'a> ConnectedService<'a> {
+    /// Connects to `detected` at the endpoint where it was. None when anything there is not as it was.
+    pub(super) fn reconnect(
+        detected: DetectedService<'a>,
+        credentials: Credentials,
+        endpoint: &Endpoint,
+        deadline: Deadline,
+    ) -> Option<Self> {
+        let api = api(&detected.flavour.access);
+        let (endpoint, client) = endpoint.reconnect(api, &credentials, deadline)?;
+        Some(Self { detected, credentials, endpoint, client })
+    }
+
+    /// The version of the service: what its API says it is, or what the flavour says to ask instead. None when the
+    /// answer is no version: what the API says of itself would be another one.
+    pub(crate) fn version(&self) -> Option<Version> {
+        match self.detected.flavour.values.get(VERSION) {
+            Some(Source::Ask(questions)) => Version::parse(&ask(&self.client, questions)?).ok(),
+            _ => self.endpoint.version.clone(),
         }
     }
-    let (mut in_use, mut left_out, mut failed) = (Vec::new(), Vec::new(), VecDeque::new());
-    for service in visit.use_services(found, machine, context.deadline) {
-        match service {
-            Ok(service) => in_use.push(service),
-            Err(error @ (Error::NotRunning { .. } | Error::NoAccess { .. })) if all => left_out.push(error),
-            Err(error) => failed.push_back(visit.look_closer(error)),
+
+    /// What exports are made of.
+    pub(crate) fn access(&self) -> ServiceAccess<'_> {
+        ServiceAccess {
+            service: self.detected.service,
+            flavour: self.detected.flavour,
+            endpoint: &self.endpoint,
+            credentials: &self.credentials,
+            client: &self.client,
         }
     }
-    let is_failure = !all || in_use.is_empty();
-    let failure = failed.pop_front_if(|_| is_failure);
-    for error in &failed {
-        context.warn(error);
-    }
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
-    Ok(Used { in_use, left_out, failed: failed.len() })
 }
 
-/// Notes what the user should know of services that are exported.
-pub(crate) fn tell(in_use: &[InUse], ui: Ui) {
-    for service in in_use {
-        note_server_name(service, ui);
-        note_end(service, ui);
+/// The API that a service with this access speaks.
+pub(super) fn api(access: &Access) -> Api {
+    match access {
+        Access::Docker { .. } => Api::Docker,
+        Access::Kubeconfig { .. } | Access::ServiceAccount { .. } | Access::Unsupported { .. } => Api::Kubernetes,
     }
 }
 
-fn note_server_name(service: &InUse, ui: Ui) {
-    if let Some(name) = &service.endpoint.server_name {
-        ui.note(&format!(
-            "the certificate does not name {}, so the kubeconfig says `tls-server-name: {name}`; \
-             kubectl before 1.18 and some other clients ignore that",
-            service.endpoint.host
-        ));
-    }
+/// What the API says to the first of `questions` that it has an answer to.
+fn ask(client: &ApiClient, questions: &[ApiQuestion]) -> Option<String> {
+    questions.iter().find_map(|question| client.ask(question.path.as_str(), question.pointer.as_str()))
 }
-
-/// A server may allow tokens for a short time only.
-fn note_end(service: &InUse, ui: Ui) {
-    let end = service.credentials.client_auth.expires_at();
-    if let Some(left) =
-        end.and_then(|end| end.duration_since(SystemTime::now()).ok()).filter(|left| *left < DAY)
-    {
-        let is_made = matches!(service.found.flavour.access, Access::ServiceAccount { .. });
-        let more = if is_made { "; the same command gets a new one then" } else { "" };
-        ui.note(&format!(
-            "the token for {} expires in {}{more}",
-            service.found.service.title,
-            humanize_duration(left)
-        ));
-    }
-}
-
-const DAY: Duration = Duration::from_hours(24);

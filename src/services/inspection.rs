@@ -1,202 +1,176 @@
-//! One visit to the guest: connect, ask everything, remember the way.
+//! One look at the guest: log in, ask everything with one command, and connect to what was found.
 
-use std::net::{IpAddr, TcpStream};
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::net::{IpAddr, TcpStream, UdpSocket};
+use std::time::SystemTime;
 
-use crate::access::credentials::{Credentials, Expired};
-use crate::access::endpoint::{Caller, Endpoint, Search};
+use super::availability::{Assessment, Availability};
+use super::connected::{ConnectedService, api};
+use super::detect::{DetectedService, detect};
+use super::error::Error;
+use super::guest_credentials::{CredentialReader, GuestCredentials};
+use super::state::State;
+use crate::access::credentials::Expired;
+use crate::access::endpoint::{self, Search};
 use crate::base::deadline::{Deadline, WorkerPanicked};
-use crate::base::files;
-use crate::base::types::{Port, Version};
-use crate::catalogue::{ApiQuestion, Source, VERSION};
-use crate::error::{Error, ExitCode};
-use crate::guest::probe::{self, Facts, Questions};
-use crate::guest::ssh::{Connection, KnownHosts};
-use crate::machine::{self, Machine, VagrantResolver};
-use crate::services::detect::{Candidate, Found, State};
+use crate::base::types::Port;
+use crate::base::{parallel, timeouts};
+use crate::catalogue::Service;
+use crate::guest::probe::Facts;
+use crate::machine::Machine;
 
-/// What a visit brought home.
+/// What a guest answered, and how it was reached.
 #[derive(Debug)]
-pub struct Visit {
-    /// The guest's answers.
-    pub facts: Facts,
+pub(crate) struct Inspection {
+    pub(crate) machine: Machine,
+    pub(crate) facts: Facts,
     /// The address at which SSH reached the guest; none through a jump host.
-    pub address: Option<IpAddr>,
+    pub(crate) address: Option<IpAddr>,
 }
 
-/// A service that the host has used: all that is needed to use it again.
-#[derive(Debug)]
-pub struct InUse<'a> {
-    /// The service, as it is in the guest.
-    pub found: Found<'a>,
-    /// With what the host logged in.
-    pub credentials: Credentials,
-    /// Where.
-    pub endpoint: Endpoint,
-    caller: Caller,
-}
-
-impl<'a> InUse<'a> {
-    /// Uses `found` again at the place where it was. None when anything there is not as it was.
-    pub(crate) fn again(
-        found: Found<'a>,
-        credentials: Credentials,
-        endpoint: &Endpoint,
-        deadline: Deadline,
-    ) -> Option<Self> {
-        let (endpoint, caller) = endpoint.again(&found, &credentials, deadline)?;
-        Some(Self { found, credentials, endpoint, caller })
+impl Inspection {
+    /// Detects each of `services` and connects to it, all at once; in their order.
+    pub(crate) fn assess<'a>(&self, services: &[&'a Service], deadline: Deadline) -> Vec<Assessment<'a>> {
+        let results =
+            parallel::map(services.to_vec(), MOST_AT_ONCE, |service| self.assess_one(service, deadline));
+        let panicked = |service: &'a Service| Assessment {
+            service,
+            detected: detect(service, &self.facts),
+            availability: Availability::Unusable(WorkerPanicked.into()),
+        };
+        let assessed = results.into_iter().zip(services);
+        assessed.map(|(result, service)| result.unwrap_or_else(|_| panicked(service))).collect()
     }
 
-    /// The version of the service: what its API says it is, or what the flavour says to ask instead. None when the
-    /// answer is no version: what the API says of itself would be another one.
-    pub fn version(&self) -> Option<Version> {
-        match self.found.flavour.values.get(VERSION) {
-            Some(Source::Ask(questions)) => Version::parse(&self.ask(questions)?).ok(),
-            _ => self.endpoint.version.clone(),
+    /// Detects `service` and connects to it.
+    pub(crate) fn assess_one<'a>(&self, service: &'a Service, deadline: Deadline) -> Assessment<'a> {
+        let detected = detect(service, &self.facts);
+        let availability = match &detected {
+            Some(detected) => self.availability(detected, deadline),
+            None => Availability::NotInstalled(Error::NotInstalled {
+                service: service.name.to_string(),
+                machine: self.machine.name.to_string(),
+            }),
+        };
+        Assessment { service, detected, availability }
+    }
+
+    fn availability<'a>(&self, detected: &DetectedService<'a>, deadline: Deadline) -> Availability<'a> {
+        if !detected.may_answer() {
+            return self.down(detected, detected.state);
         }
-    }
-
-    /// What the service's API says to the first of `questions` that it has an answer to.
-    pub fn ask(&self, questions: &[ApiQuestion]) -> Option<String> {
-        questions.iter().find_map(|question| self.caller.ask(question))
-    }
-}
-
-impl Visit {
-    /// Visits `machine` with one connection and one command.
-    ///
-    /// Errors: those of connecting, of asking, and of keeping what was learnt about the machine.
-    pub fn make(
-        machine: &mut Machine,
-        questions: &Questions,
-        vagrant: &VagrantResolver,
-        deadline: Deadline,
-    ) -> Result<Self, Error> {
-        let mut connection = Self::connect(machine, vagrant, deadline)?;
-        Self::ask(machine, questions, &mut connection)
-    }
-
-    /// Logs in to `machine` and remembers the route. Where the known one leads nowhere and `vagrant` knows another by
-    /// now, `machine` has that one from then on.
-    ///
-    /// Errors: those of connecting, and of keeping what was learnt about the machine.
-    pub fn connect(
-        machine: &mut Machine,
-        vagrant: &VagrantResolver,
-        deadline: Deadline,
-    ) -> Result<Connection, Error> {
-        files::refuse_shared(machine.files.folder())?;
-        let (connection, known_hosts) = match open(machine, deadline) {
-            Err(error) if error.exit_code() == ExitCode::Unreachable && machine.may_have_moved() => {
-                machine.set_current(true);
-                *machine = vagrant.refresh_route(machine, deadline)?.ok_or(error)?;
-                log::debug!("Vagrant knows another route: {}", machine.route());
-                open(machine, deadline)
+        match self.connect(detected, deadline) {
+            Ok(connected) => Availability::Connected(Box::new(connected)),
+            Err(error @ Error::NoAccess { .. }) => Availability::NoAccess(error),
+            Err(Error::NoAnswer { .. }) if detected.flavour.must_be_asked() => {
+                self.down(detected, State::Stopped)
             }
-            attempt => attempt,
-        }?;
-        log::debug!("logged in as {}", machine.route());
-        let folder = machine.lock(deadline)?;
-        // First what `machines forget` looks for.
-        machine.remember(&folder)?;
-        machine.set_current(false);
-        if let Some(text) = known_hosts.learnt() {
-            folder.write(&machine.files.known_hosts(), text.as_bytes())?;
+            Err(Error::NoAnswer { .. }) if !detected.state.is_up() => self.down(detected, detected.state),
+            Err(error) => Availability::Unusable(error),
         }
-        Ok(connection)
     }
 
-    /// Asks `questions` with one command.
+    fn down<'a>(&self, detected: &DetectedService<'a>, state: State) -> Availability<'a> {
+        let error = Error::NotRunning {
+            service: detected.service.name.to_string(),
+            machine: self.machine.name.to_string(),
+            state,
+            start: detected.flavour.hints.start.clone(),
+        };
+        Availability::Down(state, error)
+    }
+
+    /// Connects to `detected` with the admin's credentials from the guest.
     ///
-    /// Errors: those of asking.
-    pub fn ask(machine: &Machine, questions: &Questions, connection: &mut Connection) -> Result<Self, Error> {
-        let user_is_root = machine.route().target.user.as_str() == "root";
-        let facts = probe::ask(questions, connection, user_is_root)?;
-        log::debug!("the guest answered; units: {}, files: {}", facts.units.len(), facts.files.len());
-        Ok(Self { facts, address: connection.address() })
-    }
-
-    /// Uses each of `found`, all at once, in their order.
-    pub fn use_services<'a>(
+    /// Errors: there are no good credentials, or it cannot be used at any address.
+    fn connect<'a>(
         &self,
-        found: Vec<Found<'a>>,
-        machine: &Machine,
+        detected: &DetectedService<'a>,
         deadline: Deadline,
-    ) -> Vec<Result<InUse<'a>, Error>> {
-        thread::scope(|scope| {
-            let start = |found| scope.spawn(|| self.use_service(found, machine, deadline));
-            let attempts: Vec<_> = found.into_iter().map(start).collect();
-            attempts.into_iter().map(|attempt| attempt.join().unwrap_or(Err(WorkerPanicked.into()))).collect()
-        })
-    }
-
-    /// Uses `found` with the admin's credentials from the guest.
-    ///
-    /// Errors: nothing of it is up, there are no good credentials, or it cannot be used at any address.
-    fn use_service<'a>(
-        &self,
-        mut found: Found<'a>,
-        machine: &Machine,
-        deadline: Deadline,
-    ) -> Result<InUse<'a>, Error> {
-        let name = machine.name.as_str();
-        found.require_running(name)?;
+    ) -> Result<ConnectedService<'a>, Error> {
         // Pods that go on answer at once, or do not go on.
-        let deadline = if found.is_up() { deadline } else { deadline.at_most(SHORTLY) };
+        let deadline =
+            if detected.state.is_up() { deadline } else { deadline.at_most(timeouts::STATIC_PODS) };
+        let reader = CredentialReader { detected, facts: &self.facts, machine: &self.machine };
         let mut failed = None;
-        for candidate in found.credentials(&self.facts, machine)? {
-            match self.try_candidate(&found, candidate, name, deadline) {
-                Ok((credentials, endpoint, caller)) => {
-                    let version =
-                        endpoint.version.iter().map(|version| format!(" {version}")).collect::<String>();
-                    log::debug!("{}{version} answers at {}", found.service.title, endpoint.url());
-                    if !found.is_up() {
-                        found.state = State::Degraded;
-                    }
-                    return Ok(InUse { found, credentials, endpoint, caller });
-                }
+        for found in reader.read()? {
+            match self.try_credentials(detected, found, deadline) {
+                Ok(connected) => return Ok(connected),
                 // The first one is the preferred one, so its failure is the one to tell.
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Err(match failed {
-            Some(Error::NoAnswer { .. }) if found.flavour.must_be_asked() => {
-                found.not_running(State::Stopped, name)
-            }
-            Some(Error::NoAnswer { .. }) if !found.is_up() => found.not_running(found.state, name),
-            failed => failed.unwrap_or(WorkerPanicked.into()),
-        })
+        Err(failed.unwrap_or(WorkerPanicked.into()))
     }
 
-    fn try_candidate(
+    fn try_credentials<'a>(
         &self,
-        found: &Found,
-        candidate: Candidate,
-        machine: &str,
+        detected: &DetectedService<'a>,
+        found: GuestCredentials,
         deadline: Deadline,
-    ) -> Result<(Credentials, Endpoint, Caller), Error> {
-        let Candidate { path, credentials } = candidate;
-        let credentials = match credentials.current(SystemTime::now()) {
-            Ok(credentials) => credentials,
-            Err(Expired { what, on }) => {
-                let (machine, remedy) = (machine.to_owned(), found.flavour.hints.expired.clone());
-                return Err(Error::CredentialsExpired { what, on, path, machine, remedy });
-            }
+    ) -> Result<ConnectedService<'a>, Error> {
+        let GuestCredentials { path, credentials } = found;
+        let expired = |Expired { what, on }| Error::CredentialsExpired {
+            what,
+            on,
+            path: path.clone(),
+            machine: self.machine.name.to_string(),
+            remedy: detected.flavour.hints.expired.clone(),
         };
-        let candidate = Candidate { path, credentials };
+        let credentials = credentials.current(SystemTime::now()).map_err(expired)?;
         let addresses = self.addresses();
-        let search = Search { found, machine, addresses: &addresses, candidate: &candidate };
-        let (endpoint, caller) = search.run(deadline)?;
-        Ok((candidate.credentials, endpoint, caller))
+        let api = api(&detected.flavour.access);
+        let search = Search { api, addresses: &addresses, credentials: &credentials };
+        let (endpoint, client) =
+            search.run(deadline).map_err(|error| self.explain(error, detected, &path))?;
+        let version = endpoint.version.iter().map(|version| format!(" {version}")).collect::<String>();
+        log::debug!("{}{version} answers at {}", detected.service.title, endpoint.url());
+        let mut detected = detected.clone();
+        if !detected.state.is_up() {
+            detected.state = State::Degraded;
+        }
+        Ok(ConnectedService { detected, credentials, endpoint, client })
+    }
+
+    /// Adds the names of service and machine, and what the user can do about it.
+    fn explain(&self, error: endpoint::Error, detected: &DetectedService, path: &str) -> Error {
+        let (service, machine) = (detected.service.name.to_string(), self.machine.name.to_string());
+        let (hints, path) = (&detected.flavour.hints, path.to_owned());
+        match error {
+            endpoint::Error::NoResponse { attempts, reason } => {
+                let unit = detected.units.last().map(ToString::to_string);
+                Error::NoAnswer { service, machine, attempts, reason, path, unit }
+            }
+            endpoint::Error::OtherNames { address, names } => {
+                let remedy = hints.names.replace("{address}", &address.ip().to_string());
+                Error::CertificateNames { service, machine, place: address.to_string(), names, remedy }
+            }
+            endpoint::Error::Certificate { address, source } => {
+                let is_early = is_not_yet_valid(&source);
+                let remedy = if is_early { COMPARE_CLOCKS.to_owned() } else { hints.expired.clone() };
+                Error::Certificate { service, place: address.to_string(), source, remedy }
+            }
+            endpoint::Error::Refused { address, reason } => {
+                let (place, remedy) = (address.to_string(), hints.expired.clone());
+                Error::CredentialsRefused { service, machine, place, path, reason, remedy }
+            }
+            endpoint::Error::Unexpected { address, source } => {
+                Error::Unexpected { service, place: address.to_string(), source }
+            }
+            endpoint::Error::NotPrepared(source) => Error::NotPrepared { service, source },
+            endpoint::Error::Credentials(source) => {
+                let remedy = hints.expired.clone();
+                Error::CredentialsInvalid { service, path, machine, source, remedy }
+            }
+        }
     }
 
     /// The same error, with a better reason where a port of the guest that is open gives one.
-    pub fn look_closer(&self, error: Error) -> Error {
+    pub(crate) fn look_closer(&self, error: Error) -> Error {
         let Error::NoAccess { service, machine, ssh, reason, ports } = error else { return error };
         let is_open = |port: Port| {
-            let connects = |address| TcpStream::connect_timeout(&(address, port.number()).into(), GLANCE);
+            let connects = |address| {
+                TcpStream::connect_timeout(&(address, port.number()).into(), timeouts::EXPLAINING_PORT)
+            };
             self.addresses().into_iter().map(connects).any(|stream| stream.is_ok())
         };
         let better = ports.iter().find(|open| is_open(open.port)).map(|open| open.reason.clone());
@@ -204,11 +178,12 @@ impl Visit {
     }
 
     /// The addresses at which the host may reach the guest's services, the likeliest first: the one that
-    /// just worked for SSH, then those the guest has.
-    pub fn addresses(&self) -> Vec<IpAddr> {
+    /// just worked for SSH, then those the guest has. An address of this host is none of the guest's, whatever it
+    /// says: its credentials would be sent to a program of the host.
+    pub(crate) fn addresses(&self) -> Vec<IpAddr> {
         let mut addresses: Vec<IpAddr> = self.address.into_iter().collect();
         for address in &self.facts.addresses {
-            if !addresses.contains(address) {
+            if !addresses.contains(address) && !is_of_this_host(*address) {
                 addresses.push(*address);
             }
         }
@@ -216,21 +191,31 @@ impl Visit {
     }
 }
 
-fn open(machine: &Machine, deadline: Deadline) -> Result<(Connection, KnownHosts), Error> {
-    let mut known_hosts = read_known_hosts(machine)?;
-    let connection = Connection::open(machine.route(), &mut known_hosts, deadline)?;
-    Ok((connection, known_hosts))
+/// True when `address` is one of this host's own: then a socket can be bound to it.
+fn is_of_this_host(address: IpAddr) -> bool {
+    let can_bind = |address: IpAddr| UdpSocket::bind((address, 0)).is_ok();
+    // Where any address can be bound (`ip_nonlocal_bind` in `ip(7)`), nothing is known.
+    can_bind(address) && !can_bind(NOBODYS_ADDRESS)
 }
 
-fn read_known_hosts(machine: &Machine) -> Result<KnownHosts, Error> {
-    let path = machine.files.known_hosts();
-    let text = files::read_text(&path, LONGEST_KNOWN_HOSTS)?.unwrap_or_default();
-    KnownHosts::parse(machine.key(), &text)
-        .ok_or_else(|| machine::Error::KnownHostsDamaged { path, machine: machine.key() }.into())
+fn is_not_yet_valid(error: &rustls::Error) -> bool {
+    use rustls::CertificateError::{NotValidYet, NotValidYetContext};
+    matches!(error, rustls::Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. }))
 }
 
-/// How long to wait for a service of which nothing should be there: what is not there mostly says so at once.
-const SHORTLY: Duration = Duration::from_secs(5);
-/// How long to wait for a port that only explains a failure.
-const GLANCE: Duration = Duration::from_millis(250);
-const LONGEST_KNOWN_HOSTS: u64 = 64 << 10;
+const COMPARE_CLOCKS: &str = "compare the clocks: `date -u` here and in the machine";
+/// TEST-NET-1 (RFC 5737).
+const NOBODYS_ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+/// Services of one machine.
+const MOST_AT_ONCE: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_this_host_is_told_from_others() {
+        assert!(is_of_this_host([127, 0, 0, 1].into()));
+        assert!(!is_of_this_host(NOBODYS_ADDRESS));
+    }
+}

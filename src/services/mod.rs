@@ -1,9 +1,28 @@
-//! A service in use: found in the guest, connected to, started and stopped, remembered.
+//! A service in use: detected in the guest, connected to, exported, started and stopped, cached.
 
-pub mod cache;
-pub(crate) mod connected;
-pub mod detect;
-pub mod inspection;
-pub(crate) mod lifecycle;
-pub(crate) mod prepared;
-pub mod reachability;
+mod availability;
+mod cache;
+mod connect;
+mod connected;
+mod detect;
+mod error;
+mod exported;
+mod guest_credentials;
+mod inspection;
+mod lifecycle;
+mod reachability;
+mod session;
+mod state;
+
+pub(crate) use self::availability::{Assessment, Availability, Readiness};
+pub(crate) use self::cache::{Scope, ServiceCache, export_cached};
+pub(crate) use self::connect::{Connections, connect};
+pub(crate) use self::connected::ConnectedService;
+pub(crate) use self::detect::DetectedService;
+pub(crate) use self::error::Error;
+pub(crate) use self::exported::{ExportedService, export};
+pub(crate) use self::inspection::Inspection;
+pub(crate) use self::lifecycle::{Inspected, Lifecycle};
+pub(crate) use self::reachability::{Address, address, addresses};
+pub(crate) use self::session::MachineSession;
+pub(crate) use self::state::State;

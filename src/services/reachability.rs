@@ -2,13 +2,13 @@
 
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::base::deadline::Deadline;
-use crate::services::inspection::Visit;
+use crate::base::{parallel, timeouts};
+use super::inspection::Inspection;
 
 /// An address of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -21,26 +21,26 @@ pub struct Address {
 }
 
 /// The first of [`addresses`]; the one that SSH reached is not tried again.
-pub fn address(visit: &Visit, deadline: Deadline) -> Option<Address> {
-    let direct = direct(visit).map(|ip| Address { ip, reachable: true });
-    direct.or_else(|| addresses(visit, deadline).first().copied())
+pub fn address(inspection: &Inspection, deadline: Deadline) -> Option<Address> {
+    let direct = direct(inspection).map(|ip| Address { ip, reachable: true });
+    direct.or_else(|| addresses(inspection, deadline).first().copied())
 }
 
 /// The guest's addresses, those first that the host can reach: the one that SSH reached, unless that is a port
 /// forwarded on the host itself, then the others in the guest's order. That order tells nothing about the host, so
 /// each is tried.
-pub fn addresses(visit: &Visit, deadline: Deadline) -> Vec<Address> {
-    let direct = direct(visit);
+pub fn addresses(inspection: &Inspection, deadline: Deadline) -> Vec<Address> {
+    let direct = direct(inspection);
     let others: Vec<IpAddr> =
-        visit.facts.addresses.iter().copied().filter(|ip| Some(*ip) != direct).collect();
+        inspection.facts.addresses.iter().copied().filter(|ip| Some(*ip) != direct).collect();
     // Behind its NAT the guest has an address that may be another machine's here.
     let tried: Vec<IpAddr> = others.iter().copied().filter(|ip| *ip != VIRTUALBOX_NAT).collect();
     let reached = reached(&tried, deadline);
     sorted(direct, &others, &reached)
 }
 
-fn direct(visit: &Visit) -> Option<IpAddr> {
-    visit.address.filter(|ip| !ip.is_loopback())
+fn direct(inspection: &Inspection) -> Option<IpAddr> {
+    inspection.address.filter(|ip| !ip.is_loopback())
 }
 
 fn sorted(direct: Option<IpAddr>, others: &[IpAddr], reached: &[IpAddr]) -> Vec<Address> {
@@ -53,19 +53,17 @@ fn sorted(direct: Option<IpAddr>, others: &[IpAddr], reached: &[IpAddr]) -> Vec<
 
 /// Those at which the guest answers, all tried at once.
 fn reached(addresses: &[IpAddr], deadline: Deadline) -> Vec<IpAddr> {
-    thread::scope(|scope| {
-        let attempts: Vec<_> =
-            addresses.iter().map(|ip| scope.spawn(|| answers(*ip, deadline).then_some(*ip))).collect();
-        attempts.into_iter().filter_map(|attempt| attempt.join().ok().flatten()).collect()
-    })
+    let answers = |ip: IpAddr| answers(ip, deadline).then_some(ip);
+    let results = parallel::map(addresses.to_vec(), addresses.len(), answers);
+    results.into_iter().filter_map(|result| result.ok().flatten()).collect()
 }
 
 /// True when an SSH server is there. Less proves nothing: some networks refuse for addresses that nobody has.
 fn answers(ip: IpAddr, deadline: Deadline) -> bool {
     let left = |limit| deadline.at_most(limit).left().max(Duration::from_millis(1));
     let greets = || {
-        let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, SSH_PORT), left(CONNECT_LIMIT))?;
-        stream.set_read_timeout(Some(left(GREETING_LIMIT)))?;
+        let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, SSH_PORT), left(timeouts::SSH_PORT_CONNECT))?;
+        stream.set_read_timeout(Some(left(timeouts::SSH_GREETING)))?;
         let mut greeting = [0; GREETING.len()];
         stream.read_exact(&mut greeting)?;
         io::Result::Ok(greeting == *GREETING)
@@ -79,10 +77,6 @@ const VIRTUALBOX_NAT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 2, 15));
 const SSH_PORT: u16 = 22;
 /// How every SSH server begins (RFC 4253, 4.2).
 const GREETING: &[u8; 4] = b"SSH-";
-/// A guest that is nearby answers within a few milliseconds.
-const CONNECT_LIMIT: Duration = Duration::from_millis(500);
-/// Its SSH server may be busy, or waiting for a name server.
-const GREETING_LIMIT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

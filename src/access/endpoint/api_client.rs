@@ -3,10 +3,9 @@
 use std::error::Error as StdError;
 use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::blocking::{Client, Response};
+use reqwest::blocking::{Client, ClientBuilder, Response};
 use rustls::{AlertDescription, CertificateError};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -14,27 +13,27 @@ use serde::de::DeserializeOwned;
 
 use super::json_pointer::text_at;
 use crate::access::certificate::Names;
-use crate::access::credentials::ClientAuth;
-use crate::access::tls::{Material, Witness, tls_error};
+use crate::access::credentials::{Credentials, ClientAuth, CredentialError};
+use crate::access::tls::{Material, tls_error};
 use crate::base::causes::chain;
 use crate::base::deadline::Deadline;
+use crate::base::timeouts;
 use crate::base::types::{ApiVersion, DnsName, Version};
-use crate::catalogue::{Access, ApiQuestion};
-use crate::error::Silence;
+use super::error::NoResponse;
 
 /// How an attempt to use a service at one address ended.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Good(Box<(Caller, Answer)>),
+    Good(Box<(ApiClient, Answer)>),
     /// The certificate is good, but for other names.
     OtherNames(Names),
     /// The service does not answer there.
-    Silent(Silence, String),
+    Silent(NoResponse, String),
     BadCertificate(CertificateError),
     /// The credentials are not accepted.
     Refused(String),
     /// Something answers that is no such service.
-    Odd(Box<dyn StdError + Send + Sync>),
+    Unexpected(Box<dyn StdError + Send + Sync>),
 }
 
 /// What a service says of itself.
@@ -46,94 +45,112 @@ pub(super) struct Answer {
 
 /// The API a service speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Api {
+pub(crate) enum Api {
     Kubernetes,
     Docker,
 }
 
-impl Api {
-    pub(super) fn of(access: &Access) -> Self {
-        match access {
-            Access::Docker { .. } => Self::Docker,
-            Access::Kubeconfig { .. } | Access::ServiceAccount { .. } | Access::Unsupported { .. } => {
-                Self::Kubernetes
-            }
-        }
-    }
-}
-
-/// What is the same for all addresses of one service.
+/// How a service is used: what is the same for all of its addresses.
 #[derive(Clone)]
-pub(super) struct Call {
+pub(super) struct Access {
     pub(super) api: Api,
-    pub(super) material: Material,
-    pub(super) proof: ClientAuth,
-    pub(super) deadline: Deadline,
+    client: Client,
+    material: Material,
+    auth: ClientAuth,
+    deadline: Deadline,
 }
 
-impl Call {
+impl Access {
+    /// Prepares to use a service with `credentials` until `deadline`.
+    ///
+    /// Errors: they cannot be used.
+    pub(super) fn new(api: Api, credentials: &Credentials, deadline: Deadline) -> Result<Self, AccessError> {
+        let material = Material::new(credentials)?;
+        let client = builder(&material, deadline)?.build()?;
+        Ok(Self { api, client, material, auth: credentials.client_auth.clone(), deadline })
+    }
+
     /// Uses the service at `place`. With a `name`, that one is expected in its certificate.
-    pub(super) fn attempt(self, place: SocketAddr, name: Option<&DnsName>) -> Outcome {
-        let witness = Witness::default();
-        let api = self.api;
-        let caller = match Caller::new(self, place, name, &witness) {
-            Ok(caller) => caller,
-            Err(error) => return Outcome::Odd(error),
+    pub(super) fn attempt(&self, place: SocketAddr, name: Option<&DnsName>) -> Outcome {
+        let client = match self.client(place, name) {
+            Ok(client) => client,
+            Err(error) => return Outcome::Unexpected(error.into()),
         };
-        match caller.prove(api) {
-            Ok(Verdict::Good(answer)) => Outcome::Good(Box::new((caller, answer))),
+        match client.prove(self.api) {
+            Ok(Verdict::Good(answer)) => Outcome::Good(Box::new((client, answer))),
             Ok(Verdict::Other(outcome)) => outcome,
             Err(error) => match tls_error(&error) {
-                Some(tls) => judge_tls(tls, &witness),
-                None if error.is_timeout() => Outcome::Silent(Silence::Lost, "no answer in time".to_owned()),
+                Some(tls) => self.judge_tls(tls, place, name),
+                None if error.is_timeout() => {
+                    Outcome::Silent(NoResponse::Timeout, "no answer in time".to_owned())
+                }
                 None => judge_connection(&error),
             },
         }
     }
+
+    fn client(&self, place: SocketAddr, name: Option<&DnsName>) -> Result<ApiClient, AccessError> {
+        let auth = self.auth.clone();
+        let Some(name) = name else {
+            return Ok(ApiClient { client: self.client.clone(), base: format!("https://{place}"), auth });
+        };
+        let client = builder(&self.material, self.deadline)?.resolve(name.as_str(), place).build()?;
+        Ok(ApiClient { client, base: format!("https://{name}:{}", place.port()), auth })
+    }
+
+    fn judge_tls(&self, error: rustls::Error, place: SocketAddr, name: Option<&DnsName>) -> Outcome {
+        use CertificateError::{NotValidForName, NotValidForNameContext};
+        match error {
+            rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
+                let asked = name.map_or_else(|| place.ip().to_string(), ToString::to_string);
+                Outcome::OtherNames(self.material.names_shown_for(&asked))
+            }
+            error => judge_tls(error),
+        }
+    }
 }
 
-/// A client of one address.
+/// Why credentials cannot be used for a connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AccessError {
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    #[error("could not prepare a connection")]
+    Http(#[from] reqwest::Error),
+    #[error("could not prepare TLS")]
+    Tls(#[from] rustls::Error),
+}
+
+fn builder(material: &Material, deadline: Deadline) -> Result<ClientBuilder, rustls::Error> {
+    Ok(Client::builder()
+        .tls_backend_preconfigured(material.config()?)
+        // What goes to the machine never goes through a proxy.
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(deadline.at_most(timeouts::API_CONNECT).left())
+        .timeout(deadline.at_most(timeouts::API_ANSWER).left()))
+}
+
+/// Asks a service at one address.
 #[derive(Debug)]
-pub(crate) struct Caller {
+pub(crate) struct ApiClient {
     client: Client,
     base: String,
-    proof: ClientAuth,
+    auth: ClientAuth,
 }
 
-/// What the answers to a caller's requests mean.
+/// What the answers to an [`ApiClient`]'s requests mean.
 enum Verdict {
     Good(Answer),
     Other(Outcome),
 }
 
-impl Caller {
-    fn new(
-        call: Call,
-        place: SocketAddr,
-        name: Option<&DnsName>,
-        witness: &Witness,
-    ) -> Result<Self, Box<dyn StdError + Send + Sync>> {
-        let Call { material, proof, deadline, .. } = call;
-        let client = Client::builder()
-            .tls_backend_preconfigured(material.config(witness)?)
-            // What goes to the machine never goes through a proxy.
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(deadline.at_most(CONNECT_LIMIT).left())
-            .timeout(deadline.at_most(ANSWER_LIMIT).left());
-        let (client, host) = match name {
-            Some(name) => (client.resolve(name.as_str(), place), format!("{name}:{}", place.port())),
-            None => (client, place.to_string()),
-        };
-        Ok(Self { client: client.build()?, base: format!("https://{host}"), proof })
-    }
-
-    /// The value that the service's API has for `question`; none when it has none.
-    pub(crate) fn ask(&self, question: &ApiQuestion) -> Option<String> {
-        let response =
-            self.get(question.path.as_str()).ok().filter(|response| response.status().is_success())?;
+impl ApiClient {
+    /// The text at `pointer` (RFC 6901) in the JSON that the API has at `path`; none when it has none.
+    pub(crate) fn ask(&self, path: &str, pointer: &str) -> Option<String> {
+        let response = self.get(path).ok().filter(|response| response.status().is_success())?;
         let body = read_body(response, LONGEST_OBJECT).ok()?;
-        text_at(&body, question.pointer.as_str())
+        text_at(&body, pointer)
     }
 
     fn prove(&self, api: Api) -> reqwest::Result<Verdict> {
@@ -160,7 +177,7 @@ impl Caller {
     /// (`system:discovery` in <https://kubernetes.io/docs/reference/access-authn-authz/rbac/>). Both go over one
     /// connection.
     fn prove_kubernetes(&self) -> reqwest::Result<Verdict> {
-        if matches!(self.proof, ClientAuth::Anonymous) {
+        if matches!(self.auth, ClientAuth::Anonymous) {
             return self.look_at_kubernetes();
         }
         let apis = self.get("/api")?;
@@ -185,12 +202,10 @@ impl Caller {
 
     fn get(&self, path: &str) -> reqwest::Result<Response> {
         let request = self.client.get(format!("{}{path}", self.base));
-        let request = match &self.proof {
+        let request = match &self.auth {
             ClientAuth::Certificate { .. } | ClientAuth::Anonymous => request,
             ClientAuth::Token(token) => request.bearer_auth(token.expose_secret()),
-            ClientAuth::Password { user, password } => {
-                request.basic_auth(user, Some(password.expose_secret()))
-            }
+            ClientAuth::Password { user, password } => request.basic_auth(user, Some(password.expose_secret())),
         };
         request.send()
     }
@@ -199,28 +214,29 @@ impl Caller {
 /// The answer to `/version` (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/>, `Info`).
 #[derive(Deserialize)]
 struct KubernetesVersion {
-    #[serde(rename = "gitVersion")]
-    version: Version,
+    #[serde(rename = "gitVersion", default)]
+    version: Option<String>,
 }
 
 impl From<KubernetesVersion> for Answer {
     fn from(info: KubernetesVersion) -> Self {
-        Self { version: Some(info.version), api_version: None }
+        Self { version: version(info.version.as_deref()), api_version: None }
     }
 }
 
 /// The answer to `/version` (<https://docs.docker.com/reference/api/engine/version/v1.41/>, `SystemVersion`).
 #[derive(Deserialize)]
 struct DockerVersion {
-    #[serde(rename = "Version")]
-    version: Version,
-    #[serde(rename = "ApiVersion")]
-    api_version: ApiVersion,
+    #[serde(rename = "Version", default)]
+    version: Option<String>,
+    #[serde(rename = "ApiVersion", default)]
+    api_version: Option<String>,
 }
 
 impl From<DockerVersion> for Answer {
     fn from(info: DockerVersion) -> Self {
-        Self { version: Some(info.version), api_version: Some(info.api_version) }
+        let api_version = info.api_version.and_then(|text| ApiVersion::parse(&text).ok());
+        Self { version: version(info.version.as_deref()), api_version }
     }
 }
 
@@ -228,9 +244,14 @@ impl From<DockerVersion> for Answer {
 /// (<https://docs.docker.com/reference/api/engine/version/v1.41/>, `SystemPing`).
 fn docker_headers(response: &Response) -> Option<Answer> {
     let header = |name| response.headers().get(name)?.to_str().ok();
-    let version = header("server")?.strip_prefix("Docker/")?.split(' ').next()?;
+    let server = header("server")?.strip_prefix("Docker/")?.split(' ').next();
     let api_version = ApiVersion::parse(header("api-version")?).ok()?;
-    Some(Answer { version: Some(Version::parse(version).ok()?), api_version: Some(api_version) })
+    Some(Answer { version: version(server), api_version: Some(api_version) })
+}
+
+/// A build of one's own may call itself anything; then its version is not known, and all else is as good.
+fn version(text: Option<&str>) -> Option<Version> {
+    Version::parse(text?).inspect_err(|error| log::debug!("the service's version: {error}")).ok()
 }
 
 fn judge<T: DeserializeOwned + Into<Answer>>(response: Response) -> Verdict {
@@ -238,10 +259,10 @@ fn judge<T: DeserializeOwned + Into<Answer>>(response: Response) -> Verdict {
         return Verdict::Other(judge_status(response.status()));
     }
     match read_body(response, LONGEST_BODY) {
-        Err(error) => Verdict::Other(Outcome::Silent(Silence::Lost, error.to_string())),
+        Err(error) => Verdict::Other(Outcome::Silent(NoResponse::Timeout, error.to_string())),
         Ok(body) => match serde_json::from_slice::<T>(&body) {
             Ok(info) => Verdict::Good(info.into()),
-            Err(error) => Verdict::Other(Outcome::Odd(error.into())),
+            Err(error) => Verdict::Other(Outcome::Unexpected(error.into())),
         },
     }
 }
@@ -252,25 +273,22 @@ fn judge_status(status: StatusCode) -> Outcome {
             Outcome::Refused(format!("HTTP {}", status.as_u16()))
         }
         // As a server says it while it starts.
-        status if status.is_server_error() => Outcome::Silent(Silence::Refused, format!("HTTP {status}")),
-        status => Outcome::Odd(format!("HTTP {status}").into()),
+        status if status.is_server_error() => Outcome::Silent(NoResponse::ConnectionRefused, format!("HTTP {status}")),
+        status => Outcome::Unexpected(format!("HTTP {status}").into()),
     }
 }
 
-fn judge_tls(error: rustls::Error, witness: &Witness) -> Outcome {
+fn judge_tls(error: rustls::Error) -> Outcome {
     use AlertDescription as Alert;
     match error {
-        rustls::Error::InvalidCertificate(error) => match error {
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                Outcome::OtherNames(witness.names())
-            }
-            // On the host's own address it may be any program of the host.
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => Outcome::Silent(
-                Silence::Stranger,
-                "another server answers, whose certificate is from another authority".to_owned(),
-            ),
-            error => Outcome::BadCertificate(error),
-        },
+        // On the host's own address it may be any program of the host.
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => Outcome::Silent(
+            NoResponse::WrongServer,
+            "another server answers, whose certificate is from another authority".to_owned(),
+        ),
+        rustls::Error::InvalidCertificate(error) => Outcome::BadCertificate(error),
         rustls::Error::AlertReceived(
             alert @ (Alert::BadCertificate
             | Alert::UnsupportedCertificate
@@ -281,7 +299,7 @@ fn judge_tls(error: rustls::Error, witness: &Witness) -> Outcome {
             | Alert::AccessDenied
             | Alert::CertificateRequired),
         ) => Outcome::Refused(format!("TLS alert {alert:?}")),
-        error => Outcome::Odd(error.into()),
+        error => Outcome::Unexpected(error.into()),
     }
 }
 
@@ -290,7 +308,7 @@ fn judge_connection(error: &reqwest::Error) -> Outcome {
     let io = innermost.and_then(|cause| cause.downcast_ref::<io::Error>());
     let refused = io.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
     let reason = innermost.map_or_else(|| error.to_string(), ToString::to_string);
-    Outcome::Silent(if refused { Silence::Refused } else { Silence::Lost }, reason)
+    Outcome::Silent(if refused { NoResponse::ConnectionRefused } else { NoResponse::Timeout }, reason)
 }
 
 /// At most `limit` bytes of what is in `response`.
@@ -300,8 +318,6 @@ fn read_body(response: Response, limit: u64) -> io::Result<Vec<u8>> {
     Ok(body)
 }
 
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST_BODY: u64 = 64 << 10;
 /// A cluster's version comes with its history and all updates that there are.
 const LONGEST_OBJECT: u64 = 1 << 20;
@@ -316,9 +332,9 @@ mod tests {
         assert!(matches!(judge_status(StatusCode::FORBIDDEN), Outcome::Refused(_)));
         assert!(matches!(
             judge_status(StatusCode::SERVICE_UNAVAILABLE),
-            Outcome::Silent(Silence::Refused, _)
+            Outcome::Silent(NoResponse::ConnectionRefused, _)
         ));
-        assert!(matches!(judge_status(StatusCode::NOT_FOUND), Outcome::Odd(_)));
-        assert!(matches!(judge_status(StatusCode::FOUND), Outcome::Odd(_)));
+        assert!(matches!(judge_status(StatusCode::NOT_FOUND), Outcome::Unexpected(_)));
+        assert!(matches!(judge_status(StatusCode::FOUND), Outcome::Unexpected(_)));
     }
 }

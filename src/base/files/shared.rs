@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_followed_and_stays() {
+    fn a_link_is_in_place_and_stays() {
         let below = tempfile::tempdir().unwrap();
         let (link, target) = (below.path().join("config"), below.path().join("dotfiles"));
         fs::write(&target, "old").unwrap();

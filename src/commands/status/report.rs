@@ -7,14 +7,12 @@ use serde::Serialize;
 use crate::access::endpoint::Endpoint;
 use crate::base::deadline::Deadline;
 use crate::base::types::{ServiceName, Version};
-use crate::catalogue::{Catalogue, Service};
 use crate::commands::context::Context;
+use crate::catalogue::{Catalogue, Service};
 use crate::error::{Error, Invocation};
+use crate::services::{self, Assessment, Availability, MachineSession, State};
 use crate::guest::probe::Questions;
-use crate::guest::ssh::Connection;
 use crate::machine::Machine;
-use crate::services::detect::{Found, State, discover};
-use crate::services::inspection::{InUse, Visit};
 use crate::ui::Explanation;
 
 /// Whose state is asked for.
@@ -53,22 +51,22 @@ impl Inquiry {
     }
 
     /// Logs in to the machine.
-    pub(super) fn connect(&mut self, context: &Context) -> Result<Connection, Error> {
-        context.connect(&mut self.machine)
+    pub(super) fn open_session(&mut self, context: &Context) -> Result<MachineSession, Error> {
+        context.open_session(&mut self.machine)
     }
 
     /// Asks over a connection of its own.
     pub(super) fn ask_once(mut self, context: &Context) -> Result<Report, Error> {
-        let mut connection = self.connect(context)?;
-        self.ask(&mut connection, context.deadline)
+        let mut session = self.open_session(context)?;
+        self.ask(&mut session, context.deadline)
     }
 
-    /// Asks over `connection`.
-    pub(super) fn ask(&self, connection: &mut Connection, deadline: Deadline) -> Result<Report, Error> {
+    /// Asks over `session`.
+    pub(super) fn ask(&self, session: &mut MachineSession, deadline: Deadline) -> Result<Report, Error> {
         let services = self.catalogue.select(&self.names)?;
-        let visit = Visit::ask(&self.machine, &Questions::about(services.iter().copied()), connection)?;
-        let (machine, rows) = (self.machine.name.to_string(), self.rows(&services, &visit, deadline));
-        Ok(Report { machine, rows, problem: None })
+        let inspection = session.inspect(&Questions::about(services.iter().copied()))?;
+        let rows = inspection.assess(&services, deadline).into_iter().map(Row::new).collect();
+        Ok(Report { machine: self.machine.name.to_string(), rows, problem: None })
     }
 
     /// The report when the machine could not be asked because of `problem`.
@@ -77,21 +75,6 @@ impl Inquiry {
         Ok(Report { machine: self.machine.name.to_string(), ..unknown })
     }
 
-    /// A row for each of `services`, in their order.
-    fn rows(&self, services: &[&Service], visit: &Visit, deadline: Deadline) -> Vec<Row> {
-        let found: Vec<Option<Found>> =
-            services.iter().map(|service| discover(service, &visit.facts)).collect();
-        let there = found.iter().flatten().cloned().collect();
-        let mut answers = visit.use_services(there, &self.machine, deadline).into_iter();
-        let row = |(service, found): (&&Service, Option<Found>)| {
-            let answer = found.and_then(|found| Some((found, answers.next()?)));
-            match answer {
-                None => Row::without_facts(service, Some(State::NotInstalled)),
-                Some((found, answer)) => Row::new(&found, answer),
-            }
-        };
-        services.iter().zip(found).map(row).collect()
-    }
 }
 
 impl Report {
@@ -114,7 +97,7 @@ impl Report {
     /// What the user should know beside the states.
     pub(super) fn warnings(&self) -> impl Iterator<Item = &Error> {
         // That a service cannot be used from here is no failure of it.
-        let is_failure = |problem: &&Error| !matches!(problem, Error::NoAccess { .. });
+        let is_failure = |problem: &&Error| !matches!(problem, Error::Services(services::Error::NoAccess { .. }));
         let of_rows = self.rows.iter().filter_map(|row| row.problem.as_ref()).filter(is_failure);
         self.problem.iter().chain(of_rows)
     }
@@ -139,26 +122,19 @@ impl Row {
         Self { service, state, flavour: None, version: None, endpoint: None, problem: None }
     }
 
-    fn new(found: &Found, answer: Result<InUse, Error>) -> Self {
-        let (state, in_use, problem) = match answer {
-            Ok(in_use) => (in_use.found.state, Some(in_use), None),
-            Err(Error::NotRunning { state, .. }) => (state, None, None),
-            Err(problem @ Error::NoAccess { .. }) => (found.state, None, Some(problem)),
-            Err(problem) => {
-                let silent = matches!(problem, Error::NoAnswer { .. }) && found.state == State::Running;
-                // What answers runs, whatever it answers.
-                let unsure = silent || found.flavour.must_be_asked() || !found.is_up();
-                (if unsure { State::Degraded } else { found.state }, None, Some(problem))
-            }
+    fn new(assessment: Assessment) -> Self {
+        let state = assessment.state();
+        let service = assessment.service.name.clone();
+        let flavour = assessment.detected.as_ref().map(|detected| detected.flavour.name.clone());
+        let (connected, problem) = match assessment.availability {
+            Availability::Connected(connected) => (Some(connected), None),
+            // Its state says that.
+            Availability::NotInstalled(_) | Availability::Down(..) => (None, None),
+            Availability::NoAccess(error) | Availability::Unusable(error) => (None, Some(error.into())),
         };
-        Self {
-            service: found.service.name.clone(),
-            state: Some(state),
-            flavour: Some(found.flavour.name.clone()),
-            version: in_use.as_ref().and_then(InUse::version),
-            endpoint: in_use.map(|in_use| in_use.endpoint),
-            problem,
-        }
+        let version = connected.as_ref().and_then(|connected| connected.version());
+        let endpoint = connected.map(|connected| connected.endpoint);
+        Self { service, state: Some(state), flavour, version, endpoint, problem }
     }
 
     /// `SERVICE - STATE`, a promise to scripts.
@@ -232,7 +208,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::machine;
 
     fn document(report: &Report) -> Value {
         serde_json::to_value(report.document(&Invocation::default())).unwrap()

@@ -4,7 +4,7 @@ use console::{Style, measure_text_width};
 
 use super::report::{Report, Row};
 use crate::access::endpoint::Endpoint;
-use crate::services::detect::State;
+use crate::services::State;
 use crate::ui::Ui;
 
 /// The table of one machine; columns that would make it wider than `width` are left out, the least important ones first.

@@ -7,7 +7,7 @@ use super::{Format, table};
 use crate::base::deadline::in_time;
 use crate::commands::context::{Context, print};
 use crate::error::{Error, Invocation};
-use crate::guest::ssh::Connection;
+use crate::services::MachineSession;
 use crate::ui::json;
 use crate::ui::{self, Frame, Ui};
 
@@ -21,10 +21,10 @@ pub(super) fn watch(
     context: &Context,
 ) -> Result<(), Error> {
     let mut display = Display::new(format, context.ui, context.invocation().clone());
-    let mut connection = None;
-    display.show(&ask(&mut inquiry, &mut connection, context)?)?;
+    let mut session = None;
+    display.show(&ask(&mut inquiry, &mut session, context)?)?;
     while ui::wait(interval) {
-        let report = match ask(&mut inquiry, &mut connection, context) {
+        let report = match ask(&mut inquiry, &mut session, context) {
             Err(problem) => inquiry.unknown(problem)?,
             Ok(report) => report,
         };
@@ -33,15 +33,15 @@ pub(super) fn watch(
     Ok(())
 }
 
-/// Asks once, over `connection` or a new one, which is there for the next time unless this fails. What was found out
+/// Asks once, over `session` or a new one, which is there for the next time unless this fails. What was found out
 /// about the route is kept even then.
 fn ask(
     inquiry: &mut Inquiry,
-    connection: &mut Option<Connection>,
+    session: &mut Option<MachineSession>,
     context: &Context,
 ) -> Result<Report, Error> {
     let (limit, context) = (context.deadline.limit(), context.clone());
-    let (mut asking, open) = (inquiry.clone(), connection.take());
+    let (mut asking, open) = (inquiry.clone(), session.take());
     let round = move |deadline| {
         let answer = ask_over(&mut asking, open, &context.with_deadline(deadline));
         Ok::<_, Error>((asking, answer))
@@ -49,24 +49,19 @@ fn ask(
     let (asked, answer) = in_time(limit, || (), round)?;
     *inquiry = asked;
     let (open, report) = answer?;
-    *connection = Some(open);
+    *session = Some(open);
     Ok(report)
 }
 
 fn ask_over(
     inquiry: &mut Inquiry,
-    connection: Option<Connection>,
+    session: Option<MachineSession>,
     context: &Context,
-) -> Result<(Connection, Report), Error> {
-    let mut connection = match connection {
-        Some(mut connection) => {
-            connection.set_deadline(context.deadline);
-            connection
-        }
-        None => inquiry.connect(context)?,
-    };
-    let report = inquiry.ask(&mut connection, context.deadline)?;
-    Ok((connection, report))
+) -> Result<(MachineSession, Report), Error> {
+    let mut session = session.map_or_else(|| inquiry.open_session(context), Ok)?;
+    session.set_deadline(context.deadline);
+    let report = inquiry.ask(&mut session, context.deadline)?;
+    Ok((session, report))
 }
 
 /// What is shown, and what was.
@@ -134,7 +129,7 @@ impl Display {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::services::detect::State;
+    use crate::services::State;
     use crate::ui::ColorChoice;
 
     fn display() -> Display {

@@ -8,8 +8,8 @@ use std::ffi::OsString;
 use super::Shell;
 use crate::base::text::sh_word;
 use crate::base::types::VariableName;
-use crate::error::Error;
-use crate::export::{Export, PathEntry};
+use crate::export::error::Error;
+use crate::export::variables::{Export, PathEntry};
 
 /// What the output is evaluated for; Nushell evaluates each in another way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,12 +6,12 @@ use std::path::Path;
 use super::Shell;
 use super::dialect::{Use, unprintable};
 use crate::base::types::VariableName;
-use crate::error::Error;
-use crate::export::Export;
+use crate::export::error::Error;
+use crate::export::variables::Export;
 
 /// Who can be told to run something when the folder changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Follower {
+pub enum HookTarget {
     /// bash, before each prompt
     Bash,
     /// zsh
@@ -26,7 +26,7 @@ pub enum Follower {
     Direnv,
 }
 
-impl Follower {
+impl HookTarget {
     /// The dialect that it evaluates.
     pub fn shell(self) -> Shell {
         match self {
@@ -89,12 +89,12 @@ mod tests {
 
     #[test]
     fn every_snippet_runs_the_command_as_it_was_typed() {
-        for follower in Follower::value_variants() {
+        for target in HookTarget::value_variants() {
             let words = ["/a b/sm", "hook", "it's"].map(OsString::from);
-            let snippet = follower.snippet(&words).unwrap();
+            let snippet = target.snippet(&words).unwrap();
             assert!(snippet.contains("/a b/sm") && snippet.contains(" hook "), "{snippet}");
             assert!([COMMAND, EVALUATE, QUOTED].iter().all(|left| !snippet.contains(left)), "{snippet}");
-            assert!(follower.snippet(&["sm".into(), "a\nb".into()]).is_err());
+            assert!(target.snippet(&["sm".into(), "a\nb".into()]).is_err());
         }
     }
 }

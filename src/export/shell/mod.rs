@@ -9,11 +9,11 @@ use std::ffi::OsString;
 use serde_json::json;
 
 pub use self::detect::{Detected, detect};
-pub use self::hook::{Follower, watch_file};
+pub use self::hook::{HookTarget, watch_file};
 use crate::base::text::sh_quote;
 use crate::base::types::VariableName;
-use crate::error::{Error, ExitCode};
-use crate::export::{Block, Export};
+use crate::export::error::Error;
+use crate::export::variables::{Block, Export};
 
 /// A dialect of output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -107,8 +107,7 @@ impl Shell {
     }
 
     /// One statement that makes the evaluation fail with `code`, where evaluating nothing would be a success.
-    pub fn failure(self, code: ExitCode) -> String {
-        let code = code as u8;
+    pub fn failure(self, code: u8) -> String {
         match self {
             Self::Posix => format!("(exit {code})\n"),
             Self::Fish | Self::Tcsh => format!("sh -c 'exit {code}';\n"),
@@ -147,7 +146,7 @@ mod tests {
     use clap::ValueEnum;
 
     use super::*;
-    use crate::export::PathEntry;
+    use crate::export::variables::PathEntry;
 
     fn block() -> Block {
         Block {
@@ -235,9 +234,9 @@ mod tests {
 
     #[test]
     fn failure_carries_the_exit_code() {
-        assert_eq!(Shell::Posix.failure(ExitCode::NotRunning), "(exit 126)\n");
-        assert_eq!(Shell::Fish.failure(ExitCode::Unreachable), "sh -c 'exit 3';\n");
-        assert_eq!(Shell::Nushell.failure(ExitCode::Unreachable), "");
+        assert_eq!(Shell::Posix.failure(126), "(exit 126)\n");
+        assert_eq!(Shell::Fish.failure(3), "sh -c 'exit 3';\n");
+        assert_eq!(Shell::Nushell.failure(3), "");
     }
 
     #[test]

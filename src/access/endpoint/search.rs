@@ -1,0 +1,234 @@
+//! Candidate addresses → the endpoint to use.
+//!
+//! Preferred is an address that the server's certificate names; then a name of it that leads there from this
+//! host; then an address with the certificate's name beside it (`tls-server-name`), which not every client
+//! understands.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use super::api_client::{Access, AccessError, Answer, Api, ApiClient, Outcome};
+use super::endpoint::Endpoint;
+use super::error::{Error, NoResponse};
+use crate::access::certificate::Names;
+use crate::access::credentials::Credentials;
+use crate::base::deadline::Deadline;
+use crate::base::timeouts;
+use crate::base::types::{DnsName, HostName};
+
+/// Looks for the address at which a service can be used with `credentials`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Search<'a> {
+    pub(crate) api: Api,
+    /// The addresses to try, the likeliest first.
+    pub(crate) addresses: &'a [IpAddr],
+    pub(crate) credentials: &'a Credentials,
+}
+
+impl Search<'_> {
+    /// Tries all addresses at once and returns the first good one, with the connection to it.
+    ///
+    /// Errors: nothing answers, no name of the certificate can be used, the certificate or the credentials
+    /// are not accepted.
+    pub(crate) fn run(&self, deadline: Deadline) -> Result<(Endpoint, ApiClient), Error> {
+        let access = Access::new(self.api, self.credentials, deadline).map_err(|error| self.unusable(error))?;
+        match self.try_addresses(&access, deadline) {
+            Ok(good) => Ok(good),
+            Err(failures) => match (&failures.names, failures.wrong_server(), self.given_name()) {
+                (Some((address, names)), ..) => self.try_names(*address, names, &access),
+                // Asked for by name, the server may show another certificate.
+                (None, Some(address), Some(name)) => {
+                    let names = Names { dns: vec![name], ..Names::default() };
+                    self.try_names(address, &names, &access).map_err(|_| self.explain(*failures))
+                }
+                _ => Err(self.explain(*failures)),
+            },
+        }
+    }
+
+    fn try_addresses(&self, access: &Access, deadline: Deadline) -> Result<(Endpoint, ApiClient), Box<Failures>> {
+        let attempts = self.start_attempts(access);
+        let mut failures = Failures::default();
+        let mut pending = self.addresses.to_vec();
+        while let Ok((address, outcome)) = attempts.recv_timeout(failures.patience(&pending, deadline)) {
+            pending.retain(|candidate| *candidate != address);
+            match outcome {
+                Outcome::Good(good) => return Ok(self.endpoint(address, address.into(), None, *good)),
+                Outcome::OtherNames(names) => failures.names = Some((address, names)),
+                Outcome::Silent(reason, answer) => {
+                    log::debug!("{}: {answer}", self.place(address));
+                    failures.silent.push((address, reason, answer));
+                }
+                failed => failures.answered = Some((address, failed)),
+            }
+        }
+        Err(Box::new(failures))
+    }
+
+    fn start_attempts(&self, access: &Access) -> Receiver<(IpAddr, Outcome)> {
+        let (sender, receiver) = mpsc::channel();
+        for address in self.addresses.iter().copied() {
+            let (sender, access, place) = (sender.clone(), access.clone(), self.place(address));
+            thread::spawn(move || {
+                // Nobody listens any more when another address was good first.
+                let _ = sender.send((address, access.attempt(place, None)));
+            });
+        }
+        receiver
+    }
+
+    /// Uses a name of the certificate for `address`: as the host where it leads there, else beside the address.
+    fn try_names(&self, address: IpAddr, names: &Names, access: &Access) -> Result<(Endpoint, ApiClient), Error> {
+        if let Some(name) = self.leading_name(names, address) {
+            let good = self.try_name(address, name, access)?;
+            return Ok(self.endpoint(address, name.into(), None, good));
+        }
+        // Docker's client compares the certificate with the host it connects to, and nothing else.
+        let name = self.preferred_name(names).filter(|_| self.api == Api::Kubernetes);
+        let no_name = || Error::OtherNames { address: self.place(address), names: names.list() };
+        let name = name.ok_or_else(no_name)?;
+        let good = self.try_name(address, name, access)?;
+        Ok(self.endpoint(address, address.into(), Some(name.clone()), good))
+    }
+
+    fn try_name(&self, address: IpAddr, name: &DnsName, access: &Access) -> Result<(ApiClient, Answer), Error> {
+        match access.attempt(self.place(address), Some(name)) {
+            Outcome::Good(good) => Ok(*good),
+            outcome => {
+                Err(self.explain(Failures { answered: Some((address, outcome)), ..Failures::default() }))
+            }
+        }
+    }
+
+    /// A name of the certificate that leads to `address`: the one in the guest's own file, or `localhost`.
+    fn leading_name<'n>(&self, names: &'n Names, address: IpAddr) -> Option<&'n DnsName> {
+        let given = self.given_name();
+        let is_worth_asking = |name: &&DnsName| given.as_ref() == Some(*name) || name.as_str() == "localhost";
+        names.dns.iter().filter(is_worth_asking).find(|name| leads_to(name, address))
+    }
+
+    /// `kubernetes` is in nearly every API server's certificate; the name in the guest's own file is meant
+    /// for clients; any other is better than none.
+    fn preferred_name<'n>(&self, names: &'n Names) -> Option<&'n DnsName> {
+        let given = self.given_name();
+        let given = given.as_ref().map(DnsName::as_str);
+        let mut preferred = ["kubernetes"].into_iter().chain(given).chain(["localhost"]);
+        let find = |wanted: &str| names.dns.iter().find(|name| name.as_str() == wanted);
+        preferred.find_map(find).or(names.dns.first())
+    }
+
+    /// The name by which the guest's own file calls the server.
+    fn given_name(&self) -> Option<DnsName> {
+        DnsName::parse(self.credentials.server_name.as_ref()?.as_str()).ok()
+    }
+
+    fn explain(&self, failures: Failures) -> Error {
+        let Some((address, outcome)) = failures.answered else {
+            return self.no_response(&failures.silent);
+        };
+        let place = self.place(address);
+        match outcome {
+            Outcome::BadCertificate(error) => {
+                Error::Certificate { address: place, source: rustls::Error::InvalidCertificate(error) }
+            }
+            Outcome::Refused(reason) => Error::Refused { address: place, reason },
+            Outcome::Unexpected(source) => Error::Unexpected { address: place, source },
+            Outcome::Silent(reason, answer) => self.no_response(&[(address, reason, answer)]),
+            Outcome::Good(_) | Outcome::OtherNames(_) => self.no_response(&[]),
+        }
+    }
+
+    fn no_response(&self, silent: &[(IpAddr, NoResponse, String)]) -> Error {
+        let attempt =
+            |(address, _, answer): &(IpAddr, NoResponse, String)| format!("{}: {answer}", self.place(*address));
+        Error::NoResponse {
+            attempts: silent.iter().map(attempt).collect(),
+            reason: silent.iter().map(|(_, reason, _)| *reason).max().unwrap_or(NoResponse::Timeout),
+        }
+    }
+
+    fn unusable(&self, error: AccessError) -> Error {
+        match error {
+            AccessError::Credentials(error) => Error::Credentials(error),
+            error => Error::NotPrepared(error.into()),
+        }
+    }
+
+    fn endpoint(
+        &self,
+        address: IpAddr,
+        host: HostName,
+        server_name: Option<DnsName>,
+        (client, answer): (ApiClient, Answer),
+    ) -> (Endpoint, ApiClient) {
+        let Answer { version, api_version } = answer;
+        let port = self.credentials.port;
+        (Endpoint { host, address, port, server_name, version, api_version }, client)
+    }
+
+    fn place(&self, address: IpAddr) -> SocketAddr {
+        SocketAddr::new(address, self.credentials.port)
+    }
+}
+
+/// What is known of the addresses that were no good.
+#[derive(Debug, Default)]
+struct Failures {
+    names: Option<(IpAddr, Names)>,
+    answered: Option<(IpAddr, Outcome)>,
+    silent: Vec<(IpAddr, NoResponse, String)>,
+}
+
+impl Failures {
+    /// An address at which a server of another authority answered.
+    fn wrong_server(&self) -> Option<IpAddr> {
+        let wrong = self.silent.iter().find(|(_, reason, _)| *reason == NoResponse::WrongServer);
+        wrong.map(|(address, ..)| *address)
+    }
+
+    /// How long to wait for the addresses that are still tried. Once a server with other names is found,
+    /// only an address that is among them is worth a moment.
+    fn patience(&self, pending: &[IpAddr], deadline: Deadline) -> Duration {
+        let left = deadline.left();
+        match &self.names {
+            None => left,
+            Some((_, names)) if names.addresses.iter().any(|named| pending.contains(named)) => {
+                left.min(timeouts::BETTER_ADDRESS)
+            }
+            Some(_) => Duration::ZERO,
+        }
+    }
+}
+
+/// True when `name` means `address` on this host. A name server that is slow counts as one that does not know.
+fn leads_to(name: &DnsName, address: IpAddr) -> bool {
+    if name.as_str() == "localhost" {
+        return address.is_loopback();
+    }
+    let (sender, receiver) = mpsc::channel();
+    let name = name.to_string();
+    thread::spawn(move || {
+        let found = (name.as_str(), 0).to_socket_addrs();
+        let _ = sender.send(found.is_ok_and(|mut found| found.any(|place| place.ip() == address)));
+    });
+    receiver.recv_timeout(timeouts::NAME_LOOKUP).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_address_that_the_certificate_names_is_worth_waiting_for() {
+        let minute = Deadline::after(Duration::from_mins(1));
+        let address: IpAddr = "10.0.2.15".parse().unwrap();
+        let other: IpAddr = "172.30.0.2".parse().unwrap();
+        let names = Names { addresses: vec![address], ..Names::default() };
+        let failures = Failures { names: Some((other, names)), ..Failures::default() };
+        assert_eq!(failures.patience(&[address], minute), timeouts::BETTER_ADDRESS);
+        assert_eq!(failures.patience(&[other], minute), Duration::ZERO);
+        assert!(Failures::default().patience(&[other], minute) > timeouts::BETTER_ADDRESS);
+    }
+}

@@ -1,0 +1,161 @@
+//! What a command ends with: the error of a module, or one of its own.
+
+use std::error::Error as StdError;
+use std::path::PathBuf;
+
+use super::explain::{ExitCode, Explain};
+use crate::base::causes::causes;
+use crate::base::deadline::{Timeout, WorkerPanicked};
+use crate::base::files;
+use crate::base::paths::NoHome;
+use crate::base::text::{sh_path, sh_word};
+use crate::base::types::Invalid;
+use crate::guest::control;
+use crate::ui::StdoutError;
+use crate::{access::kubeconfig, catalogue, clients, export, machine, services, settings};
+
+/// What a command ends with. Text that came from the guest is in it only as a validated type or sanitized, and every
+/// message is sanitized once more on its way to the terminal.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    // What the modules say.
+    #[error(transparent)]
+    Services(#[from] services::Error),
+    #[error(transparent)]
+    Machine(#[from] machine::Error),
+    #[error(transparent)]
+    Clients(#[from] clients::Error),
+    #[error(transparent)]
+    Catalogue(#[from] catalogue::Error),
+    #[error(transparent)]
+    Kubeconfig(#[from] kubeconfig::Error),
+    #[error(transparent)]
+    Export(#[from] export::Error),
+    #[error(transparent)]
+    Control(#[from] control::Error),
+    #[error(transparent)]
+    Settings(#[from] settings::Error),
+    #[error(transparent)]
+    Files(#[from] files::Error),
+    #[error(transparent)]
+    Stdout(#[from] StdoutError),
+    #[error(transparent)]
+    Timeout(#[from] Timeout),
+    #[error(transparent)]
+    WorkerPanicked(#[from] WorkerPanicked),
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
+
+    // What commands find out themselves.
+    #[error("{what} is {source}")]
+    Value { what: String, source: Invalid },
+    #[error("there is no command `{name}`")]
+    UnknownCommand { name: String, nearest: Option<String>, known: Vec<String> },
+    #[error("several machines are named: {}", .machines.join(", "))]
+    MultipleMachines { machines: Vec<String> },
+    #[error("`{machine}` cannot be asked")]
+    MachineUnavailable { machine: String, source: Box<Error> },
+    #[error("{what} has no kubeconfig")]
+    NoKubeconfig { what: String },
+    #[error("`{service}` after `--merge` would be the name of a file")]
+    ServiceAsFile { service: String },
+    #[error("could not take `{machine}` out of `{}`", .path.display())]
+    NotTakenOut { machine: String, path: PathBuf, contexts: Vec<String>, source: Box<Error> },
+    #[error("`{option}` is for {service}, which is not named")]
+    OptionMisplaced { option: &'static str, service: &'static str },
+    #[error("`{option}` is not for {service} as {flavour} has it")]
+    OptionUnfit { option: &'static str, service: String, flavour: String, hint: Option<String> },
+    #[error("the guest has no address the host could use")]
+    NoAddress,
+    #[error("the guest does not say what runs in it")]
+    NoRelease,
+    #[error("the system has no random numbers")]
+    NoRandom { source: Box<dyn StdError + Send + Sync> },
+}
+
+impl Explain for Error {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Services(error) => error.exit_code(),
+            Self::Machine(error) => error.exit_code(),
+            Self::Clients(error) => error.exit_code(),
+            Self::Catalogue(error) => error.exit_code(),
+            Self::Kubeconfig(error) => error.exit_code(),
+            Self::Export(error) => error.exit_code(),
+            Self::Control(error) => error.exit_code(),
+            Self::Settings(error) => error.exit_code(),
+            Self::Files(error) => error.exit_code(),
+            Self::Timeout(error) => error.exit_code(),
+            Self::NoAddress | Self::NoRelease | Self::NoKubeconfig { .. } | Self::OptionUnfit { .. } => {
+                ExitCode::NotRunning
+            }
+            Self::Stdout(_)
+            | Self::WorkerPanicked(_)
+            | Self::NoHome(_)
+            | Self::Value { .. }
+            | Self::UnknownCommand { .. }
+            | Self::MultipleMachines { .. }
+            | Self::MachineUnavailable { .. }
+            | Self::ServiceAsFile { .. }
+            | Self::NotTakenOut { .. }
+            | Self::OptionMisplaced { .. }
+            | Self::NoRandom { .. } => ExitCode::Failure,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Services(error) => return error.hint(),
+            Self::Machine(error) => return error.hint(),
+            Self::Clients(error) => return error.hint(),
+            Self::Catalogue(error) => return error.hint(),
+            Self::Kubeconfig(error) => return error.hint(),
+            Self::Export(error) => return error.hint(),
+            Self::Control(error) => return error.hint(),
+            Self::Settings(error) => return error.hint(),
+            Self::Files(error) => return error.hint(),
+            Self::Timeout(error) => return error.hint(),
+            Self::MachineUnavailable { source, .. } => return source.hint(),
+            Self::OptionUnfit { option, hint, .. } => {
+                hint.clone().unwrap_or_else(|| format!("leave out `{option}`"))
+            }
+            Self::Stdout(_)
+            | Self::WorkerPanicked(_)
+            | Self::NoAddress
+            | Self::NoRelease
+            | Self::NoRandom { .. } => return None,
+            Self::NoHome(_) => "set HOME, or SERVICE_MANAGER_HOME to a folder of your own".into(),
+            Self::Value { .. } => {
+                "correct it, or name the machine with `--host USER@HOST --identity KEY`".into()
+            }
+            Self::UnknownCommand { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            Self::UnknownCommand { known, .. } if known.is_empty() => return None,
+            Self::UnknownCommand { known, .. } => format!("there are: {}", known.join(", ")),
+            Self::MultipleMachines { .. } => "name one; only `env` and `status` take several".into(),
+            Self::NoKubeconfig { .. } => "`service-manager status` shows what the machine has".into(),
+            Self::ServiceAsFile { service } => {
+                format!("`service-manager kubeconfig {service} --merge`, or `--merge ./{service}` for the file")
+            }
+            Self::NotTakenOut { path, contexts, .. } => format!(
+                "what is called `{}` in there is left: `kubectl config --kubeconfig {} delete-context {}` removes it, \
+                 with `delete-cluster` and `delete-user`",
+                contexts.join("`, `"),
+                sh_path(path),
+                sh_word(contexts.first()?)
+            ),
+            Self::OptionMisplaced { option, service } => {
+                format!("name it, as in `service-manager start {service}`, or leave out `{option}`")
+            }
+        })
+    }
+
+    fn causes(&self) -> Vec<String> {
+        match self {
+            Self::Services(error) => error.causes(),
+            Self::Machine(error) => error.causes(),
+            Self::Clients(error) => error.causes(),
+            Self::Catalogue(error) => error.causes(),
+            error => causes(error),
+        }
+    }
+}

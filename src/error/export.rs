@@ -1,0 +1,28 @@
+//! Exports.
+
+use super::explain::{ExitCode, Explain};
+use crate::export::Error;
+
+impl Explain for Error {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Files(error) => error.exit_code(),
+            _ => ExitCode::Failure,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unprintable { .. } | Self::Kubeconfigs(_) => return None,
+            Self::Files(error) => return error.hint(),
+            Self::OneValue { .. } => {
+                "name a service whose variables can be joined, as in `service-manager env kubernetes`; or one \
+                 machine"
+                    .into()
+            }
+            Self::Namesakes { .. } => "name one of them".into(),
+            Self::PathNotText { .. } => "set SERVICE_MANAGER_HOME to a folder whose path is".into(),
+            Self::ColonInPath { .. } => "set SERVICE_MANAGER_HOME to a folder without `:`".into(),
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! Services of the guest.
+
+use super::explain::{ExitCode, Explain};
+use crate::access::endpoint::NoResponse;
+use crate::base::causes::causes;
+use crate::base::text::sh_word;
+use crate::guest::control::FailedStep;
+use crate::services::Error;
+
+impl Explain for Error {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Machine(error) => error.exit_code(),
+            Self::Ssh(error) => error.exit_code(),
+            Self::Probe(error) => error.exit_code(),
+            Self::Control(error) => error.exit_code(),
+            Self::Files(error) => error.exit_code(),
+            Self::Catalogue(error) => error.exit_code(),
+            Self::Export(error) => error.exit_code(),
+            Self::Timeout(error) => error.exit_code(),
+            Self::Kubeconfigs(_) | Self::WorkerPanicked(_) => ExitCode::Failure,
+            _ => ExitCode::NotRunning,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Machine(error) => return error.hint(),
+            Self::Ssh(error) => return error.hint(),
+            Self::Probe(error) => return error.hint(),
+            Self::Control(error) => return error.hint(),
+            Self::Files(error) => return error.hint(),
+            Self::Catalogue(error) => return error.hint(),
+            Self::Export(error) => return error.hint(),
+            Self::Timeout(error) => return error.hint(),
+            Self::Kubeconfigs(_)
+            | Self::WorkerPanicked(_)
+            | Self::Unexpected { .. }
+            | Self::NotPrepared { .. } => return None,
+            Self::NotInstalled { .. } => "`service-manager status` shows what the machine has".into(),
+            Self::NotRunning { start: Some(start), .. } => start.clone(),
+            Self::NotRunning { service, .. } => format!("`service-manager start {service}`"),
+            Self::NoAccess { reason, ssh, .. } => reason.help.replace("{ssh}", ssh),
+            Self::NoSudo { user, stderr, .. } => sudo(user, stderr),
+            Self::NotReadable { user, path, .. } => format!("in the machine: `sudo chown {user} {path}`"),
+            Self::NoCredentials { path, .. } => format!("in the machine: `sudo ls -l {path}`"),
+            Self::Kubeconfig { path, .. } => format!(
+                "put one there whose user has a certificate, a token or a password: in the machine, \
+                 `kubectl --kubeconfig {path} config view` shows it"
+            ),
+            Self::CredentialsInvalid { remedy, .. }
+            | Self::CertificateNames { remedy, .. }
+            | Self::Certificate { remedy, .. }
+            | Self::CredentialsExpired { remedy, .. }
+            | Self::CredentialsRefused { remedy, .. } => remedy.clone(),
+            Self::NoAnswer { reason, unit, path, .. } => return no_answer(*reason, unit.as_deref(), path),
+            Self::NoControl { start, .. } => return start.clone(),
+            Self::ActionFailed { step, verb, service, .. } => failed_step(step, verb, service),
+            Self::WouldStop { service, .. } => format!("`service-manager start {service} --replace`"),
+            Self::MutuallyExclusive { service, other, .. } => {
+                format!("`service-manager start {service}`, or `service-manager start {other}`")
+            }
+            Self::StartTimedOut { source, .. } => {
+                let hint = source.as_ref().and_then(|source| source.hint());
+                hint.unwrap_or_else(|| "`--timeout SECONDS` waits longer".into())
+            }
+        })
+    }
+
+    fn causes(&self) -> Vec<String> {
+        match self {
+            Self::ActionFailed { said, .. } => said.clone(),
+            Self::Machine(error) => error.causes(),
+            Self::Catalogue(error) => error.causes(),
+            error => causes(error),
+        }
+    }
+}
+
+fn sudo(user: &str, stderr: &str) -> String {
+    if stderr.contains("a tty") {
+        return format!(
+            "in the machine, as root: `echo 'Defaults:{user} !requiretty' > /etc/sudoers.d/service-manager`"
+        );
+    }
+    format!(
+        "in the machine, as root: \
+         `echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root"
+    )
+}
+
+fn no_answer(reason: NoResponse, unit: Option<&str>, path: &str) -> Option<String> {
+    Some(match reason {
+        NoResponse::ConnectionRefused => {
+            format!("it may be starting; else, in the machine: `sudo systemctl restart {}`", unit?)
+        }
+        NoResponse::WrongServer => {
+            format!("check that `{path}` in the machine belongs to the cluster that runs there")
+        }
+        NoResponse::Timeout => "give the machine an address that this host can reach, \
+            as `config.vm.network \"private_network\", type: \"dhcp\"` in a Vagrantfile does"
+            .into(),
+    })
+}
+
+fn failed_step(step: &FailedStep, verb: &str, service: &str) -> String {
+    match step {
+        FailedStep::Unit(unit) => format!("in the machine: `sudo systemctl status {unit}`"),
+        FailedStep::File(path) => format!("in the machine: `sudo ls -ld {}`", sh_word(path.as_str())),
+        FailedStep::Tls => {
+            "set it up by hand: https://docs.docker.com/engine/security/protect-access/".into()
+        }
+        FailedStep::Busy => format!("when that has ended: `service-manager {verb} {service}`"),
+        FailedStep::Socket(_) | FailedStep::Sccli(_) => {
+            "in the machine: `sudo journalctl --boot --pager-end`".into()
+        }
+    }
+}

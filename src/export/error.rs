@@ -1,0 +1,28 @@
+//! Why something cannot be exported.
+
+use std::path::PathBuf;
+
+use crate::access::kubeconfig;
+use crate::base::files;
+
+/// Why something cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A value with control characters, or a long one, or one that this shell cannot carry.
+    #[error("the value of {name} cannot be written for a shell")]
+    Unprintable { name: String },
+    /// A variable that is no list has different values for several machines.
+    #[error("{variable} can only be that of one machine, not of {}", .machines.join(" and "))]
+    OneValue { variable: String, machines: Vec<String> },
+    /// Two of several machines have the same name.
+    #[error("two machines are called `{machine}`, so their contexts would be too")]
+    Namesakes { machine: String },
+    #[error("`{}` cannot be written for every shell: it is not UTF-8", .path.display())]
+    PathNotText { path: PathBuf },
+    #[error("kubectl takes `:` for the end of a path, and there is one in `{}`", .path.display())]
+    ColonInPath { path: PathBuf },
+    #[error(transparent)]
+    Kubeconfigs(#[from] kubeconfig::Error),
+    #[error(transparent)]
+    Files(#[from] files::Error),
+}

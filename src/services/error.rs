@@ -1,0 +1,164 @@
+//! Why a service of the guest cannot be used, started or stopped.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use super::state::State;
+use crate::access::credentials::CredentialError;
+use crate::access::endpoint::NoResponse;
+use crate::access::kubeconfig;
+use crate::base::deadline::{Timeout, WorkerPanicked};
+use crate::base::files;
+use crate::base::text::sanitize;
+use crate::catalogue::{self, OpenPort, Reason};
+use crate::export;
+use crate::guest::control::{self, FailedStep};
+use crate::guest::{probe, ssh};
+use crate::machine;
+
+/// Why a service cannot be used, started or stopped. Every variant that is about a service or a machine has its name.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message says what a variant is")]
+pub(crate) enum Error {
+    // What the modules say.
+    #[error(transparent)]
+    Machine(#[from] machine::Error),
+    #[error(transparent)]
+    Ssh(#[from] ssh::Error),
+    #[error(transparent)]
+    Probe(#[from] probe::Error),
+    #[error(transparent)]
+    Control(#[from] control::Error),
+    #[error(transparent)]
+    Files(#[from] files::Error),
+    #[error(transparent)]
+    Catalogue(#[from] catalogue::Error),
+    #[error(transparent)]
+    Kubeconfigs(#[from] kubeconfig::Error),
+    #[error(transparent)]
+    Export(#[from] export::Error),
+    #[error(transparent)]
+    Timeout(#[from] Timeout),
+    #[error(transparent)]
+    WorkerPanicked(#[from] WorkerPanicked),
+
+    // How it is.
+    #[error("there is no {service} in `{machine}`")]
+    NotInstalled { service: String, machine: String },
+    #[error("{service} is {} in `{machine}`", .state.in_a_sentence())]
+    NotRunning { service: String, machine: String, state: State, start: Option<String> },
+    #[error("{service} in `{machine}` {}", .reason.because)]
+    NoAccess { service: String, machine: String, ssh: String, reason: Reason, ports: Vec<OpenPort> },
+
+    // Its credentials in the guest.
+    #[error("`{user}` cannot use sudo without being asked in `{machine}`, and {what}{}", said(.stderr))]
+    NoSudo { user: String, machine: String, what: String, stderr: String },
+    #[error("`{user}` cannot read `{path}` in `{machine}`")]
+    NotReadable { user: String, machine: String, path: String },
+    #[error("`{machine}` has no `{path}`, which {service} ({flavour}) should have")]
+    NoCredentials { service: String, flavour: String, machine: String, path: String },
+    #[error("the credentials for {service} in `{path}` of `{machine}` are refused")]
+    CredentialsInvalid { service: String, path: String, machine: String, source: CredentialError, remedy: String },
+    #[error("the kubeconfig `{path}` in `{machine}` is refused")]
+    Kubeconfig { path: String, machine: String, source: CredentialError },
+    #[error("the {what} in `{path}` of `{machine}` expired on {on}")]
+    CredentialsExpired { what: &'static str, path: String, machine: String, on: String, remedy: String },
+
+    // Its endpoint.
+    #[error("{service} does not answer at any address of `{machine}`{}", list(": ", .attempts))]
+    NoAnswer {
+        service: String,
+        machine: String,
+        attempts: Vec<String>,
+        reason: NoResponse,
+        path: String,
+        unit: Option<String>,
+    },
+    #[error("the certificate of {service} at {place} is not valid for any address of `{machine}` (it is for {})", some(.names))]
+    CertificateNames { service: String, machine: String, place: String, names: Vec<String>, remedy: String },
+    #[error("the certificate of {service} at {place} is not valid")]
+    Certificate { service: String, place: String, source: rustls::Error, remedy: String },
+    #[error("{service} at {place} does not accept the credentials in `{path}` of `{machine}` ({reason})")]
+    CredentialsRefused {
+        service: String,
+        machine: String,
+        place: String,
+        path: String,
+        reason: String,
+        remedy: String,
+    },
+    #[error("{service} at {place} answers what this program does not understand")]
+    Unexpected { service: String, place: String, source: Box<dyn StdError + Send + Sync> },
+    #[error("no connection to {service} could be prepared")]
+    NotPrepared { service: String, source: Box<dyn StdError + Send + Sync> },
+
+    // Starting and stopping it.
+    #[error("nothing in `{machine}` can {verb} {service}, as {flavour} has it")]
+    NoControl { verb: &'static str, service: String, flavour: String, machine: String, start: Option<String> },
+    #[error("could not {verb} {service} in `{machine}`: {step}")]
+    ActionFailed { verb: &'static str, service: String, machine: String, step: FailedStep, said: Vec<String> },
+    #[error("to start {service}, `{machine}` would stop {}", .others.join(", "))]
+    WouldStop { service: String, machine: String, others: Vec<String> },
+    #[error("{service} and {other} cannot both be started in `{machine}`: {service} stops {other}")]
+    MutuallyExclusive { service: String, machine: String, other: String },
+    #[error("{service} in `{machine}` is not {wanted} after {} s", .limit.as_secs_f32())]
+    StartTimedOut {
+        service: String,
+        machine: String,
+        wanted: &'static str,
+        limit: Duration,
+        source: Option<Box<Error>>,
+    },
+}
+
+impl Error {
+    /// True for what a service that comes up may say for a while: its files are not written yet, its rules not loaded.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::NotRunning { .. }
+                | Self::NoAnswer { .. }
+                | Self::NoCredentials { .. }
+                | Self::CredentialsInvalid { .. }
+                | Self::CredentialsRefused { .. }
+                | Self::Kubeconfig { .. }
+                | Self::Unexpected { .. }
+        )
+    }
+
+    /// True when the time of the command was over.
+    pub(super) fn is_timeout(&self) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Ssh(ssh::Error::Timeout(_)) => true,
+            Self::Probe(probe::Error::Ssh(error)) => matches!(error, ssh::Error::Timeout(_)),
+            Self::Control(control::Error::Ssh(error)) => matches!(error, ssh::Error::Timeout(_)),
+            _ => false,
+        }
+    }
+
+    /// True when the machine cannot be reached, so that nothing else of it can be used either.
+    pub(super) fn is_about_the_way(&self) -> bool {
+        matches!(self, Self::Ssh(_) | Self::Machine(_) | Self::Timeout(_))
+            || matches!(self, Self::Probe(probe::Error::Ssh(_)) | Self::Control(control::Error::Ssh(_)))
+    }
+}
+
+fn list(before: &str, items: &[String]) -> String {
+    if items.is_empty() { String::new() } else { format!("{before}{}", items.join(", ")) }
+}
+
+/// The first of what may be very many.
+fn some(names: &[String]) -> String {
+    match names.len().checked_sub(MOST_NAMES) {
+        _ if names.is_empty() => "none".to_owned(),
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..MOST_NAMES].join(", ")),
+    }
+}
+
+fn said(stderr: &str) -> String {
+    if stderr.trim().is_empty() { String::new() } else { format!("; it said: {}", sanitize(stderr)) }
+}
+
+/// Of a certificate that are told.
+const MOST_NAMES: usize = 10;

@@ -1,0 +1,96 @@
+//! Connected services, and what is exported for them.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::connected::ConnectedService;
+use super::error::Error;
+use crate::base::deadline::Deadline;
+use crate::base::text::humanize_duration;
+use crate::catalogue::Access;
+use crate::export::{self, Block, ClientFiles, Values};
+use crate::machine::Machine;
+
+/// A connected service, and what is exported for it. What its clients read is written.
+#[derive(Debug)]
+pub(crate) struct ExportedService<'a> {
+    pub(crate) connected: ConnectedService<'a>,
+    pub(crate) block: Block,
+    /// Why variables of it are left out.
+    pub(crate) left_out: Vec<String>,
+}
+
+impl ExportedService<'_> {
+    /// What the user should know of it.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let title = &self.connected.detected.service.title;
+        let left_out = self.left_out.iter().map(|reason| format!("{title}: {reason}"));
+        self.connected.notes().into_iter().chain(left_out).collect()
+    }
+}
+
+impl ConnectedService<'_> {
+    /// What the user should know before using it.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        [self.note_about_its_name(), self.note_about_its_end()].into_iter().flatten().collect()
+    }
+
+    fn note_about_its_name(&self) -> Option<String> {
+        let name = self.endpoint.server_name.as_ref()?;
+        Some(format!(
+            "the certificate does not name {}, so the kubeconfig says `tls-server-name: {name}`; \
+             kubectl before 1.18 and some other clients ignore that",
+            self.endpoint.host
+        ))
+    }
+
+    /// A server may allow tokens for a short time only.
+    fn note_about_its_end(&self) -> Option<String> {
+        let left = self.credentials.client_auth.expires_at()?.duration_since(SystemTime::now()).ok()?;
+        if left >= DAY {
+            return None;
+        }
+        let is_made = matches!(self.detected.flavour.access, Access::ServiceAccount { .. });
+        let more = if is_made { "; the same command gets a new one then" } else { "" };
+        let left = humanize_duration(left);
+        Some(format!("the token for {} expires in {left}{more}", self.detected.service.title))
+    }
+}
+
+/// Fills in the exports of `connected` and writes what the clients read.
+///
+/// Errors: a value that cannot be exported; the machine's folder is locked or cannot be written.
+pub(crate) fn export<'a>(
+    connected: Vec<ConnectedService<'a>>,
+    machine: &Machine,
+    api_version: bool,
+    deadline: Deadline,
+) -> Result<Vec<ExportedService<'a>>, Error> {
+    let files = ClientFiles::new(machine, connected.iter().map(ConnectedService::access).collect())?;
+    let blocks = connected.iter().map(|service| block(service, &files, api_version));
+    let blocks: Vec<(Block, Vec<String>)> = blocks.collect::<Result<_, _>>()?;
+    files.write(deadline)?;
+    drop(files);
+    let exported = connected.into_iter().zip(blocks);
+    Ok(exported.map(|(connected, (block, left_out))| ExportedService { connected, block, left_out }).collect())
+}
+
+fn block(
+    service: &ConnectedService,
+    files: &ClientFiles,
+    api_version: bool,
+) -> Result<(Block, Vec<String>), Error> {
+    let access = service.access();
+    let folder = files.folder(&access);
+    let (kubeconfig, folder) = (text(files.kubeconfig())?, text(&folder)?);
+    let mut left_out = Vec::new();
+    let values = Values { access, kubeconfig, folder, api_version };
+    let block = Block::new(&values, |reason| left_out.push(reason.to_owned()))?;
+    Ok((block, left_out))
+}
+
+fn text(path: &Path) -> Result<&str, export::Error> {
+    path.to_str().ok_or_else(|| export::Error::PathNotText { path: path.to_owned() })
+}
+
+const DAY: Duration = Duration::from_hours(24);

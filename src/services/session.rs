@@ -1,0 +1,92 @@
+//! A connection to a machine, over which it is asked and told.
+
+use std::time::Duration;
+
+use super::error::Error;
+use super::inspection::Inspection;
+use crate::base::deadline::Deadline;
+use crate::base::files;
+use crate::guest::control::{Action, Outcome};
+use crate::guest::probe::{self, Questions};
+use crate::guest::ssh::{Connection, KnownHosts};
+use crate::machine::{self, Machine, VagrantResolver};
+
+/// A machine that is logged in to.
+pub(crate) struct MachineSession {
+    machine: Machine,
+    connection: Connection,
+}
+
+impl MachineSession {
+    /// Logs in to `machine` and remembers the route. Where the known one leads nowhere and `vagrant` knows another by
+    /// now, `machine` has that one from then on.
+    ///
+    /// Errors: those of connecting, and of keeping what was learnt about the machine.
+    pub(crate) fn open(
+        machine: &mut Machine,
+        vagrant: &VagrantResolver,
+        deadline: Deadline,
+    ) -> Result<Self, Error> {
+        files::refuse_shared(machine.files.folder())?;
+        let (connection, known_hosts) = match connect(machine, deadline) {
+            Err(error) if error.is_about_the_way() && machine.may_have_moved() => {
+                machine.set_current(true);
+                *machine = vagrant.refresh_route(machine, deadline)?.ok_or(error)?;
+                log::debug!("Vagrant knows another route: {}", machine.route());
+                connect(machine, deadline)
+            }
+            attempt => attempt,
+        }?;
+        machine.set_current(false);
+        log::debug!("logged in as {}", machine.route());
+        let folder = machine.lock(deadline)?;
+        // First what `machines forget` looks for.
+        machine.remember(&folder)?;
+        if let Some(text) = known_hosts.learnt() {
+            folder.write(&machine.files.known_hosts(), text.as_bytes())?;
+        }
+        Ok(Self { machine: machine.clone(), connection })
+    }
+
+    pub(crate) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Sets the time until which the connection is used.
+    pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
+        self.connection.set_deadline(deadline);
+    }
+
+    /// Asks `questions` with one command.
+    ///
+    /// Errors: those of asking.
+    pub(crate) fn inspect(&mut self, questions: &Questions) -> Result<Inspection, Error> {
+        let user_is_root = self.machine.route().target.user.as_str() == "root";
+        let facts = probe::ask(questions, &mut self.connection, user_is_root)?;
+        log::debug!("the guest answered; units: {}, files: {}", facts.units.len(), facts.files.len());
+        Ok(Inspection { machine: self.machine.clone(), facts, address: self.connection.address() })
+    }
+
+    /// Executes `action`; another one that is going on in the guest is waited for with `patience`.
+    ///
+    /// Errors: those of the connection; the answer is not of the agreed form.
+    pub(super) fn execute(&mut self, action: &Action, patience: Duration) -> Result<Outcome, Error> {
+        let user_is_root = self.machine.route().target.user.as_str() == "root";
+        Ok(action.execute(&mut self.connection, user_is_root, patience)?)
+    }
+}
+
+fn connect(machine: &Machine, deadline: Deadline) -> Result<(Connection, KnownHosts), Error> {
+    let mut known_hosts = read_known_hosts(machine)?;
+    let connection = Connection::open(machine.route(), &mut known_hosts, deadline)?;
+    Ok((connection, known_hosts))
+}
+
+fn read_known_hosts(machine: &Machine) -> Result<KnownHosts, Error> {
+    let path = machine.files.known_hosts();
+    let text = files::read_text(&path, LONGEST_KNOWN_HOSTS)?.unwrap_or_default();
+    let damaged = || machine::Error::KnownHostsDamaged { path, machine: machine.key() };
+    Ok(KnownHosts::parse(machine.key(), &text).ok_or_else(damaged)?)
+}
+
+const LONGEST_KNOWN_HOSTS: u64 = 64 << 10;
