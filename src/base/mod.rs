@@ -4,6 +4,8 @@ pub mod causes;
 pub mod deadline;
 pub mod env;
 pub mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod parallel;
 pub mod paths;
 pub mod suggest;

@@ -15,6 +15,11 @@ pub fn sanitize_line(text: &str) -> String {
     cut(text, LONGEST)
 }
 
+/// What a program in the guest wrote to standard error, for the end of a message; empty when it wrote nothing.
+pub(crate) fn quote_stderr(stderr: &str) -> String {
+    if stderr.trim().is_empty() { String::new() } else { format!("; it said: {}", sanitize(stderr)) }
+}
+
 fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
         Some((end, _)) => escape_control(&text[..end]) + "…",

@@ -139,10 +139,7 @@ fn changes(inspected: &Inspected, options: &StartOptions) -> Result<Changes, Err
         _ if !options.tls || service.name.as_str() != DOCKER => None,
         // It does already, and well.
         (Access::Docker { .. }, _) if inspected.assessment.readiness() != Readiness::Stuck => None,
-        (_, Control::System { tls: true, .. }) => {
-            let keys = Keys::make(&addresses, SystemTime::now());
-            Some(keys.map_err(|source| Error::NoRandom { source: source.into() })?)
-        }
+        (_, Control::System { tls: true, .. })  => Some(Keys::make(&addresses, SystemTime::now())?),
         (Access::Unsupported { reason, .. }, _) => return Err(unfit("--tls", Some(reason.help.clone()))),
         _ => return Err(unfit("--tls", None)),
     };

@@ -1,6 +1,5 @@
 //! What a command ends with: the error of a module, or one of its own.
 
-use std::error::Error as StdError;
 use std::path::PathBuf;
 
 use super::explain::{ExitCode, Explain};
@@ -10,7 +9,7 @@ use crate::base::files;
 use crate::base::paths::NoHome;
 use crate::base::text::{sh_path, sh_word};
 use crate::base::types::Invalid;
-use crate::guest::control;
+use crate::guest::{NoRandom, control};
 use crate::ui::StdoutError;
 use crate::{access::kubeconfig, catalogue, clients, export, machine, services, settings};
 
@@ -32,7 +31,9 @@ pub(crate) enum Error {
     #[error(transparent)]
     Export(#[from] export::Error),
     #[error(transparent)]
-    Control(#[from] control::Error),
+    Proxy(#[from] control::ProxyError),
+    #[error(transparent)]
+    NoRandom(#[from] NoRandom),
     #[error(transparent)]
     Settings(#[from] settings::Error),
     #[error(transparent)]
@@ -69,8 +70,6 @@ pub(crate) enum Error {
     NoAddress,
     #[error("the guest does not say what runs in it")]
     NoRelease,
-    #[error("the system has no random numbers")]
-    NoRandom { source: Box<dyn StdError + Send + Sync> },
 }
 
 impl Explain for Error {
@@ -82,7 +81,7 @@ impl Explain for Error {
             Self::Catalogue(error) => error.exit_code(),
             Self::Kubeconfig(error) => error.exit_code(),
             Self::Export(error) => error.exit_code(),
-            Self::Control(error) => error.exit_code(),
+            Self::Proxy(error) => error.exit_code(),
             Self::Settings(error) => error.exit_code(),
             Self::Files(error) => error.exit_code(),
             Self::Timeout(error) => error.exit_code(),
@@ -99,7 +98,7 @@ impl Explain for Error {
             | Self::ServiceAsFile { .. }
             | Self::NotTakenOut { .. }
             | Self::OptionMisplaced { .. }
-            | Self::NoRandom { .. } => ExitCode::Failure,
+            | Self::NoRandom(_) => ExitCode::Failure,
         }
     }
 
@@ -111,7 +110,7 @@ impl Explain for Error {
             Self::Catalogue(error) => return error.hint(),
             Self::Kubeconfig(error) => return error.hint(),
             Self::Export(error) => return error.hint(),
-            Self::Control(error) => return error.hint(),
+            Self::Proxy(error) => return error.hint(),
             Self::Settings(error) => return error.hint(),
             Self::Files(error) => return error.hint(),
             Self::Timeout(error) => return error.hint(),
@@ -123,7 +122,7 @@ impl Explain for Error {
             | Self::WorkerPanicked(_)
             | Self::NoAddress
             | Self::NoRelease
-            | Self::NoRandom { .. } => return None,
+            | Self::NoRandom(_) => return None,
             Self::NoHome(_) => "set HOME, or SERVICE_MANAGER_HOME to a folder of your own".into(),
             Self::Value { .. } => {
                 "correct it, or name the machine with `--host USER@HOST --identity KEY`".into()

@@ -4,8 +4,8 @@
 
 use super::address::{Address, parse_port};
 use super::ssh_config::{Settings, SshConfig};
+use crate::base::fuzzing::assert_plain;
 use crate::base::types::{HostName, SshUser};
-use crate::fuzzing::assert_plain;
 
 /// An ssh config: its values come from lines of their keywords, whatever else the file holds changes nothing, and
 /// those of them that are accepted are plain.

@@ -3,6 +3,7 @@
 use super::state::State;
 use crate::base::types::{ServiceName, UnitName, VariantId};
 use crate::catalogue::{Flavour, Service};
+use crate::guest::control::Target;
 use crate::guest::probe::{Facts, UnitState};
 
 /// A service as it is in the guest.
@@ -49,6 +50,17 @@ impl<'a> DetectedService<'a> {
     pub(crate) fn remembered(service: &'a Service, flavour: &ServiceName) -> Option<Self> {
         let flavour = service.flavours.iter().find(|known| known.name == *flavour)?;
         Some(Self { service, flavour, state: State::Running, units: Vec::new(), down: Vec::new() })
+    }
+
+    /// What an action in the guest has to know of it.
+    pub(super) fn target(&self) -> Target<'_> {
+        Target {
+            control: &self.flavour.control,
+            units: &self.units,
+            down: &self.down,
+            static_pods: self.flavour.static_pods,
+            has_tls: self.flavour.access.has_docker_keys(),
+        }
     }
 
     /// True when it may answer: something of it is up, or pods may go on without its units.

@@ -9,7 +9,7 @@ use crate::access::endpoint::NoResponse;
 use crate::access::kubeconfig;
 use crate::base::deadline::{Timeout, WorkerPanicked};
 use crate::base::files;
-use crate::base::text::sanitize;
+use crate::base::text::quote_stderr;
 use crate::catalogue::{self, OpenPort, Reason};
 use crate::export;
 use crate::guest::control::{self, FailedStep};
@@ -29,6 +29,8 @@ pub(crate) enum Error {
     Probe(#[from] probe::Error),
     #[error(transparent)]
     Control(#[from] control::Error),
+    #[error(transparent)]
+    Proxy(#[from] control::ProxyError),
     #[error(transparent)]
     Files(#[from] files::Error),
     #[error(transparent)]
@@ -51,7 +53,7 @@ pub(crate) enum Error {
     NoAccess { service: String, machine: String, ssh: String, reason: Reason, ports: Vec<OpenPort> },
 
     // Its credentials in the guest.
-    #[error("`{user}` cannot use sudo without being asked in `{machine}`, and {what}{}", said(.stderr))]
+    #[error("`{user}` cannot use sudo without being asked in `{machine}`, and {what}{}", quote_stderr(.stderr))]
     NoSudo { user: String, machine: String, what: String, stderr: String },
     #[error("`{user}` cannot read `{path}` in `{machine}`")]
     NotReadable { user: String, machine: String, path: String },
@@ -129,9 +131,10 @@ impl Error {
     /// True when the time of the command was over.
     pub(super) fn is_timeout(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Ssh(ssh::Error::Timeout(_)) => true,
-            Self::Probe(probe::Error::Ssh(error)) => matches!(error, ssh::Error::Timeout(_)),
-            Self::Control(control::Error::Ssh(error)) => matches!(error, ssh::Error::Timeout(_)),
+            Self::Timeout(_) => true,
+            Self::Ssh(error) => error.is_timeout(),
+            Self::Probe(error) => error.is_timeout(),
+            Self::Control(error) => error.is_timeout(),
             _ => false,
         }
     }
@@ -154,10 +157,6 @@ fn some(names: &[String]) -> String {
         None | Some(0) => names.join(", "),
         Some(more) => format!("{} and {more} more", names[..MOST_NAMES].join(", ")),
     }
-}
-
-fn said(stderr: &str) -> String {
-    if stderr.trim().is_empty() { String::new() } else { format!("; it said: {}", sanitize(stderr)) }
 }
 
 /// Of a certificate that are told.

@@ -1,7 +1,7 @@
 //! Starting and stopping services: one connection, over which the guest is asked, told, and asked again.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::availability::{Assessment, Readiness};
 use super::cache;
@@ -15,7 +15,7 @@ use crate::base::deadline::Deadline;
 use crate::base::timeouts;
 use crate::base::types::UnitName;
 use crate::catalogue::{Catalogue, Control, Service};
-use crate::guest::control::{Action, Changes, Failure, Outcome, Target, Verb};
+use crate::guest::control::{Action, Changes, Failure, Outcome, Verb};
 use crate::guest::probe::Questions;
 use crate::ui::{Spinner, Ui};
 
@@ -148,15 +148,15 @@ impl<'c> Lifecycle<'c> {
         changes: &Changes,
     ) -> Result<(), Error> {
         let user = self.session.machine().route().target.user.clone();
-        let target = target(detected);
-        let action = Action::new(verb, &target).ok_or_else(|| Error::NoControl {
+        let target = detected.target();
+        let action = Action::new(verb, target).ok_or_else(|| Error::NoControl {
             verb: verb.as_str(),
             service: detected.service.name.to_string(),
             flavour: detected.flavour.name.to_string(),
             machine: self.machine_name(),
             start: detected.flavour.hints.start.clone().filter(|_| verb == Verb::Start),
         })?;
-        let action = action.with(changes, &target, &user)?;
+        let action = action.with(changes, target, &user)?;
         let text = format!("{} {}", verb.participle(), detected.service.title);
         let spinner = Spinner::new(self.ui, &text);
         let restarted = self.execute(&action, verb, detected)?;
@@ -224,7 +224,7 @@ impl<'c> Lifecycle<'c> {
                 failed_since = None;
             } else if failed_since.get_or_insert_with(Instant::now).elapsed() > timeouts::RESTART_BY_SYSTEMD {
                 // It tells why.
-                self.execute(&Action::explain(&target(&detected)), Verb::Start, &detected)?;
+                self.execute(&Action::report_failure(detected.target()), Verb::Start, &detected)?;
             }
             self.pause().map_err(|()| self.timed_out(service, wanted, last.take()))?;
         }
@@ -290,9 +290,4 @@ pub(crate) struct Inspected<'s> {
     pub(crate) detected: DetectedService<'s>,
     pub(crate) assessment: Assessment<'s>,
     pub(crate) inspection: Inspection,
-}
-
-/// What is started or stopped in the guest.
-fn target<'a>(detected: &'a DetectedService) -> Target<'a> {
-    Target { flavour: detected.flavour, units: &detected.units, down: &detected.down }
 }

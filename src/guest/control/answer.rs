@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::error::Error;
 use crate::base::text::sanitize_line;
 use crate::base::types::{GuestPath, UnitName};
-use crate::error::Error;
-use crate::guest::probe::frame::Frame;
+use crate::guest::frame::Frame;
 
 /// How an action ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,14 +23,14 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What failed.
-    pub culprit: Culprit,
+    pub step: FailedStep,
     /// What was said about it.
     pub said: Vec<String>,
 }
 
 /// What fails in a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Culprit {
+pub enum FailedStep {
     /// A unit.
     Unit(UnitName),
     /// A container engine that does not answer at its socket.
@@ -45,7 +45,7 @@ pub enum Culprit {
     Busy,
 }
 
-impl fmt::Display for Culprit {
+impl fmt::Display for FailedStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unit(unit) => write!(f, "{unit} failed"),
@@ -81,7 +81,7 @@ pub(super) fn outcome(frames: &[Frame]) -> Result<Outcome, Error> {
     let (mut failure, mut restarted): (Option<Failure>, _) = (None, Vec::new());
     for frame in frames {
         let text = String::from_utf8_lossy(frame.body);
-        let culprit = match (frame.kind, &mut failure) {
+        let step = match (frame.kind, &mut failure) {
             ("said", Some(failure)) => {
                 failure.said.extend(lines(&text));
                 continue;
@@ -90,21 +90,21 @@ pub(super) fn outcome(frames: &[Frame]) -> Result<Outcome, Error> {
                 restarted.push(read(&text)?);
                 continue;
             }
-            ("unit", None) => Culprit::Unit(read(&text)?),
-            ("socket", None) => Culprit::Socket(read(&text)?),
-            ("file", None) => Culprit::File(read(&text)?),
-            ("sccli", None) => Culprit::Sccli(read(&text)?),
-            ("tls", None) => Culprit::Tls,
-            ("busy", None) => Culprit::Busy,
-            _ => return Err(Error::AnswerMalformed),
+            ("unit", None) => FailedStep::Unit(read(&text)?),
+            ("socket", None) => FailedStep::Socket(read(&text)?),
+            ("file", None) => FailedStep::File(read(&text)?),
+            ("sccli", None) => FailedStep::Sccli(read(&text)?),
+            ("tls", None) => FailedStep::Tls,
+            ("busy", None) => FailedStep::Busy,
+            _ => return Err(Error::Malformed),
         };
-        failure = Some(Failure { culprit, said: Vec::new() });
+        failure = Some(Failure { step, said: Vec::new() });
     }
     Ok(failure.map_or(Outcome::Done(restarted), Outcome::Failed))
 }
 
 fn read<T: FromStr>(text: &str) -> Result<T, Error> {
-    text.parse().map_err(|_| Error::AnswerMalformed)
+    text.parse().map_err(|_| Error::Malformed)
 }
 
 /// The last lines of what a program said.
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(
             outcome(&[frame("unit", b"k3s.service"), frame("said", said)]).unwrap(),
             Outcome::Failed(Failure {
-                culprit: Culprit::Unit(unit("k3s.service")),
+                step: FailedStep::Unit(unit("k3s.service")),
                 said: vec!["one".into(), "\\u{1b}[31mtwo".into()]
             })
         );

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use secrecy::SecretString;
 
-use super::{Keys, Proxy};
+use super::keys::Keys;
+use super::proxy::Proxy;
 use crate::base::types::{ImageName, ImageRegistry, ImageTag};
 use crate::catalogue::Control;
-use crate::services::detect::Found;
 
 /// What is changed about a service when it is started.
 #[derive(Clone, Debug, Default)]
@@ -16,32 +16,32 @@ pub struct Changes {
     pub proxy: Option<ProxyChange>,
     /// The image that it runs.
     pub image: Image,
-    /// It is made to talk TLS.
+    /// It is made to listen with TLS, with these.
     pub keys: Option<Keys>,
     /// The guest's addresses, which no proxy is asked for.
     pub addresses: Vec<IpAddr>,
 }
 
-/// What becomes of changes to a service that runs.
+/// When changes to a service that runs take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhileItRuns {
+pub enum Apply {
     /// There are none.
-    Nothing,
-    /// They are made, and what they concern is restarted.
-    Made,
-    /// They are made when it starts the next time.
-    Later,
+    None,
+    /// At once: what they concern is restarted.
+    Now,
+    /// When it starts the next time.
+    NextStart,
 }
 
 impl Changes {
-    /// What becomes of them while `found` runs: `sccli` sets proxy and image when it starts a service.
-    pub fn while_it_runs(&self, found: &Found) -> WhileItRuns {
+    /// When they take effect while the service runs: `sccli` sets proxy and image when it starts a service.
+    pub fn apply(&self, control: &Control) -> Apply {
         let is_set = matches!(self.proxy, Some(ProxyChange::Set(_))) || !self.image.is_empty();
         let is_any = self.proxy.is_some() || self.keys.is_some() || !self.image.is_empty();
-        match found.flavour.control {
-            _ if !is_any => WhileItRuns::Nothing,
-            Control::Sccli { .. } if is_set => WhileItRuns::Later,
-            _ => WhileItRuns::Made,
+        match control {
+            _ if !is_any => Apply::None,
+            Control::Sccli { .. } if is_set => Apply::NextStart,
+            _ => Apply::Now,
         }
     }
 }

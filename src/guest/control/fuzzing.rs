@@ -2,9 +2,8 @@
 
 #![allow(clippy::missing_panics_doc, clippy::panic, reason = "panicking is how they say what they found")]
 
-use super::Outcome;
-use super::answer::{MOST_LINES, outcome};
-use crate::guest::probe::frame::{Nonce, parse};
+use super::answer::{MOST_LINES, Outcome, outcome};
+use crate::guest::frame::{Nonce, parse};
 
 /// The guest's answer to an action: what is shown of it is short, and nothing that a terminal would obey.
 pub fn control(data: &[u8]) {
@@ -16,7 +15,7 @@ pub fn control(data: &[u8]) {
         Outcome::Failed(failure) => {
             assert!(failure.said.len() <= MOST_LINES);
             failure.said.iter().for_each(|text| assert_shown(text));
-            assert_shown(&failure.culprit.to_string());
+            assert_shown(&failure.step.to_string());
         }
     }
 }

@@ -7,7 +7,7 @@
 # $patience    the seconds to wait for it
 # $units   where drop-ins for units are
 # $settings, $engines   where a proxy is kept; what goes through it besides the service
-# $owed    the folder that says what has to be restarted; gone after a boot
+# $pending    the folder with the names of the units that still have to be restarted; gone after a boot
 # systemctl, journal    those of the system or of the user
 # shellcheck disable=SC2154  # these variables come from script.rs
 # shellcheck disable=SC2046,SC2086  # lists of units are meant to be split; no name of a unit has blanks, and `set -f` is on
@@ -23,7 +23,7 @@ b=$(date +%s)
 frame() { echo "@$n $1 ${#2}"; printf %s "$2"; echo; }
 
 # Does all of it, whatever becomes of who waits for the answer.
-whole() {
+run_all() {
     trap '' HUP PIPE
     echo
     frame begin ''
@@ -54,13 +54,13 @@ unit_failed() {
     failed unit "$1" "${l:-$2}"
 }
 
-explain() { failed unit "$1" "$(last_words "$1" 60)"; }
+report_failure() { failed unit "$1" "$(last_words "$1" 60)"; }
 
 # related PROPERTY UNIT: the units that start this one, or that it starts. `--value` would be newer than some guests.
 related() { systemctl show --property="$1" -- "$2" 2>/dev/null | sed -n "s/^$1=//p"; }
 
-# boots UNIT STATE: whether it is anything else than that.
-boots() { [ "$(systemctl is-enabled -- "$1" 2>/dev/null)" != "$2" ]; }
+# has_other_boot_state UNIT STATE: whether its state at boot is another one.
+has_other_boot_state() { [ "$(systemctl is-enabled -- "$1" 2>/dev/null)" != "$2" ]; }
 
 # set_boot VERB STATE UNIT…: does it to the units and to what starts them; a failure is none when the state is not the one that was to end. What
 # has no [Install] is started by others; what is masked says so when it is started.
@@ -70,7 +70,7 @@ set_boot() {
     shift 2
     for u; do
         for t in "$u" $(related TriggeredBy "$u"); do
-            e=$(systemctl --quiet "$boot_verb" -- "$t" 2>&1) || boots "$t" "$boot_state" || failed unit "$t" "$e"
+            e=$(systemctl --quiet "$boot_verb" -- "$t" 2>&1) || has_other_boot_state "$t" "$boot_state" || failed unit "$t" "$e"
         done
     done
 }
@@ -87,7 +87,7 @@ start() {
 }
 
 # Stops what would start the units again.
-disarm() {
+stop_triggers() {
     for u; do
         for t in $(related TriggeredBy "$u"); do
             e=$(systemctl stop -- "$t" 2>&1) || unit_failed "$t" "$e"
@@ -103,7 +103,7 @@ stop() {
 }
 
 # Asks the container runtime, which is containerd or CRI-O, or on old guests Docker.
-pods() {
+stop_pods() {
     if command -v crictl >/dev/null; then
         p=$(crictl pods --quiet --state ready 2>/dev/null) || return 0
         [ -z "$p" ] || crictl stopp $p >/dev/null 2>&1 || :
@@ -131,7 +131,7 @@ $(last_words "$u")"
 }
 
 # Completes what is said of an image with what was said before. That file is data: nothing in it is run.
-image() {
+complete_image() {
     while IFS='=' read -r k v; do
         v=${v#[\"\']}; v=${v%[\"\']}
         case $v in *[!A-Za-z0-9._:/-]*) continue;; esac
@@ -145,33 +145,33 @@ image() {
     export DOCKER_REGISTRY IMAGE_NAME IMAGE_TAG
 }
 
-# put FILE TEXT: writes it, for root alone from its first byte, unless it says so already.
+# put FILE TEXT: writes it, for root alone from its first byte, unless it is there already.
 put() {
-    ! says "$1" "$2" || return 0
+    ! has_text "$1" "$2" || return 0
     if ! { mkdir -p "${1%/*}" && (umask 077; printf '%s\n' "$2" >"$1.new.$$") && mv -f "$1.new.$$" "$1"; }; then
         failed file "$1" ''
     fi
 }
 
-# says FILE TEXT
-says() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
+# has_text FILE TEXT
+has_text() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
 
-# owe UNIT...: these have to start anew for what is about to change. It is written down until that has succeeded, so that
-# whoever asks again makes up for what was broken off; a boot does so by itself.
-owe() {
+# mark_pending_restart UNIT...: these have to start anew for what is about to change. The mark stays until they have, so
+# that the next run restarts what this one could not; a boot does so by itself.
+mark_pending_restart() {
     for u; do
-        if ! { mkdir -p "$owed" && : >"$owed/$u"; } 2>/dev/null; then failed file "$owed/$u" ''; fi
+        if ! { mkdir -p "$pending" && : >"$pending/$u"; } 2>/dev/null; then failed file "$pending/$u" ''; fi
     done
 }
 
-owing() (
+pending_restarts() (
     set +f
-    for f in "$owed"/*; do [ ! -e "$f" ] || echo "${f##*/}"; done
+    for f in "$pending"/*; do [ ! -e "$f" ] || echo "${f##*/}"; done
 )
 
 # Restarts the units that have to; those that are down read what is new when they start.
-renew() {
-    r=$(owing)
+restart_pending() {
+    r=$(pending_restarts)
     [ "$r" ] || return 0
     systemctl daemon-reload
     for u in $r; do
@@ -181,12 +181,12 @@ renew() {
                 frame restarted "$u"
                 ;;
         esac
-        rm -f "$owed/$u"
+        rm -f "$pending/$u"
     done
 }
 
 # The units that go through the proxy.
-proxied() (
+units_with_proxy() (
     set +f
     for f in "$units"/*.d/service-manager-proxy.conf; do [ ! -e "$f" ] || basename "${f%.d/*}"; done
 )
@@ -197,31 +197,31 @@ set_proxy() {
 EnvironmentFile=-$settings/proxy.env" m=
     shift
     # Its first line is the proxy itself. The others follow the machine's addresses, and wait for the next start.
-    says_first "$settings/proxy.env" "$v" || owe $(proxied)
+    has_first_line_of "$settings/proxy.env" "$v" || mark_pending_restart $(units_with_proxy)
     for u in $engines "$@"; do
         systemctl cat -- "$u" >/dev/null 2>&1 || continue
-        says "$units/$u.d/service-manager-proxy.conf" "$c" || m="$m $u"
+        has_text "$units/$u.d/service-manager-proxy.conf" "$c" || m="$m $u"
     done
-    owe $m
+    mark_pending_restart $m
     put "$settings/proxy.env" "$v"
     for u in $m; do put "$units/$u.d/service-manager-proxy.conf" "$c"; done
-    renew
+    restart_pending
 }
 
-# says_first FILE TEXT: whether their first lines are the same.
-says_first() { [ "$(sed 1q "$1" 2>/dev/null)" = "${2%%
+# has_first_line_of FILE TEXT: whether their first lines are the same.
+has_first_line_of() { [ "$(sed 1q "$1" 2>/dev/null)" = "${2%%
 *}" ]; }
 
 remove_proxy() {
-    r=$(proxied)
-    owe $r
+    r=$(units_with_proxy)
+    mark_pending_restart $r
     for u in $r; do
         rm -f "$units/$u.d/service-manager-proxy.conf"
         rmdir "$units/$u.d" 2>/dev/null
     done
     rm -f "$settings/proxy.env"
     rmdir "$settings" 2>/dev/null
-    renew
+    restart_pending
 }
 
 # What sccli has written down of a proxy stays for ever, and keeps another one out.
@@ -234,25 +234,25 @@ remove_sccli_proxy() {
     forget_sccli_proxy
     f=$units/docker.service.d/http-proxy.conf
     [ -e "$f" ] || return 0
-    owe docker.service
+    mark_pending_restart docker.service
     rm -f "$f" || failed file "$f" ''
-    renew
+    restart_pending
 }
 
-# set_image VARIABLE VALUE UNIT...: has the units see it when they are renewed.
+# set_image VARIABLE VALUE UNIT...: sets it for the units, which see it after restart_pending.
 set_image() {
     f=service-manager-$1.conf c="[Service]
 Environment=$1=$2"
     shift 2
     for u; do
-        says "$units/$u.d/$f" "$c" && continue
-        owe "$u"
+        has_text "$units/$u.d/$f" "$c" && continue
+        mark_pending_restart "$u"
         put "$units/$u.d/$f" "$c"
     done
 }
 
-# talk_tls UNIT USER CA SERVER-CERT SERVER-KEY CLIENT-CERT CLIENT-KEY [again]: keeps the arguments that dockerd has.
-talk_tls() {
+# enable_tls UNIT USER CA SERVER-CERT SERVER-KEY CLIENT-CERT CLIENT-KEY [replace]: keeps the arguments that dockerd has.
+enable_tls() {
     u=$1 d=/etc/docker f=$units/$1.d/service-manager-tls.conf
     h=$(getent passwd "$2" | cut -d: -f6)
     [ "$h" ] || failed tls '' "there is no user $2"
@@ -293,16 +293,16 @@ ExecStart=$x -H tcp://0.0.0.0:2376 --tlsverify --tlscacert=$d/ca.pem --tlscert=$
     # The last one is what it is known by.
     (umask 077; mkdir -p "$h/.docker")
     chown "$2:" "$h/.docker"
-    own "$2" "$h/.docker/ca.pem" "$3"
-    own "$2" "$h/.docker/key.pem" "$7"
-    own "$2" "$h/.docker/cert.pem" "$6"
+    put_for "$2" "$h/.docker/ca.pem" "$3"
+    put_for "$2" "$h/.docker/key.pem" "$7"
+    put_for "$2" "$h/.docker/cert.pem" "$6"
 }
 
 # has_tls FILE: whether that drop-in is complete.
 has_tls() { grep --quiet '^ExecStart=.*--tlsverify' "$1" 2>/dev/null; }
 
-# own USER FILE TEXT: as put, for a user.
-own() {
+# put_for USER FILE TEXT: as put, for a user.
+put_for() {
     if ! { (umask 077; printf '%s\n' "$3" >"$2.new.$$") && chown "$1:" "$2.new.$$" && mv -f "$2.new.$$" "$2"; }; then
         failed file "$2" ''
     fi
@@ -310,8 +310,8 @@ own() {
 
 linger() { loginctl enable-linger 2>/dev/null || :; }
 
-# ping SOCKET: waits until a container engine answers there.
-ping() {
+# wait_for_engine SOCKET: waits until a container engine answers there.
+wait_for_engine() {
     i=0
     until answers "$1"; do
         i=$((i + 1))

@@ -9,6 +9,8 @@ use rcgen::{
 };
 use secrecy::SecretString;
 
+use crate::guest::frame::NoRandom;
+
 /// A server's and a client's certificate of one authority, whose own key is kept nowhere.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -28,7 +30,11 @@ impl Keys {
     /// Makes new ones for a server that is reached at `addresses`.
     ///
     /// Errors: the system has no random numbers.
-    pub fn make(addresses: &[IpAddr], now: SystemTime) -> Result<Self, rcgen::Error> {
+    pub fn make(addresses: &[IpAddr], now: SystemTime) -> Result<Self, NoRandom> {
+        Self::try_make(addresses, now).map_err(NoRandom::new)
+    }
+
+    fn try_make(addresses: &[IpAddr], now: SystemTime) -> Result<Self, rcgen::Error> {
         let mut names: Vec<SanType> = addresses.iter().copied().map(SanType::IpAddress).collect();
         names.push(SanType::IpAddress([127, 0, 0, 1].into()));
         names.push(SanType::DnsName("localhost".try_into()?));

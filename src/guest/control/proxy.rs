@@ -7,7 +7,16 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::base::types::{HostName, Invalid, Port};
-use crate::error::Error;
+
+/// Why what was given is no proxy. No value is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the message says what a variant is")]
+pub enum ProxyError {
+    #[error("the proxy is {source}")]
+    Value { source: Invalid },
+    #[error("the proxy needs {what}")]
+    Incomplete { what: &'static str },
+}
 
 /// A proxy, and who may use it.
 #[derive(Clone, Debug)]
@@ -23,9 +32,9 @@ struct Login {
     password: SecretString,
 }
 
-/// A proxy as it was written down somewhere, part by part.
+/// A proxy as the user gave it, part by part.
 #[derive(Clone, Debug, Default)]
-pub struct Written {
+pub struct ProxyInput {
     /// `http://HOST:PORT`, or without `http://`.
     pub url: Option<String>,
     /// The user.
@@ -34,7 +43,7 @@ pub struct Written {
     pub password: Option<SecretString>,
 }
 
-impl Written {
+impl ProxyInput {
     /// True when nothing was.
     pub fn is_empty(&self) -> bool {
         self.url.is_none() && self.user.is_none() && self.password.is_none()
@@ -42,24 +51,24 @@ impl Written {
 }
 
 impl Proxy {
-    /// Reads what was written down; none when nothing was.
+    /// Reads what was given; none when nothing was.
     ///
     /// Errors: a part that is not of its form, or without the other part that it needs. No value is in them.
-    pub fn read(written: &Written) -> Result<Option<Self>, Error> {
-        let Some(url) = &written.url else {
-            return if written.is_empty() {
+    pub fn read(input: &ProxyInput) -> Result<Option<Self>, ProxyError> {
+        let Some(url) = &input.url else {
+            return if input.is_empty() {
                 Ok(None)
             } else {
-                Err(Error::ProxyIncomplete { what: "an address" })
+                Err(ProxyError::Incomplete { what: "an address" })
             };
         };
-        let login = match (&written.user, &written.password) {
+        let login = match (&input.user, &input.password) {
             (None, None) => None,
-            (Some(_), None) => return Err(Error::ProxyIncomplete { what: "a password for its user" }),
-            (None, Some(_)) => return Err(Error::ProxyIncomplete { what: "a user for its password" }),
+            (Some(_), None) => return Err(ProxyError::Incomplete { what: "a password for its user" }),
+            (None, Some(_)) => return Err(ProxyError::Incomplete { what: "a user for its password" }),
             (Some(user), Some(password)) => Some(Login::read(user, password)?),
         };
-        let (host, port) = place(url).ok_or(Error::ProxyValue { source: ADDRESS })?;
+        let (host, port) = place(url).ok_or(ProxyError::Value { source: ADDRESS })?;
         Ok(Some(Self { host, port, login }))
     }
 
@@ -67,11 +76,11 @@ impl Proxy {
     /// into commands of its own.
     ///
     /// Errors: a character in them that is not safe there.
-    pub(super) fn for_sccli(&self) -> Result<Vec<(&'static str, SecretString)>, Error> {
+    pub(super) fn for_sccli(&self) -> Result<Vec<(&'static str, SecretString)>, ProxyError> {
         let mut variables = vec![("PROXY", SecretString::from(self.place()))];
         if let Some(Login { user, password }) = &self.login {
             if !is_plain(user) || !is_plain(password.expose_secret()) {
-                return Err(Error::ProxyValue { source: PLAIN });
+                return Err(ProxyError::Value { source: PLAIN });
             }
             variables.push(("PROXY_USER", user.as_str().into()));
             variables.push(("PROXY_PASSWORD", password.clone()));
@@ -112,13 +121,13 @@ impl Proxy {
 }
 
 impl Login {
-    fn read(user: &str, password: &SecretString) -> Result<Self, Error> {
+    fn read(user: &str, password: &SecretString) -> Result<Self, ProxyError> {
         let is_good = |text: &str| (1..=255).contains(&text.len()) && !text.contains(char::is_control);
         if !is_good(user) || user.contains(':') {
-            return Err(Error::ProxyValue { source: USER });
+            return Err(ProxyError::Value { source: USER });
         }
         if !is_good(password.expose_secret()) {
-            return Err(Error::ProxyValue { source: PASSWORD });
+            return Err(ProxyError::Value { source: PASSWORD });
         }
         Ok(Self { user: user.to_owned(), password: password.clone() })
     }
@@ -162,9 +171,13 @@ const DIRECT: [&str; 8] = [
 mod tests {
     use super::*;
 
-    fn read(url: &str, user: &str, password: &str) -> Result<Option<Proxy>, Error> {
+    fn read(url: &str, user: &str, password: &str) -> Result<Option<Proxy>, ProxyError> {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Proxy::read(&Written { url: some(url), user: some(user), password: some(password).map(Into::into) })
+        Proxy::read(&ProxyInput {
+            url: some(url),
+            user: some(user),
+            password: some(password).map(Into::into),
+        })
     }
 
     #[test]
@@ -190,7 +203,7 @@ mod tests {
             "a\n:1",
             "[::1]:1",
         ] {
-            assert!(matches!(read(url, "", ""), Err(Error::ProxyValue { .. })), "{url}");
+            assert!(matches!(read(url, "", ""), Err(ProxyError::Value { .. })), "{url}");
         }
         assert!(read("", "", "").unwrap().is_none());
     }
@@ -201,10 +214,10 @@ mod tests {
             [("", "u", ""), ("", "", "p"), ("", "u", "p"), ("proxy:1", "u", ""), ("proxy:1", "", "p")]
         {
             let error = read(url, user, password).unwrap_err();
-            assert!(matches!(error, Error::ProxyIncomplete { .. }), "{error}");
+            assert!(matches!(error, ProxyError::Incomplete { .. }), "{error}");
         }
         for (user, password) in [("a:b", "p"), ("a\nb", "p"), ("u", "p\x1b"), ("u", &"p".repeat(256))] {
-            assert!(matches!(read("proxy:1", user, password), Err(Error::ProxyValue { .. })), "{user:?}");
+            assert!(matches!(read("proxy:1", user, password), Err(ProxyError::Value { .. })), "{user:?}");
         }
     }
 
@@ -254,6 +267,6 @@ mod tests {
         let proxy = read("proxy:1", "u", "hunter2").unwrap().unwrap();
         assert!(!format!("{proxy:?} {:?}", proxy.environment(&[])).contains("hunter2"));
         let error = read("proxy:1", "u", "hunter2\n").unwrap_err();
-        assert!(!format!("{error} {error:?} {:?}", error.hint()).contains("hunter2"));
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
     }
 }

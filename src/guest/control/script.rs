@@ -8,27 +8,28 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Action, Instance, Keys, Step};
+use super::keys::Keys;
+use super::step::{Instance, Step};
 use crate::base::text::sh_quote;
 use crate::base::types::{GuestPath, UnitName};
-use crate::guest::probe::frame::Nonce;
+use crate::guest::frame::Nonce;
 
 /// The command that reads the program.
 pub(super) fn command(with_sudo: bool) -> &'static str {
     if with_sudo { "env LC_ALL=C sudo -n sh -s" } else { "env LC_ALL=C sh -s" }
 }
 
-/// The program for `action`, which waits `patience` for another one to end.
-pub(super) fn script(action: &Action, nonce: &Nonce, patience: Duration) -> String {
-    let instance = match action.instance {
+/// The program for `steps`, which waits `patience` for another one to end.
+pub(super) fn script(instance: Instance, steps: &[Step], nonce: &Nonce, patience: Duration) -> String {
+    let instance = match instance {
         Instance::System => SYSTEM,
         Instance::User => USER,
     };
-    let calls: String = action.steps.iter().map(|step| format!("    {}\n", call(step))).collect();
+    let calls: String = steps.iter().map(|step| format!("    {}\n", call(step))).collect();
     let patience = patience.as_secs();
     // Between braces, so that sh reads it to its end before it does anything.
     format!(
-        "{{\nn={nonce}\npatience={patience}\n{instance}{FUNCTIONS}main() {{\n{calls}}}\nwhole </dev/null\n}}\n"
+        "{{\nn={nonce}\npatience={patience}\n{instance}{FUNCTIONS}main() {{\n{calls}}}\nrun_all </dev/null\n}}\n"
     )
 }
 
@@ -48,10 +49,10 @@ pub(super) fn call(step: &Step) -> String {
         Step::Disable(units) => on("disable", units),
         Step::Start(units) => on("start", units),
         Step::Stop(units) => on("stop", units),
-        Step::Disarm(units) => on("disarm", units),
-        Step::StopPods => "pods".to_owned(),
+        Step::StopTriggers(units) => on("stop_triggers", units),
+        Step::StopPods => "stop_pods".to_owned(),
         Step::Linger => "linger".to_owned(),
-        Step::Explain(unit) => on("explain", std::slice::from_ref(unit)),
+        Step::ReportFailure(unit) => on("report_failure", std::slice::from_ref(unit)),
         Step::Sccli { service, word, units } => {
             on(&format!("sccli {} {}", sh_quote(service.as_str()), sh_quote(word)), units)
         }
@@ -59,7 +60,7 @@ pub(super) fn call(step: &Step) -> String {
             .iter()
             .map(|(name, value)| format!("export {name}={}; ", sh_quote(value.expose_secret())))
             .collect(),
-        Step::SccliImage => "image".to_owned(),
+        Step::CompleteSccliImage => "complete_image".to_owned(),
         Step::SetProxy { variables, units } => {
             on(&format!("set_proxy {}", sh_quote(variables.expose_secret().trim_end())), units)
         }
@@ -71,9 +72,9 @@ pub(super) fn call(step: &Step) -> String {
                 let words = on(&format!("set_image {name} {}", sh_quote(value.expose_secret())), units);
                 format!("{words}; ")
             };
-            format!("{}renew", variables.iter().map(set).collect::<String>())
+            format!("{}restart_pending", variables.iter().map(set).collect::<String>())
         }
-        Step::TalkTls { unit, keys, user, again } => {
+        Step::EnableTls { unit, keys, user, replace } => {
             let Keys { authority, server, client } = keys;
             let words = [
                 &server.certificate,
@@ -83,10 +84,10 @@ pub(super) fn call(step: &Step) -> String {
             ];
             let words: String = words.iter().map(|text| format!(" {}", sh_quote(text.trim_end()))).collect();
             let (unit, user) = (sh_quote(&unit.full()), sh_quote(user.as_str()));
-            let again = sh_quote(if *again { "again" } else { "" });
-            format!("talk_tls {unit} {user} {}{words} {again}", sh_quote(authority.trim_end()))
+            let replace = sh_quote(if *replace { "replace" } else { "" });
+            format!("enable_tls {unit} {user} {}{words} {replace}", sh_quote(authority.trim_end()))
         }
-        Step::Ping(socket) => format!("ping {}", path(socket)),
+        Step::WaitForEngine(socket) => format!("wait_for_engine {}", path(socket)),
     }
 }
 
@@ -104,7 +105,7 @@ fn path(path: &GuestPath) -> String {
 
 const SYSTEM: &str = "\
 lock=/run
-owed=/run/service-manager
+pending=/run/service-manager
 units=/etc/systemd/system
 settings=/etc/service-manager
 engines=\"docker.service containerd.service crio.service\"
@@ -119,7 +120,7 @@ engines=
 XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}
 export XDG_RUNTIME_DIR
 lock=$XDG_RUNTIME_DIR
-owed=$XDG_RUNTIME_DIR/service-manager
+pending=$XDG_RUNTIME_DIR/service-manager
 systemctl() { command systemctl --user \"$@\"; }
 journal() { journalctl --quiet --no-pager --output=cat --user-unit=\"$1\" \"$2\"; }
 ";
@@ -136,7 +137,7 @@ mod tests {
     fn script() -> String {
         let unit = UnitName::parse("k3s").unwrap();
         let steps = vec![Step::Enable(vec![unit.clone()]), Step::Start(vec![unit])];
-        super::script(&Action { instance: Instance::System, steps }, &Nonce::of("n"), Duration::ZERO)
+        super::script(Instance::System, &steps, &Nonce::of("n"), Duration::ZERO)
     }
 
     #[test]

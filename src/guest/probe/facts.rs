@@ -6,11 +6,11 @@ use std::net::IpAddr;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
-use super::frame::Frame;
-use super::script::Questions;
+use super::error::Error;
+use super::questions::Questions;
 use crate::base::text::sanitize;
 use crate::base::types::{GuestPath, GuestPattern, ReleaseValue};
-use crate::error::Error;
+use crate::guest::frame::Frame;
 
 /// The answers.
 #[derive(Clone, Debug, Default)]
@@ -109,7 +109,7 @@ impl Facts {
     pub(super) fn from_frames(questions: &Questions, frames: &[Frame]) -> Result<Self, Error> {
         let is_too_long = |frame: &Frame| frame.body.len() > longest(frame.kind);
         if frames.len() > MOST_FRAMES || frames.iter().any(is_too_long) {
-            return Err(Error::AnswerMalformed);
+            return Err(Error::Malformed);
         }
         let token = if questions.token { TokenFact::Missing } else { TokenFact::NotAsked };
         let facts = Self { token, ..Self::default() };
@@ -118,7 +118,7 @@ impl Facts {
             match frame.index {
                 None => reader.read(frame)?,
                 Some(index) => {
-                    let question = questions.files.get(index).ok_or(Error::AnswerMalformed)?;
+                    let question = questions.files.get(index).ok_or(Error::Malformed)?;
                     reader.read_file(frame, &question.pattern)?;
                 }
             }
@@ -150,7 +150,7 @@ impl Reader<'_> {
             }
             "addresses" => self.facts.addresses = parse_addresses(&text(frame.body)),
             "release" if self.questions.release => self.facts.release = OsRelease::parse(&text(frame.body)),
-            _ => return Err(Error::AnswerMalformed),
+            _ => return Err(Error::Malformed),
         }
         Ok(())
     }
@@ -193,7 +193,7 @@ impl Reader<'_> {
                 self.add_token(BASE64_STANDARD.decode(packed).ok());
                 Ok(())
             }
-            _ => Err(Error::AnswerMalformed),
+            _ => Err(Error::Malformed),
         }
     }
 
@@ -201,7 +201,7 @@ impl Reader<'_> {
         let Some(path) = path else { return Ok(()) };
         match self.facts.files.insert(path, fact) {
             None => Ok(()),
-            Some(_) => Err(Error::AnswerMalformed),
+            Some(_) => Err(Error::Malformed),
         }
     }
 
@@ -210,14 +210,14 @@ impl Reader<'_> {
     }
 
     fn add_part(&mut self, path: Option<GuestPath>, body: &[u8]) -> Result<(), Error> {
-        let name = self.part.take().ok_or(Error::AnswerMalformed)?;
+        let name = self.part.take().ok_or(Error::Malformed)?;
         let Some(path) = path else { return Ok(()) };
         match self.facts.files.get_mut(&path) {
             Some(FileFact::Text { parts, .. }) => {
                 parts.insert(name, body.to_vec().into());
                 Ok(())
             }
-            _ => Err(Error::AnswerMalformed),
+            _ => Err(Error::Malformed),
         }
     }
 }

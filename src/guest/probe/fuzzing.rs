@@ -9,11 +9,12 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
-use super::frame::{self, End, Frame, Malformed, Nonce};
-use super::{Facts, FileFact, Questions};
+use super::facts::{Facts, FileFact};
+use super::questions::{FileQuestion, Questions};
+use crate::base::fuzzing::{assert_plain, records};
 use crate::base::types::GuestPath;
 use crate::catalogue::Catalogue;
-use crate::fuzzing::{assert_plain, records};
+use crate::guest::frame::{self, End, Frame, Malformed, Nonce};
 
 /// The guest's answer, byte for byte: frames are slices of it in its order, and the same wherever they stand.
 pub fn frames(data: &[u8]) {
@@ -94,7 +95,7 @@ fn hold(frames: &[Frame]) {
     for (path, fact) in &facts.files {
         assert_plain(path.as_str().trim_start_matches("~/").trim_start_matches("%t/"));
         assert_eq!(GuestPath::parse(path.as_str()).as_ref(), Ok(path));
-        let asked = |question: &super::script::FileQuestion| match fact {
+        let asked = |question: &FileQuestion| match fact {
             FileFact::Hidden => question.pattern.folder() == path.as_str(),
             _ => question.pattern.matches(path),
         };

@@ -5,106 +5,9 @@
 //! no line break, the characters that those shells treat differently there. It writes nothing and starts
 //! nothing. As an argument it costs no round trip more; on standard input it would.
 
-use super::frame::Nonce;
-use crate::base::types::{GuestPath, GuestPattern, UnitName, VariantId};
-use crate::catalogue::{Access, Flavour, Service};
-
-/// What to ask in the guest.
-#[derive(Clone, Debug, Default)]
-pub struct Questions {
-    /// The units whose states are wanted.
-    pub units: Vec<UnitName>,
-    /// The files that are looked for or read.
-    pub files: Vec<FileQuestion>,
-    /// The guest's global addresses.
-    pub addresses: bool,
-    /// `/etc/os-release`.
-    pub release: bool,
-    /// A token, where a service takes nothing else. Some clusters make a new one for this.
-    pub token: bool,
-}
-
-/// A file to look for, or several of one pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileQuestion {
-    /// Where it is.
-    pub pattern: GuestPattern,
-    /// Only root can see it.
-    pub root: bool,
-    /// What is wanted of it.
-    pub wanted: Wanted,
-}
-
-/// What is wanted of a file; what is greater includes what is less.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wanted {
-    /// That it exists.
-    Presence,
-    /// Its content, and that of the files it names as a kubeconfig does.
-    Content,
-    /// Its content and, where it exists and `VARIANT_ID` is one of these (if there are any), a token of the cluster's
-    /// service account `default`.
-    Token(Vec<VariantId>),
-}
-
-impl Questions {
-    /// Everything that must be known to find `services` and to see whether they answer.
-    pub fn about<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
-        Self { addresses: true, ..Self::default() }.with(services)
-    }
-
-    /// Everything that must be known to find `services` and to log in to them.
-    pub fn to_use<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
-        Self { addresses: true, token: true, ..Self::default() }.with(services)
-    }
-
-    fn with<'a>(self, services: impl IntoIterator<Item = &'a Service>) -> Self {
-        let mut questions = self;
-        for flavour in services.into_iter().flat_map(|service| &service.flavours) {
-            questions.add_flavour(flavour);
-        }
-        questions
-    }
-
-    fn add_flavour(&mut self, flavour: &Flavour) {
-        self.release |= !flavour.detect.variants.is_empty();
-        for unit in flavour.units.iter().chain(&flavour.detect.units) {
-            if !self.units.contains(unit) {
-                self.units.push(unit.clone());
-            }
-        }
-        let root = flavour.access.needs_root();
-        for path in &flavour.detect.files {
-            self.add_file(path.into(), root, Wanted::Presence);
-        }
-        for path in &flavour.sockets {
-            self.add_file(path.into(), false, Wanted::Presence);
-        }
-        let wanted = match flavour.access {
-            Access::ServiceAccount { .. } if self.token => Wanted::Token(flavour.detect.variants.clone()),
-            _ => Wanted::Content,
-        };
-        for pattern in flavour.access.files() {
-            self.add_file(pattern, root, wanted.clone());
-        }
-    }
-
-    fn add_file(&mut self, pattern: GuestPattern, root: bool, wanted: Wanted) {
-        match self.files.iter_mut().find(|known| known.pattern == pattern) {
-            Some(known) => {
-                known.root |= root;
-                if wanted > known.wanted {
-                    known.wanted = wanted;
-                }
-            }
-            None => self.files.push(FileQuestion { pattern, root, wanted }),
-        }
-    }
-
-    fn mention(&self, prefix: &str) -> bool {
-        self.files.iter().any(|file| file.pattern.as_str().starts_with(prefix))
-    }
-}
+use super::questions::{Detail, FileQuestion, Questions};
+use crate::base::types::{GuestPath, UnitName};
+use crate::guest::frame::Nonce;
 
 /// The command that asks `questions`, for any login shell.
 pub(super) fn command(questions: &Questions, nonce: &Nonce, user_is_root: bool) -> String {
@@ -177,11 +80,11 @@ fn file_call((index, file): (usize, &FileQuestion)) -> String {
     } else {
         path.to_owned()
     };
-    match &file.wanted {
-        Wanted::Presence => format!("seen {index} {word}; "),
-        Wanted::Content if file.pattern.path().is_none() => format!("texts {index} {word}; "),
-        Wanted::Content => format!("text {index} {word}; "),
-        Wanted::Token(variants) => {
+    match &file.detail {
+        Detail::Presence => format!("seen {index} {word}; "),
+        Detail::Content if file.pattern.path().is_none() => format!("texts {index} {word}; "),
+        Detail::Content => format!("text {index} {word}; "),
+        Detail::Token(variants) => {
             let variants: String = variants.iter().map(|variant| format!(" {variant}")).collect();
             format!("account {index} {word}{variants}; ")
         }
@@ -309,15 +212,5 @@ mod tests {
         assert_eq!(calls(&Questions::about(catalogue.select(&[]).unwrap())), 0);
         assert_eq!(calls(&questions()), 1);
         assert!(command(&questions(), &nonce, false).contains("/apiserver.crt adb cdk; "));
-    }
-
-    #[test]
-    fn a_file_asked_for_twice_is_asked_for_once() {
-        let questions = questions();
-        let path = "/etc/kubernetes/admin.conf";
-        let admin = questions.files.iter().filter(|file| file.pattern.as_str() == path);
-        let admin: Vec<_> = admin.collect();
-        assert_eq!(admin.len(), 1);
-        assert!(admin[0].root && admin[0].wanted == Wanted::Content);
     }
 }

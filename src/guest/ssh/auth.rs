@@ -9,10 +9,10 @@ use secrecy::{ExposeSecret, SecretString};
 use ssh_key::{PrivateKey, PublicKey};
 use ssh2::{Agent, ErrorCode};
 
-use super::Hop;
+use super::error::Error;
+use super::route::Hop;
 use super::transport::Transport;
 use crate::base::files;
-use crate::error::Error;
 
 /// Tries the keys that were chosen for the hop; then, unless only those are wanted, those of the agent and
 /// the default ones.
@@ -103,7 +103,7 @@ impl Login<'_> {
                 self.unusable.get_or_insert(Error::Key { path: path.to_owned(), source });
                 Ok(false)
             }
-            Err(error) => Err(Error::ConnectionLost { source: Box::new(error) }),
+            Err(error) => Err(Error::lost(error)),
         }
     }
 
@@ -119,7 +119,7 @@ impl Login<'_> {
             match self.transport.attempt(|_| agent.userauth(self.hop.user.as_str(), key))? {
                 Ok(()) => return Ok(true),
                 Err(error) if is_refusal(&error) => self.refused.push(format!("agent: {}", key.comment())),
-                Err(error) => return Err(Error::ConnectionLost { source: Box::new(error) }),
+                Err(error) => return Err(Error::lost(error)),
             }
         }
         Ok(false)
@@ -138,7 +138,7 @@ impl Identity {
         let text = match files::read_text(path, LONGEST_KEY) {
             Ok(text) => SecretString::from(text.unwrap_or_default()),
             Err(files::Error::Read { source, .. }) => return Err(failed(source)),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(failed(io::Error::other(error))),
         };
         Ok(match Lock::of(text.expose_secret()) {
             Lock::None => Self::Usable(text),

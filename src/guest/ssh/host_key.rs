@@ -2,8 +2,8 @@
 
 use ssh_key::{HashAlg, PublicKey};
 
-use super::Hop;
-use crate::error::Error;
+use super::error::Error;
+use super::route::Hop;
 
 /// The host keys of one machine, and of the server it is reached through.
 #[derive(Debug)]

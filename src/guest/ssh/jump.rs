@@ -7,9 +7,9 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags, poll};
 use ssh2::Channel;
 
-use super::Hop;
+use super::error::Error;
+use super::route::Hop;
 use super::transport::Transport;
-use crate::error::Error;
 
 /// Opens a channel from the server `gate` to `target` and returns a socket that leads into it. A thread
 /// copies between both until either ends.
@@ -18,7 +18,7 @@ pub(super) fn forward(gate: Transport, target: &Hop) -> Result<UnixStream, Error
     let channel = gate
         .attempt(|session| session.channel_direct_tcpip(host, target.port, None))?
         .map_err(|source| Error::Jump { place: target.place(), source })?;
-    let failed = |source| Error::ConnectionLost { source: Box::new(source) };
+    let failed = |source| Error::lost(source);
     let (ours, theirs) = UnixStream::pair().map_err(failed)?;
     theirs.set_nonblocking(true).map_err(failed)?;
     thread::spawn(move || Pump { gate, channel, local: theirs }.run());

@@ -8,8 +8,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::SockRef;
 use ssh2::{BlockDirections, ErrorCode, MethodType, Session};
 
+use super::error::Error;
 use crate::base::deadline::Deadline;
-use crate::error::Error;
 
 /// An SSH session on a socket, before and after logging in.
 pub(super) struct Transport {
@@ -25,7 +25,7 @@ impl Transport {
         let options = SockRef::from(&*socket);
         // A jump's end is a Unix socket, which has neither.
         let _ = options.set_tcp_nodelay(true);
-        let lost = |error: &dyn ToString| Error::ConnectionLost { source: error.to_string().into() };
+        let lost = |error: &dyn ToString| Error::lost(error.to_string());
         options.set_nonblocking(true).map_err(|error| lost(&error))?;
         let mut session = Session::new().map_err(|error| lost(&error))?;
         session.set_tcp_stream(Arc::clone(&socket));
@@ -57,7 +57,7 @@ impl Transport {
     pub(super) fn drive<T>(&self, step: impl FnMut(&Session) -> Result<T, ssh2::Error>) -> Result<T, Error> {
         self.complete(step).map_err(|stop| match stop {
             Stop::Deadline => self.timed_out(),
-            Stop::Failed(error) => Error::ConnectionLost { source: Box::new(error) },
+            Stop::Failed(error) => Error::lost(error),
         })
     }
 

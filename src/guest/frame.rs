@@ -4,7 +4,18 @@
 
 use std::fmt;
 
-use crate::error::Error;
+/// The system has no random numbers.
+#[derive(Debug, thiserror::Error)]
+#[error("the system has no random numbers")]
+pub struct NoRandom {
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl NoRandom {
+    pub(crate) fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { source: source.into() }
+    }
+}
 
 /// A number for one answer, unknown to whoever wrote the guest's files before it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +43,9 @@ pub(crate) enum Malformed {
 
 impl Nonce {
     /// A new one, of 128 bits.
-    pub(crate) fn random() -> Result<Self, Error> {
+    pub(crate) fn random() -> Result<Self, NoRandom> {
         let mut bits = [0; 16];
-        getrandom::fill(&mut bits).map_err(|source| Error::NoRandom { source: source.into() })?;
+        getrandom::fill(&mut bits).map_err(NoRandom::new)?;
         Ok(Self(bits.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 

@@ -1,0 +1,101 @@
+//! The guest: reaching it, asking it, changing it.
+
+use super::explain::{ExitCode, Explain};
+use crate::base::text::sh_path;
+use crate::guest::{NoRandom, control, probe, ssh};
+
+impl Explain for ssh::Error {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::AnswerTooLong { .. } => ExitCode::NotRunning,
+            Self::Timeout(timeout) => timeout.exit_code(),
+            _ => ExitCode::Unreachable,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::UnknownHost { .. } => {
+                "check the spelling after `--host`, or `HostName` in the ssh config".into()
+            }
+            Self::Connect { .. } => "start the machine (`vagrant up`), or check host and port".into(),
+            Self::Handshake { place, .. } => format!("check that an SSH server listens at {place}"),
+            Self::Jump { place, .. } => format!("from the jump host, `ssh-keyscan` should reach {place}"),
+            Self::Lost { .. } => "try again; `-v` shows how far it came".into(),
+            Self::HostKeyUnknown { .. } => "give the machine an ed25519, ECDSA or RSA host key".into(),
+            Self::HostKeyChanged { machine, .. } => format!(
+                "if the machine was rebuilt: `service-manager machines forget {machine}`, \
+                 then name it again with `--ssh-config` or `--host`; if not, somebody may be in between"
+            ),
+            Self::AuthenticationFailed { .. } | Self::TooManyKeys { .. } => {
+                "name the machine's key with `--identity FILE`".into()
+            }
+            Self::KeyLocked { path } => format!("`ssh-add {}`", sh_path(path)),
+            Self::Key { .. } => "name another key with `--identity FILE`".into(),
+            Self::AnswerTooLong { .. } => return None,
+            Self::Timeout(timeout) => return timeout.hint(),
+        })
+    }
+}
+
+impl Explain for probe::Error {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Ssh(error) => error.exit_code(),
+            Self::NoRandom(error) => error.exit_code(),
+            Self::Incomplete { .. } | Self::Malformed => ExitCode::NotRunning,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Ssh(error) => error.hint(),
+            Self::NoRandom(error) => error.hint(),
+            Self::Incomplete { .. } | Self::Malformed => Some(LOGIN_SHELL.into()),
+        }
+    }
+}
+
+impl Explain for control::Error {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Ssh(error) => error.exit_code(),
+            Self::NoRandom(error) => error.exit_code(),
+            Self::Incomplete { .. } | Self::Malformed => ExitCode::NotRunning,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Ssh(error) => error.hint(),
+            Self::NoRandom(error) => error.hint(),
+            Self::Incomplete { .. } | Self::Malformed => Some(LOGIN_SHELL.into()),
+        }
+    }
+}
+
+impl Explain for control::ProxyError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::Failure
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            "`--proxy http://HOST:PORT --proxy-user USER`, with the password in SERVICE_MANAGER_PROXY_PASSWORD; \
+             or all three as `proxy` in config.yaml"
+                .into(),
+        )
+    }
+}
+
+impl Explain for NoRandom {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::Failure
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+const LOGIN_SHELL: &str = "check that the user's login shell in the machine can run `sh`";

@@ -1,0 +1,26 @@
+//! Why it is not known how an action ended.
+
+use crate::base::text::quote_stderr;
+use crate::guest::frame::NoRandom;
+use crate::guest::ssh;
+
+/// What goes wrong between an action and its outcome.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message says what a variant is")]
+pub enum Error {
+    #[error(transparent)]
+    Ssh(#[from] ssh::Error),
+    #[error(transparent)]
+    NoRandom(#[from] NoRandom),
+    #[error("the guest's answer is not complete{}", quote_stderr(.stderr))]
+    Incomplete { stderr: String },
+    #[error("the guest's answer is malformed")]
+    Malformed,
+}
+
+impl Error {
+    /// True when the time was over before the action had ended.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Ssh(error) if error.is_timeout())
+    }
+}

@@ -1,0 +1,81 @@
+//! The parts of an action.
+
+use secrecy::SecretString;
+
+use super::keys::Keys;
+use crate::base::types::{GuestPath, ServiceName, SshUser, UnitName};
+use crate::catalogue::Control;
+
+/// Whose systemd it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Instance {
+    /// The machine's: root has to act.
+    System,
+    /// The login user's own.
+    User,
+}
+
+/// A part of an action; each can be done twice.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// Lets the units start with the machine.
+    Enable(Vec<UnitName>),
+    /// Lets nothing start them with the machine.
+    Disable(Vec<UnitName>),
+    Start(Vec<UnitName>),
+    /// Stops them and what they have started.
+    Stop(Vec<UnitName>),
+    /// Stops what would start them again.
+    StopTriggers(Vec<UnitName>),
+    /// Stops the pods that go on without their kubelet.
+    StopPods,
+    /// Keeps the user's systemd running when nobody is logged in.
+    Linger,
+    /// Waits until a container engine answers at its socket.
+    WaitForEngine(GuestPath),
+    /// Fails, with what the unit has said.
+    ReportFailure(UnitName),
+    /// Calls `sccli` to start or stop a service, which comes or goes with these units.
+    Sccli {
+        service: ServiceName,
+        word: &'static str,
+        units: Vec<UnitName>,
+    },
+    /// Sets variables for the next call of `sccli`.
+    SccliVariables(Vec<(&'static str, SecretString)>),
+    /// Completes an image that was named in part with what was set before.
+    CompleteSccliImage,
+    /// Makes the units, and what pulls images, read these variables; restarts those that run with others.
+    SetProxy {
+        variables: SecretString,
+        units: Vec<UnitName>,
+    },
+    /// Takes these variables away from all units.
+    RemoveProxy,
+    /// Makes `sccli` store the next proxy that it is given, instead of the first.
+    ForgetSccliProxy,
+    /// Removes the proxy that `sccli` has set up.
+    RemoveSccliProxy,
+    /// Sets these variables for the units; restarts those that run with others.
+    SetImage {
+        variables: Vec<(&'static str, SecretString)>,
+        units: Vec<UnitName>,
+    },
+    /// Makes a Docker daemon listen with TLS, with these keys, and gives those of its clients to a user.
+    EnableTls {
+        unit: UnitName,
+        keys: Keys,
+        user: SshUser,
+        /// Replace the keys that are there.
+        replace: bool,
+    },
+}
+
+impl Instance {
+    pub(super) fn of(control: &Control) -> Self {
+        match control {
+            Control::System { .. } | Control::Sccli { .. } => Self::System,
+            Control::User { .. } => Self::User,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The connection to the guest: connect, run, nothing else. One connection and one command per run of
+//! the program; only `status --watch` runs more, and what starts and stops services.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ssh2::Channel;
+
+use super::error::Error;
+use super::host_key::KnownHosts;
+use super::route::{Hop, Route};
+use super::transport::Transport;
+use super::{auth, jump};
+use crate::base::deadline::Deadline;
+
+/// What a command in the guest wrote. There may be secrets in it, so there is no `Debug`.
+#[derive(Default)]
+pub struct Output {
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// The beginning of its standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// A logged-in connection.
+pub struct Connection {
+    transport: Transport,
+    address: Option<IpAddr>,
+    /// That of the last command, which nobody waited for.
+    ended: Option<Channel>,
+}
+
+impl Connection {
+    /// Connects along `route` and logs in. A host key that `known_hosts` does not know is learnt into it.
+    ///
+    /// Errors: the host is unknown, does not answer within 5 seconds or `deadline`, its key is not the
+    /// one known, or no key is accepted.
+    pub fn open(route: &Route, known_hosts: &mut KnownHosts, deadline: Deadline) -> Result<Self, Error> {
+        let Some(jump) = &route.jump else {
+            let (stream, address) = connect(&route.target, deadline)?;
+            return Self::log_in(stream.into(), &route.target, Some(address), known_hosts, deadline);
+        };
+        let (stream, _) = connect(jump, deadline)?;
+        let gate = Self::log_in(stream.into(), jump, None, known_hosts, deadline)?;
+        let stream = jump::forward(gate.transport, &route.target)?;
+        Self::log_in(stream.into(), &route.target, None, known_hosts, deadline)
+    }
+
+    /// The guest's address as the connection reached it; none through a jump, where the host may
+    /// not be able to reach it.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// Has it be used until `deadline`.
+    pub fn set_deadline(&mut self, deadline: Deadline) {
+        self.transport.set_deadline(deadline);
+    }
+
+    /// Runs `command` and reads what it writes until `is_complete` says so of its standard output, or the
+    /// command ends. Not waiting for the end saves a round trip.
+    ///
+    /// Errors: standard output is longer than `limit` bytes, the connection ends or the deadline is over.
+    pub fn run(
+        &mut self,
+        command: &str,
+        limit: usize,
+        is_complete: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Output, Error> {
+        let channel = self.start(command)?;
+        self.read(channel, limit, is_complete)
+    }
+
+    /// As [`Self::run`], with `input` for the command to read, which costs a round trip more.
+    ///
+    /// Errors: the same.
+    pub fn run_with(
+        &mut self,
+        command: &str,
+        input: &[u8],
+        limit: usize,
+        is_complete: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Output, Error> {
+        let mut channel = self.start(command)?;
+        self.feed(&mut channel, input)?;
+        self.read(channel, limit, is_complete)
+    }
+
+    fn start(&mut self, command: &str) -> Result<Channel, Error> {
+        let io = &self.transport;
+        // A server gives out few channels at a time.
+        if let Some(mut ended) = self.ended.take() {
+            io.drive(|_| ended.close())?;
+        }
+        let mut channel = io.drive(ssh2::Session::channel_session)?;
+        io.drive(|_| channel.exec(command))?;
+        Ok(channel)
+    }
+
+    /// Writes all of `input`. A command that ended without reading it says itself why.
+    fn feed(&self, channel: &mut Channel, mut input: &[u8]) -> Result<(), Error> {
+        while !input.is_empty() {
+            match channel.write(input) {
+                Ok(count) => input = &input[count..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.transport.wait()?,
+                Err(error) => {
+                    log::debug!("the command reads no more: {error}");
+                    return Ok(());
+                }
+            }
+        }
+        self.transport.attempt(|_| channel.send_eof())?.or_else(|error| {
+            log::debug!("the command reads no more: {error}");
+            Ok(())
+        })
+    }
+
+    fn read(
+        &mut self,
+        mut channel: Channel,
+        limit: usize,
+        mut is_complete: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Output, Error> {
+        let io = &self.transport;
+        let mut output = Output::default();
+        loop {
+            let read = drain(&mut channel, &mut output.stdout, limit + 1)?;
+            if output.stdout.len() > limit {
+                return Err(Error::AnswerTooLong { limit });
+            }
+            drain(&mut channel.stderr(), &mut output.stderr, LONGEST_STDERR)?;
+            if (read && is_complete(&output.stdout)) || channel.eof() {
+                self.ended = Some(channel);
+                return Ok(output);
+            }
+            // Reading one stream also takes in packets of the other: those must be read before waiting.
+            if channel.read_window().available == 0 {
+                io.wait()?;
+            } else {
+                io.check_deadline()?;
+            }
+        }
+    }
+
+    fn log_in(
+        stream: OwnedFd,
+        hop: &Hop,
+        address: Option<IpAddr>,
+        known_hosts: &mut KnownHosts,
+        deadline: Deadline,
+    ) -> Result<Self, Error> {
+        let mut transport = Transport::new(Arc::new(stream), hop.place(), deadline)?;
+        transport.handshake(known_hosts.algorithm(hop))?;
+        known_hosts.check(hop, transport.host_key())?;
+        auth::authenticate(&transport, hop)?;
+        Ok(Self { transport, address, ended: None })
+    }
+}
+
+/// Connects to the first address of the hop that accepts.
+fn connect(hop: &Hop, deadline: Deadline) -> Result<(TcpStream, IpAddr), Error> {
+    let host = hop.host.as_str();
+    let unknown = |source| Error::UnknownHost { host: host.to_owned(), source };
+    let addresses: Vec<SocketAddr> = (host, hop.port).to_socket_addrs().map_err(unknown)?.collect();
+    let mut failure = unknown(io::Error::from(io::ErrorKind::AddrNotAvailable));
+    for address in addresses {
+        let limit = deadline.at_most(CONNECT_LIMIT);
+        match TcpStream::connect_timeout(&address, limit.left().max(Duration::from_millis(1))) {
+            Ok(stream) => return Ok((stream, address.ip())),
+            Err(source) => failure = Error::Connect { place: address.to_string(), source },
+        }
+    }
+    Err(failure)
+}
+
+/// Reads what is there, in bounded time, and keeps the first `limit` bytes: what is left unread would take the
+/// room that the other stream needs. True when anything was read.
+fn drain(stream: &mut impl Read, into: &mut Vec<u8>, limit: usize) -> Result<bool, Error> {
+    let mut buffer = [0; 16 << 10];
+    for reads in 0..MOST_READS {
+        match stream.read(&mut buffer) {
+            Ok(0) => return Ok(reads > 0),
+            Ok(count) => {
+                let room = limit.saturating_sub(into.len());
+                into.extend_from_slice(&buffer[..count.min(room)]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(reads > 0),
+            Err(source) => return Err(Error::lost(source)),
+        }
+    }
+    Ok(true)
+}
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+const LONGEST_STDERR: usize = 64 << 10;
+const MOST_READS: usize = 64;

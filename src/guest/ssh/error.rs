@@ -1,0 +1,55 @@
+//! Why the guest could not be reached, or a command in it not be run.
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::PathBuf;
+
+use crate::base::deadline::Timeout;
+
+/// What goes wrong between this host and a command in the guest.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message says what a variant is")]
+pub enum Error {
+    #[error("the host `{host}` is not known")]
+    UnknownHost { host: String, source: io::Error },
+    #[error("could not connect to {place}")]
+    Connect { place: String, source: io::Error },
+    #[error("could not agree with {place} on how to talk SSH")]
+    Handshake { place: String, source: ssh2::Error },
+    #[error("could not reach {place} through the jump host")]
+    Jump { place: String, source: ssh2::Error },
+    #[error("the connection ended early")]
+    Lost { source: Box<dyn StdError + Send + Sync> },
+    #[error("the host key of {place} is of a kind that is not understood")]
+    HostKeyUnknown { place: String },
+    /// `machine` is the key of the machine whose known hosts were asked.
+    #[error("the host key of {place} is not the one learnt before: {known} was known, {offered} is offered")]
+    HostKeyChanged { machine: String, place: String, known: String, offered: String },
+    #[error("no key of `{user}` is accepted by {place}{}", list(.tried))]
+    AuthenticationFailed { user: String, place: String, tried: Vec<String> },
+    #[error("none of the first keys of `{user}` is accepted by {place}, and it takes no more{}", list(.tried))]
+    TooManyKeys { user: String, place: String, tried: Vec<String> },
+    #[error("the key `{}` is protected by a passphrase and no agent holds it", .path.display())]
+    KeyLocked { path: PathBuf },
+    #[error("could not use the key `{}`", .path.display())]
+    Key { path: PathBuf, source: io::Error },
+    #[error("the guest's answer is longer than {} KiB", .limit >> 10)]
+    AnswerTooLong { limit: usize },
+    #[error(transparent)]
+    Timeout(#[from] Timeout),
+}
+
+impl Error {
+    pub(super) fn lost(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Lost { source: source.into() }
+    }
+
+    /// True when the time was over before an answer came.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+}
+
+fn list(tried: &[String]) -> String {
+    if tried.is_empty() { String::new() } else { format!(" (tried {})", tried.join(", ")) }
+}
