@@ -9,31 +9,34 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests set their own scene"))]
 
-pub mod access;
-pub mod base;
-pub mod catalogue;
+mod access;
+mod base;
+mod catalogue;
 mod cli;
-pub mod clients;
+mod clients;
 mod commands;
-pub mod error;
-pub mod export;
+mod error;
+mod export;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-pub mod guest;
-pub mod machine;
-pub mod services;
-pub mod settings;
+mod guest;
+mod machine;
+mod services;
+mod settings;
 mod ui;
 
 use clap::ValueEnum;
 
 use crate::base::deadline::{Deadline, in_time};
-use crate::base::timeouts;
 pub use crate::base::env::Env;
+use crate::base::timeouts;
+pub use crate::base::types::VariableName;
 use crate::cli::Cli;
 use crate::commands::context::Context;
 pub use crate::error::ExitCode;
-use crate::error::{Error, Invocation, Script};
+use crate::error::{Error, Explain, Invocation, Script};
+pub use crate::export::shell::Shell;
+pub use crate::export::{Block, Error as ExportError, Export, PathEntry};
 use crate::ui::{ColorChoice, Ui};
 
 /// Runs the command that `host` was given and says how it ended. Errors are told to the user here and
@@ -91,4 +94,3 @@ fn fail(env: &Env, script: Option<Script>, code: ExitCode) -> ExitCode {
     }
     code
 }
-

@@ -59,8 +59,13 @@ fn a_planted_circle_is_found() {
 fn a_planted_import_that_points_up_is_found() {
     let floors: &[&[&str]] = &[&["low"], &["high", "other"], &["lib"]];
     let planted = |low: &str, high: &str| {
-        Sources::of(&[("lib.rs", "mod low; mod high; mod other;"), ("low.rs", low), ("high.rs", high), ("other.rs", "")])
-            .upward_imports(floors)
+        Sources::of(&[
+            ("lib.rs", "mod low; mod high; mod other;"),
+            ("low.rs", low),
+            ("high.rs", high),
+            ("other.rs", ""),
+        ])
+        .upward_imports(floors)
     };
     assert_eq!(planted("use crate::high::H;", ""), ["low.rs imports high.rs"]);
     assert_eq!(planted("", "use crate::other::O;"), ["high.rs imports other.rs"]);
@@ -72,7 +77,10 @@ fn a_planted_import_that_points_up_is_found() {
 fn every_path_that_a_document_names_exists() {
     let documents = fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().path());
     let documents = documents.chain(["README.md", "CONTRIBUTING.md", "fuzz/README.md"].map(PathBuf::from));
-    let named = Regex::new(r"(?:^|[`(\s])((?:src|tests|docs|services|tools|fuzz|benches|examples|vagrant-plugin)/[\w./-]*\w/?)").unwrap();
+    let named = Regex::new(
+        r"(?:^|[`(\s])((?:src|tests|docs|services|tools|fuzz|benches|examples|vagrant-plugin)/[\w./-]*\w/?)",
+    )
+    .unwrap();
     let mut missing = Vec::new();
     for document in documents.filter(|path| path.extension().is_some_and(|ending| ending == "md")) {
         let text = fs::read_to_string(&document).unwrap();
@@ -80,7 +88,8 @@ fn every_path_that_a_document_names_exists() {
             let path = &found[1];
             let beside = document.parent().unwrap().join(path);
             // In capitals stands what the reader chooses.
-            let is_pattern = path.split(['/', '.']).any(|part| part.len() > 2 && part.chars().all(char::is_uppercase));
+            let is_pattern =
+                path.split(['/', '.']).any(|part| part.len() > 2 && part.chars().all(char::is_uppercase));
             if !is_pattern && !Path::new(path).exists() && !beside.exists() {
                 missing.push(format!("{}: {path}", document.display()));
             }
@@ -93,6 +102,8 @@ fn every_path_that_a_document_names_exists() {
 struct Sources {
     /// By the path below the crate's root.
     files: BTreeMap<String, Parsed>,
+    /// By the module.
+    modules: BTreeMap<Vec<String>, String>,
 }
 
 #[derive(Default)]
@@ -107,7 +118,8 @@ impl Sources {
     fn read(root: &Path) -> Self {
         let mut texts = Vec::new();
         collect(root, root, &mut texts);
-        let texts: Vec<(&str, &str)> = texts.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        let texts: Vec<(&str, &str)> =
+            texts.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
         Self::of(&texts)
     }
 
@@ -118,14 +130,15 @@ impl Sources {
             reader.visit_file(&file);
             ((*path).to_owned(), reader.parsed)
         };
-        Self { files: texts.iter().map(parse).collect() }
+        let files: BTreeMap<String, Parsed> = texts.iter().map(parse).collect();
+        let modules = files.keys().map(|file| (module_of(file), file.clone())).collect();
+        Self { files, modules }
     }
 
     /// The file that defines what `path` names, through all re-exports.
     fn file_of(&self, path: &[String]) -> Option<&str> {
-        let modules = |length: usize| self.files.keys().find(|file| module_of(file) == path[..length]);
-        let length = (0..=path.len()).rev().find(|length| modules(*length).is_some())?;
-        let file = modules(length)?;
+        let length = (0..=path.len()).rev().find(|length| self.modules.contains_key(&path[..*length]))?;
+        let file = &self.modules[&path[..length]];
         match path.get(length).and_then(|name| self.files[file].reexports.get(name)) {
             Some(origin) if origin.as_slice() != path => self.file_of(origin),
             _ => Some(file),
@@ -139,7 +152,12 @@ impl Sources {
     }
 
     fn upward_imports(&self, floors: &[&[&str]]) -> Vec<String> {
-        let floor = |room: &str| floors.iter().position(|rooms| rooms.contains(&room)).unwrap_or_else(|| panic!("`{room}` has no floor"));
+        let floor = |room: &str| {
+            floors
+                .iter()
+                .position(|rooms| rooms.contains(&room))
+                .unwrap_or_else(|| panic!("`{room}` has no floor"))
+        };
         let mut upward = Vec::new();
         for file in self.files.keys() {
             for imported in self.imported_by(file) {
@@ -154,8 +172,10 @@ impl Sources {
 
     /// The groups of files each of which leads to each other one.
     fn circles(&self) -> Vec<Vec<String>> {
+        let imports: BTreeMap<&str, BTreeSet<&str>> =
+            self.files.keys().map(|file| (file.as_str(), self.imported_by(file))).collect();
         let reach: BTreeMap<&str, BTreeSet<&str>> =
-            self.files.keys().map(|file| (file.as_str(), self.reached_from(file))).collect();
+            imports.keys().map(|file| (*file, reached_from(file, &imports))).collect();
         let mut circles = BTreeSet::new();
         for (file, reached) in &reach {
             if reached.contains(file) {
@@ -165,14 +185,14 @@ impl Sources {
         }
         circles.into_iter().collect()
     }
+}
 
-    fn reached_from<'s>(&'s self, file: &'s str) -> BTreeSet<&'s str> {
-        let (mut reached, mut next) = (BTreeSet::new(), vec![file]);
-        while let Some(file) = next.pop() {
-            next.extend(self.imported_by(file).into_iter().filter(|imported| reached.insert(*imported)));
-        }
-        reached
+fn reached_from<'s>(file: &'s str, imports: &BTreeMap<&'s str, BTreeSet<&'s str>>) -> BTreeSet<&'s str> {
+    let (mut reached, mut next) = (BTreeSet::new(), vec![file]);
+    while let Some(file) = next.pop() {
+        next.extend(imports[file].iter().copied().filter(|imported| reached.insert(*imported)));
     }
+    reached
 }
 
 fn collect(root: &Path, folder: &Path, texts: &mut Vec<(String, String)>) {
@@ -191,7 +211,8 @@ fn collect(root: &Path, folder: &Path, texts: &mut Vec<(String, String)>) {
 fn module_of(file: &str) -> Vec<String> {
     let path = file.trim_end_matches(".rs").trim_end_matches("/mod");
     match path {
-        "lib" | "main" if file != "main.rs" || path == "main" => Vec::new(),
+        // Both are roots; nothing imports the program's `main`.
+        "lib" => Vec::new(),
         path => path.split('/').map(ToOwned::to_owned).collect(),
     }
 }

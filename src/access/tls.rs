@@ -47,7 +47,13 @@ impl Material {
             }
             ClientAuth::Token(_) | ClientAuth::Password { .. } | ClientAuth::Anonymous => None,
         };
-        Ok(Self { provider, verifier, authority: Arc::new(credentials.authority.der().to_vec()), client, shown: ShownNames::default() })
+        Ok(Self {
+            provider,
+            verifier,
+            authority: Arc::new(credentials.authority.der().to_vec()),
+            client,
+            shown: ShownNames::default(),
+        })
     }
 
     /// The settings for connections.

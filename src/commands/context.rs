@@ -1,27 +1,27 @@
 //! What every command is given.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::base::deadline::Deadline;
 use crate::base::env::{Env, ancestors};
+use crate::base::parallel;
 use crate::base::paths::Folders;
 use crate::base::text::{escape_control, sh_word};
 use crate::base::types::MachineName;
 use crate::catalogue::{Catalogue, Service};
 use crate::cli::Global;
-use crate::error::{Error, ExitCode, Invocation};
-use crate::services::{Inspection, Lifecycle, MachineSession};
-use crate::base::parallel;
+use crate::error::{Error, ExitCode, Explain, Invocation};
 use crate::export::shell::{self, Detected, Shell};
 use crate::guest::probe::Questions;
 use crate::machine::{
     self, Dialog, Machine, Remembered, Selection, UnreadableRecord, VagrantResolver, remembered,
 };
+use crate::services::{Inspection, Lifecycle, MachineSession};
 use crate::ui::{self, Ui, json};
 
 /// What every command is given.

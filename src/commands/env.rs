@@ -8,11 +8,13 @@ use crate::base::types::{ServiceName, VariableName, Version};
 use crate::catalogue::Service;
 use crate::cli::{EnvArgs, OutputFormat};
 use crate::error::Error;
-use crate::services::{self, Connections, ExportedService, Scope, ServiceCache, connect, export, export_cached};
 use crate::export::shell::script_readable;
 use crate::export::{self as exporting, Block, Export};
 use crate::guest::probe::Questions;
-use crate::machine::Machine;
+use crate::machine::{self, Machine};
+use crate::services::{
+    self, Connections, ExportedService, Scope, ServiceCache, connect, export, export_cached,
+};
 use crate::ui::json;
 
 pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
@@ -25,7 +27,8 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     if args.freshness.cached {
         let all = at_once(&contexts, |context| printed(args, context));
         let all: Vec<(Machine, Vec<Block>)> = all.into_iter().collect::<Result<_, _>>()?;
-        let all: Vec<_> = all.iter().map(|(machine, blocks)| (machine.name.as_str(), blocks.clone())).collect();
+        let all: Vec<_> =
+            all.iter().map(|(machine, blocks)| (machine.name.as_str(), blocks.clone())).collect();
         return print_blocks(&joined(&all)?, args, context);
     }
     let all = at_once(&contexts, |context| exports(&services, args, context));
@@ -155,7 +158,7 @@ fn print_blocks(blocks: &[Block], args: &EnvArgs, context: &Context) -> Result<(
 /// What was printed last, whatever has become of it. Nothing is started and nobody asked.
 fn printed(args: &EnvArgs, context: &Context) -> Result<(Machine, Vec<Block>), Error> {
     let machine = context.remembered_machine()?;
-    let nothing = || Error::NoCachedOutput { machine: machine.name.to_string() };
+    let nothing = || machine::Error::NoCachedOutput { machine: machine.name.to_string() };
     let blocks = ServiceCache::of(&machine).printed(&args.services.join(" ")).ok_or_else(nothing)?.to_vec();
     Ok((machine, blocks))
 }

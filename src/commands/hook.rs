@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{Context, print};
 use crate::base::env::Env;
+use crate::base::timeouts;
 use crate::base::types::VariableName;
 use crate::catalogue::Service;
 use crate::cli::HookArgs;
 use crate::error::Error;
-use crate::services::{ExportedService, Scope, ServiceCache, export_cached};
-use crate::base::timeouts;
 use crate::export::Export;
 use crate::export::shell::{HookTarget, watch_file};
 use crate::machine::Machine;
+use crate::services::{ExportedService, Scope, ServiceCache, export_cached};
 use crate::ui::StdoutError;
 
 pub(super) fn run(args: &HookArgs, context: &Context) -> Result<(), Error> {
@@ -50,7 +50,8 @@ fn follow(target: HookTarget, services: &[&Service], context: &Context) -> Resul
     let before = HookState::read(&context.env);
     let machine = context.machine_here().inspect_err(|error| log::debug!("{error}")).unwrap_or_default();
     let key = machine.as_ref().map(Machine::key);
-    let is_in_place = |before: &HookState| before.variables.is_some() && Some(&before.machine) == key.as_ref();
+    let is_in_place =
+        |before: &HookState| before.variables.is_some() && Some(&before.machine) == key.as_ref();
     if before.as_ref().map_or(key.is_none(), is_in_place) {
         return Ok(());
     }

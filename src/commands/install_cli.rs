@@ -11,7 +11,7 @@ use crate::base::files;
 use crate::base::types::{MemberPattern, ServiceName};
 use crate::base::version::ReleaseVersion;
 use crate::catalogue::platform::Platform;
-use crate::catalogue::{Catalogue, Client, Service};
+use crate::catalogue::{self, Catalogue, Client, Service};
 use crate::cli::{InstallCliArgs, OutputFormat, WantedVersion};
 use crate::clients::cache::{Cache, Installed, Release, Verified};
 use crate::clients::checksum::Checksum;
@@ -20,9 +20,9 @@ use crate::clients::mirror::Mirrors;
 use crate::clients::release::{Candidate, ChecksumSource};
 use crate::clients::{self, Event, Watcher, alias};
 use crate::error::Error;
-use crate::services::{ConnectedService, Scope, ServiceCache, connect};
-use crate::export::{Block, PathEntry};
+use crate::export::{self, Block, PathEntry};
 use crate::guest::probe::Questions;
+use crate::services::{ConnectedService, Scope, ServiceCache, connect};
 use crate::settings::Settings;
 use crate::ui::Progress;
 
@@ -77,10 +77,11 @@ fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a Service, Error> 
         .find(|service| service.client.as_ref().is_some_and(|client| client.program.as_str() == name));
     match (found, by_program) {
         (Ok(entry), _) => Ok(&entry.service),
-        (Err(Error::UnknownService { name, known, .. }), Some(service)) => {
-            Err(Error::UnknownService { name, nearest: Some(service.name.to_string()), known })
+        (Err(catalogue::Error::UnknownService { name, known, .. }), Some(service)) => {
+            let nearest = Some(service.name.to_string());
+            Err(catalogue::Error::UnknownService { name, nearest, known }.into())
         }
-        (Err(error), _) => Err(error),
+        (Err(error), _) => Err(error.into()),
     }
 }
 
@@ -131,8 +132,7 @@ fn of_service(service: &Service, context: &Context) -> Result<Vec<ReleaseVersion
 fn version_in_use(service: &Service, context: &Context) -> Result<Vec<ReleaseVersion>, Error> {
     let (services, deadline) = ([service], context.deadline);
     let machine = context.machine()?;
-    let cached =
-        ServiceCache::of(&machine).reconnect(&services, Scope::Named, SystemTime::now(), deadline);
+    let cached = ServiceCache::of(&machine).reconnect(&services, Scope::Named, SystemTime::now(), deadline);
     let connected = if let Some(connected) = cached {
         connected
     } else {
@@ -178,7 +178,7 @@ fn show(
     args: &InstallCliArgs,
     context: &Context,
 ) -> Result<(), Error> {
-    let unprintable = || Error::Unprintable { name: "the folder".to_owned() };
+    let unprintable = || export::Error::Unprintable { name: "the folder".to_owned() };
     let text = path.to_str().ok_or_else(unprintable)?;
     let folder = path.parent().and_then(Path::to_str).ok_or_else(unprintable)?;
     let receipt = &installed.receipt;

@@ -7,14 +7,14 @@ use crate::access::kubeconfig::{self, Addition, Merged, Outcome};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, SharedFile};
 use crate::base::paths;
+use crate::base::text::{sh_path, sh_word};
 use crate::catalogue::{Catalogue, Service};
 use crate::cli::KubeconfigArgs;
 use crate::error::Error;
-use crate::services::{ConnectedService, Connections, connect};
-use crate::base::text::{sh_path, sh_word};
 use crate::export::ClientFiles;
 use crate::guest::probe::Questions;
 use crate::machine::Machine;
+use crate::services::{ConnectedService, Connections, connect};
 
 pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;

@@ -14,8 +14,11 @@ use crate::settings::{Hidden, ProxySettings, Settings};
 
 pub(super) fn run(args: &StartArgs, context: &Context) -> Result<(), Error> {
     let options = StartOptions::of(args, context)?;
-    let check = |machine: &mut Lifecycle, services: &[&Service]| Ok(machine.refuse_mutually_exclusive(services)?);
-    for_each_service(&args.services, context, check, |machine, service| start(service, &options, machine, context))
+    let check =
+        |machine: &mut Lifecycle, services: &[&Service]| Ok(machine.refuse_mutually_exclusive(services)?);
+    for_each_service(&args.services, context, check, |machine, service| {
+        start(service, &options, machine, context)
+    })
 }
 
 /// What the user wants beside the services.
@@ -51,9 +54,13 @@ fn proxy(args: &StartArgs, context: &Context) -> Result<Option<ProxyChange>, Err
     if args.no_proxy {
         return Ok(Some(ProxyChange::Remove));
     }
-    let typed =
-        ProxyInput { url: args.proxy.clone(), user: args.proxy_user.clone(), password: args.proxy_password() };
-    let mut input = if typed.is_empty() { from_settings(Settings::load(&context.folders()?)?.proxy) } else { typed };
+    let typed = ProxyInput {
+        url: args.proxy.clone(),
+        user: args.proxy_user.clone(),
+        password: args.proxy_password(),
+    };
+    let mut input =
+        if typed.is_empty() { from_settings(Settings::load(&context.folders()?)?.proxy) } else { typed };
     // Where there is a user, the password may be kept out of everybody's sight.
     if input.user.is_some() && input.password.is_none() {
         input.password.clone_from(&context.env.proxy_password);
@@ -139,7 +146,7 @@ fn changes(inspected: &Inspected, options: &StartOptions) -> Result<Changes, Err
         _ if !options.tls || service.name.as_str() != DOCKER => None,
         // It does already, and well.
         (Access::Docker { .. }, _) if inspected.assessment.readiness() != Readiness::Stuck => None,
-        (_, Control::System { tls: true, .. })  => Some(Keys::make(&addresses, SystemTime::now())?),
+        (_, Control::System { tls: true, .. }) => Some(Keys::make(&addresses, SystemTime::now())?),
         (Access::Unsupported { reason, .. }, _) => return Err(unfit("--tls", Some(reason.help.clone()))),
         _ => return Err(unfit("--tls", None)),
     };

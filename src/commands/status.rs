@@ -37,8 +37,10 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
             let answers = several.iter().zip(at_once(several, ask));
             let report = |(context, answer): (&Context, Result<Report, Error>)| {
                 let machine = context.label();
-                let not_asked =
-                    |problem: Error| Error::MachineUnavailable { machine: machine.clone(), source: problem.into() };
+                let not_asked = |problem: Error| Error::MachineUnavailable {
+                    machine: machine.clone(),
+                    source: problem.into(),
+                };
                 let report = answer.unwrap_or_else(|problem| Report::unknown(&services, not_asked(problem)));
                 Report { machine, ..report }
             };

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::files::is_full;
 use super::explain::{ExitCode, Explain};
+use super::files::is_full;
 use crate::base::causes::causes;
 use crate::clients::{ArchiveError, Attempt, DownloadError, Error};
 

@@ -133,7 +133,9 @@ impl Explain for Error {
             Self::MultipleMachines { .. } => "name one; only `env` and `status` take several".into(),
             Self::NoKubeconfig { .. } => "`service-manager status` shows what the machine has".into(),
             Self::ServiceAsFile { service } => {
-                format!("`service-manager kubeconfig {service} --merge`, or `--merge ./{service}` for the file")
+                format!(
+                    "`service-manager kubeconfig {service} --merge`, or `--merge ./{service}` for the file"
+                )
             }
             Self::NotTakenOut { path, contexts, .. } => format!(
                 "what is called `{}` in there is left: `kubectl config --kubeconfig {} delete-context {}` removes it, \

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::files::ANOTHER_FILE;
 use super::explain::{ExitCode, Explain};
+use super::files::ANOTHER_FILE;
 use crate::access::kubeconfig::{Error, MergeError};
 use crate::base::text::{sh_path, sh_word};
 

@@ -14,8 +14,8 @@ mod script;
 mod services;
 mod settings;
 
-pub use self::explain::ExitCode;
 pub(crate) use self::command::Error;
+pub use self::explain::ExitCode;
 pub(crate) use self::explain::Explain;
 pub(crate) use self::invocation::Invocation;
 pub(crate) use self::script::Script;

@@ -67,7 +67,8 @@ impl<'a> ClientFiles<'a> {
 
     /// The text of the kubeconfig. The first service's context is the current one.
     pub fn kubeconfig_text(&self) -> Result<String, Error> {
-        let services: Vec<&ServiceAccess> = self.services.iter().filter(|service| has_kubeconfig(service)).collect();
+        let services: Vec<&ServiceAccess> =
+            self.services.iter().filter(|service| has_kubeconfig(service)).collect();
         let context = |service: &&ServiceAccess| format!("{}-{}", self.machine.name, name(service));
         let names: Vec<String> = services.iter().map(context).collect();
         let servers: Vec<String> = services.iter().map(|service| service.endpoint.url()).collect();

@@ -7,7 +7,8 @@ use crate::base::files;
 
 /// Why something cannot be exported.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+#[allow(missing_docs, reason = "the message says what a variant is")]
+pub enum Error {
     /// A value with control characters, or a long one, or one that this shell cannot carry.
     #[error("the value of {name} cannot be written for a shell")]
     Unprintable { name: String },

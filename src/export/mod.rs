@@ -7,6 +7,7 @@ pub mod shell;
 mod variables;
 
 pub(crate) use self::client_files::ClientFiles;
-pub(crate) use self::error::Error;
+pub use self::error::Error;
 pub(crate) use self::service_access::ServiceAccess;
-pub(crate) use self::variables::{Block, Export, PathEntry, Values, join};
+pub use self::variables::{Block, Export, PathEntry};
+pub(crate) use self::variables::{Values, join};

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::types::{DnsName, ValueName, VariableName, Version};
-use super::service_access::ServiceAccess;
-use crate::catalogue::{Access, ExportTemplate, Source, VERSION};
 use super::error::Error;
+use super::service_access::ServiceAccess;
+use crate::base::types::{DnsName, ValueName, VariableName, Version};
+use crate::catalogue::{Access, ExportTemplate, Source, VERSION};
 
 /// One variable for the shell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,8 +163,7 @@ impl Values<'_> {
     }
 
     fn wants_api_version(&self) -> bool {
-        self.api_version
-            || matches!(self.access.flavour.access, Access::Docker { api_version: true, .. })
+        self.api_version || matches!(self.access.flavour.access, Access::Docker { api_version: true, .. })
     }
 }
 

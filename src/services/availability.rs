@@ -67,7 +67,9 @@ impl<'a> Assessment<'a> {
             Availability::NotInstalled(_) | Availability::Down(..) => Readiness::Down,
             Availability::Connected(_) | Availability::NoAccess(_) if is_whole => Readiness::Ready,
             Availability::Unusable(error) if is_whole && !error.is_transient() => Readiness::Stuck,
-            Availability::Connected(_) | Availability::NoAccess(_) | Availability::Unusable(_) => Readiness::Coming,
+            Availability::Connected(_) | Availability::NoAccess(_) | Availability::Unusable(_) => {
+                Readiness::Coming
+            }
         }
     }
 

@@ -17,9 +17,9 @@ use crate::access::endpoint::Endpoint;
 use crate::access::kubeconfig::{self, Entry};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, PrivateFolder};
-use crate::base::{parallel, timeouts};
 use crate::base::types::{DnsName, HostName, ServiceName};
-use crate::catalogue::Service;
+use crate::base::{parallel, timeouts};
+use crate::catalogue::{self, Service};
 use crate::export::Block;
 use crate::machine::Machine;
 
@@ -102,7 +102,8 @@ impl ServiceCache {
             ConnectedService::reconnect(detected, credentials, &used.endpoint(), deadline)
         };
         let attempts = parallel::map(used, MOST_AT_ONCE, again).into_iter();
-        let attempts: Vec<Option<ConnectedService>> = attempts.map(|attempt| attempt.ok().flatten()).collect();
+        let attempts: Vec<Option<ConnectedService>> =
+            attempts.map(|attempt| attempt.ok().flatten()).collect();
         match scope {
             Scope::Named | Scope::All => attempts.into_iter().collect(),
             Scope::Known => {
@@ -299,7 +300,7 @@ fn way(machine: &Machine) -> String {
 fn digest(service: &Service) -> Result<String, Error> {
     let failed = |error: serde_json::Error| {
         let (file, source) = (service.name.to_string(), serde::ser::Error::custom(error));
-        Error::ServiceFile { file, source }
+        catalogue::Error::ServiceFile { file, source }
     };
     let text = serde_json::to_vec(service).map_err(failed)?;
     Ok(Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect())

@@ -58,7 +58,9 @@ impl<'a> ConnectedService<'a> {
 pub(super) fn api(access: &Access) -> Api {
     match access {
         Access::Docker { .. } => Api::Docker,
-        Access::Kubeconfig { .. } | Access::ServiceAccount { .. } | Access::Unsupported { .. } => Api::Kubernetes,
+        Access::Kubeconfig { .. } | Access::ServiceAccount { .. } | Access::Unsupported { .. } => {
+            Api::Kubernetes
+        }
     }
 }
 

@@ -98,6 +98,7 @@ fn state(units: &[UnitState]) -> State {
 mod tests {
     use super::*;
     use crate::catalogue::Catalogue;
+    use crate::guest::probe::FileFact;
 
     fn facts(units: &[(&str, UnitState)], files: &[&str]) -> Facts {
         Facts {

@@ -60,7 +60,13 @@ pub(crate) enum Error {
     #[error("`{machine}` has no `{path}`, which {service} ({flavour}) should have")]
     NoCredentials { service: String, flavour: String, machine: String, path: String },
     #[error("the credentials for {service} in `{path}` of `{machine}` are refused")]
-    CredentialsInvalid { service: String, path: String, machine: String, source: CredentialError, remedy: String },
+    CredentialsInvalid {
+        service: String,
+        path: String,
+        machine: String,
+        source: CredentialError,
+        remedy: String,
+    },
     #[error("the kubeconfig `{path}` in `{machine}` is refused")]
     Kubeconfig { path: String, machine: String, source: CredentialError },
     #[error("the {what} in `{path}` of `{machine}` expired on {on}")]

@@ -72,7 +72,9 @@ pub(crate) fn export<'a>(
     files.write(deadline)?;
     drop(files);
     let exported = connected.into_iter().zip(blocks);
-    Ok(exported.map(|(connected, (block, left_out))| ExportedService { connected, block, left_out }).collect())
+    Ok(exported
+        .map(|(connected, (block, left_out))| ExportedService { connected, block, left_out })
+        .collect())
 }
 
 fn block(

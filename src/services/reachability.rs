@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::inspection::Inspection;
 use crate::base::deadline::Deadline;
 use crate::base::{parallel, timeouts};
-use super::inspection::Inspection;
 
 /// An address of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -62,7 +62,8 @@ fn reached(addresses: &[IpAddr], deadline: Deadline) -> Vec<IpAddr> {
 fn answers(ip: IpAddr, deadline: Deadline) -> bool {
     let left = |limit| deadline.at_most(limit).left().max(Duration::from_millis(1));
     let greets = || {
-        let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, SSH_PORT), left(timeouts::SSH_PORT_CONNECT))?;
+        let mut stream =
+            TcpStream::connect_timeout(&SocketAddr::new(ip, SSH_PORT), left(timeouts::SSH_PORT_CONNECT))?;
         stream.set_read_timeout(Some(left(timeouts::SSH_GREETING)))?;
         let mut greeting = [0; GREETING.len()];
         stream.read_exact(&mut greeting)?;

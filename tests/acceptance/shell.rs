@@ -5,10 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use service_manager::ExitCode;
-use service_manager::base::types::VariableName;
-use service_manager::export::shell::Shell;
-use service_manager::export::{Block, Export};
+use service_manager::{Block, ExitCode, Export, Shell, VariableName};
 
 use crate::support::{Guest, User, execx, programs};
 
@@ -191,7 +188,7 @@ fn a_failure_makes_the_evaluation_fail() {
     let folder = tempfile::tempdir().unwrap();
     // Elvish and Nushell see the failure of the command itself.
     for program in PROGRAMS.iter().filter(|program| program.dialect != Shell::Elvish) {
-        let text = program.dialect.failure(ExitCode::NotRunning);
+        let text = program.dialect.failure(ExitCode::NotRunning as u8);
         let output = program.evaluate(folder.path(), &text, "echo reached");
         let reached = String::from_utf8_lossy(&output.stdout).contains("reached");
         assert!(!reached && !output.status.success(), "{}: {output:?}", program.name);

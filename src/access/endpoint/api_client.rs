@@ -11,15 +11,15 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::error::NoResponse;
 use super::json_pointer::text_at;
 use crate::access::certificate::Names;
-use crate::access::credentials::{Credentials, ClientAuth, CredentialError};
+use crate::access::credentials::{ClientAuth, CredentialError, Credentials};
 use crate::access::tls::{Material, tls_error};
 use crate::base::causes::chain;
 use crate::base::deadline::Deadline;
 use crate::base::timeouts;
 use crate::base::types::{ApiVersion, DnsName, Version};
-use super::error::NoResponse;
 
 /// How an attempt to use a service at one address ended.
 #[derive(Debug)]
@@ -205,7 +205,9 @@ impl ApiClient {
         let request = match &self.auth {
             ClientAuth::Certificate { .. } | ClientAuth::Anonymous => request,
             ClientAuth::Token(token) => request.bearer_auth(token.expose_secret()),
-            ClientAuth::Password { user, password } => request.basic_auth(user, Some(password.expose_secret())),
+            ClientAuth::Password { user, password } => {
+                request.basic_auth(user, Some(password.expose_secret()))
+            }
         };
         request.send()
     }
@@ -273,7 +275,9 @@ fn judge_status(status: StatusCode) -> Outcome {
             Outcome::Refused(format!("HTTP {}", status.as_u16()))
         }
         // As a server says it while it starts.
-        status if status.is_server_error() => Outcome::Silent(NoResponse::ConnectionRefused, format!("HTTP {status}")),
+        status if status.is_server_error() => {
+            Outcome::Silent(NoResponse::ConnectionRefused, format!("HTTP {status}"))
+        }
         status => Outcome::Unexpected(format!("HTTP {status}").into()),
     }
 }

@@ -33,7 +33,8 @@ impl Search<'_> {
     /// Errors: nothing answers, no name of the certificate can be used, the certificate or the credentials
     /// are not accepted.
     pub(crate) fn run(&self, deadline: Deadline) -> Result<(Endpoint, ApiClient), Error> {
-        let access = Access::new(self.api, self.credentials, deadline).map_err(|error| self.unusable(error))?;
+        let access =
+            Access::new(self.api, self.credentials, deadline).map_err(|error| self.unusable(error))?;
         match self.try_addresses(&access, deadline) {
             Ok(good) => Ok(good),
             Err(failures) => match (&failures.names, failures.wrong_server(), self.given_name()) {
@@ -48,7 +49,11 @@ impl Search<'_> {
         }
     }
 
-    fn try_addresses(&self, access: &Access, deadline: Deadline) -> Result<(Endpoint, ApiClient), Box<Failures>> {
+    fn try_addresses(
+        &self,
+        access: &Access,
+        deadline: Deadline,
+    ) -> Result<(Endpoint, ApiClient), Box<Failures>> {
         let attempts = self.start_attempts(access);
         let mut failures = Failures::default();
         let mut pending = self.addresses.to_vec();
@@ -80,7 +85,12 @@ impl Search<'_> {
     }
 
     /// Uses a name of the certificate for `address`: as the host where it leads there, else beside the address.
-    fn try_names(&self, address: IpAddr, names: &Names, access: &Access) -> Result<(Endpoint, ApiClient), Error> {
+    fn try_names(
+        &self,
+        address: IpAddr,
+        names: &Names,
+        access: &Access,
+    ) -> Result<(Endpoint, ApiClient), Error> {
         if let Some(name) = self.leading_name(names, address) {
             let good = self.try_name(address, name, access)?;
             return Ok(self.endpoint(address, name.into(), None, good));
@@ -93,7 +103,12 @@ impl Search<'_> {
         Ok(self.endpoint(address, address.into(), Some(name.clone()), good))
     }
 
-    fn try_name(&self, address: IpAddr, name: &DnsName, access: &Access) -> Result<(ApiClient, Answer), Error> {
+    fn try_name(
+        &self,
+        address: IpAddr,
+        name: &DnsName,
+        access: &Access,
+    ) -> Result<(ApiClient, Answer), Error> {
         match access.attempt(self.place(address), Some(name)) {
             Outcome::Good(good) => Ok(*good),
             outcome => {
@@ -141,8 +156,9 @@ impl Search<'_> {
     }
 
     fn no_response(&self, silent: &[(IpAddr, NoResponse, String)]) -> Error {
-        let attempt =
-            |(address, _, answer): &(IpAddr, NoResponse, String)| format!("{}: {answer}", self.place(*address));
+        let attempt = |(address, _, answer): &(IpAddr, NoResponse, String)| {
+            format!("{}: {answer}", self.place(*address))
+        };
         Error::NoResponse {
             attempts: silent.iter().map(attempt).collect(),
             reason: silent.iter().map(|(_, reason, _)| *reason).max().unwrap_or(NoResponse::Timeout),

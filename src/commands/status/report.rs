@@ -7,12 +7,12 @@ use serde::Serialize;
 use crate::access::endpoint::Endpoint;
 use crate::base::deadline::Deadline;
 use crate::base::types::{ServiceName, Version};
-use crate::commands::context::Context;
 use crate::catalogue::{Catalogue, Service};
-use crate::error::{Error, Invocation};
-use crate::services::{self, Assessment, Availability, MachineSession, State};
+use crate::commands::context::Context;
+use crate::error::{Error, Explain, Invocation};
 use crate::guest::probe::Questions;
 use crate::machine::Machine;
+use crate::services::{self, Assessment, Availability, MachineSession, State};
 use crate::ui::Explanation;
 
 /// Whose state is asked for.
@@ -74,7 +74,6 @@ impl Inquiry {
         let unknown = Report::unknown(&self.catalogue.select(&self.names)?, problem);
         Ok(Report { machine: self.machine.name.to_string(), ..unknown })
     }
-
 }
 
 impl Report {
@@ -97,7 +96,8 @@ impl Report {
     /// What the user should know beside the states.
     pub(super) fn warnings(&self) -> impl Iterator<Item = &Error> {
         // That a service cannot be used from here is no failure of it.
-        let is_failure = |problem: &&Error| !matches!(problem, Error::Services(services::Error::NoAccess { .. }));
+        let is_failure =
+            |problem: &&Error| !matches!(problem, Error::Services(services::Error::NoAccess { .. }));
         let of_rows = self.rows.iter().filter_map(|row| row.problem.as_ref()).filter(is_failure);
         self.problem.iter().chain(of_rows)
     }
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_problem_carries_no_control_characters() {
         let hostile = "\x1b[2Jgone\n\u{202e}";
-        let problem = Error::CredentialsRefused {
+        let problem = services::Error::CredentialsRefused {
             service: "kubernetes".into(),
             machine: "box".into(),
             place: "192.168.56.7:6443".into(),
@@ -242,7 +242,8 @@ mod tests {
             reason: hostile.into(),
             remedy: hostile.into(),
         };
-        let report = Report::of(vec![Row::of("kubernetes", Some(State::Running), Some(problem))], None);
+        let report =
+            Report::of(vec![Row::of("kubernetes", Some(State::Running), Some(problem.into()))], None);
         let problem = document(&report)["services"][0]["problem"].clone();
         for text in [&problem["message"], &problem["hint"]] {
             let text = text.as_str().unwrap();
@@ -253,17 +254,19 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_from_here_is_explained_to_programs_only() {
-        let no_access = || Error::NoAccess {
+        let no_access = || services::Error::NoAccess {
             service: "docker".into(),
             machine: "box".into(),
             ssh: "ssh://box".into(),
             reason: serde_json::from_value(json!({"because": "only has a socket", "help": "none"})).unwrap(),
             ports: Vec::new(),
         };
-        let report = Report::of(vec![Row::of("docker", Some(State::Running), Some(no_access()))], None);
+        let report =
+            Report::of(vec![Row::of("docker", Some(State::Running), Some(no_access().into()))], None);
         assert_eq!(report.warnings().count(), 0);
         assert!(!document(&report)["services"][0]["problem"].is_null());
-        let unknown = Report::of(vec![Row::of("docker", None, None)], Some(machine::Error::NoMachine.into()));
+        let unknown =
+            Report::of(vec![Row::of("docker", None, None)], Some(crate::machine::Error::NoMachine.into()));
         assert_eq!(unknown.warnings().count(), 1);
         assert_eq!(unknown.lines(), "docker - unknown\n");
     }

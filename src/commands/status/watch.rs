@@ -6,7 +6,7 @@ use super::report::{Inquiry, Report, Row};
 use super::{Format, table};
 use crate::base::deadline::in_time;
 use crate::commands::context::{Context, print};
-use crate::error::{Error, Invocation};
+use crate::error::{Error, Explain, Invocation};
 use crate::services::MachineSession;
 use crate::ui::json;
 use crate::ui::{self, Frame, Ui};
