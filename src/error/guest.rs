@@ -20,6 +20,7 @@ impl Explain for ssh::Error {
             }
             Self::Connect { .. } => "start the machine (`vagrant up`), or check host and port".into(),
             Self::Handshake { place, .. } => format!("check that an SSH server listens at {place}"),
+            Self::Flooded { place } => format!("check that {place} is the SSH server of the machine"),
             Self::Jump { place, .. } => format!("from the jump host, `ssh-keyscan` should reach {place}"),
             Self::Lost { .. } => "try again; `-v` shows how far it came".into(),
             Self::HostKeyUnknown { .. } => "give the machine an ed25519, ECDSA or RSA host key".into(),

@@ -57,6 +57,11 @@ impl MachineSession {
         self.connection.set_deadline(deadline);
     }
 
+    /// True when the connection has kept so much that nobody asked for that a new one is better.
+    pub(crate) fn is_worn(&self) -> bool {
+        self.connection.is_worn()
+    }
+
     /// Asks `questions` with one command.
     ///
     /// Errors: those of asking.

@@ -29,6 +29,8 @@ mod eval;
 mod incomplete_flavours;
 // Every flavour of every service, with a real client.
 mod flavours;
+// Servers that send without end.
+mod flood;
 // `hook`: exports that follow the user.
 mod hook;
 // A guest that means harm: kubeconfigs, names, login shells.

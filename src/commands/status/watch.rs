@@ -49,7 +49,7 @@ fn ask(
     let (asked, answer) = in_time(limit, || (), round)?;
     *inquiry = asked;
     let (open, report) = answer?;
-    *session = Some(open);
+    *session = Some(open).filter(|open| !open.is_worn());
     Ok(report)
 }
 

@@ -55,6 +55,12 @@ impl Connection {
         self.address
     }
 
+    /// True when it is better to connect anew than to go on with this one: libssh2 keeps until the end of a
+    /// session what nobody asked for.
+    pub fn is_worn(&self) -> bool {
+        self.transport.is_worn()
+    }
+
     /// Has it be used until `deadline`.
     pub fn set_deadline(&mut self, deadline: Deadline) {
         self.transport.set_deadline(deadline);
@@ -128,11 +134,12 @@ impl Connection {
         let mut output = Output::default();
         loop {
             let read = drain(&mut channel, &mut output.stdout, limit + 1)?;
+            io.consume(read);
             if output.stdout.len() > limit {
                 return Err(Error::AnswerTooLong { limit });
             }
-            drain(&mut channel.stderr(), &mut output.stderr, LONGEST_STDERR)?;
-            if (read && is_complete(&output.stdout)) || channel.eof() {
+            io.consume(drain(&mut channel.stderr(), &mut output.stderr, LONGEST_STDERR)?);
+            if (read > 0 && is_complete(&output.stdout)) || channel.eof() {
                 self.ended = Some(channel);
                 return Ok(output);
             }
@@ -140,6 +147,7 @@ impl Connection {
             if channel.read_window().available == 0 {
                 io.wait()?;
             } else {
+                io.pump()?;
                 io.check_deadline()?;
             }
         }
@@ -155,6 +163,7 @@ impl Connection {
         let mut transport = Transport::new(Arc::new(stream), hop.place(), deadline)?;
         transport.handshake(known_hosts.algorithm(hop))?;
         known_hosts.check(hop, transport.host_key())?;
+        transport.trust();
         auth::authenticate(&transport, hop)?;
         Ok(Self { transport, address, ended: None })
     }
@@ -177,21 +186,22 @@ fn connect(hop: &Hop, deadline: Deadline) -> Result<(TcpStream, IpAddr), Error> 
 }
 
 /// Reads what is there, in bounded time, and keeps the first `limit` bytes: what is left unread would take the
-/// room that the other stream needs. True when anything was read.
-fn drain(stream: &mut impl Read, into: &mut Vec<u8>, limit: usize) -> Result<bool, Error> {
-    let mut buffer = [0; 16 << 10];
-    for reads in 0..MOST_READS {
+/// room that the other stream needs. Returns how many bytes were read.
+fn drain(stream: &mut impl Read, into: &mut Vec<u8>, limit: usize) -> Result<usize, Error> {
+    let (mut buffer, mut read) = ([0; 16 << 10], 0);
+    for _ in 0..MOST_READS {
         match stream.read(&mut buffer) {
-            Ok(0) => return Ok(reads > 0),
+            Ok(0) => break,
             Ok(count) => {
                 let room = limit.saturating_sub(into.len());
                 into.extend_from_slice(&buffer[..count.min(room)]);
+                read += count;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(reads > 0),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(source) => return Err(Error::lost(source)),
         }
     }
-    Ok(true)
+    Ok(read)
 }
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);

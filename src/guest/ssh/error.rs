@@ -20,6 +20,8 @@ pub enum Error {
     Jump { place: String, source: ssh2::Error },
     #[error("the connection ended early")]
     Lost { source: Box<dyn StdError + Send + Sync> },
+    #[error("{place} sends more than anybody asked for")]
+    Flooded { place: String },
     #[error("the host key of {place} is of a kind that is not understood")]
     HostKeyUnknown { place: String },
     /// `machine` is the key of the machine whose known hosts were asked.

@@ -36,15 +36,15 @@ impl Pump {
     fn run(mut self) {
         let mut inbound = Pending::default();
         let mut outbound = Pending::default();
-        loop {
-            let arrived = inbound.copy(&mut self.channel, &mut self.local);
-            let left = outbound.copy(&mut self.local, &mut self.channel);
-            match (arrived, left) {
-                (Ok(false), Ok(false)) if self.wait(&inbound, &outbound).is_err() => return,
-                (Ok(_), Ok(_)) => {}
-                _ => return,
-            }
-        }
+        while self.turn(&mut inbound, &mut outbound).is_ok() {}
+    }
+
+    fn turn(&mut self, inbound: &mut Pending, outbound: &mut Pending) -> io::Result<()> {
+        let arrived = inbound.copy(&mut self.channel, &mut self.local)?;
+        self.gate.consume(arrived);
+        let left = outbound.copy(&mut self.local, &mut self.channel)?;
+        let is_news = self.gate.pump().map_err(io::Error::other)?;
+        if arrived == 0 && left == 0 && !is_news { self.wait(inbound, outbound) } else { Ok(()) }
     }
 
     /// Waits for what can be moved on. A side whose last bytes are still here is not asked for more.
@@ -53,7 +53,8 @@ impl Pump {
         let mut local = PollFlags::empty();
         local.set(PollFlags::OUT, !inbound.is_empty());
         local.set(PollFlags::IN, outbound.is_empty());
-        let gate = PollFd::new(self.gate.socket(), self.gate.interest());
+        let socket = self.gate.socket();
+        let gate = PollFd::new(&*socket, self.gate.interest());
         poll(&mut [gate, PollFd::new(&self.local, local)], None)?;
         Ok(())
     }
@@ -68,23 +69,23 @@ impl Pending {
         self.0.is_empty()
     }
 
-    /// Moves what can be moved without waiting; true when anything was. The end of `from` is an error.
-    fn copy(&mut self, from: &mut impl Read, to: &mut impl Write) -> io::Result<bool> {
+    /// Moves what can be moved without waiting, and returns how much that was. The end of `from` is an error.
+    fn copy(&mut self, from: &mut impl Read, to: &mut impl Write) -> io::Result<usize> {
         if self.is_empty() {
             let mut buffer = [0; 16 << 10];
             match from.read(&mut buffer) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.0.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
                 Err(error) => return Err(error),
             }
         }
         match to.write(&self.0) {
             Ok(count) => {
                 self.0.drain(..count);
-                Ok(count > 0)
+                Ok(count)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             Err(error) => Err(error),
         }
     }

@@ -5,6 +5,7 @@ mod connection;
 mod error;
 mod host_key;
 mod jump;
+mod relay;
 mod route;
 mod transport;
 

@@ -1,20 +1,22 @@
 //! libssh2 without its blocking mode: every wait is ours, with a deadline and with acknowledgements sent at once.
 
+use std::cell::{Ref, RefCell};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::SockRef;
-use ssh2::{BlockDirections, ErrorCode, MethodType, Session};
+use ssh2::{ErrorCode, MethodType, Session};
 
 use super::error::Error;
+use super::relay::Relay;
 use crate::base::deadline::Deadline;
 
 /// An SSH session on a socket, before and after logging in.
 pub(super) struct Transport {
     session: Session,
-    socket: Arc<OwnedFd>,
+    relay: RefCell<Relay>,
     place: String,
     deadline: Deadline,
 }
@@ -26,11 +28,11 @@ impl Transport {
         // A jump's end is a Unix socket, which has neither.
         let _ = options.set_tcp_nodelay(true);
         let lost = |error: &dyn ToString| Error::lost(error.to_string());
-        options.set_nonblocking(true).map_err(|error| lost(&error))?;
+        let (relay, inner) = Relay::new(Arc::clone(&socket)).map_err(|error| lost(&error))?;
         let mut session = Session::new().map_err(|error| lost(&error))?;
-        session.set_tcp_stream(Arc::clone(&socket));
+        session.set_tcp_stream(inner);
         session.set_blocking(false);
-        Ok(Self { session, socket, place, deadline })
+        Ok(Self { session, relay: RefCell::new(relay), place, deadline })
     }
 
     /// Agrees on keys. `known` is the algorithm of the host key that is known: it is asked for first, so
@@ -43,9 +45,24 @@ impl Transport {
             .map_err(|error| self.not_ssh(error))?;
         let mut session = self.session.clone();
         self.complete(|_| session.handshake()).map_err(|stop| match stop {
-            Stop::Deadline => self.timed_out(),
             Stop::Failed(error) => self.not_ssh(error),
+            stop => self.error(stop),
         })
+    }
+
+    /// The server has proved who it is.
+    pub(super) fn trust(&self) {
+        self.relay.borrow_mut().trust();
+    }
+
+    /// So many bytes were read from a channel.
+    pub(super) fn consume(&self, count: usize) {
+        self.relay.borrow_mut().consume(count);
+    }
+
+    /// True when libssh2 may keep so much that nobody asked for that a new connection is better.
+    pub(super) fn is_worn(&self) -> bool {
+        self.relay.borrow().unread() > MOST_KEPT
     }
 
     /// The server's public host key, in SSH's wire form.
@@ -55,10 +72,7 @@ impl Transport {
 
     /// Repeats `step` until it needs to wait no more. Errors are those of a connection that ended.
     pub(super) fn drive<T>(&self, step: impl FnMut(&Session) -> Result<T, ssh2::Error>) -> Result<T, Error> {
-        self.complete(step).map_err(|stop| match stop {
-            Stop::Deadline => self.timed_out(),
-            Stop::Failed(error) => Error::lost(error),
-        })
+        self.complete(step).map_err(|stop| self.error(stop))
     }
 
     /// As [`Self::drive`], with libssh2's own error kept for the caller to tell apart.
@@ -69,7 +83,7 @@ impl Transport {
         match self.complete(step) {
             Ok(value) => Ok(Ok(value)),
             Err(Stop::Failed(error)) => Ok(Err(error)),
-            Err(Stop::Deadline) => Err(self.timed_out()),
+            Err(stop) => Err(self.error(stop)),
         }
     }
 
@@ -82,57 +96,78 @@ impl Transport {
         if self.deadline.is_over() { Err(self.timed_out()) } else { Ok(()) }
     }
 
-    /// Waits until the socket can do what libssh2 waits for.
+    /// Waits until there is something new for libssh2 to read or room for what it wrote.
     pub(super) fn wait(&self) -> Result<(), Error> {
-        if self.is_ready_in_time() { Ok(()) } else { Err(self.timed_out()) }
+        self.wait_in_time().map_err(|stop| self.error(stop))
     }
 
     pub(super) fn session(&self) -> &Session {
         &self.session
     }
 
-    pub(super) fn socket(&self) -> &OwnedFd {
-        &self.socket
+    /// The socket to the server.
+    pub(super) fn socket(&self) -> Ref<'_, OwnedFd> {
+        Ref::map(self.relay.borrow(), Relay::socket)
+    }
+
+    /// What to wait for there; empty when there is something for libssh2 already.
+    pub(super) fn interest(&self) -> PollFlags {
+        self.relay.borrow().interest()
+    }
+
+    /// Brings libssh2 what has come and the server what libssh2 has written. True when there is something new for libssh2.
+    pub(super) fn pump(&self) -> Result<bool, Error> {
+        self.try_pump().map_err(|stop| self.error(stop))
     }
 
     fn complete<T>(&self, mut step: impl FnMut(&Session) -> Result<T, ssh2::Error>) -> Result<T, Stop> {
         loop {
-            match step(&self.session) {
-                Ok(value) => return Ok(value),
-                Err(error) if error.code() == WOULD_BLOCK => {
-                    if !self.is_ready_in_time() {
-                        return Err(Stop::Deadline);
-                    }
+            let result = step(&self.session);
+            match result {
+                Err(error) if error.code() == WOULD_BLOCK => self.wait_in_time()?,
+                result => {
+                    // What it wrote last is on its way too.
+                    self.try_pump()?;
+                    return result.map_err(Stop::Failed);
                 }
-                Err(error) => return Err(Stop::Failed(error)),
             }
         }
     }
 
-    /// What libssh2 waits for on the socket.
-    pub(super) fn interest(&self) -> PollFlags {
-        match self.session.block_directions() {
-            BlockDirections::Outbound => PollFlags::OUT,
-            BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
-            BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
-        }
+    fn try_pump(&self) -> Result<bool, Stop> {
+        self.relay.borrow_mut().pump().map_err(|_| Stop::Flood)
     }
 
-    /// False when the deadline is over first.
-    fn is_ready_in_time(&self) -> bool {
-        self.acknowledge_at_once();
-        let left = self.deadline.left().max(Duration::from_millis(1));
-        let timeout = Timespec::try_from(left).ok();
-        // An interrupted wait is no answer; the caller asks again.
-        let ready = poll(&mut [PollFd::new(&*self.socket, self.interest())], timeout.as_ref());
-        ready != Ok(0) && !self.deadline.is_over()
+    fn wait_in_time(&self) -> Result<(), Stop> {
+        if !self.try_pump()? {
+            self.acknowledge_at_once();
+            let left = self.deadline.left().max(Duration::from_millis(1));
+            let interest = self.interest();
+            if !interest.is_empty() {
+                // An interrupted wait is no answer; the caller asks again.
+                let _ = poll(
+                    &mut [PollFd::new(&*self.socket(), interest)],
+                    Timespec::try_from(left).ok().as_ref(),
+                );
+                self.try_pump()?;
+            }
+        }
+        if self.deadline.is_over() { Err(Stop::Deadline) } else { Ok(()) }
     }
 
     /// SSH answers small packets with small packets; a delayed acknowledgement would add 40 ms to several
     /// of them. The kernel forgets the option, so it is set before each wait (`tcp(7)`).
     pub(super) fn acknowledge_at_once(&self) {
         #[cfg(target_os = "linux")]
-        let _ = SockRef::from(&*self.socket).set_tcp_quickack(true);
+        let _ = SockRef::from(&*self.socket()).set_tcp_quickack(true);
+    }
+
+    fn error(&self, stop: Stop) -> Error {
+        match stop {
+            Stop::Deadline => self.timed_out(),
+            Stop::Failed(error) => Error::lost(error),
+            Stop::Flood => Error::Flooded { place: self.place.clone() },
+        }
     }
 
     fn timed_out(&self) -> Error {
@@ -146,8 +181,12 @@ impl Transport {
 
 enum Stop {
     Deadline,
+    Flood,
     Failed(ssh2::Error),
 }
+
+/// A command leaves some hundred bytes that are no answer, so this is reached after hours.
+const MOST_KEPT: u64 = 1 << 20;
 
 const WOULD_BLOCK: ErrorCode = ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_EAGAIN);
 

@@ -1,0 +1,235 @@
+//! What stands between the socket and libssh2, so that a server cannot fill this host's memory.
+//!
+//! libssh2 queues every packet that nobody asks for, and each of its calls reads until the socket is empty (`while(rc > 0)`
+//! around `ssh2_transport_read` in channel.c, `ssh2_packet_require` in packet.c): with a server that writes fast enough, no
+//! call returns, and neither a deadline nor a count between two calls is of use. Its receive callback could count, but
+//! needs `unsafe`. So libssh2 reads from one end of a pair of sockets, and between its calls this puts into the other end
+//! what the server has sent: every call ends when that little is read. No thread, and two copies within the kernel.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use rustix::event::PollFlags;
+use socket2::SockRef;
+
+/// Carries bytes between a socket and libssh2, and counts them.
+pub(super) struct Relay {
+    socket: Arc<OwnedFd>,
+    inner: UnixStream,
+    incoming: Pending,
+    outgoing: Pending,
+    received: u64,
+    consumed: u64,
+    allowed: u64,
+    has_ended: bool,
+}
+
+/// What was read from one side and not yet written to the other.
+#[derive(Default)]
+struct Pending {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+/// The server sent more than anybody asked for.
+#[derive(Debug)]
+pub(super) struct Flood;
+
+impl Relay {
+    /// A relay for `socket`, and the end that libssh2 uses in its place. The first limit is for what comes before the
+    /// server has proved who it is.
+    pub(super) fn new(socket: Arc<OwnedFd>) -> io::Result<(Self, UnixStream)> {
+        let (inner, theirs) = UnixStream::pair()?;
+        SockRef::from(&*socket).set_nonblocking(true)?;
+        inner.set_nonblocking(true)?;
+        theirs.set_nonblocking(true)?;
+        let (incoming, outgoing) = (Pending::default(), Pending::default());
+        let relay = Self {
+            socket,
+            inner,
+            incoming,
+            outgoing,
+            received: 0,
+            consumed: 0,
+            allowed: MOST_BEFORE_LOGIN,
+            has_ended: false,
+        };
+        Ok((relay, theirs))
+    }
+
+    /// The server is the right one: more may be under way.
+    pub(super) fn trust(&mut self) {
+        self.allowed = MOST_AFTER_LOGIN;
+    }
+
+    /// So many bytes of the server's were read by those who asked for them.
+    pub(super) fn consume(&mut self, count: usize) {
+        self.consumed += count as u64;
+    }
+
+    /// What was received and nobody has read: libssh2 may still have it.
+    pub(super) fn unread(&self) -> u64 {
+        self.received.saturating_sub(self.consumed)
+    }
+
+    /// Moves what can be moved without waiting. True when libssh2 has something new to read, be it the end.
+    pub(super) fn pump(&mut self) -> Result<bool, Flood> {
+        let socket = SockRef::from(&*self.socket);
+        self.outgoing.copy(&mut &self.inner, &mut &*socket);
+        if self.has_ended {
+            return Ok(false);
+        }
+        let moved = self.incoming.copy(&mut &*socket, &mut &self.inner);
+        self.received += moved.read as u64;
+        if moved.has_ended {
+            self.has_ended = true;
+            // An error means that libssh2's end is closed already.
+            let _ = self.inner.shutdown(Shutdown::Write);
+        }
+        if self.unread() > self.allowed { Err(Flood) } else { Ok(moved.written > 0 || moved.has_ended) }
+    }
+
+    /// What to wait for at the socket; empty when libssh2 has not yet read what is there.
+    pub(super) fn interest(&self) -> PollFlags {
+        let mut interest = PollFlags::empty();
+        interest.set(PollFlags::IN, self.incoming.is_empty() && !self.has_ended);
+        interest.set(PollFlags::OUT, !self.outgoing.is_empty());
+        interest
+    }
+
+    pub(super) fn socket(&self) -> &OwnedFd {
+        &self.socket
+    }
+}
+
+/// What one copy has moved.
+#[derive(Default)]
+struct Moved {
+    read: usize,
+    written: usize,
+    has_ended: bool,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.written == self.bytes.len()
+    }
+
+    /// Moves on what is here, or else up to one buffer's worth. Whatever goes wrong is the end of that side, about which
+    /// libssh2 has its own words.
+    fn copy(&mut self, from: &mut impl Read, to: &mut impl Write) -> Moved {
+        let mut moved = Moved::default();
+        if self.is_empty() {
+            self.bytes.resize(BUFFER, 0);
+            let read = without_waiting(from.read(&mut self.bytes));
+            moved.has_ended = read == Some(0);
+            moved.read = read.unwrap_or(0);
+            self.bytes.truncate(moved.read);
+            self.written = 0;
+        }
+        if !self.is_empty() {
+            match without_waiting(to.write(&self.bytes[self.written..])) {
+                Some(0) => self.written = self.bytes.len(),
+                written => moved.written = written.unwrap_or(0),
+            }
+            self.written += moved.written;
+        }
+        moved
+    }
+}
+
+/// How many bytes were moved; zero at the end, none when it is not the time for it.
+fn without_waiting(result: io::Result<usize>) -> Option<usize> {
+    match result {
+        Ok(count) => Some(count),
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => None,
+        Err(error) => {
+            log::debug!("the connection to the server: {error}");
+            Some(0)
+        }
+    }
+}
+
+const BUFFER: usize = 64 << 10;
+/// The lines before the version and one key exchange are a few kilobytes (RFC 4253).
+const MOST_BEFORE_LOGIN: u64 = 256 << 10;
+/// Above the 2 MB that libssh2 lets a server send at once for a channel, and what surrounds them. libssh2 needs up to four times
+/// as much memory for the smallest packets.
+const MOST_AFTER_LOGIN: u64 = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn relay() -> (Relay, UnixStream, UnixStream) {
+        let (server, socket) = UnixStream::pair().unwrap();
+        server.set_nonblocking(true).unwrap();
+        let (relay, client) = Relay::new(Arc::new(socket.into())).unwrap();
+        (relay, server, client)
+    }
+
+    /// Sends `count` bytes and has the client read what comes.
+    fn send(relay: &mut Relay, server: &UnixStream, client: &UnixStream, count: usize) -> Result<(), Flood> {
+        let (mut left, mut read) = (count, 0);
+        let mut buffer = vec![0; BUFFER];
+        while read < count {
+            left -= (&mut &*server).write(&buffer[..left.min(BUFFER)]).unwrap_or(0);
+            relay.pump()?;
+            read += (&mut &*client).read(&mut buffer).unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn both_directions_arrive_and_so_does_the_end() {
+        let (mut relay, mut server, mut client) = relay();
+        server.write_all(b"hello").unwrap();
+        client.write_all(b"world").unwrap();
+        assert!(relay.pump().unwrap());
+        let mut buffer = [0; 5];
+        client.read_exact(&mut buffer).unwrap();
+        assert_eq!(&buffer, b"hello");
+        server.read_exact(&mut buffer).unwrap();
+        assert_eq!(&buffer, b"world");
+        assert!(!relay.pump().unwrap());
+        drop(server);
+        assert!(relay.pump().unwrap());
+        assert_eq!(client.read(&mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_server_that_is_not_known_yet_may_send_little() {
+        let (mut relay, server, client) = relay();
+        let most = usize::try_from(MOST_BEFORE_LOGIN).unwrap();
+        send(&mut relay, &server, &client, most).unwrap();
+        assert!(matches!(send(&mut relay, &server, &client, 1), Err(Flood)));
+    }
+
+    #[test]
+    fn only_what_nobody_reads_counts_against_the_limit() {
+        let (mut relay, server, client) = relay();
+        relay.trust();
+        let most = usize::try_from(MOST_AFTER_LOGIN).unwrap();
+        for _ in 0..4 {
+            send(&mut relay, &server, &client, most).unwrap();
+            relay.consume(most);
+        }
+        send(&mut relay, &server, &client, most).unwrap();
+        assert!(matches!(send(&mut relay, &server, &client, 1), Err(Flood)));
+    }
+
+    #[test]
+    fn what_the_client_does_not_read_waits_outside() {
+        let (mut relay, mut server, _client) = relay();
+        relay.trust();
+        let buffer = vec![0; BUFFER];
+        while server.write(&buffer).is_ok() {
+            relay.pump().unwrap();
+        }
+        assert!(!relay.interest().contains(PollFlags::IN));
+        assert!(relay.unread() < 2 << 20, "{}", relay.unread());
+    }
+}
