@@ -102,6 +102,10 @@ pub fn os_release(data: &[u8]) {
             assert_printable(shown);
             assert!(text.contains(key) && key.chars().all(|c| c.is_ascii_uppercase() || c == '_'), "{key:?}");
         }
+        if let Some(line) = release.assignment(key) {
+            assert_printable(&line);
+            assert_eq!(OsRelease::parse(&line).assignment(key), Some(line));
+        }
         let Some(value) = release.value(key) else { continue };
         assert_plain(value.as_str());
         assert_eq!(shown.as_deref(), Some(value.as_str().trim_end()));

@@ -110,7 +110,7 @@ fn script_readable(release: &OsRelease) -> Result<String, Error> {
     let is_product = product.iter().all(|key| release.value(key).is_some());
     let keys = if is_product { product } else { ["NAME", "ID", "VERSION_ID"] };
     // The quotes are part of the promised form.
-    let line = |key| release.value(key).map(|value| format!("{key}=\"{value}\"\n"));
+    let line = |key| release.assignment(key).map(|line| line + "\n");
     let text: String = keys.into_iter().filter_map(line).collect();
     if text.is_empty() { Err(Error::NoRelease) } else { Ok(text) }
 }
@@ -140,8 +140,19 @@ mod tests {
     }
 
     #[test]
-    fn what_a_shell_would_expand_is_for_people_only() {
-        let hostile = OsRelease::parse("NAME=\"$(id)\"\nPRETTY_NAME=\"a\x1b[2J\u{202e}b\"\n");
+    fn what_a_shell_would_expand_is_escaped_for_programs() {
+        let text = r#"NAME="Foo \"Bar\" Linux"
+PRETTY_NAME="Foo \"Bar\" Linux \$5 \`x\`"
+ID='$(id)'
+VERSION_ID="1.0"
+"#;
+        let lines = "NAME=\"Foo \\\"Bar\\\" Linux\"\nID=\"\\$(id)\"\nVERSION_ID=\"1.0\"\n";
+        assert_eq!(version(text), (r#"Foo "Bar" Linux $5 `x`"#.into(), lines.into()));
+    }
+
+    #[test]
+    fn what_does_not_show_is_left_out_for_programs() {
+        let hostile = OsRelease::parse("NAME=\"a\x1b[2J\"\nPRETTY_NAME=\"a\x1b[2J\u{202e}b\"\n");
         assert!(script_readable(&hostile).is_err());
         assert_eq!(product(&hostile).unwrap(), "a\\u{1b}[2J\\u{202e}b");
         let nothing = OsRelease::parse("# nothing\n");

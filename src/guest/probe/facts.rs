@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::error::Error;
+use super::os_release::OsRelease;
 use super::questions::Questions;
-use crate::base::text::sanitize;
-use crate::base::types::{GuestPath, GuestPattern, ReleaseValue};
+use crate::base::types::{GuestPath, GuestPattern};
 use crate::guest::frame::Frame;
 
 /// The answers.
@@ -78,10 +78,6 @@ pub enum TokenFact {
 /// What stands in a file of the guest; often a secret, so it never shows.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Content(Vec<u8>);
-
-/// The fields of `/etc/os-release` (`os-release(5)`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OsRelease(BTreeMap<String, String>);
 
 impl Content {
     /// The bytes.
@@ -219,30 +215,6 @@ impl Reader<'_> {
             }
             _ => Err(Error::Malformed),
         }
-    }
-}
-
-impl OsRelease {
-    /// Reads `KEY=value` and `KEY="value"` lines; others are left out.
-    pub fn parse(text: &str) -> Self {
-        let field = |line: &str| {
-            let (key, value) = line.trim().split_once('=')?;
-            let value =
-                ['"', '\''].iter().find_map(|q| value.strip_prefix(*q)?.strip_suffix(*q)).unwrap_or(value);
-            let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_uppercase() || c == '_');
-            (plain && !value.is_empty()).then(|| (key.to_owned(), value.to_owned()))
-        };
-        Self(text.lines().filter_map(field).collect())
-    }
-
-    /// The value of `key` for people.
-    pub fn text(&self, key: &str) -> Option<String> {
-        self.0.get(key).map(|value| sanitize(value))
-    }
-
-    /// The value of `key` for programs, if it is plain enough to stand between double quotes in any shell.
-    pub fn value(&self, key: &str) -> Option<ReleaseValue> {
-        self.0.get(key).and_then(|value| ReleaseValue::parse(value).ok())
     }
 }
 
@@ -404,23 +376,6 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_values_of_os_release_reach_programs() {
-        let release = OsRelease::parse(
-            "NAME=\"Atomic Developer Bundle\"\nVARIANT_ID='adb'\nID=centos\nVARIANT=\"$(id)\"\nBUILD_ID=`id`\nlower=x\n=y\n\
-             VERSION_ID=\"7\x1b[0m\"\nPRETTY_NAME=\"Pop!_OS 22.04\"\nEMPTY=\n",
-        );
-        let value = |key| release.value(key).map(|value| value.to_string());
-        assert_eq!(value("NAME").as_deref(), Some("Atomic Developer Bundle"));
-        assert_eq!(value("VARIANT_ID").as_deref(), Some("adb"));
-        assert_eq!(value("ID").as_deref(), Some("centos"));
-        for absent in ["VARIANT", "BUILD_ID", "lower", "", "VERSION_ID", "EMPTY"] {
-            assert_eq!(value(absent), None, "{absent}");
-        }
-        assert_eq!(release.text("PRETTY_NAME").as_deref(), Some("Pop!_OS 22.04"));
-        assert_eq!(release.text("VERSION_ID").as_deref(), Some("7\\u{1b}[0m"));
-    }
-
-    #[test]
     fn contents_do_not_show_in_debug_output() {
         let content = Content::from(b"topsecret".to_vec());
         assert_eq!(format!("{content:?}"), "[9 bytes]");
@@ -479,7 +434,6 @@ mod tests {
         fn nothing_makes_the_readers_panic(text in ".*") {
             parse_units(&text);
             parse_addresses(&text);
-            OsRelease::parse(&text);
         }
     }
 }
