@@ -89,19 +89,19 @@ const LONGEST: u64 = 64 << 10;
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     use secrecy::ExposeSecret;
 
     use super::*;
     use crate::base::causes::causes;
     use crate::base::env::Env;
+    use crate::base::platform::testing::set_mode;
 
     fn load(text: &str, mode: u32) -> Result<Settings, Error> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.yaml");
         fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        set_mode(&path, mode);
         let env = Env { service_manager_home: Some(folder.path().into()), ..Env::default() };
         Settings::load(&Folders::find(&env).unwrap())
     }

@@ -8,6 +8,7 @@ pub mod files;
 pub(crate) mod fuzzing;
 pub(crate) mod parallel;
 pub mod paths;
+pub(crate) mod platform;
 pub mod suggest;
 pub mod text;
 pub(crate) mod timeouts;

@@ -344,7 +344,7 @@ impl Installed {
 /// The SHA-256 of a file.
 pub(super) fn checksum_of(path: &Path) -> io::Result<Checksum> {
     let mut hasher = Hasher::default();
-    io::copy(&mut BufReader::with_capacity(BUFFER, fs::File::open(path)?), &mut hasher)?;
+    io::copy(&mut BufReader::with_capacity(BUFFER, files::open_regular(path)?), &mut hasher)?;
     Ok(hasher.sha256())
 }
 

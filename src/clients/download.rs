@@ -1,7 +1,6 @@
 //! Fetching files: over HTTP with the user's proxies and the system's authorities, or from a folder that mirrors a
 //! publisher. What breaks off is resumed, what passes is tried again, and nothing is waited for without a limit.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::thread;
@@ -17,7 +16,7 @@ use super::events::{Event, Watcher};
 use super::http_headers::{content_length, content_range, retry_after, validator};
 use super::mirror::{FILE, Mirrors, without_password};
 use super::throughput::ThroughputGuard;
-use crate::base::files::PartialFile;
+use crate::base::files::{self, PartialFile};
 
 /// Fetches files.
 pub struct Fetcher<'w> {
@@ -286,17 +285,17 @@ fn opened(url: &str, response: Response, offset: u64, total: Option<u64>) -> Ope
 }
 
 fn open_file(url: &str, path: &Path) -> Result<Lookup<Opened>, DownloadError> {
-    let file = match File::open(path) {
+    let file = match files::open_regular(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(Lookup::NotFound(format!("no file `{}`", path.display())));
         }
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            return Ok(Lookup::NotFound(format!("`{}` is not a file", path.display())));
+        }
         Err(error) => return Err(DownloadError::Disk(error)),
     };
     let meta = file.metadata().map_err(DownloadError::Disk)?;
-    if !meta.is_file() {
-        return Ok(Lookup::NotFound(format!("`{}` is not a file", path.display())));
-    }
     Ok(Lookup::Found(Opened {
         url: url.to_owned(),
         body: Box::new(file),

@@ -112,7 +112,7 @@ impl Search<'_> {
 
     /// A machine of `file`.
     fn ssh_config(&self, file: &Path) -> Result<Machine, Error> {
-        let text = files::read_text(file, LONGEST_CONFIG)?
+        let text = files::read_named_text(file, LONGEST_CONFIG)?
             .ok_or_else(|| Error::NoSshConfig { path: file.to_owned() })?;
         let config = SshConfig::parse(&text);
         let name = choose_alias(&config, file, self.selection.machine.as_ref())?;

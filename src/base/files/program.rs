@@ -1,97 +1,51 @@
 //! The folder of one release in the cache: for all to read, written by one process at a time, and complete or not there.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, BufReader, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::{Error, Unfinished, is_own, put_synced, remove_leftovers, wait_for_lock};
+use super::atomic::{Unfinished, persist};
+use super::error::Error;
+use super::lock::FolderLock;
+use super::partial::PartialFile;
 use crate::base::deadline::Deadline;
+use crate::base::platform::{Access, create_folders};
 
 /// A folder of programs, held by one process at a time.
 #[derive(Debug)]
 pub struct ProgramFolder {
     path: PathBuf,
-    /// Unlocked by the system when the process ends, however it ends.
-    _lock: File,
-}
-
-/// A file that arrives bit by bit, and where from.
-#[derive(Debug)]
-pub struct PartialFile {
-    path: PathBuf,
-    file: File,
-    length: u64,
-    origin: Option<Origin>,
-}
-
-/// Where a partial file is from, and what tells whether it is still the same there.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Origin {
-    url: String,
-    validator: Option<String>,
+    _lock: FolderLock,
 }
 
 impl ProgramFolder {
-    /// Creates the folder when it is missing and locks it. `waits` is called when another process has it; that one is
+    /// Creates the folder when it is missing and locks it. `on_wait` is called when another process has it; that one is
     /// waited for until `deadline`.
     ///
     /// Errors: the folder cannot be created or written, or stays locked.
-    pub fn lock(path: &Path, deadline: Deadline, waits: impl FnOnce()) -> Result<Self, Error> {
+    pub fn lock(path: &Path, deadline: Deadline, on_wait: impl FnOnce()) -> Result<Self, Error> {
         let failed = |source| Error::Folder { path: path.to_owned(), source };
-        let mut waits = Some(waits);
-        loop {
-            let name = path.join(LOCK);
-            let made = DirBuilder::new().recursive(true).mode(PROGRAM_MODE).create(path);
-            let opened = made.and_then(|()| {
-                OpenOptions::new().create(true).truncate(false).write(true).mode(FILE_MODE).open(&name)
-            });
-            let lock = match opened {
-                // Whoever had it has just removed the folder.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && !deadline.is_over() => continue,
-                opened => opened.map_err(failed)?,
-            };
-            if lock.try_lock().is_err() {
-                waits.take().into_iter().for_each(|waits| waits());
-                wait_for_lock(&lock, path, deadline)?;
-            }
-            let held = lock.metadata().map_err(failed)?;
-            if fs::metadata(&name).is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())) {
-                let folder = Self { path: path.to_owned(), _lock: lock };
-                remove_leftovers(path).map_err(failed)?;
-                return Ok(folder);
-            }
-        }
+        let prepare = || create_folders(path, Access::Program).map_err(failed);
+        let lock = FolderLock::take(path, LOCK, Access::Readable, deadline, prepare, on_wait)?;
+        Unfinished::of_folder(path).remove_leftovers().map_err(failed)?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     /// The download that was begun here, or a new one.
     ///
     /// Errors: it cannot be opened.
     pub fn partial(&self) -> Result<PartialFile, Error> {
-        let path = self.path.join(PARTIAL);
-        let failed = |source| Error::Write { path: path.clone(), source };
-        let file = OpenOptions::new()
-            .create(true)
-            .read(true)
-            .append(true)
-            .mode(FILE_MODE)
-            .open(&path)
-            .map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
-        let origin = fs::read(origin_of(&path)).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        Ok(PartialFile { path, file, length, origin })
+        PartialFile::open(&self.path)
     }
 
     /// A program that is not finished yet.
     ///
     /// Errors: it cannot be created.
     pub fn unfinished(&self) -> Result<NamedTempFile, Error> {
-        let created = Unfinished { folder: &self.path, mode: PROGRAM_MODE }.create();
-        created.map_err(|source| Error::Write { path: self.path.clone(), source: plain(source) })
+        let created = Unfinished::of_folder(&self.path).create(Access::Program);
+        created.map_err(|source| Error::Write { path: self.path.clone(), source })
     }
 
     /// Puts `program` in its place, for good: a program of that name which runs goes on with its own file.
@@ -99,7 +53,7 @@ impl ProgramFolder {
     /// Errors: it cannot be written.
     pub fn finish(&self, program: NamedTempFile, name: &str) -> Result<(), Error> {
         let path = self.path.join(name);
-        put_synced(program, &path).map_err(|source| Error::Write { path, source })
+        persist(program, &path).map_err(|source| Error::Write { path, source })
     }
 
     /// As [`Self::finish`] for what was downloaded as it is.
@@ -107,19 +61,7 @@ impl ProgramFolder {
     /// Errors: it cannot be written.
     pub fn finish_partial(&self, partial: PartialFile, name: &str) -> Result<(), Error> {
         let path = self.path.join(name);
-        let PartialFile { path: from, file, .. } = partial;
-        let put = || {
-            file.set_permissions(Permissions::from_mode(PROGRAM_MODE))?;
-            file.sync_all()?;
-            // Nobody can run what somebody may still write.
-            drop(file);
-            fs::rename(&from, &path)?;
-            File::open(&self.path)?.sync_all()
-        };
-        put().map_err(|source| Error::Write { path: path.clone(), source })?;
-        // Left behind it would describe nothing.
-        let _ = fs::remove_file(origin_of(&from));
-        Ok(())
+        partial.become_program(&path).map_err(|source| Error::Write { path, source })
     }
 
     /// Replaces the file `name` by `content`.
@@ -127,8 +69,8 @@ impl ProgramFolder {
     /// Errors: it cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         let path = self.path.join(name);
-        let unfinished = Unfinished { folder: &self.path, mode: FILE_MODE };
-        unfinished.become_synced(&path, content).map_err(|source| Error::Write { path, source })
+        let written = Unfinished::of_folder(&self.path).replace(&path, content, Access::Readable);
+        written.map_err(|source| Error::Write { path, source })
     }
 
     /// Removes the file `name`, if there is one.
@@ -166,191 +108,15 @@ impl ProgramFolder {
     }
 }
 
-impl PartialFile {
-    /// How many bytes are there.
-    pub fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// What to read it from.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Where the rest of the file at `url` begins, and what tells whether that is still the same file; none when nothing
-    /// of it is here.
-    pub fn rest_of(&self, url: &str) -> Option<(u64, &str)> {
-        let origin = self.origin.as_ref().filter(|origin| origin.url == url)?;
-        let validator = origin.validator.as_deref()?;
-        (self.length > 0).then_some((self.length, validator))
-    }
-
-    /// Prepares for bytes of the file at `url` from `offset` on.
-    ///
-    /// Errors: the disk's.
-    pub fn begin(&mut self, url: &str, validator: Option<&str>, offset: u64) -> io::Result<()> {
-        let origin = Origin { url: url.to_owned(), validator: validator.map(ToOwned::to_owned) };
-        if offset != self.length {
-            self.file.set_len(offset)?;
-            self.length = offset;
-        }
-        if self.origin.as_ref() != Some(&origin) {
-            // Until it is written the bytes are nobody's.
-            fs::write(origin_of(&self.path), serde_json::to_vec(&origin)?)?;
-            self.origin = Some(origin);
-        }
-        Ok(())
-    }
-
-    /// Adds the next bytes.
-    ///
-    /// Errors: the disk's.
-    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.length += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Writes all bytes `to` something else.
-    ///
-    /// Errors: the disk's, and the other's.
-    pub fn copy(&mut self, to: &mut impl Write) -> io::Result<()> {
-        self.file.rewind()?;
-        io::copy(&mut BufReader::with_capacity(BUFFER, &self.file), to).map(|_| ())
-    }
-
-    /// Puts it at `path`, for all to read.
-    ///
-    /// Errors: the folder cannot be created, or the file not written.
-    pub fn put(self, path: &Path) -> Result<(), Error> {
-        let put = || {
-            let _held = hold_folder_of(path)?;
-            replace(path, &mut &self.file, FILE_MODE, &hidden(path))
-        };
-        (&self.file)
-            .rewind()
-            .and_then(|()| put())
-            .map_err(|source| Error::Write { path: path.to_owned(), source })?;
-        self.discard();
-        Ok(())
-    }
-
-    /// Removes it, if nothing has come yet.
-    pub fn discard_if_empty(self) {
-        if self.length == 0 {
-            self.discard();
-        }
-    }
-
-    /// Removes it.
-    pub fn discard(self) {
-        // What stays is begun anew by the next one.
-        let _ = fs::remove_file(origin_of(&self.path));
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// Puts a copy of the program `from` at `to`, unless it is there: the time of its last change tells. True when it was
-/// not. A kill leaves at most a hidden file beside it, which the next copy replaces.
-///
-/// Errors: the folder cannot be created, or the copy not written; a folder is in its place.
-pub fn copy_program(from: &Path, to: &Path) -> Result<bool, Error> {
-    let failed = |source| Error::Write { path: to.to_owned(), source };
-    let original = fs::metadata(from).map_err(failed)?;
-    let is_there = || match fs::symlink_metadata(to) {
-        Ok(there) if there.is_dir() => Err(failed(io::Error::from(io::ErrorKind::IsADirectory))),
-        there => Ok(there
-            .is_ok_and(|there| there.is_file() && is_same(&there, &original) && is_own(to).unwrap_or(false))),
-    };
-    if is_there()? {
-        return Ok(false);
-    }
-    let _held = hold_folder_of(to).map_err(failed)?;
-    // Another process may have just done it.
-    if is_there()? {
-        return Ok(false);
-    }
-    let copy = || {
-        let unfinished = hidden(to);
-        replace(to, &mut File::open(from)?, PROGRAM_MODE, &unfinished)?;
-        File::open(to)?.set_modified(original.modified()?)
-    };
-    copy().map(|()| true).map_err(failed)
-}
-
-/// Puts `text` at `path`, for all to read.
-///
-/// Errors: the folder cannot be created, or the file not written.
-pub fn put_text(path: &Path, text: &str) -> Result<(), Error> {
-    let put = || {
-        let _held = hold_folder_of(path)?;
-        replace(path, &mut text.as_bytes(), FILE_MODE, &hidden(path))
-    };
-    put().map_err(|source| Error::Write { path: path.to_owned(), source })
-}
-
-/// Creates the folder in which `path` is, and keeps other processes from [`replace`] there. Where folders cannot be
-/// locked, of two at once one may fail.
-fn hold_folder_of(path: &Path) -> io::Result<File> {
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder)?;
-    let held = File::open(folder)?;
-    let _ = wait_for_lock(&held, folder, Deadline::after(LONGEST_COPY));
-    Ok(held)
-}
-
-/// Replaces `path` by all of `content`, which is called `unfinished` until it is there.
-fn replace(path: &Path, content: &mut impl Read, mode: u32, unfinished: &Path) -> io::Result<()> {
-    let mut write = || {
-        // It may be a link to somewhere else, where others can write.
-        match fs::remove_file(unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().create_new(true).write(true).mode(mode).open(unfinished)?;
-        io::copy(content, &mut file)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(unfinished, path)
-    };
-    write().inspect_err(|_| {
-        let _ = fs::remove_file(unfinished);
-    })
-}
-
-/// The name beside `path` that a file has while it is written.
-fn hidden(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.unfinished"))
-}
-
-fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    let mark = |meta: &fs::Metadata| (meta.len(), meta.mtime(), meta.mtime_nsec());
-    mark(one) == mark(other) && one.mode() & 0o111 != 0
-}
-
-/// The system's own error, without the temporary name.
-fn plain(error: io::Error) -> io::Error {
-    error.raw_os_error().map_or(error, io::Error::from_raw_os_error)
-}
-
-fn origin_of(partial: &Path) -> PathBuf {
-    partial.with_file_name(ORIGIN)
-}
-
-const PROGRAM_MODE: u32 = 0o755;
-const FILE_MODE: u32 = 0o644;
 const LOCK: &str = ".lock";
-/// The name of a download that is not complete.
-pub const PARTIAL: &str = ".partial";
-const ORIGIN: &str = ".partial.json";
-const BUFFER: usize = 128 << 10;
-/// How long another process is waited for that copies something into the same folder.
-const LONGEST_COPY: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::time::Duration;
+
     use super::*;
+    use crate::base::platform::testing::{fifo, mode};
 
     fn lock(path: &Path) -> ProgramFolder {
         ProgramFolder::lock(path, Deadline::after(Duration::from_secs(5)), || ()).unwrap()
@@ -374,7 +140,7 @@ mod tests {
         assert!(!path.join("oc").exists());
         folder.finish(program, "oc").unwrap();
         assert_eq!(names(&path), [".lock", "oc"]);
-        assert_eq!(fs::metadata(path.join("oc")).unwrap().mode() & 0o777, 0o755);
+        assert_eq!(mode(&path.join("oc")), 0o755);
     }
 
     #[test]
@@ -446,18 +212,16 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_made_when_there_is_another_program() {
+    fn what_cannot_be_the_mark_of_a_download_is_none() {
         let below = tempfile::tempdir().unwrap();
-        let (from, to) = (below.path().join("from"), below.path().join("bin/oc"));
-        fs::write(&from, "one").unwrap();
-        assert!(copy_program(&from, &to).unwrap());
-        assert!(!copy_program(&from, &to).unwrap());
-        fs::write(&from, "two").unwrap();
-        assert!(copy_program(&from, &to).unwrap());
-        fs::write(&to, "own").unwrap();
-        assert!(copy_program(&from, &to).unwrap());
-        assert_eq!(fs::read_to_string(&to).unwrap(), "two");
-        assert_eq!(names(&below.path().join("bin")), ["oc"]);
-        assert!(copy_program(&from, below.path()).is_err());
+        let mark = below.path().join(".partial.json");
+        fifo(&mark);
+        let mut partial = lock(below.path()).partial().unwrap();
+        partial.begin("https://a", Some("tag"), 0).unwrap();
+        partial.append(b"half").unwrap();
+        drop(partial);
+        assert!(lock(below.path()).partial().unwrap().rest_of("https://a").is_some());
+        fs::File::create(&mark).unwrap().set_len(1 << 40).unwrap();
+        assert!(lock(below.path()).partial().unwrap().rest_of("https://a").is_none());
     }
 }

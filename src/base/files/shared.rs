@@ -1,19 +1,18 @@
 //! A file of the user's that other programs write too, above all kubectl.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, Metadata, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::{flag, low_level};
-
-use super::{Error, FILE_MODE, FOLDER_MODE, LOCK_POLL, read_text};
+use super::atomic::{Unfinished, persist};
+use super::error::Error;
+use super::held_signals::HeldSignals;
+use super::lock::LOCK_POLL;
+use super::read::{open_foreign, open_regular, read_all, read_text};
 use crate::base::deadline::Deadline;
+use crate::base::platform::{Access, Mode, Owner, create_folders, with_access};
 
 /// A file of the user's, locked as kubectl locks a kubeconfig: a file `NAME.lock` beside it exists (client-go,
 /// `tools/clientcmd/loader.go`).
@@ -25,7 +24,7 @@ pub struct SharedFile {
     /// Where a link leads to.
     path: PathBuf,
     /// None when there is no file yet.
-    mode: Option<u32>,
+    mode: Option<Mode>,
     _locks: Locks,
 }
 
@@ -37,7 +36,7 @@ impl SharedFile {
     pub fn lock(path: &Path, deadline: Deadline) -> Result<Self, Error> {
         let failed = |source| Error::SharedFile { path: path.to_owned(), source };
         if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
-            DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(failed)?;
+            create_folders(folder, Access::Private).map_err(failed)?;
         }
         let target = follow(path)?;
         // kubectl may have been given either name.
@@ -51,8 +50,9 @@ impl SharedFile {
         if let Some(meta) = &meta {
             refuse_odd(&target, meta)?;
         }
-        let file = Self { path: target, mode: meta.map(|meta| meta.mode() & PERMISSIONS), _locks: locks };
-        file.remove_leftovers().map_err(failed)?;
+        let file = Self { path: target, mode: meta.as_ref().map(Mode::of), _locks: locks };
+        let prefix = file.prefix();
+        file.unfinished(&prefix).remove_leftovers().map_err(failed)?;
         Ok(file)
     }
 
@@ -66,22 +66,22 @@ impl SharedFile {
     pub fn replace(&self, content: &[u8]) -> Result<(), Error> {
         let failed = |source| Error::SharedFile { path: self.path.clone(), source };
         if self.mode.is_some() {
-            let old = fs::read(&self.path).map_err(failed)?;
-            self.put(&self.backup(), &old, FILE_MODE).map_err(failed)?;
+            let old = open_regular(&self.path).and_then(|file| read_all(file, LARGEST)).map_err(failed)?;
+            self.put(&self.backup(), &old, Mode::private()).map_err(failed)?;
         }
-        let mode = self.mode.map_or(FILE_MODE, |mode| mode & OWNERS);
+        let mode = self.mode.map_or(Mode::private(), Mode::without_others);
         self.put(&self.path, content, mode).map_err(failed)
     }
 
     /// True when others than its user have access to it.
     pub fn is_open_to_others(&self) -> bool {
-        self.mode.is_some_and(|mode| mode & !OWNERS != 0)
+        self.mode.is_some_and(Mode::is_open_to_others)
     }
 
     /// Replaces its content; the old one that was kept is the business of [`remove_backup`].
     pub fn replace_for_good(&self, content: &[u8]) -> Result<(), Error> {
         let failed = |source| Error::SharedFile { path: self.path.clone(), source };
-        self.put(&self.path, content, self.mode.unwrap_or(FILE_MODE)).map_err(failed)
+        self.put(&self.path, content, self.mode.unwrap_or(Mode::private())).map_err(failed)
     }
 
     /// Where the content before the last change is.
@@ -89,30 +89,18 @@ impl SharedFile {
         with_suffix(&self.path, BACKUP)
     }
 
-    fn put(&self, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        let mut file = tempfile::Builder::new().prefix(&self.unfinished()).tempfile_in(folder)?;
-        file.as_file_mut().write_all(content)?;
-        file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        File::open(folder)?.sync_all()
+    fn put(&self, path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
+        let file = self.unfinished(&self.prefix()).with(content, Access::Private)?;
+        mode.set(file.as_file())?;
+        persist(file, path)
     }
 
-    /// Removes what a process left that was killed while it wrote. Nobody else writes: we have the lock.
-    fn remove_leftovers(&self) -> io::Result<()> {
-        let unfinished = self.unfinished();
-        for entry in fs::read_dir(self.path.parent().unwrap_or(Path::new("/")))? {
-            let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(unfinished.as_encoded_bytes()) {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
+    fn unfinished<'a>(&'a self, prefix: &'a OsStr) -> Unfinished<'a> {
+        Unfinished { folder: self.path.parent().unwrap_or(Path::new("/")), prefix }
     }
 
     /// How the names of files begin that are not yet whole.
-    fn unfinished(&self) -> OsString {
+    fn prefix(&self) -> OsString {
         let mut name = OsString::from(".");
         name.push(self.path.file_name().unwrap_or_default());
         name.push(UNFINISHED);
@@ -126,9 +114,11 @@ impl SharedFile {
 pub fn remove_backup(path: &Path, is_unwanted: impl Fn(&[u8]) -> bool) -> Result<(), Error> {
     let backup = with_suffix(&follow(path).unwrap_or_else(|_| path.to_owned()), BACKUP);
     let failed = |source| Error::SharedFile { path: backup.clone(), source };
-    match fs::read(&backup) {
+    // A pipe, a link or a file that is larger than any kubeconfig is not from here.
+    let Some(file) = open_foreign(&backup).map_err(failed)? else { return Ok(()) };
+    match read_all(file, LARGEST) {
         Ok(content) if is_unwanted(&content) => fs::remove_file(&backup).map_err(failed),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+        Err(error) if error.kind() != io::ErrorKind::FileTooLarge => Err(failed(error)),
         _ => Ok(()),
     }
 }
@@ -137,8 +127,7 @@ pub fn remove_backup(path: &Path, is_unwanted: impl Fn(&[u8]) -> bool) -> Result
 fn follow(path: &Path) -> Result<PathBuf, Error> {
     match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_symlink() => {
-            let is_trusted = [rustix::process::geteuid().as_raw(), ROOT].contains(&meta.uid());
-            if !is_trusted {
+            if !matches!(Owner::of(path), Ok(Owner::User | Owner::Root)) {
                 return Err(Error::SharedFileOdd { path: path.to_owned(), what: "is somebody else's link" });
             }
             fs::canonicalize(path).map_err(|source| Error::SharedFile { path: path.to_owned(), source })
@@ -152,11 +141,11 @@ fn refuse_odd(path: &Path, meta: &Metadata) -> Result<(), Error> {
     if !meta.is_file() {
         return odd("is no regular file");
     }
-    if meta.uid() != rustix::process::geteuid().as_raw() {
+    if !matches!(Owner::of(path), Ok(Owner::User)) {
         return odd("is somebody else's");
     }
     // A new file in its place would not ask for the permission to write.
-    if meta.mode() & WRITABLE_BY_OWNER == 0 {
+    if !Mode::of(meta).is_writable_by_owner() {
         return odd("is read-only");
     }
     Ok(())
@@ -174,11 +163,9 @@ impl Locks {
     /// Locks all `names` or none, so that who waits keeps nobody else waiting.
     fn take(names: &[&Path], deadline: Deadline) -> Result<Self, Error> {
         loop {
-            let signals = HeldSignals::new();
-            // Looked at only now that whoever ends the process would wait.
-            if IS_ENDING.load(Ordering::SeqCst) {
+            let Some(signals) = HeldSignals::new() else {
                 return Err(deadline.timeout("the command to end").into());
-            }
+            };
             match names.iter().map(|name| LockFile::make(name)).collect::<Result<Vec<_>, _>>() {
                 Ok(files) => return Ok(Self { _files: files, _signals: signals }),
                 Err(Error::SharedFileLocked { .. }) if !deadline.is_over() => {}
@@ -196,7 +183,7 @@ struct LockFile(PathBuf);
 impl LockFile {
     fn make(path: &Path) -> Result<Self, Error> {
         let lock = with_suffix(path, LOCK);
-        match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&lock) {
+        match with_access(OpenOptions::new().write(true).create_new(true), Access::Private).open(&lock) {
             Ok(_) => Ok(Self(lock)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(Error::SharedFileLocked { path: path.to_owned(), age: age(&lock), lock })
@@ -220,71 +207,6 @@ fn age(lock: &Path) -> Option<Duration> {
     SystemTime::now().duration_since(made).ok()
 }
 
-/// While one of these is there, the signals that end a program wait.
-#[derive(Debug)]
-struct HeldSignals;
-
-/// How many of them there are.
-static HOLDERS: AtomicUsize = AtomicUsize::new(0);
-/// The process ends: nothing is locked any more.
-static IS_ENDING: AtomicBool = AtomicBool::new(false);
-
-/// For a process that ends while a thread of it may still be at work: sees to it that no [`SharedFile`] is locked then.
-/// Those that are have so long to be whole; from now on there are no others.
-pub fn unlock_before_the_end(limit: Duration) {
-    IS_ENDING.store(true, Ordering::SeqCst);
-    let deadline = Deadline::after(limit);
-    while HOLDERS.load(Ordering::SeqCst) > 0 && !deadline.is_over() {
-        std::thread::sleep(LOCK_POLL);
-    }
-}
-
-/// The process's signals; handled since the first [`HeldSignals`].
-#[derive(Default)]
-struct Signals {
-    /// Nobody holds them: they do what they always do.
-    are_free: Arc<AtomicBool>,
-    /// Those that came meanwhile.
-    pending: Vec<(i32, Arc<AtomicBool>)>,
-}
-
-static SIGNALS: LazyLock<Signals> = LazyLock::new(|| {
-    let mut signals = Signals::default();
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        let came = Arc::new(AtomicBool::new(false));
-        let handled = flag::register_conditional_default(signal, Arc::clone(&signals.are_free))
-            .and_then(|_| flag::register(signal, Arc::clone(&came)));
-        if let Err(error) = handled {
-            log::debug!("signal {signal} will not wait: {error}");
-        }
-        signals.pending.push((signal, came));
-    }
-    signals
-});
-
-impl HeldSignals {
-    fn new() -> Self {
-        HOLDERS.fetch_add(1, Ordering::SeqCst);
-        SIGNALS.are_free.store(false, Ordering::SeqCst);
-        Self
-    }
-}
-
-impl Drop for HeldSignals {
-    fn drop(&mut self) {
-        if HOLDERS.fetch_sub(1, Ordering::SeqCst) != 1 {
-            return;
-        }
-        SIGNALS.are_free.store(true, Ordering::SeqCst);
-        for (signal, came) in &SIGNALS.pending {
-            if came.swap(false, Ordering::SeqCst) {
-                // Ends the process; were it to fail, the command would just go on.
-                let _ = low_level::emulate_default_handler(*signal);
-            }
-        }
-    }
-}
-
 fn with_suffix(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -294,24 +216,16 @@ fn with_suffix(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
 const LOCK: &str = ".lock";
 const BACKUP: &str = ".service-manager-backup";
 const UNFINISHED: &str = ".service-manager-unfinished-";
-const PERMISSIONS: u32 = 0o777;
-/// Of the permissions those of the file's user.
-const OWNERS: u32 = 0o700;
-const WRITABLE_BY_OWNER: u32 = 0o200;
-const ROOT: u32 = 0;
+/// What a file may have that is kept beside the new one: more than any kubeconfig.
+const LARGEST: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
-
     use super::*;
+    use crate::base::platform::testing::{fifo, give_away, mode, set_mode, symlink};
 
     fn soon() -> Deadline {
         Deadline::after(Duration::from_millis(50))
-    }
-
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().mode() & 0o777
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -340,7 +254,7 @@ mod tests {
         let below = tempfile::tempdir().unwrap();
         let path = below.path().join("config");
         fs::write(&path, "first").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        set_mode(&path, 0o644);
         for (content, is_open) in [("second", true), ("third", false)] {
             let file = SharedFile::lock(&path, soon()).unwrap();
             assert_eq!(file.is_open_to_others(), is_open);
@@ -352,7 +266,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&backup).unwrap(), "second");
         assert_eq!((mode(&path), mode(&backup)), (0o600, 0o600));
 
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        set_mode(&path, 0o640);
         SharedFile::lock(&path, soon()).unwrap().replace_for_good(b"fourth").unwrap();
         assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("fourth", 0o640));
         remove_backup(&path, |content| content == b"first").unwrap();
@@ -367,7 +281,7 @@ mod tests {
         let below = tempfile::tempdir().unwrap();
         let (link, target) = (below.path().join("config"), below.path().join("dotfiles"));
         fs::write(&target, "old").unwrap();
-        symlink("dotfiles", &link).unwrap();
+        symlink("dotfiles", &link);
         let file = SharedFile::lock(&link, soon()).unwrap();
         assert_eq!(names(below.path()), ["config", "config.lock", "dotfiles", "dotfiles.lock"]);
         assert!(matches!(SharedFile::lock(&target, soon()), Err(Error::SharedFileLocked { .. })));
@@ -377,7 +291,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&target).unwrap(), "new");
         assert_eq!(names(below.path()), ["config", "dotfiles", "dotfiles.service-manager-backup"]);
 
-        symlink("nowhere", below.path().join("dangling")).unwrap();
+        symlink("nowhere", below.path().join("dangling"));
         assert!(matches!(
             SharedFile::lock(&below.path().join("dangling"), soon()),
             Err(Error::SharedFile { .. })
@@ -395,15 +309,14 @@ mod tests {
         fs::create_dir(&path).unwrap();
         assert_eq!(refused(), "is no regular file");
         fs::remove_dir(&path).unwrap();
-        symlink("/dev/null", &path).unwrap();
+        symlink("/dev/null", &path);
         assert_eq!(refused(), "is no regular file");
         fs::remove_file(&path).unwrap();
         fs::write(&path, "x").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+        set_mode(&path, 0o444);
         assert_eq!(refused(), "is read-only");
-        if rustix::process::geteuid().is_root() {
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-            std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+        set_mode(&path, 0o644);
+        if give_away(&path) {
             assert_eq!(refused(), "is somebody else's");
         }
         assert_eq!(names(below.path()), ["config"], "no lock is left");
@@ -457,5 +370,32 @@ mod tests {
             thread.join().unwrap();
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), "xxxxxxxx");
+    }
+
+    #[test]
+    fn what_is_no_backup_is_left_and_not_waited_for() {
+        let below = tempfile::tempdir().unwrap();
+        let path = below.path().join("config");
+        let backup = below.path().join("config.service-manager-backup");
+        fs::write(&path, "x").unwrap();
+        fifo(&backup);
+        remove_backup(&path, |_| true).unwrap();
+        fs::remove_file(&backup).unwrap();
+        symlink("/dev/zero", &backup);
+        remove_backup(&path, |_| true).unwrap();
+        assert!(fs::symlink_metadata(&backup).unwrap().is_symlink());
+        fs::remove_file(&backup).unwrap();
+        fs::File::create(&backup).unwrap().set_len(1 << 40).unwrap();
+        remove_backup(&path, |_| true).unwrap();
+        assert!(backup.exists());
+    }
+
+    #[test]
+    fn a_file_without_end_is_not_kept() {
+        let below = tempfile::tempdir().unwrap();
+        let path = below.path().join("config");
+        fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let file = SharedFile::lock(&path, soon()).unwrap();
+        assert!(matches!(file.replace(b"new"), Err(Error::SharedFile { .. })));
     }
 }

@@ -1,0 +1,176 @@
+//! Programs and files that are put into folders of the user's. These may be anybody's too, so nothing there is locked
+//! or waited for: each copy has a name of its own until it is whole.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Metadata};
+use std::io::{self, Read};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use super::atomic::{Unfinished, persist};
+use super::error::Error;
+use super::ownership::is_own;
+use super::read::{open_foreign, open_regular};
+use crate::base::platform::{Access, FileId, Owner, is_executable, set_access};
+
+/// Puts a copy of the program `from` at `to`, unless it is there: the time of its last change tells. True when it was
+/// not. A kill leaves at most a hidden file beside it, which the next copy removes.
+///
+/// Errors: the folder cannot be created, or the copy not written; a folder is in its place.
+pub fn copy_program(from: &Path, to: &Path) -> Result<bool, Error> {
+    let failed = |source| Error::Write { path: to.to_owned(), source };
+    let original = fs::metadata(from).map_err(failed)?;
+    match fs::symlink_metadata(to) {
+        Ok(there) if there.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
+        Ok(there) if is_same(&there, &original) && is_own(to).unwrap_or(false) => return Ok(false),
+        _ => {}
+    }
+    let copy = || {
+        put(to, &mut open_regular(from)?, Access::Program)?;
+        open_regular(to)?.set_modified(original.modified()?)
+    };
+    copy().map(|()| true).map_err(failed)
+}
+
+/// Puts `text` at `path`, for all to read.
+///
+/// Errors: the folder cannot be created, or the file not written.
+pub fn put_text(path: &Path, text: &str) -> Result<(), Error> {
+    let put = put(path, &mut text.as_bytes(), Access::Readable);
+    put.map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+/// Replaces `path` by all of `content`, and makes its folder when it is missing.
+pub(super) fn put(path: &Path, content: &mut impl Read, access: Access) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder)?;
+    let prefix = prefix(path);
+    remove_leftovers(folder, &prefix)?;
+    let mut file = create(Unfinished { folder, prefix: &prefix })?;
+    io::copy(content, file.as_file_mut())?;
+    set_access(file.as_file(), access)?;
+    persist(file, path)
+}
+
+/// A file that this process holds the lock of, for as long as it writes.
+fn create(unfinished: Unfinished) -> io::Result<NamedTempFile> {
+    let mut attempts = 0;
+    loop {
+        // Only its user can open it, so nobody else can lock it.
+        let file = unfinished.create(Access::Private)?;
+        let is_locked = file.as_file().try_lock().is_ok();
+        // Another process may have taken it for a left-over before it was locked.
+        let is_there = || Ok::<_, io::Error>(FileId::at(file.path())? == FileId::of(file.as_file())?);
+        attempts += 1;
+        if is_locked && is_there().unwrap_or(false) || attempts == MOST_ATTEMPTS {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes what killed processes have left: nobody holds their locks.
+fn remove_leftovers(folder: &Path, prefix: &OsStr) -> io::Result<()> {
+    for entry in fs::read_dir(folder)?.flatten() {
+        let begins = entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
+        if begins && is_leftover(&entry.path()) {
+            // What stays is in nobody's way.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn is_leftover(path: &Path) -> bool {
+    if !matches!(Owner::of(path), Ok(Owner::User)) {
+        return false;
+    }
+    match open_foreign(path) {
+        Ok(Some(file)) => file.try_lock().is_ok(),
+        // A link, for example.
+        Ok(None) => true,
+        Err(_) => false,
+    }
+}
+
+/// How the names beside `path` begin that a file has while it is written.
+fn prefix(path: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".unfinished");
+    prefix
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    let is_as_old = one.modified().is_ok_and(|time| other.modified().is_ok_and(|other| time == other));
+    one.is_file() && one.len() == other.len() && is_as_old && is_executable(one)
+}
+
+/// Files cannot be locked on every disk.
+const MOST_ATTEMPTS: u32 = 20;
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::base::platform::testing::{fifo, symlink};
+
+    fn names(path: &Path) -> Vec<String> {
+        let entries = fs::read_dir(path).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_copy_is_made_when_there_is_another_program() {
+        let below = tempfile::tempdir().unwrap();
+        let (from, to) = (below.path().join("from"), below.path().join("bin/oc"));
+        fs::write(&from, "one").unwrap();
+        assert!(copy_program(&from, &to).unwrap());
+        assert!(!copy_program(&from, &to).unwrap());
+        fs::write(&from, "two").unwrap();
+        assert!(copy_program(&from, &to).unwrap());
+        fs::write(&to, "own").unwrap();
+        assert!(copy_program(&from, &to).unwrap());
+        assert_eq!(fs::read_to_string(&to).unwrap(), "two");
+        assert_eq!(names(&below.path().join("bin")), ["oc"]);
+        assert!(copy_program(&from, below.path()).is_err());
+    }
+
+    #[test]
+    fn a_folder_that_somebody_has_locked_is_not_waited_for() {
+        let below = tempfile::tempdir().unwrap();
+        let (from, to) = (below.path().join("from"), below.path().join("bin/oc"));
+        fs::write(&from, "one").unwrap();
+        fs::create_dir(below.path().join("bin")).unwrap();
+        let folder = File::open(below.path().join("bin")).unwrap();
+        folder.lock().unwrap();
+        let begin = Instant::now();
+        assert!(copy_program(&from, &to).unwrap());
+        put_text(&below.path().join("bin/sums"), "x").unwrap();
+        assert!(begin.elapsed().as_secs() < 10);
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_removed_and_what_is_being_written_stays() {
+        let below = tempfile::tempdir().unwrap();
+        let (from, to) = (below.path().join("from"), below.path().join("bin/oc"));
+        fs::write(&from, "one").unwrap();
+        let bin = below.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        fs::write(bin.join(".oc.unfinished"), "old").unwrap();
+        fs::write(bin.join(".oc.unfinished-a"), "old").unwrap();
+        symlink(&from, bin.join(".oc.unfinished-b"));
+        fifo(&bin.join(".oc.unfinished-c"));
+        let prefix = prefix(&to);
+        let busy = create(Unfinished { folder: &bin, prefix: &prefix }).unwrap();
+        assert!(copy_program(&from, &to).unwrap());
+        let busy_name = busy.path().file_name().unwrap().to_str().unwrap().to_owned();
+        assert_eq!(names(&bin), [busy_name, "oc".to_owned()]);
+        assert_eq!(fs::read_to_string(&from).unwrap(), "one");
+    }
+}

@@ -1,0 +1,77 @@
+//! One process at a time in a folder.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use super::error::Error;
+use crate::base::deadline::Deadline;
+use crate::base::platform::{Access, FileId, with_access};
+
+/// A lock file in a folder. The system unlocks it when the process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct FolderLock {
+    _file: File,
+}
+
+impl FolderLock {
+    /// Locks the file `name` in the folder `path`, which `prepare` creates and checks. `on_wait` is called when another
+    /// process has it; that one is waited for until `deadline`.
+    ///
+    /// Errors: those of `prepare`, the folder cannot be written, or it stays locked.
+    pub(super) fn take(
+        path: &Path,
+        name: &str,
+        access: Access,
+        deadline: Deadline,
+        prepare: impl Fn() -> Result<(), Error>,
+        on_wait: impl FnOnce(),
+    ) -> Result<Self, Error> {
+        let failed = |source| Error::Folder { path: path.to_owned(), source };
+        let name = path.join(name);
+        let mut on_wait = Some(on_wait);
+        loop {
+            prepare()?;
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(false).write(true);
+            let file = match with_access(&mut options, access).open(&name) {
+                // The process that had it has just removed the folder.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !deadline.is_over() => continue,
+                opened => opened.map_err(failed)?,
+            };
+            if !try_lock(&file, path)? {
+                on_wait.take().into_iter().for_each(|on_wait| on_wait());
+                wait_for_lock(&file, path, deadline)?;
+            }
+            // A process that removes the folder leaves those that wait with the lock of a file that nobody else sees.
+            let held = FileId::of(&file).map_err(failed)?;
+            if FileId::at(&name).is_ok_and(|there| there == held) {
+                return Ok(Self { _file: file });
+            }
+            if deadline.is_over() {
+                return Err(Error::FolderLocked { path: path.to_owned() });
+            }
+        }
+    }
+}
+
+fn try_lock(file: &File, path: &Path) -> Result<bool, Error> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(source)) => Err(Error::Folder { path: path.to_owned(), source }),
+    }
+}
+
+fn wait_for_lock(file: &File, path: &Path, deadline: Deadline) -> Result<(), Error> {
+    while !try_lock(file, path)? {
+        if deadline.is_over() {
+            return Err(Error::FolderLocked { path: path.to_owned() });
+        }
+        std::thread::sleep(LOCK_POLL);
+    }
+    Ok(())
+}
+
+pub(super) const LOCK_POLL: Duration = Duration::from_millis(5);

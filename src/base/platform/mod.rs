@@ -1,0 +1,15 @@
+//! What differs between operating systems. Nothing else in this program knows which one it runs on.
+//!
+//! Each system has a module with the same functions and types; those of Windows would be in `windows.rs`.
+
+#[cfg(unix)]
+mod unix;
+
+#[cfg(all(test, unix))]
+pub(crate) use self::unix::testing;
+#[cfg(unix)]
+pub(crate) use self::unix::{
+    Access, FileId, Mode, Owner, create_folders, hold_signals, is_executable, is_own_folder, is_private_file,
+    only_user_reads, only_user_writes, open, open_no_follow, release_signals, set_access, sync_folder,
+    temporary_file, with_access,
+};

@@ -1,0 +1,193 @@
+//! Permissions, owners and identities of files.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::{Mode as RawMode, OFlags};
+use tempfile::NamedTempFile;
+
+/// Who may use a file or a folder that this program makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Its user alone.
+    Private,
+    /// All may read it.
+    Readable,
+    /// All may run it.
+    Program,
+}
+
+impl Access {
+    fn of_file(self) -> u32 {
+        match self {
+            Self::Private => 0o600,
+            Self::Readable => 0o644,
+            Self::Program => 0o755,
+        }
+    }
+
+    fn of_folder(self) -> u32 {
+        match self {
+            Self::Private => 0o700,
+            Self::Readable | Self::Program => 0o755,
+        }
+    }
+}
+
+/// Makes the folder `path` and those above it that are missing.
+pub(crate) fn create_folders(path: &Path, access: Access) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(access.of_folder()).create(path)
+}
+
+/// `options` for a file that has `access` from its first byte.
+pub(crate) fn with_access(options: &mut OpenOptions, access: Access) -> &mut OpenOptions {
+    options.mode(access.of_file())
+}
+
+/// A file in `folder` with a name that begins with `prefix`, removed when it is dropped.
+pub(crate) fn temporary_file(
+    prefix: &std::ffi::OsStr,
+    folder: &Path,
+    access: Access,
+) -> io::Result<NamedTempFile> {
+    let permissions = Permissions::from_mode(access.of_file());
+    let created = tempfile::Builder::new().prefix(prefix).permissions(permissions).tempfile_in(folder);
+    // tempfile adds the temporary name to the system's own error.
+    created.map_err(|error| error.raw_os_error().map_or(error, io::Error::from_raw_os_error))
+}
+
+pub(crate) fn set_access(file: &File, access: Access) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(access.of_file()))
+}
+
+/// Has the disk remember which files are in `folder`.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Opens what `path` leads to for reading. A pipe without a writer is not waited for.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    open_with(path, OFlags::NONBLOCK)
+}
+
+/// As [`open`]; a link is an error.
+pub(crate) fn open_no_follow(path: &Path) -> io::Result<File> {
+    open_with(path, OFlags::NONBLOCK | OFlags::NOFOLLOW)
+}
+
+fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
+    let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::open(path, flags, RawMode::empty())?))
+}
+
+/// What tells a file from all others, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId(u64, u64);
+
+impl FileId {
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
+        Ok(Self::from(&file.metadata()?))
+    }
+
+    /// Of what `path` leads to.
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self::from(&fs::metadata(path)?))
+    }
+
+    fn from(meta: &Metadata) -> Self {
+        Self(meta.dev(), meta.ino())
+    }
+}
+
+/// Whose a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    User,
+    Root,
+    Other,
+}
+
+impl Owner {
+    /// Of `path` itself, which may be a link.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self::from(&fs::symlink_metadata(path)?))
+    }
+
+    fn from(meta: &Metadata) -> Self {
+        match meta.uid() {
+            uid if uid == rustix::process::geteuid().as_raw() => Self::User,
+            ROOT => Self::Root,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// True when nobody but this user and root can write what `path` leads to.
+pub(crate) fn only_user_writes(path: &Path) -> io::Result<bool> {
+    let meta = fs::metadata(path)?;
+    Ok(Owner::from(&meta) != Owner::Other && meta.mode() & WRITABLE_BY_OTHERS == 0)
+}
+
+/// True when nobody but its owner and root can read what `path` leads to.
+pub(crate) fn only_user_reads(path: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(path)?.mode() & OF_OTHERS == 0)
+}
+
+/// True when `path` is a folder of this user's own, into which nobody else can write; a link is none.
+pub(crate) fn is_own_folder(path: &Path) -> io::Result<bool> {
+    let meta = fs::symlink_metadata(path)?;
+    Ok(meta.is_dir() && Owner::from(&meta) == Owner::User && meta.mode() & WRITABLE_BY_OTHERS == 0)
+}
+
+/// True when `path` is a file with exactly the access of a private one.
+pub(crate) fn is_private_file(path: &Path) -> bool {
+    let is_private =
+        |meta: Metadata| meta.is_file() && meta.mode() & PERMISSIONS == Access::Private.of_file();
+    fs::symlink_metadata(path).is_ok_and(is_private)
+}
+
+pub(crate) fn is_executable(meta: &Metadata) -> bool {
+    meta.mode() & 0o111 != 0
+}
+
+/// What its owner, its group and others may do with a file of the user's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mode(u32);
+
+impl Mode {
+    pub(crate) fn of(meta: &Metadata) -> Self {
+        Self(meta.mode() & PERMISSIONS)
+    }
+
+    /// That of a private file.
+    pub(crate) fn private() -> Self {
+        Self(Access::Private.of_file())
+    }
+
+    /// The same for its owner, nothing for others.
+    #[must_use]
+    pub(crate) fn without_others(self) -> Self {
+        Self(self.0 & !OF_OTHERS)
+    }
+
+    pub(crate) fn is_open_to_others(self) -> bool {
+        self.0 & OF_OTHERS != 0
+    }
+
+    pub(crate) fn is_writable_by_owner(self) -> bool {
+        self.0 & WRITABLE_BY_OWNER != 0
+    }
+
+    pub(crate) fn set(self, file: &File) -> io::Result<()> {
+        file.set_permissions(Permissions::from_mode(self.0))
+    }
+}
+
+const PERMISSIONS: u32 = 0o777;
+/// Whatever others than the owner may do with a file.
+const OF_OTHERS: u32 = 0o077;
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+const WRITABLE_BY_OWNER: u32 = 0o200;
+const ROOT: u32 = 0;
