@@ -14,3 +14,4 @@ pub mod text;
 pub(crate) mod timeouts;
 pub mod types;
 pub mod version;
+pub(crate) mod yaml;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::error::Error;
 use super::types::Service;
+use crate::base::yaml;
 
 /// A service and where it is from.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl Entry {
             return Ok(Cow::Borrowed(text));
         }
         let written = serde_yaml::to_value(&self.service)
-            .and_then(|value| serde_yaml::to_string(&without_defaults(value)))
+            .and_then(|value| yaml::to_string(&without_defaults(value)))
             .map_err(|source| Error::ServiceText { source })?;
         Ok(format!("{SCHEMA_LINE}\n{written}").into())
     }

@@ -348,7 +348,7 @@ fn a_machine_that_is_forgotten_is_taken_out_again() {
     assert!(user.machine_folders().is_empty());
     assert_eq!(
         fs::read_to_string(&path).unwrap(),
-        MINE.replace("current-context: work", "current-context: ''")
+        MINE.replace("current-context: work", r#"current-context: """#)
     );
     assert_eq!(files(&path), ["600 config"], "a copy would hold the credentials");
 }

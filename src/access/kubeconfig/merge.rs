@@ -256,10 +256,11 @@ mod tests {
     fn a_new_file_has_all_that_kubectl_wants() {
         assert_eq!(
             merged("# mine\n").text,
-            "# mine\napiVersion: v1\nkind: Config\n\
-             clusters:\n- name: box\n  cluster:\n    server: https://192.0.2.7:6443\n    extensions:\n    - name: service-manager\n      extension:\n        machine: box-1c5d0f2e\n\
-             users:\n- name: box\n  user:\n    token: first\n    extensions:\n    - name: service-manager\n      extension:\n        machine: box-1c5d0f2e\n\
-             contexts:\n- name: box\n  context:\n    cluster: box\n    user: box\n    extensions:\n    - name: service-manager\n      extension:\n        machine: box-1c5d0f2e\n"
+            "# mine\napiVersion: 'v1'\nkind: 'Config'\n\
+             clusters:\n- name: 'box'\n  cluster:\n    server: 'https://192.0.2.7:6443'\n    extensions:\n    - name: 'service-manager'\n      extension:\n        machine: 'box-1c5d0f2e'\n\
+             users:\n- name: 'box'\n  user:\n    token: 'first'\n    extensions:\n    - name: 'service-manager'\n      extension:\n        machine: 'box-1c5d0f2e'\n\
+             contexts:\n- name: 'box'\n  context:\n    cluster: 'box'\n    user: 'box'\n    extensions:\n    - name: 'service-manager'\n      extension:\n        machine: 'box-1c5d0f2e'\n"
+                .replace('\'', "\"")
         );
     }
 
@@ -271,17 +272,17 @@ mod tests {
         assert_eq!((kept.previous.as_deref(), kept.current.as_deref()), (Some("work"), Some("work")));
         let switched = merge_token(file, "first", true).unwrap();
         assert_eq!((switched.previous.as_deref(), switched.current.as_deref()), (Some("work"), Some("box")));
-        assert!(switched.text.starts_with("current-context: box # mine\n"), "{}", switched.text);
+        assert!(switched.text.starts_with("current-context: \"box\" # mine\n"), "{}", switched.text);
         assert_eq!(merged("").current, None);
         let without = remove(&switched.text, MACHINE).unwrap();
-        assert!(without.starts_with("current-context: '' # mine\n"), "{without}");
+        assert!(without.starts_with("current-context: \"\" # mine\n"), "{without}");
         assert_eq!(remove(&kept.text, MACHINE).unwrap().lines().next(), file.lines().next());
     }
 
     #[test]
     fn a_context_keeps_its_namespace_and_what_other_programs_say() {
         let first = merged("").text;
-        let edited = first.replace("    user: box\n    extensions:\n", "    user: box\n    namespace: web\n    extensions:\n    - name: other\n      extension: {a: b}\n");
+        let edited = first.replace("    user: \"box\"\n    extensions:\n", "    user: box\n    namespace: web\n    extensions:\n    - name: other\n      extension: {a: b}\n");
         assert_ne!(edited, first);
         assert_eq!(outcome(&merged(&edited)), Outcome::Replaced, "the order of the extensions is ours");
         let second = merge_token(&edited, "second", false).unwrap().text;
@@ -380,6 +381,24 @@ mod tests {
     }
 
     #[test]
+    fn text_that_looks_like_another_type_is_quoted_in_every_style() {
+        for odd in ["y", "Off", "1_000", "0x_1F", "1:30", "~", "2001-01-01"] {
+            let ours =
+                ours("first").replace("first", &format!("'{odd}'")).replace(": box", &format!(": '{odd}'"));
+            for file in FILES {
+                let addition = Addition { kubeconfig: &ours, machine: MACHINE, switch: true };
+                let text = merge(file, addition).unwrap().text;
+                let [token, current] =
+                    [format!("\"token\": \"{odd}\""), format!("\"current-context\": \"{odd}\"")];
+                let block = |text: &str| text.replacen('"', "", 2);
+                assert!(text.contains(&token) || text.contains(&block(&token)), "{text}");
+                assert!(text.contains(&current) || text.contains(&block(&current)), "{text}");
+                assert!(!text.contains(&format!(": {odd}\n")), "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn several_contexts_go_in_together() {
         let two = "clusters:\n- {name: a, cluster: {}}\n- {name: b, cluster: {}}\nusers:\n- {name: a, user: {}}\n- {name: b, user: {}}\n\
                    contexts:\n- {name: a, context: {cluster: a, user: a}}\n- {name: b, context: {cluster: b, user: b}}\n";
@@ -390,7 +409,7 @@ mod tests {
         );
         assert_eq!(merged.current, None, "it names none");
         let without = remove(&merged.text, MACHINE).unwrap();
-        assert_eq!(without, "apiVersion: v1\nkind: Config\nclusters: []\nusers: []\ncontexts: []\n");
+        assert_eq!(without, "apiVersion: \"v1\"\nkind: \"Config\"\nclusters: []\nusers: []\ncontexts: []\n");
     }
 
     fn scalar() -> impl Strategy<Value = Value> {

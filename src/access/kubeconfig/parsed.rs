@@ -10,6 +10,7 @@ use yaml_edit::YamlFile;
 use super::error::MergeError;
 use super::list::{LISTS, List, keep_the_rest, machine_of, name_of, text};
 use super::step::{CURRENT, Step};
+use crate::base::yaml;
 
 /// A kubeconfig, as text and as data.
 pub(super) struct Parsed<'a> {
@@ -114,7 +115,7 @@ impl<'a> Parsed<'a> {
         }
         let wanted = Value::Mapping(wanted);
         let text = if serde_json::from_str::<IgnoredAny>(self.text).is_ok() {
-            serde_json::to_string_pretty(&wanted).ok().map(|text| text + "\n")
+            yaml::to_json(&wanted)
         } else if self.root.is_empty() {
             self.with_all_below(&wanted)
         } else {
@@ -126,7 +127,7 @@ impl<'a> Parsed<'a> {
 
     /// The text of a file without fields, which may have comments.
     fn with_all_below(&self, wanted: &Value) -> Option<String> {
-        let text = serde_yaml::to_string(wanted).ok()?;
+        let text = yaml::to_string(wanted).ok()?;
         let text = if self.text.contains("\r\n") { text.replace('\n', "\r\n") } else { text };
         let between = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { "\n" };
         Some(format!("{}{between}{text}", self.text))

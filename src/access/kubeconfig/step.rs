@@ -6,6 +6,7 @@ use serde_yaml::{Mapping, Value};
 use yaml_edit::Document;
 
 use super::list::List;
+use crate::base::yaml;
 
 /// What became of an entry. The one that tells most is last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,14 +79,14 @@ impl Step {
             Self::Remove { list, index } => {
                 root.get_sequence(list.key())?.remove(*index)?;
             }
-            Self::Current(name) => root.set(CURRENT, name.as_str()),
+            Self::Current(name) => root.set(CURRENT, block(&Value::from(name.as_str()))?.as_scalar()?),
         }
         Some(())
     }
 }
 
 fn block(value: &Value) -> Option<Document> {
-    Document::from_str(&serde_yaml::to_string(value).ok()?).ok()
+    Document::from_str(&yaml::to_string(value).ok()?).ok()
 }
 
 pub(super) const CURRENT: &str = "current-context";

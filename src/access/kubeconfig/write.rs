@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::error::Error;
 use crate::access::credentials::{ClientAuth, Credentials};
 use crate::base::types::DnsName;
+use crate::base::yaml;
 
 /// A cluster, its admin, and the context that joins them.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +32,7 @@ pub fn write(entries: &[Entry]) -> Result<String, Error> {
         contexts: named(entries, |entry| Of::Context { cluster: entry.name, user: entry.name }),
         current_context: entries.first().map(|entry| entry.name),
     };
-    serde_yaml::to_string(&file).map_err(|source| Error::Text { source })
+    yaml::to_string(&file).map_err(|source| Error::Text { source })
 }
 
 #[derive(Serialize)]
@@ -168,6 +169,61 @@ mod tests {
         assert_eq!(cluster["server"], "https://172.30.0.2:6443");
         assert!(cluster.get("tls-server-name").is_none());
         assert_eq!(written(Some("kubernetes"))["clusters"][0]["cluster"]["tls-server-name"], "kubernetes");
+    }
+
+    /// What `kubectl` on this host reads in `text`; none where there is no kubectl.
+    fn in_kubectl(text: &str) -> Option<serde_json::Value> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        std::fs::write(&path, text).unwrap();
+        let output = std::process::Command::new("kubectl")
+            .args(["config", "view", "--raw", "--output=json", "--kubeconfig"])
+            .arg(&path)
+            .output()
+            .ok()?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Some(serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{stderr}{text}")))
+    }
+
+    #[test]
+    fn kubectl_reads_text_that_looks_like_another_type() {
+        const ODD: [&str; 12] = [
+            "y",
+            "Off",
+            "yes",
+            "1_000",
+            "0x_1F",
+            "~",
+            "null",
+            "1:30",
+            "2001-01-01",
+            ".inf",
+            "\"\\",
+            "a: b #c",
+        ];
+        let token = |odd: &str| ClientAuth::Token(odd.into());
+        let password = |odd: &str| ClientAuth::Password { user: odd.to_owned(), password: odd.into() };
+        let names: Vec<String> = ODD.iter().flat_map(|odd| [(*odd).to_owned(), format!("{odd} p")]).collect();
+        let all: Vec<Credentials> =
+            ODD.iter().flat_map(|odd| [token(odd), password(odd)]).map(credentials).collect();
+        let entries = names.iter().zip(&all).map(|(name, credentials)| Entry {
+            name,
+            server: "https://192.0.2.7:6443",
+            server_name: None,
+            credentials,
+        });
+        let text = write(&entries.collect::<Vec<_>>()).unwrap();
+        let Some(read) = in_kubectl(&text) else { return };
+        assert_eq!(read["current-context"], "y");
+        for odd in ODD {
+            for (name, user) in [
+                (odd.to_owned(), serde_json::json!({ "token": odd })),
+                (format!("{odd} p"), serde_json::json!({ "username": odd, "password": odd })),
+            ] {
+                let user = serde_json::json!({ "name": name, "user": user });
+                assert!(read["users"].as_array().unwrap().contains(&user), "{user} {text}");
+            }
+        }
     }
 
     #[test]
