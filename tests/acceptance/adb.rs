@@ -5,7 +5,7 @@ use crate::support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn it_is_known_by_its_variant() {
+fn box_version_names_the_bundle_by_its_variant() {
     let guest = Guest::own("adb", "address");
     User::of(&guest)
         .types("service-manager box version")
@@ -31,7 +31,7 @@ fn status_never_calls_sccli() {
 /// As Kubernetes kept it until 1.23, and its own controller still writes it on request.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_token_in_the_accounts_secret_is_used() {
+fn uses_the_token_in_the_service_accounts_secret() {
     let guest = Guest::own("adb", "address");
     guest.changes(
         SECRET,
@@ -49,7 +49,7 @@ fn the_token_in_the_accounts_secret_is_used() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_token_is_made_only_for_who_uses_it() {
+fn creates_a_token_for_env_but_not_for_status() {
     let guest = Guest::own("adb", "address");
     let made = "mv /usr/bin/kubectl /usr/bin/kubectl.true
         printf '#!/bin/sh\\necho \"$*\" >>/run/asked; exec /usr/bin/kubectl.true \"$@\"\\n' >/usr/bin/kubectl
@@ -71,7 +71,7 @@ fn a_token_is_made_only_for_who_uses_it() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_token_lasts_a_year_or_its_end_is_told() {
+fn says_when_a_token_expires_before_a_year() {
     let guest = Guest::own("adb", "address");
     let user = User::of(&guest);
     let line = "service-manager env kubernetes --refresh --script-readable";
@@ -87,7 +87,7 @@ fn a_token_lasts_a_year_or_its_end_is_told() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_is_no_token_is_refused() {
+fn refuses_a_malformed_token() {
     let guest = Guest::own("adb", "address");
     guest.changes("mv /usr/bin/kubectl /usr/bin/kubectl.true", "mv /usr/bin/kubectl.true /usr/bin/kubectl");
     for answer in [

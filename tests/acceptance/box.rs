@@ -5,19 +5,19 @@ use crate::support::{Guest, Port, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_address_stands_alone() {
+fn prints_the_address_alone() {
     User::of(&Guest::light()).types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
 }
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_address_is_never_that_of_the_nat() {
+fn never_prints_the_nat_address() {
     User::of(&Guest::nat()).types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
 }
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn programs_get_the_address_as_a_variable() {
+fn script_readable_ip_is_a_variable() {
     User::of(&Guest::light())
         .types("service-manager box ip --script-readable")
         .stdout("IP=[ADDRESS]\n")
@@ -26,7 +26,7 @@ fn programs_get_the_address_as_a_variable() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_version_is_a_sentence() {
+fn prints_the_system_and_its_version() {
     User::of(&Guest::light())
         .types("service-manager box version")
         .stdout("Debian GNU/Linux 12 (bookworm)\n")
@@ -35,7 +35,7 @@ fn the_version_is_a_sentence() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn programs_get_the_version_as_variables() {
+fn script_readable_version_is_variables() {
     User::of(&Guest::light())
         .types("service-manager box version --script-readable")
         .stdout("NAME=\"Debian GNU/Linux\"\nID=\"debian\"\nVERSION_ID=\"12\"\n")
@@ -44,7 +44,7 @@ fn programs_get_the_version_as_variables() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_product_has_a_variant() {
+fn names_a_product_by_its_variant() {
     let guest = Guest::own("kubeadm", "address");
     guest.replaces(
         "/usr/lib/os-release",
@@ -59,7 +59,7 @@ fn a_product_has_a_variant() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_variant_without_a_version_is_no_product() {
+fn ignores_a_variant_without_a_version() {
     let guest = Guest::own("kubeadm", "address");
     guest.replaces(
         "/usr/lib/os-release",
@@ -74,7 +74,7 @@ fn a_variant_without_a_version_is_no_product() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_name_that_a_shell_would_expand_is_for_people_only() {
+fn script_readable_version_omits_values_that_a_shell_would_expand() {
     let guest = Guest::own("kubeadm", "address");
     guest.replaces(
         "/usr/lib/os-release",
@@ -89,7 +89,7 @@ fn a_name_that_a_shell_would_expand_is_for_people_only() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn all_addresses_are_listed_the_best_first() {
+fn lists_all_addresses_best_first() {
     let guest = Guest::nat();
     let user = User::of(&guest);
     user.types("service-manager box ip --all").stdout("[ADDRESS]\n10.0.2.15\n").succeeds();
@@ -100,7 +100,7 @@ fn all_addresses_are_listed_the_best_first() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn behind_a_forwarded_port_the_address_is_one_that_answers() {
+fn finds_an_answering_address_behind_a_forwarded_port() {
     let guest = Guest::nat();
     let port = Port::leading_to(format!("{}:22", guest.address()));
     let key = guest.folder().join("keys/ed25519");
@@ -115,7 +115,7 @@ fn behind_a_forwarded_port_the_address_is_one_that_answers() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn an_address_that_was_not_reached_is_a_guess() {
+fn marks_an_unreached_address_as_a_guess() {
     let guest = Guest::own("kubeadm", "address");
     let port = Port::leading_to(format!("{}:22", guest.address()));
     let key = guest.folder().join("keys/ed25519");

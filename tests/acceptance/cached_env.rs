@@ -16,7 +16,7 @@ pub(crate) fn logs_in(times: usize, guest: &Guest, something: impl FnOnce()) {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_second_time_nobody_logs_in() {
+fn the_second_env_needs_no_ssh() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::of(&guest);
     user.types("service-manager env kubernetes").stdout(ANNOUNCED).succeeds();
@@ -32,7 +32,7 @@ fn the_second_time_nobody_logs_in() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn all_services_at_once_are_used_again_too() {
+fn caches_all_services_together() {
     let guest = Guest::own("microshift", "address");
     guest.lays_out_docker("tls");
     let user = User::of(&guest);
@@ -52,7 +52,7 @@ fn all_services_at_once_are_used_again_too() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_is_stopped_meanwhile() {
+fn notices_a_stopped_service() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::of(&guest);
     user.types("service-manager env kubernetes").stdout(ANNOUNCED).succeeds();
@@ -65,7 +65,7 @@ fn a_service_that_is_stopped_meanwhile() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_cluster_that_is_made_anew_at_the_same_address() {
+fn notices_a_new_cluster_at_the_same_address() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::of(&guest);
     user.types(KUBECTL).stdout("namespace/default\n").succeeds();
@@ -81,7 +81,7 @@ fn a_cluster_that_is_made_anew_at_the_same_address() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn credentials_that_are_not_accepted_any_more() {
+fn notices_rejected_credentials() {
     let guest = Guest::own("k3s", "address");
     let user = User::of(&guest);
     user.types("service-manager env kubernetes").stdout(ANNOUNCED).succeeds();
@@ -102,7 +102,7 @@ fn credentials_that_are_not_accepted_any_more() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn docker_with_other_certificates() {
+fn notices_new_docker_certificates() {
     let guest = Guest::own("kubeadm", "address");
     guest.lays_out_docker("tls");
     let user = User::of(&guest);
@@ -118,7 +118,7 @@ fn docker_with_other_certificates() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_is_kept_is_never_trusted_as_it_is() {
+fn refuses_a_tampered_cache() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::of(&guest);
     let types = || user.types("service-manager env kubernetes").stdout(ANNOUNCED).succeeds();
@@ -153,7 +153,7 @@ fn what_is_kept_is_never_trusted_as_it_is() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_file_of_ones_own_changes_what_is_looked_for() {
+fn a_changed_service_file_invalidates_the_cache() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::of(&guest);
     user.types("service-manager env kubernetes").stdout(ANNOUNCED).succeeds();
@@ -165,7 +165,7 @@ fn a_service_file_of_ones_own_changes_what_is_looked_for() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn two_at_once_keep_what_both_found() {
+fn two_runs_keep_both_results() {
     let guest = Guest::own("microshift", "address");
     guest.lays_out_docker("tls");
     let user = User::of(&guest);
@@ -186,7 +186,7 @@ fn two_at_once_keep_what_both_found() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn on_request_it_is_not_looked_at_at_all() {
+fn cached_option_asks_nobody() {
     let guest = Guest::own("microshift", "address");
     guest.lays_out_docker("tls");
     let user = User::of(&guest);
@@ -213,7 +213,7 @@ fn on_request_it_is_not_looked_at_at_all() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn another_user_of_the_guest_sees_other_things() {
+fn caches_per_guest_user() {
     let guest = Guest::own("kubeadm", "address");
     guest.lays_out_docker("tls");
     let user = User::near(&guest);
@@ -233,7 +233,7 @@ fn another_user_of_the_guest_sees_other_things() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn another_way_to_the_machine() {
+fn a_changed_route_invalidates_the_cache() {
     let guest = Guest::kubeadm();
     let user = User::near(&guest);
     let config = guest.folder().join("ssh_config");
@@ -249,7 +249,7 @@ fn another_way_to_the_machine() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_vagrantfile_that_was_changed_is_asked_about_once() {
+fn asks_vagrant_once_after_the_vagrantfile_changed() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);

@@ -11,7 +11,7 @@ use crate::support::download::{Download, INSTALL, INSTALLED, KUBECTL};
 use crate::support::publisher::{Publisher, script, tgz};
 
 #[test]
-fn what_is_installed_is_listed() {
+fn lists_the_installed_clients() {
     let shop = Shop::new();
     let line = "service-manager clients list";
     let row = |size: &str, client: &str| {
@@ -55,7 +55,7 @@ fn what_is_installed_is_listed() {
 }
 
 #[test]
-fn nothing_is_installed() {
+fn says_so_when_no_client_is_installed() {
     let user = User::new();
     let note =
         format!("note: no clients in [HOME]/{BIN} yet; `service-manager install-cli SERVICE` installs one\n");
@@ -70,7 +70,7 @@ fn nothing_is_installed() {
 }
 
 #[test]
-fn what_was_changed_since_is_found_and_repaired() {
+fn verify_finds_a_changed_client_and_install_repairs_it() {
     let shop = Shop::new();
     let user = &shop.user;
     let lines = |verdict: &str| {
@@ -113,7 +113,7 @@ fn what_was_changed_since_is_found_and_repaired() {
 }
 
 #[test]
-fn what_was_not_used_for_long_is_removed() {
+fn prunes_clients_unused_for_long() {
     let shop = Shop::new();
     let user = &shop.user;
     let receipt = user.home().join(BIN).join("kubernetes/1.35.0/.receipt.json");
@@ -149,7 +149,7 @@ fn what_was_not_used_for_long_is_removed() {
 }
 
 #[test]
-fn what_downloads_have_left_is_removed_when_nobody_will_go_on() {
+fn prunes_abandoned_partial_downloads() {
     let shop = Shop::new();
     let user = &shop.user;
     let folder = format!("{BIN}/kubernetes/1.30.0");
@@ -173,7 +173,7 @@ fn what_downloads_have_left_is_removed_when_nobody_will_go_on() {
 }
 
 #[test]
-fn versions_are_removed_one_by_one_or_all() {
+fn uninstalls_one_version_or_all() {
     let shop = Shop::new();
     let user = &shop.user;
     for (names, what, hint) in [
@@ -205,7 +205,7 @@ fn versions_are_removed_one_by_one_or_all() {
 }
 
 #[test]
-fn everything_is_exported_once() {
+fn exports_each_client_once() {
     let shop = Shop::new();
     let user = &shop.user;
     let kubectl = KUBECTL.trim_start_matches("https://");
@@ -228,7 +228,7 @@ fn everything_is_exported_once() {
 }
 
 #[test]
-fn an_export_is_a_mirror_for_another_home() {
+fn an_exported_folder_works_as_a_mirror() {
     let shop = Shop::new();
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("mirror, of mine");
@@ -254,7 +254,7 @@ fn an_export_is_a_mirror_for_another_home() {
 }
 
 #[test]
-fn what_was_replaced_upstream_is_not_exported() {
+fn does_not_export_a_client_that_was_replaced_upstream() {
     let shop = Shop::new();
     shop.publisher.offers(KUBECTL, script("replaced", 100));
     shop.user

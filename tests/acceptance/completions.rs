@@ -3,7 +3,7 @@
 use crate::support::{Guest, User};
 
 #[test]
-fn bash_reads_its_completions() {
+fn bash_completes_commands() {
     User::new()
         .types(
             r#"eval "$(service-manager completions bash)"
@@ -20,7 +20,7 @@ fn bash_reads_its_completions() {
 }
 
 #[test]
-fn zsh_reads_its_completions() {
+fn zsh_completes_commands() {
     User::new()
         .types(
             r#"autoload -Uz compinit && compinit -u && eval "$(service-manager completions zsh)" &&
@@ -33,7 +33,7 @@ fn zsh_reads_its_completions() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn fish_reads_its_completions() {
+fn fish_completes_commands() {
     let user = User::new();
     user.types("service-manager completions fish >completions").succeeds();
     let completions = std::fs::read_to_string(user.home().join("completions")).unwrap();
@@ -44,7 +44,7 @@ fn fish_reads_its_completions() {
 }
 
 #[test]
-fn an_unknown_shell_is_wrong_usage() {
+fn refuses_an_unknown_shell() {
     User::new()
         .types("service-manager completions fisch")
         .stderr(

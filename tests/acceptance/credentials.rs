@@ -5,7 +5,7 @@ use crate::support::{Failure, Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_token_is_as_good_as_a_certificate() {
+fn accepts_a_token_in_place_of_a_certificate() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::of(&guest);
     let token = user
@@ -32,7 +32,7 @@ fn a_token_is_as_good_as_a_certificate() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_client_certificate_of_an_authority_that_the_server_does_not_know() {
+fn refuses_a_client_certificate_of_an_unknown_authority() {
     let guest = Guest::own("kubeadm", "address");
     let kubeconfig = guest.run(
         "cd $(mktemp -d) && issue ca ca.crt ca.key other && issue client crt key /O=system:masters/CN=x ca.crt ca.key &&
@@ -45,7 +45,7 @@ fn a_client_certificate_of_an_authority_that_the_server_does_not_know() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_token_that_the_server_does_not_know() {
+fn refuses_a_token_that_the_server_rejects() {
     let guest = Guest::own("kubeadm", "address");
     let kubeconfig = guest.run(
         "sed '/client-certificate-data/d; s/client-key-data: .*/token: s3cr3t/' /etc/kubernetes/admin.conf",
@@ -56,7 +56,7 @@ fn a_token_that_the_server_does_not_know() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_password_that_the_server_does_not_look_at() {
+fn refuses_a_password_that_the_server_ignores() {
     let guest = Guest::own("kubeadm", "address");
     let kubeconfig = guest.run(
         "sed 's/client-certificate-data: .*/username: admin/; s/client-key-data: .*/password: s3cr3t/' /etc/kubernetes/admin.conf",
@@ -68,7 +68,7 @@ fn a_password_that_the_server_does_not_look_at() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_client_certificate_that_the_server_does_not_ask_for() {
+fn refuses_a_client_certificate_that_the_server_ignores() {
     let guest = Guest::own("kubeadm", "address");
     guest.restarts("static-pod-kube-apiserver", "s/ --client-ca-file=[^ ]*//");
     anybody_may_ask_for_the_version(&guest);
@@ -77,7 +77,7 @@ fn a_client_certificate_that_the_server_does_not_ask_for() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn an_authority_that_has_expired() {
+fn refuses_an_expired_authority() {
     let guest = Guest::own("kubeadm", "address");
     let (day, _) = replace_authority(&guest, "old.crt");
     Failure::of(&guest)
@@ -90,7 +90,7 @@ fn an_authority_that_has_expired() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn an_authority_that_has_expired_beside_the_one_that_followed_it() {
+fn accepts_an_expired_authority_beside_its_successor() {
     let guest = Guest::own("kubeadm", "address");
     let (_, valid) = replace_authority(&guest, "old.crt /etc/kubernetes/pki/ca.crt");
     let user = User::of(&guest);

@@ -6,7 +6,7 @@ use crate::support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn docker_on_the_host_talks_to_the_daemon_in_the_guest() {
+fn docker_on_the_host_reaches_the_daemon_in_the_guest() {
     let user_of = |guest| User::of(guest);
     let guest = Guest::kubeadm();
     user_of(&guest).types("service-manager env docker").stdout(ANNOUNCED).succeeds();
@@ -17,7 +17,7 @@ fn docker_on_the_host_talks_to_the_daemon_in_the_guest() {
 /// Its docker of old has to be told the version of the API.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_bundle_exports_all_four_variables() {
+fn adb_exports_all_four_variables() {
     let guest = Guest::own("adb", "address");
     guest.lays_out_docker("tls");
     let user = User::of(&guest);
@@ -37,7 +37,7 @@ fn the_bundle_exports_all_four_variables() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn programs_get_the_folder_between_quotes() {
+fn script_readable_output_quotes_the_folder() {
     User::of(&Guest::kubeadm())
         .types("service-manager env docker --script-readable")
         .stdout(READABLE)
@@ -46,7 +46,7 @@ fn programs_get_the_folder_between_quotes() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_version_of_the_api_is_told_on_request() {
+fn exports_the_api_version_on_request() {
     User::of(&Guest::kubeadm())
         .types("service-manager env docker --script-readable --api-version")
         .stdout(&format!("{READABLE}DOCKER_API_VERSION=1.41\n"))
@@ -55,7 +55,7 @@ fn the_version_of_the_api_is_told_on_request() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_certificates_are_private() {
+fn writes_private_certificate_files() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     user.types("umask 0; service-manager env docker").stdout(ANNOUNCED).succeeds();
@@ -66,7 +66,7 @@ fn the_certificates_are_private() {
 }
 
 #[test]
-fn the_variables_are_removed_without_any_machine() {
+fn unset_needs_no_machine() {
     User::new()
         .types("export DOCKER_TLS_VERIFY=1; eval \"$(service-manager env docker --unset)\"; echo ${DOCKER_TLS_VERIFY-gone}")
         .stdout("gone\n")
@@ -75,7 +75,7 @@ fn the_variables_are_removed_without_any_machine() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn certificates_that_cannot_be_used() {
+fn refuses_unusable_client_certificates() {
     let guest = with_docker();
     guest.changes(
         "cp -a /home/vagrant/.docker /home/vagrant/.docker.true",
@@ -131,7 +131,7 @@ fn certificates_that_cannot_be_used() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_server_that_cannot_be_trusted() {
+fn refuses_an_untrusted_server() {
     let guest = with_docker();
     let server = |names: &str, dates: &str| {
         format!(
@@ -163,7 +163,7 @@ fn a_server_that_cannot_be_trusted() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_daemon_that_only_has_a_socket() {
+fn explains_a_daemon_without_a_tcp_port() {
     let guest = with_docker();
     let ssh = format!("`export DOCKER_HOST=ssh://vagrant@{}:22`", guest.address());
     for (command_line, because) in [
@@ -213,7 +213,7 @@ fn a_daemon_that_only_has_a_socket() {
 /// Engines that are no Docker daemon of root's, or none that the host could use.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn other_engines_are_recognised() {
+fn recognises_other_engines() {
     let guest = Guest::own("kubeadm", "address");
     for (kind, flavour, because) in [
         ("podman", "podman", "is Podman, which only listens on root's socket"),
@@ -234,7 +234,7 @@ fn other_engines_are_recognised() {
 /// Whatever is in a certificate: a few lines of it are told, and none that a terminal would obey.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_certificate_with_very_many_names_and_odd_ones() {
+fn accepts_a_certificate_with_many_and_odd_names() {
     let guest = with_docker();
     let many = (1..=3000).map(|number| format!("n{number}.example"));
     let odd = ["\u{1b}]0;evil\u{7}", "$(touch pwned)", "a\nexport X=1"].map(str::to_owned);

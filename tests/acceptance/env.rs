@@ -4,7 +4,7 @@ use crate::support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn it_prints_what_was_announced() {
+fn prints_the_announced_exports() {
     let guest = Guest::kubeadm();
     for shell in SHELLS {
         User::of(&guest).types("service-manager env kubernetes").to(shell).stdout(ANNOUNCED).succeeds();
@@ -33,7 +33,7 @@ fn kubectl_works_after_eval_in_every_shell() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_certificate_that_does_not_name_the_address_is_used_by_its_name() {
+fn sets_tls_server_name_when_the_certificate_lacks_the_address() {
     let guest = Guest::nat();
     let user = User::of(&guest);
     user.types(KUBECTL).stdout("namespace/default\n").stderr(NAT_NOTE).succeeds();
@@ -45,7 +45,7 @@ fn a_certificate_that_does_not_name_the_address_is_used_by_its_name() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn notes_are_left_out_on_request() {
+fn quiet_omits_notes() {
     User::of(&Guest::nat())
         .types("service-manager --quiet env kubernetes --script-readable")
         .stdout(READABLE)
@@ -54,7 +54,7 @@ fn notes_are_left_out_on_request() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_name_that_is_not_needed_is_not_written() {
+fn omits_an_unneeded_tls_server_name() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     user.types("service-manager env kubernetes").stdout(ANNOUNCED).succeeds();
@@ -64,7 +64,7 @@ fn a_name_that_is_not_needed_is_not_written() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_path_that_needs_quotes_gets_them() {
+fn quotes_a_path_for_every_shell() {
     let guest = Guest::kubeadm();
     for shell in SHELLS {
         let user = User::of_at_home(&guest, "Dev's $HOME `x` \"y\" ü");
@@ -78,7 +78,7 @@ fn a_path_that_needs_quotes_gets_them() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn without_a_service_every_running_one_has_a_heading() {
+fn without_a_service_exports_each_running_one_with_a_heading() {
     User::of(&Guest::kubeadm())
         .types("service-manager env")
         .stdout(
@@ -105,7 +105,7 @@ fn without_a_service_every_running_one_has_a_heading() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn programs_get_lines_without_comments() {
+fn script_readable_output_has_no_comments() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     user.types("service-manager env kubernetes --script-readable").stdout(READABLE).succeeds();
@@ -118,7 +118,7 @@ fn programs_get_lines_without_comments() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_hint_repeats_what_was_typed() {
+fn the_eval_line_repeats_the_options() {
     let guest = Guest::kubeadm();
     let line = "service-manager env kubernetes --shell bash --ssh-config 'my box'";
     let user = User::near(&guest);
@@ -128,7 +128,7 @@ fn the_hint_repeats_what_was_typed() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_is_written_is_private() {
+fn writes_private_files() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     user.types("umask 0; service-manager env kubernetes").stdout(ANNOUNCED).succeeds();
@@ -151,7 +151,7 @@ fn what_is_written_is_private() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_steps_are_shown_without_secrets() {
+fn verbose_shows_the_steps_without_secrets() {
     // That no secret is among them is looked at after every line that is typed.
     User::of(&Guest::kubeadm())
         .types("service-manager --verbose env kubernetes --script-readable")
@@ -170,7 +170,7 @@ fn the_steps_are_shown_without_secrets() {
 /// One that fails is no reason to go without the others.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn of_all_services_those_that_work_are_exported() {
+fn exports_the_services_that_work() {
     const EXPIRED: &str =
         "the client certificate in `/etc/kubernetes/admin.conf` of `[NAME]` expired on 2021-01-01";
     let guest = Guest::own("kubeadm", "expired-client");
@@ -200,7 +200,7 @@ fn of_all_services_those_that_work_are_exported() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_path_that_is_not_utf_8_is_named() {
+fn refuses_a_path_that_is_not_utf_8() {
     User::of(&Guest::kubeadm())
         .types(r"SERVICE_MANAGER_HOME=$PWD/$'x\xff\xfe' service-manager env kubernetes")
         .stdout("(exit 1)\n")
@@ -215,7 +215,7 @@ fn a_path_that_is_not_utf_8_is_named() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn programs_get_a_folder_with_a_quote_in_a_form_that_sh_reads() {
+fn script_readable_output_escapes_a_quote_for_sh() {
     let guest = Guest::kubeadm();
     let user = User::of_at_home(&guest, "Dev's");
     user.types("service-manager env docker --script-readable >settings && . ./settings && echo \"$DOCKER_CERT_PATH\"")
@@ -224,7 +224,7 @@ fn programs_get_a_folder_with_a_quote_in_a_form_that_sh_reads() {
 }
 
 #[test]
-fn the_result_of_a_service_that_does_not_exist_is_a_failure_for_eval() {
+fn an_unknown_service_makes_eval_fail() {
     User::new()
         .types("service-manager env kubernets")
         .stdout("(exit 126)\n")

@@ -4,7 +4,7 @@ use crate::env::{ANNOUNCED, SHELLS};
 use crate::support::{Guest, Port, User};
 
 #[test]
-fn eval_fails_with_the_exit_code() {
+fn eval_returns_the_exit_code() {
     for shell in SHELLS {
         User::new()
             .types(r#"eval "$(service-manager env kubernetes)"; echo $?"#)
@@ -16,7 +16,7 @@ fn eval_fails_with_the_exit_code() {
 }
 
 #[test]
-fn an_unreachable_machine_is_another_failure_for_eval() {
+fn eval_returns_3_for_an_unreachable_machine() {
     let port = Port::closed();
     for shell in SHELLS {
         User::new()
@@ -31,7 +31,7 @@ fn an_unreachable_machine_is_another_failure_for_eval() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_is_not_there_is_a_third_failure_for_eval() {
+fn eval_returns_126_for_a_missing_service() {
     let guest = Guest::light();
     for shell in SHELLS {
         User::of(&guest)
@@ -43,7 +43,7 @@ fn a_service_that_is_not_there_is_a_third_failure_for_eval() {
 }
 
 #[test]
-fn a_script_with_set_e_ends() {
+fn set_e_ends_the_script() {
     for shell in SHELLS {
         User::new()
             .types(r#"set -e; eval "$(service-manager env kubernetes)"; echo still here"#)
@@ -54,30 +54,30 @@ fn a_script_with_set_e_ends() {
 }
 
 #[test]
-fn a_failure_is_one_statement() {
+fn a_failure_prints_one_statement() {
     User::new().types("service-manager env kubernetes").stdout("(exit 1)\n").stderr(NO_MACHINE).fails(1);
 }
 
 #[test]
-fn programs_get_nothing_at_all_of_a_failure() {
+fn script_readable_output_is_empty_on_failure() {
     User::new().types("service-manager env kubernetes --script-readable").stderr(NO_MACHINE).fails(1);
 }
 
 #[test]
-fn wrong_usage_is_a_failure_for_eval_too() {
+fn wrong_usage_makes_eval_fail() {
     User::new().types("service-manager env --nonsense 2>/dev/null").stdout("(exit 1)\n").fails(1);
     User::new().types("service-manager env --script-readable --nonsense 2>/dev/null").fails(1);
 }
 
 #[test]
-fn a_terminal_sees_no_statement() {
+fn a_terminal_shows_no_failing_statement() {
     let user = User::new().with("NO_COLOR", "1");
     user.types(on_a_terminal("service-manager env kubernetes")).stdout(NO_MACHINE).fails(1);
 }
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn an_output_that_cannot_be_written_is_a_failure() {
+fn unwritable_output_is_a_failure() {
     let guest = Guest::kubeadm();
     for line in ["service-manager env", "service-manager env --script-readable", "service-manager status"] {
         User::of(&guest)
@@ -94,20 +94,20 @@ fn an_output_that_cannot_be_written_is_a_failure() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_reader_that_has_gone_is_no_failure() {
+fn a_closed_pipe_is_no_failure() {
     let guest = Guest::kubeadm();
     User::of(&guest).types("set -o pipefail; service-manager env | true").succeeds();
 }
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_terminal_sees_what_eval_would_get() {
+fn a_terminal_shows_what_eval_reads() {
     let guest = Guest::kubeadm();
     User::of(&guest).types(on_a_terminal("service-manager env kubernetes")).stdout(ANNOUNCED).succeeds();
 }
 
 #[test]
-fn a_terminal_gets_colours_and_a_file_does_not() {
+fn colours_go_to_a_terminal_only() {
     let error = "\x1b[31m\x1b[1merror\x1b[0m: no machine is given\n\x1b[32m\x1b[1mhint\x1b[0m: [..]\n";
     User::new().types(on_a_terminal("service-manager status")).stdout(error).fails(1);
     User::new().types("service-manager --color always status").stderr(error).fails(1);

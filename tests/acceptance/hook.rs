@@ -28,7 +28,7 @@ fn session(start: &str, lines: &[&str]) -> String {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_exports_come_and_go_with_the_project() {
+fn sets_and_removes_exports_with_the_project() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -50,7 +50,7 @@ fn the_exports_come_and_go_with_the_project() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn from_one_project_to_another() {
+fn switches_between_projects() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -75,7 +75,7 @@ fn from_one_project_to_another() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn whoever_looks_into_a_folder_starts_nothing() {
+fn entering_a_folder_starts_neither_ssh_nor_vagrant() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -91,7 +91,7 @@ fn whoever_looks_into_a_folder_starts_nothing() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_is_not_as_it_was_is_not_exported() {
+fn does_not_export_stale_state() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -111,7 +111,7 @@ fn what_is_not_as_it_was_is_not_exported() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_is_stopped_takes_no_other_away() {
+fn a_stopped_service_leaves_the_other_exports() {
     let guest = Guest::own("kubeadm", "address");
     guest.lays_out_docker("tls");
     let user = User::near(&guest).with_vagrant();
@@ -126,7 +126,7 @@ fn a_service_that_is_stopped_takes_no_other_away() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn vagrants_docker_provider_keeps_the_docker_that_it_has() {
+fn exports_no_docker_host_for_vagrants_docker_provider() {
     let guest = Guest::own("kubeadm", "address");
     guest.lays_out_docker("tls");
     let user = User::near(&guest).with_vagrant();
@@ -139,7 +139,7 @@ fn vagrants_docker_provider_keeps_the_docker_that_it_has() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn direnv_uses_a_machine() {
+fn direnv_exports_a_machine() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -158,7 +158,7 @@ fn direnv_uses_a_machine() {
 }
 
 #[test]
-fn what_was_misspelt_fails_for_eval_too() {
+fn a_misspelt_service_makes_eval_fail() {
     User::new()
         .types("set -e; eval \"$(service-manager hook bash kubernets)\"; echo still here")
         .stderr("error: [..]\nhint: did you mean `kubernetes`?\n")
@@ -166,7 +166,7 @@ fn what_was_misspelt_fails_for_eval_too() {
 }
 
 #[test]
-fn a_shell_without_a_hook_is_told_which_have_one() {
+fn refuses_a_shell_without_a_hook() {
     User::new()
         .types("service-manager hook xonsh >/dev/null")
         .stderr("error: invalid value 'xonsh' for '<SHELL>'\n  [possible values: bash, zsh, fish, tcsh, elvish, direnv]\n\nFor more information, try '--help'.\n")

@@ -6,7 +6,7 @@ use crate::support::{Failure, Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_program_to_log_in_with() {
+fn refuses_an_exec_plugin() {
     refused("its user wants to run a program on the host (`exec`)", |kubeconfig| {
         kubeconfig
             + "    exec: { apiVersion: client.authentication.k8s.io/v1, command: touch, args: [pwned] }\n"
@@ -15,7 +15,7 @@ fn a_program_to_log_in_with() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn an_authentication_provider() {
+fn refuses_an_authentication_provider() {
     refused("its user wants to run a program on the host (`auth-provider`)", |kubeconfig| {
         kubeconfig + "    auth-provider: { name: gcp, config: { cmd-path: touch, cmd-args: pwned } }\n"
     });
@@ -23,7 +23,7 @@ fn an_authentication_provider() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_path_is_not_looked_for_on_the_host() {
+fn reads_paths_in_the_guest_and_not_on_the_host() {
     let folder = tempfile::tempdir().unwrap();
     refused("its client-key names a file that the guest does not have or does not show", |kubeconfig| {
         // The right key: if it were read, all would be well.
@@ -37,7 +37,7 @@ fn a_path_is_not_looked_for_on_the_host() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_path_to_something_that_is_no_key() {
+fn refuses_a_path_to_no_key() {
     refused("its client key is not valid", |kubeconfig| {
         let data = field(&kubeconfig, "client-key-data");
         kubeconfig.replace(&format!("client-key-data: {data}"), "client-key: /etc/passwd")
@@ -46,13 +46,13 @@ fn a_path_to_something_that_is_no_key() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn two_documents() {
+fn refuses_two_documents() {
     refused("it is not the YAML of a kubeconfig", |kubeconfig| format!("{kubeconfig}---\n{kubeconfig}"));
 }
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_bomb_of_aliases() {
+fn refuses_an_alias_bomb() {
     refused("it uses YAML anchors or aliases", |kubeconfig| {
         let levels = 'b'..='i';
         let level = |name: char| {
@@ -66,7 +66,7 @@ fn a_bomb_of_aliases() {
 /// The blank and the `#` between quotes begin no comment.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_bomb_of_aliases_behind_quotes() {
+fn refuses_an_alias_bomb_behind_quotes() {
     let guest = Guest::own("kubeadm", "address");
     let list = |item: &str, count| format!("[{}]", vec![item; count].join(","));
     let (ones, twos, threes) = (list("1", 1000), list("*a", 1000), list("*b", 300));
@@ -87,13 +87,13 @@ fn a_bomb_of_aliases_behind_quotes() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn ten_megabytes() {
+fn refuses_a_kubeconfig_of_ten_megabytes() {
     refused("it is longer than 1 MiB", |kubeconfig| kubeconfig + &"# filling\n".repeat(1 << 20));
 }
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn half_a_certificate() {
+fn refuses_half_a_certificate() {
     for (field_name, name) in [
         ("certificate-authority-data", "certificate authority"),
         ("client-certificate-data", "client certificate"),
@@ -107,7 +107,7 @@ fn half_a_certificate() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_key_of_another_certificate() {
+fn refuses_a_key_of_another_certificate() {
     let guest = Guest::own("kubeadm", "address");
     let key = guest.run("base64 -w0 /etc/kubernetes/pki/apiserver.key");
     replace_kubeconfig(&guest, |kubeconfig| kubeconfig.replace(field(&kubeconfig, "client-key-data"), &key));
@@ -120,7 +120,7 @@ fn the_key_of_another_certificate() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn not_a_kubeconfig() {
+fn refuses_what_is_no_kubeconfig() {
     refused("it is not the YAML of a kubeconfig", |_| "\x00\x1b[31m{".to_owned());
     refused("it has no current context", |kubeconfig| {
         kubeconfig.replace("current-context: ", "current-context: no-")
@@ -139,7 +139,7 @@ fn not_a_kubeconfig() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_is_not_needed_is_not_taken() {
+fn copies_only_the_needed_fields() {
     let guest = Guest::own("kubeadm", "address");
     replace_kubeconfig(&guest, |kubeconfig| {
         kubeconfig
@@ -191,7 +191,7 @@ fn what_is_not_needed_is_not_taken() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn another_server_than_the_guest() {
+fn replaces_another_server_by_the_guests_address() {
     let guest = Guest::own("kubeadm", "address");
     replace_kubeconfig(&guest, |kubeconfig| {
         kubeconfig.replace(&format!("https://{}:6443", guest.address()), "https://evil.example:6443")
@@ -204,7 +204,7 @@ fn another_server_than_the_guest() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn names_that_a_terminal_would_obey() {
+fn replaces_the_names_in_the_kubeconfig() {
     let guest = Guest::own("kubeadm", "address");
     replace_kubeconfig(&guest, |kubeconfig| {
         kubeconfig.replace("kubernetes-admin@kubernetes", r#""\e]0;evil\a$(touch pwned)""#)
@@ -218,7 +218,7 @@ fn names_that_a_terminal_would_obey() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_host_name_that_a_shell_would_obey() {
+fn quotes_a_hostile_host_name() {
     let guest = Guest::own("kubeadm", "address");
     let name = r#"$(touch pwned)`id`";"#;
     let set = |name| format!("echo {} >/proc/sys/kernel/hostname", shlex::try_quote(name).unwrap());
@@ -233,7 +233,7 @@ fn a_host_name_that_a_shell_would_obey() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_version_that_a_shell_or_a_terminal_would_obey() {
+fn sanitizes_a_hostile_version() {
     let guest = Guest::own("kubeadm", "address");
     guest.replaces(
         "/usr/lib/os-release",

@@ -5,7 +5,7 @@ use crate::support::{Failure, Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_files_that_a_kubeconfig_names_are_embedded() {
+fn embeds_the_files_that_a_kubeconfig_names() {
     let guest = Guest::own("plain", "address");
     let user = User::of(&guest);
     user.types(KUBECTL).stdout("namespace/default\n").succeeds();
@@ -19,7 +19,7 @@ fn the_files_that_a_kubeconfig_names_are_embedded() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_file_that_a_kubeconfig_names_may_be_missing() {
+fn explains_a_missing_file_of_a_kubeconfig() {
     let guest = Guest::own("plain", "address");
     guest.changes(
         "mv /home/vagrant/.kube/admin-key.pem{,.away}",
@@ -33,7 +33,7 @@ fn a_file_that_a_kubeconfig_names_may_be_missing() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_paths_in_a_kubeconfig_are_read_as_yaml() {
+fn reads_quoted_and_relative_paths_of_a_kubeconfig() {
     const PATH: &str = "/home/vagrant/.kube/config";
     let guest = Guest::own("plain", "address");
     let kubeconfig = guest.run(&format!("cat {PATH}"));
@@ -61,7 +61,7 @@ fn the_paths_in_a_kubeconfig_are_read_as_yaml() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_kubeconfig_that_its_user_cannot_read() {
+fn explains_an_unreadable_kubeconfig() {
     let guest = Guest::own("plain", "address");
     let give = |owner| format!("chown {owner}: /home/vagrant/.kube/config");
     guest.changes(&give("root"), &give("vagrant"));
@@ -73,7 +73,7 @@ fn a_kubeconfig_that_its_user_cannot_read() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn no_kubernetes_at_all() {
+fn explains_a_machine_without_kubernetes() {
     Failure::of(&Guest::light())
         .error("there is no kubernetes in `[NAME]`")
         .hint("`service-manager status` shows what the machine has")
@@ -82,7 +82,7 @@ fn no_kubernetes_at_all() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn where_nothing_runs_there_is_nothing_to_export() {
+fn exports_nothing_when_nothing_runs() {
     const NOTE: &str = "note: nothing to export: docker is stopped in `[NAME]`\n";
     let guest = Guest::light();
     User::of(&guest).types("service-manager env --script-readable").stderr(NOTE).succeeds();
@@ -101,7 +101,7 @@ fn where_nothing_runs_there_is_nothing_to_export() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_kubeconfig_that_is_gone() {
+fn explains_a_missing_kubeconfig() {
     let guest = Guest::own("k3s", "address");
     let path = "/etc/rancher/k3s/k3s.yaml";
     guest.changes(&format!("mv {path} {path}.away"), &format!("mv {path}.away {path}"));
@@ -113,7 +113,7 @@ fn a_kubeconfig_that_is_gone() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_certificate_without_any_name_that_could_be_used() {
+fn explains_a_certificate_without_a_usable_name() {
     let guest = Guest::own("kubeadm", "nameless");
     Failure::of(&guest)
         .error(
@@ -126,7 +126,7 @@ fn a_certificate_without_any_name_that_could_be_used() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_serving_certificate_that_has_expired() {
+fn explains_an_expired_serving_certificate() {
     let guest = Guest::own("kubeadm", "expired");
     Failure::of(&guest)
         .error("the certificate of kubernetes at [ADDRESS]:6443 is not valid")
@@ -137,7 +137,7 @@ fn a_serving_certificate_that_has_expired() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_client_certificate_that_has_expired() {
+fn explains_an_expired_client_certificate() {
     let guest = Guest::own("kubeadm", "expired-client");
     Failure::of(&guest)
         .error("the client certificate in `/etc/kubernetes/admin.conf` of `[NAME]` expired on 2021-01-01")

@@ -11,7 +11,7 @@ const KUBECTL: &str = "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn kubectl_that_matches_the_server_is_installed_and_used() {
+fn installs_the_kubectl_that_matches_the_server() {
     let publisher = Publisher::start();
     publisher.offers_with_checksum(KUBECTL, program("kubectl"));
     let guest = Guest::kubeadm();
@@ -47,7 +47,7 @@ fn kubectl_that_matches_the_server_is_installed_and_used() {
 }
 
 #[test]
-fn a_named_version_needs_no_machine() {
+fn a_given_version_needs_no_machine() {
     let publisher = Publisher::start();
     let url = "https://download.docker.com/linux/static/stable/x86_64/docker-99.1.2.tgz";
     let docker = program("docker");
@@ -69,7 +69,7 @@ fn a_named_version_needs_no_machine() {
 /// Every row of the table of known releases: its address is among those that would be tried, with its checksum, and
 /// before it come only addresses at which nobody has ever seen anything.
 #[test]
-fn every_known_release_is_found() {
+fn finds_every_known_release() {
     let table = include_str!("clients-cases.tsv");
     let rows: Vec<Vec<&str>> =
         table.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect()).collect();

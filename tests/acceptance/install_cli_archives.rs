@@ -12,7 +12,7 @@ use crate::support::User;
 use crate::support::publisher::{Publisher, append, script, sha256, tgz, zip};
 
 #[test]
-fn openshift_packs_its_client_in_many_ways() {
+fn finds_oc_in_every_layout_of_its_archive() {
     let oc = script("oc", 1000);
     let folder = "./openshift-origin-client-tools-v4.16.12+0cbc58b-linux-64bit";
     let (inside, kubectl) = (format!("{folder}/oc"), format!("{folder}/kubectl"));
@@ -36,7 +36,7 @@ fn openshift_packs_its_client_in_many_ways() {
 }
 
 #[test]
-fn nothing_but_a_file_in_the_archive_is_a_program() {
+fn extracts_only_regular_files() {
     for (path, kind, content, leads_to, why) in [
         ("../oc", EntryType::Regular, &b"evil"[..], "", "its `oc` is not below its root"),
         ("/oc", EntryType::Regular, b"evil", "", "its `oc` is not below its root"),
@@ -58,7 +58,7 @@ fn nothing_but_a_file_in_the_archive_is_a_program() {
 }
 
 #[test]
-fn two_programs_of_the_same_name() {
+fn refuses_two_programs_of_the_same_name() {
     let [one, other] = ["one", "other"].map(|text| script(text, 100));
     for (first, second) in [("oc", "oc"), ("oc", "./oc"), ("a/oc", "b/oc")] {
         let entries = [(first, EntryType::Regular, &one[..], ""), (second, EntryType::Regular, &other, "")];
@@ -67,7 +67,7 @@ fn two_programs_of_the_same_name() {
 }
 
 #[test]
-fn what_goes_up_beside_the_program_is_not_written() {
+fn writes_nothing_outside_the_cache() {
     let oc = script("oc", 1000);
     let evil = "../../../../../../../../../../../../../../tmp/service-manager-was-here";
     let shop = Shop::new(tar(&[
@@ -81,7 +81,7 @@ fn what_goes_up_beside_the_program_is_not_written() {
 }
 
 #[test]
-fn half_an_archive_with_the_right_checksum() {
+fn refuses_half_an_archive_with_the_right_checksum() {
     let whole = tgz(&[("oc", &script("oc", 300_000))]);
     for length in [0, 1, 10, 600, whole.len() / 2, whole.len() - 9] {
         Shop::new(whole[..length].to_vec()).fails("it is damaged\ncaused by: [..]");
@@ -89,14 +89,14 @@ fn half_an_archive_with_the_right_checksum() {
 }
 
 #[test]
-fn a_page_in_place_of_an_archive() {
+fn refuses_a_page_in_place_of_an_archive() {
     for text in [&b"<html>Please log in</html>"[..], b"PK\x03\x04", b"#!/bin/sh\n"] {
         Shop::new(text.to_vec()).fails("it is damaged\ncaused by: [..]");
     }
 }
 
 #[test]
-fn what_would_fill_the_disk_or_the_memory() {
+fn refuses_archive_bombs() {
     // 2 GiB of zeros, in pieces that are each compressed once.
     let zeros = gzip(&vec![0; 16 << 20]);
     let bomb = |path: &str, kind: EntryType| {
@@ -136,7 +136,7 @@ fn what_would_fill_the_disk_or_the_memory() {
 }
 
 #[test]
-fn names_may_be_long() {
+fn accepts_long_names() {
     let oc = script("oc", 1000);
     let folder = format!("./{}", "a-folder-with-a-long-name/".repeat(20));
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
@@ -150,7 +150,7 @@ fn names_may_be_long() {
 }
 
 #[test]
-fn windows_gets_zip() {
+fn extracts_zip_for_windows() {
     let url = "https://mirror.openshift.com/pub/openshift-v4/clients/ocp/4.16.12/openshift-client-windows-4.16.12.zip";
     let line = "service-manager -q install-cli openshift --cli-version 4.16.12 --platform windows/amd64 --output json";
     for (files, why) in [
@@ -177,7 +177,7 @@ fn windows_gets_zip() {
 }
 
 #[test]
-fn what_cannot_be_used_replaces_nothing() {
+fn an_unusable_archive_replaces_nothing() {
     let shop = Shop::new(tar(&[("oc", EntryType::Regular, &script("oc", 100), "")]));
     shop.succeeds();
     let wrong = tar(&[("openshift", EntryType::Regular, b"x", "")]);

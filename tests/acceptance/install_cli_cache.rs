@@ -14,7 +14,7 @@ use crate::support::publisher::{Fault, script, sha256};
 use crate::support::until;
 
 #[test]
-fn a_kill_at_any_moment_leaves_nothing_half_done() {
+fn a_kill_leaves_no_partial_client() {
     const KILLS: u32 = 50;
     let download = Download::new();
     let begin = Instant::now();
@@ -40,7 +40,7 @@ fn a_kill_at_any_moment_leaves_nothing_half_done() {
 }
 
 #[test]
-fn a_kill_while_it_is_copied_leaves_one_or_the_other() {
+fn a_kill_while_copying_leaves_the_old_or_the_new_program() {
     const KILLS: u32 = 30;
     let download = Download::new();
     download.publisher.offers_with_checksum(KUBECTL, script("kubectl", 4 << 20));
@@ -66,7 +66,7 @@ fn a_kill_while_it_is_copied_leaves_one_or_the_other() {
 }
 
 #[test]
-fn of_two_at_once_one_waits_for_the_other() {
+fn the_second_of_two_installs_waits() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, [Fault::Holds(100_000)]);
     let mut first = download.user.types(format!("{INSTALL} >first")).starts();
@@ -93,7 +93,7 @@ fn of_two_at_once_one_waits_for_the_other() {
 }
 
 #[test]
-fn one_of_twenty_at_once_downloads_it() {
+fn twenty_installs_download_once() {
     let download = Download::new();
     download
         .user
@@ -109,7 +109,7 @@ fn one_of_twenty_at_once_downloads_it() {
 }
 
 #[test]
-fn twenty_at_once_into_one_folder() {
+fn twenty_installs_share_one_target_folder() {
     let download = Download::new();
     download.succeeds();
     download
@@ -124,7 +124,7 @@ fn twenty_at_once_into_one_folder() {
 }
 
 #[test]
-fn a_disk_that_is_full() {
+fn a_full_disk_is_an_error_and_the_next_run_works() {
     let download = Download::new();
     let kubectl = script("kubectl", 4 << 20);
     download.publisher.offers_with_checksum(KUBECTL, kubectl);
@@ -144,7 +144,7 @@ fn a_disk_that_is_full() {
 }
 
 #[test]
-fn a_disk_that_cannot_be_written_is_enough_for_what_is_there() {
+fn uses_the_cache_on_a_read_only_disk() {
     let download = Download::new();
     let other = INSTALL.replace("1.36.3", "1.36.2");
     let lines = format!(
@@ -167,7 +167,7 @@ fn a_disk_that_cannot_be_written_is_enough_for_what_is_there() {
 }
 
 #[test]
-fn what_others_can_write_is_not_run() {
+fn refuses_a_client_that_others_can_write() {
     let download = Download::new();
     download.succeeds();
     let bin = download.user.home().join(".local/share/service-manager/bin");
@@ -195,7 +195,7 @@ fn what_others_can_write_is_not_run() {
 }
 
 #[test]
-fn nothing_is_installed_where_others_can_write() {
+fn refuses_a_cache_that_others_can_write() {
     let download = Download::new();
     let user = &download.user;
     let bin = user.home().join(".local/share/service-manager/bin");
@@ -216,7 +216,7 @@ fn nothing_is_installed_where_others_can_write() {
 }
 
 #[test]
-fn settings_that_others_can_write_are_not_followed() {
+fn refuses_settings_that_others_can_write() {
     let download = Download::new();
     let path = download.user.writes(".config/service-manager/config.yaml", "mirrors: {}\n");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
@@ -231,7 +231,7 @@ fn settings_that_others_can_write_are_not_followed() {
 }
 
 #[test]
-fn a_program_that_runs_is_replaced() {
+fn replaces_a_running_program() {
     let download = Download::new();
     let (sleep, other) = (program("sleep"), script("other", 100));
     download.publisher.offers_with_checksum(KUBECTL, sleep);
@@ -260,7 +260,7 @@ fn a_program_that_runs_is_replaced() {
 }
 
 #[test]
-fn what_is_not_whole_is_installed_again() {
+fn repairs_a_damaged_client() {
     let download = Download::new();
     download.succeeds();
     let folder = download.user.home().join(".local/share/service-manager/bin/kubernetes/1.36.3");
@@ -277,7 +277,7 @@ fn what_is_not_whole_is_installed_again() {
 }
 
 #[test]
-fn the_program_of_another_platform_replaces_nothing() {
+fn a_program_of_another_platform_has_its_own_folder() {
     let download = Download::new();
     let url = "https://dl.k8s.io/release/v1.36.3/bin/linux/arm64/kubectl";
     download.publisher.offers_with_checksum(url, script("arm64", 100));
@@ -295,7 +295,7 @@ fn the_program_of_another_platform_replaces_nothing() {
 }
 
 #[test]
-fn what_cannot_be_printed_is_a_failure_and_what_is_not_read_is_none() {
+fn unwritable_output_is_a_failure_and_a_closed_pipe_is_none() {
     let download = Download::new();
     download.succeeds();
     download
@@ -309,7 +309,7 @@ fn what_cannot_be_printed_is_a_failure_and_what_is_not_read_is_none() {
 }
 
 #[test]
-fn what_is_there_is_used_without_a_machine_or_a_network() {
+fn a_cached_client_needs_neither_machine_nor_network() {
     let download = Download::new();
     download.succeeds();
     download.publisher.requests();

@@ -5,7 +5,7 @@ use crate::support::download::{Download, INSTALL, INSTALLED, KUBECTL, kubectl};
 use crate::support::publisher::{Publisher, script, sha256, tgz};
 
 #[test]
-fn what_the_publisher_says_is_not_what_it_has() {
+fn refuses_a_checksum_mismatch() {
     let download = Download::new();
     download.publisher.offers(&format!("{KUBECTL}.sha256"), zeros());
     let is = sha256(&kubectl());
@@ -21,7 +21,7 @@ fn what_the_publisher_says_is_not_what_it_has() {
 }
 
 #[test]
-fn what_worked_before_stays_when_its_successor_is_not_right() {
+fn a_failed_update_keeps_the_old_client() {
     let download = Download::new();
     download.succeeds();
     download.publisher.offers(KUBECTL, script("evil", 100));
@@ -43,7 +43,7 @@ fn what_worked_before_stays_when_its_successor_is_not_right() {
 }
 
 #[test]
-fn a_file_of_checksums_that_says_none() {
+fn refuses_a_checksum_file_without_the_checksum() {
     let is = sha256(&kubectl());
     let url = format!("{KUBECTL}.sha256");
     for (text, why) in [
@@ -68,7 +68,7 @@ fn a_file_of_checksums_that_says_none() {
 }
 
 #[test]
-fn a_file_of_checksums_in_every_form() {
+fn reads_every_form_of_checksum_file() {
     let is = sha256(&kubectl());
     for text in [
         format!("{is}\r\n"),
@@ -83,7 +83,7 @@ fn a_file_of_checksums_in_every_form() {
 }
 
 #[test]
-fn the_first_file_of_checksums_that_exists_counts() {
+fn uses_the_first_checksum_file_that_exists() {
     let publisher = Publisher::start();
     publisher.offers(KUBECTL, kubectl());
     let user = User::new().with_publisher(&publisher);
@@ -114,7 +114,7 @@ fn the_first_file_of_checksums_that_exists_counts() {
 }
 
 #[test]
-fn what_others_saw_counts_where_the_publisher_says_nothing() {
+fn uses_a_pinned_checksum_where_none_is_published() {
     let publisher = Publisher::start();
     let url = docker("27.5.0");
     publisher.offers(&url, tgz(&[("docker/docker", &script("docker", 100))]));
@@ -133,7 +133,7 @@ fn what_others_saw_counts_where_the_publisher_says_nothing() {
 }
 
 #[test]
-fn the_first_one_is_recorded_and_has_to_stay() {
+fn records_a_checksum_on_first_use_and_enforces_it() {
     let publisher = Publisher::start();
     let url = docker("99.1.2");
     let first = tgz(&[("docker/docker", &script("first", 100))]);
@@ -176,7 +176,7 @@ fn the_first_one_is_recorded_and_has_to_stay() {
 }
 
 #[test]
-fn a_page_to_log_in_with_is_not_recorded() {
+fn does_not_record_a_login_page() {
     let publisher = Publisher::start();
     let url = docker("99.1.2");
     publisher.offers(&url, "<html>Please log in</html>");
@@ -200,7 +200,7 @@ fn a_page_to_log_in_with_is_not_recorded() {
 }
 
 #[test]
-fn only_what_somebody_vouches_for() {
+fn require_checksum_refuses_an_unverified_client() {
     let download = Download::new();
     let url = docker("99.1.2");
     download.publisher.offers(&url, tgz(&[("docker/docker", &script("docker", 100))]));
@@ -219,7 +219,7 @@ fn only_what_somebody_vouches_for() {
 }
 
 #[test]
-fn a_checksum_of_another_kind_is_no_checksum() {
+fn ignores_a_checksum_of_another_kind() {
     let user = User::new();
     for text in ["abc", "sha1:0000", &"0".repeat(40), &format!("sha512:{}", zeros())] {
         user.types(format!("{INSTALL} --checksum {text} 2>&1 | grep error"))

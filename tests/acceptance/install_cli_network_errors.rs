@@ -8,7 +8,7 @@ use crate::support::publisher::{Fault, Publisher, script};
 use crate::support::{Proxy, User};
 
 #[test]
-fn what_breaks_off_goes_on_from_there() {
+fn resumes_after_a_lost_connection() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, [Fault::Ends(100_000), Fault::Ends(0), Fault::Ends(50_000)]);
     download.succeeds();
@@ -17,7 +17,7 @@ fn what_breaks_off_goes_on_from_there() {
 }
 
 #[test]
-fn the_next_run_goes_on_where_the_last_one_gave_up() {
+fn the_next_run_resumes_the_download() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, vec![Fault::Ends(50_000); 4]);
     download.user.complains(INSTALL, 126, BROKE_OFF);
@@ -28,7 +28,7 @@ fn the_next_run_goes_on_where_the_last_one_gave_up() {
 }
 
 #[test]
-fn another_file_at_the_same_address_begins_anew() {
+fn starts_over_when_the_file_was_replaced() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, vec![Fault::Ends(50_000); 4]);
     download.user.complains(INSTALL, 126, BROKE_OFF);
@@ -38,7 +38,7 @@ fn another_file_at_the_same_address_begins_anew() {
 }
 
 #[test]
-fn a_part_of_another_file_is_not_taken() {
+fn discards_a_part_of_another_file() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, vec![Fault::Ends(50_000); 4]);
     download.user.complains(INSTALL, 126, BROKE_OFF);
@@ -49,7 +49,7 @@ fn a_part_of_another_file_is_not_taken() {
 }
 
 #[test]
-fn a_part_that_nobody_asked_for() {
+fn refuses_an_unrequested_range() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, vec![Fault::OtherRange; 100]);
     download.fails(&format!(
@@ -64,7 +64,7 @@ fn a_part_that_nobody_asked_for() {
 }
 
 #[test]
-fn a_server_that_does_not_give_the_part_that_is_missing() {
+fn starts_over_when_the_server_ignores_ranges() {
     for fault in [Fault::IgnoresRanges, Fault::OtherRange, Fault::Status(416, "")] {
         let download = Download::new();
         download.publisher.fails(KUBECTL, [Fault::Ends(100_000), fault]);
@@ -73,7 +73,7 @@ fn a_server_that_does_not_give_the_part_that_is_missing() {
 }
 
 #[test]
-fn a_length_that_is_too_long() {
+fn retries_when_the_announced_length_is_too_long() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, [Fault::Length(kubectl().len() + 10)]);
     download.succeeds();
@@ -86,7 +86,7 @@ fn a_length_that_is_too_long() {
 }
 
 #[test]
-fn a_length_that_is_too_short() {
+fn a_short_announced_length_fails_the_checksum() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, [Fault::Length(1000)]);
     download.fails(&format!(
@@ -99,7 +99,7 @@ fn a_length_that_is_too_short() {
 }
 
 #[test]
-fn what_was_never_published() {
+fn reports_an_unpublished_version() {
     let download = Download::new();
     let urls = ["17.05.0-ce", "17.05.0"].map(|version| {
         [
@@ -127,7 +127,7 @@ fn what_was_never_published() {
 }
 
 #[test]
-fn a_server_that_is_busy_is_asked_again() {
+fn retries_a_busy_server() {
     for fault in [Fault::Status(429, "Retry-After: 1\r\n"), Fault::Status(500, ""), Fault::Status(503, "")] {
         let download = Download::new();
         download.publisher.fails(KUBECTL, [fault]);
@@ -137,7 +137,7 @@ fn a_server_that_is_busy_is_asked_again() {
 }
 
 #[test]
-fn a_server_that_stays_broken() {
+fn gives_up_on_a_broken_server() {
     let download = Download::new();
     let checksum = format!("{KUBECTL}.sha256");
     for (url, code) in [(KUBECTL, "500 Internal Server Error"), (&checksum, "502 Bad Gateway")] {
@@ -154,7 +154,7 @@ fn a_server_that_stays_broken() {
 }
 
 #[test]
-fn a_server_that_wants_more_patience_than_there_is() {
+fn gives_up_when_retry_after_exceeds_the_timeout() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, [Fault::Status(429, "Retry-After: 3600\r\n")]);
     download.fails(&format!(
@@ -168,7 +168,7 @@ fn a_server_that_wants_more_patience_than_there_is() {
 }
 
 #[test]
-fn what_is_not_allowed_is_not_asked_for_twice() {
+fn does_not_retry_a_forbidden_download() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, [Fault::Status(401, "")]);
     download.fails(&format!(
@@ -183,7 +183,7 @@ fn what_is_not_allowed_is_not_asked_for_twice() {
 }
 
 #[test]
-fn redirects_are_followed_as_long_as_nobody_can_change_them() {
+fn follows_redirects_to_https_only() {
     let download = Download::new();
     let address = download.publisher.address();
     download.publisher.offers("https://elsewhere/kubectl?for=a-while", kubectl());
@@ -214,7 +214,7 @@ fn redirects_are_followed_as_long_as_nobody_can_change_them() {
 }
 
 #[test]
-fn a_resumed_download_asks_the_publisher_where_it_is_now() {
+fn a_resumed_download_follows_the_redirect_again() {
     let download = Download::new();
     let there = format!("https://{}/elsewhere/kubectl", download.publisher.address());
     download.publisher.offers("https://elsewhere/kubectl", kubectl());
@@ -235,7 +235,7 @@ fn a_resumed_download_asks_the_publisher_where_it_is_now() {
 }
 
 #[test]
-fn a_server_that_hardly_sends_anything_is_asked_again() {
+fn retries_a_server_that_is_too_slow() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, [Fault::Drips]);
     download.user.types(format!("eval \"$({HASTY})\" && kubectl")).stdout("kubectl 1.36.3\n").succeeds();
@@ -243,7 +243,7 @@ fn a_server_that_hardly_sends_anything_is_asked_again() {
 }
 
 #[test]
-fn a_file_of_checksums_that_hardly_comes() {
+fn gives_up_on_a_slow_checksum_file() {
     let download = Download::new();
     let url = format!("{KUBECTL}.sha256");
     download.publisher.fails(&url, [Fault::Drips]);
@@ -254,7 +254,7 @@ fn a_file_of_checksums_that_hardly_comes() {
 }
 
 #[test]
-fn a_file_of_checksums_without_end() {
+fn refuses_an_endless_checksum_file() {
     let download = Download::new();
     let url = format!("{KUBECTL}.sha256");
     download.publisher.offers(&url, "x".repeat(2 << 20));
@@ -268,7 +268,7 @@ fn a_file_of_checksums_without_end() {
 }
 
 #[test]
-fn a_server_that_falls_silent_is_given_up() {
+fn gives_up_on_a_silent_server() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, vec![Fault::Stalls(10_000); 4]);
     download.user.complains(
@@ -287,7 +287,7 @@ fn a_server_that_falls_silent_is_given_up() {
 }
 
 #[test]
-fn nobody_listens() {
+fn reports_a_refused_connection() {
     let user = User::new().with("SERVICE_MANAGER_MIRROR", "https://=https://127.0.0.1:1");
     user.complains(
         INSTALL,
@@ -304,7 +304,7 @@ fn nobody_listens() {
 }
 
 #[test]
-fn an_authority_that_is_not_known() {
+fn refuses_an_unknown_authority() {
     let publisher = Publisher::start();
     publisher.offers_with_checksum(KUBECTL, kubectl());
     let user =
@@ -325,7 +325,7 @@ fn an_authority_that_is_not_known() {
 }
 
 #[test]
-fn a_proxy_that_wants_to_know_who_asks() {
+fn logs_in_to_a_proxy() {
     let proxy = Proxy::for_only("user:p@ss");
     let publisher = Publisher::start();
     publisher.offers_with_checksum(KUBECTL, kubectl());
@@ -362,7 +362,7 @@ fn a_proxy_that_wants_to_know_who_asks() {
 }
 
 #[test]
-fn a_proxy_that_is_not_there() {
+fn reports_an_unreachable_proxy() {
     let publisher = Publisher::start();
     let user = User::new().with_publisher(&publisher).with("HTTPS_PROXY", "http://user:p%40ss@127.0.0.1:1");
     user.complains(

@@ -8,7 +8,7 @@ use crate::support::execx;
 use crate::support::publisher::script;
 
 #[test]
-fn a_copy_is_put_into_a_folder() {
+fn copies_the_program_into_a_folder() {
     let download = Download::new();
     let user = &download.user;
     let lines = |word: &str| {
@@ -36,7 +36,7 @@ fn a_copy_is_put_into_a_folder() {
 }
 
 #[test]
-fn another_version_there_is_replaced_and_not_used_instead() {
+fn replaces_another_version() {
     let download = Download::new();
     let user = &download.user;
     let other = "https://dl.k8s.io/release/v1.35.0/bin/linux/amd64/kubectl";
@@ -58,7 +58,7 @@ fn another_version_there_is_replaced_and_not_used_instead() {
 }
 
 #[test]
-fn a_link_there_is_replaced_and_not_followed() {
+fn replaces_a_link_without_following_it() {
     let download = Download::new();
     let user = &download.user;
     let own = user.writes("own", "own");
@@ -70,7 +70,7 @@ fn a_link_there_is_replaced_and_not_followed() {
 }
 
 #[test]
-fn a_folder_in_the_programs_place() {
+fn refuses_a_folder_in_place_of_the_program() {
     let download = Download::new();
     let user = &download.user;
     user.types(format!("mkdir -p bin/kubectl; {INSTALL} --path bin"))
@@ -88,7 +88,7 @@ fn a_folder_in_the_programs_place() {
 }
 
 #[test]
-fn a_file_in_the_folders_place() {
+fn refuses_a_file_in_place_of_the_folder() {
     let download = Download::new();
     let user = &download.user;
     user.writes("bin", "");
@@ -99,7 +99,7 @@ fn a_file_in_the_folders_place() {
 }
 
 #[test]
-fn a_folder_that_a_shell_would_take_for_two() {
+fn refuses_a_folder_with_a_colon() {
     let download = Download::new();
     let user = &download.user;
     user.complains(
@@ -125,7 +125,7 @@ fn a_folder_that_a_shell_would_take_for_two() {
 }
 
 #[test]
-fn the_program_runs_in_every_shell_from_a_folder_of_any_name() {
+fn quotes_the_folder_for_every_shell() {
     let download = Download::new();
     let folder = "it's \"a\" $(touch pwned) `id` [*] folder!";
     let user = download.user.with("FOLDER", folder);
@@ -149,7 +149,7 @@ fn the_program_runs_in_every_shell_from_a_folder_of_any_name() {
 }
 
 #[test]
-fn every_shell_finds_what_is_in_the_cache() {
+fn every_shell_finds_the_cached_program() {
     let download = Download::new();
     for (shell, line) in [
         ("fish", "INSTALL | source; and kubectl"),
@@ -164,7 +164,7 @@ fn every_shell_finds_what_is_in_the_cache() {
 }
 
 #[test]
-fn programs_get_json() {
+fn json_describes_the_program() {
     let download = Download::new();
     for installed in [true, false] {
         download

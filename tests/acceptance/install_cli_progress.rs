@@ -4,7 +4,7 @@ use crate::support::download::{Download, INSTALL, KUBECTL};
 use crate::support::publisher::{Fault, script};
 
 #[test]
-fn a_terminal_has_a_bar_as_long_as_it_takes() {
+fn a_terminal_shows_a_bar_until_the_download_ends() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, [Fault::Holds(100_000)]);
     let line = INSTALL.replace(" -q", "");
@@ -28,7 +28,7 @@ fn a_terminal_has_a_bar_as_long_as_it_takes() {
 }
 
 #[test]
-fn a_bar_is_gone_when_the_download_fails() {
+fn a_failed_download_removes_the_bar() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, vec![Fault::Ends(1000); 4]);
     let line = INSTALL.replace(" -q", "");
@@ -43,7 +43,7 @@ fn a_bar_is_gone_when_the_download_fails() {
 }
 
 #[test]
-fn ctrl_c_leaves_the_terminal_as_it_was() {
+fn ctrl_c_restores_the_terminal() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, [Fault::Holds(100_000)]);
     let typed = download.user.types(INSTALL.replace(" -q", ""));
@@ -57,7 +57,7 @@ fn ctrl_c_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn a_file_has_a_line_for_each_quarter() {
+fn prints_a_line_per_quarter_into_a_file() {
     let download = Download::new();
     download.publisher.offers_with_checksum(KUBECTL, script("kubectl", 4 << 20));
     download
@@ -76,7 +76,7 @@ fn a_file_has_a_line_for_each_quarter() {
 }
 
 #[test]
-fn a_resumed_download_goes_on_counting() {
+fn a_resumed_download_continues_the_percentage() {
     let download = Download::new();
     download.publisher.offers_with_checksum(KUBECTL, script("kubectl", 4 << 20));
     download.publisher.fails(KUBECTL, [Fault::Ends(3_300_000)]);
@@ -98,7 +98,7 @@ fn a_resumed_download_goes_on_counting() {
 }
 
 #[test]
-fn who_asks_for_quiet_gets_it() {
+fn quiet_shows_no_progress() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, [Fault::Ends(1000), Fault::Status(500, "")]);
     download.user.types(format!("{INSTALL} >out")).succeeds();

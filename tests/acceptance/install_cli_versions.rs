@@ -7,7 +7,7 @@ use crate::support::publisher::{Publisher, append, script, sha256, tgz};
 use crate::support::{Guest, User};
 
 #[test]
-fn words_for_versions() {
+fn resolves_version_aliases() {
     let download = Download::new();
     let publisher = &download.publisher;
     publisher.offers("https://dl.k8s.io/release/stable.txt", "v1.36.3\n");
@@ -30,7 +30,7 @@ fn words_for_versions() {
 }
 
 #[test]
-fn words_that_say_no_version() {
+fn refuses_an_alias_that_resolves_to_no_version() {
     let download = Download::new();
     let stable = "https://dl.k8s.io/release/stable.txt";
     let line = |word: &str| format!("service-manager install-cli kubernetes --cli-version {word}");
@@ -68,7 +68,7 @@ fn words_that_say_no_version() {
 }
 
 #[test]
-fn docker_has_a_listing() {
+fn finds_docker_versions_in_the_listing() {
     let publisher = Publisher::start();
     let folder = "https://download.docker.com/linux/static/stable/x86_64/";
     let listing = ["98.0.9", "99.1.10", "99.1.2", "99.2.0-rc.1", "rootless-extras-99.9.9"]
@@ -86,7 +86,7 @@ fn docker_has_a_listing() {
 }
 
 #[test]
-fn the_nearest_one_is_used_and_said_and_found_again() {
+fn falls_back_to_the_nearest_version_and_says_so() {
     let download = Download::new();
     download.publisher.offers("https://dl.k8s.io/release/stable-1.36.txt", "v1.36.3");
     let line = "service-manager install-cli kubernetes --cli-version v1.36.99+k3s1";
@@ -108,7 +108,7 @@ fn the_nearest_one_is_used_and_said_and_found_again() {
 }
 
 #[test]
-fn versions_as_servers_say_them() {
+fn understands_versions_as_servers_report_them() {
     for version in ["1.36.3", "v1.36.3", "v1.36.3+k3s1", "1.36.3+dfsg1", "v1.36.3-k0s1"] {
         let download = Download::new();
         let line = INSTALL.replace("1.36.3", version);
@@ -118,7 +118,7 @@ fn versions_as_servers_say_them() {
 }
 
 #[test]
-fn what_is_no_version_goes_nowhere() {
+fn refuses_a_malformed_version() {
     let download = Download::new();
     for version in [
         "$(id)",
@@ -150,7 +150,7 @@ fn what_is_no_version_goes_nowhere() {
 }
 
 #[test]
-fn names_of_services_and_of_clients() {
+fn accepts_names_of_services_and_of_clients() {
     let download = Download::new();
     for (name, hint) in [
         ("kubectl", "did you mean `kubernetes`?"),
@@ -184,7 +184,7 @@ fn names_of_services_and_of_clients() {
 }
 
 #[test]
-fn a_platform_without_a_client() {
+fn refuses_a_platform_without_a_client() {
     let download = Download::new();
     download.user.complains(
         &format!("{INSTALL} --platform freebsd/amd64"),
@@ -202,7 +202,7 @@ fn a_platform_without_a_client() {
 }
 
 #[test]
-fn a_platform_that_another_stands_in_for() {
+fn uses_a_compatible_platform() {
     let download = Download::new();
     let url = "https://dl.k8s.io/release/v1.20.0/bin/darwin/amd64/kubectl";
     download.publisher.offers_with_checksum(url, "amd64");
@@ -218,7 +218,7 @@ fn a_platform_that_another_stands_in_for() {
 }
 
 #[test]
-fn one_version_is_not_taken_for_another() {
+fn does_not_confuse_versions() {
     let download = Download::new();
     download.succeeds();
     let url = KUBECTL.replace("1.36.3", "1.36.3-rc.1");
@@ -236,7 +236,7 @@ fn one_version_is_not_taken_for_another() {
 }
 
 #[test]
-fn without_a_network() {
+fn works_offline_from_the_cache() {
     let download = Download::new();
     let missing = |version: &str| {
         format!("error: `kubectl` {version} is not in the cache\nhint: leave out `--offline`\n")
@@ -258,14 +258,14 @@ fn without_a_network() {
 }
 
 #[test]
-fn nothing_is_asked_to_say_where_it_may_be() {
+fn dry_run_sends_no_request() {
     let download = Download::new();
     download.user.types(format!("{INSTALL} --dry-run")).stdout(&format!("{KUBECTL}\n")).succeeds();
     assert_eq!((download.publisher.requests(), download.user.clients()), (vec![], vec![]));
 }
 
 #[test]
-fn a_mirror_that_is_none() {
+fn refuses_an_invalid_mirror() {
     let user = User::new();
     for (mirror, what) in [
         ("https://dl.k8s.io", "`https://dl.k8s.io` is not `FROM=TO`"),
@@ -288,7 +288,7 @@ fn a_mirror_that_is_none() {
 }
 
 #[test]
-fn a_mirror_that_wants_to_know_who_asks() {
+fn logs_in_to_a_mirror() {
     let download = Download::new();
     let user = User::new().with_publisher(&download.publisher);
     let mirror = |scheme: &str| format!("https://={scheme}://user:s3cret@{}", download.publisher.address());
@@ -305,7 +305,7 @@ fn a_mirror_that_wants_to_know_who_asks() {
 }
 
 #[test]
-fn a_folder_is_a_mirror() {
+fn a_folder_works_as_a_mirror() {
     let user = User::new();
     let folder = "mirror/dl.k8s.io/release/v1.36.3/bin/linux/amd64";
     let text = String::from_utf8(kubectl()).unwrap();
@@ -341,7 +341,7 @@ fn a_folder_is_a_mirror() {
 }
 
 #[test]
-fn mirrors_can_be_set_for_good() {
+fn reads_mirrors_from_the_settings() {
     let download = Download::new();
     let publisher = &download.publisher;
     let user = User::new().with_publisher(publisher);
@@ -378,7 +378,7 @@ fn mirrors_can_be_set_for_good() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn oc_matches_the_cluster() {
+fn installs_the_oc_that_matches_the_cluster() {
     for (layout, version) in [("microshift", "4.18.4"), ("crc", "4.18.2")] {
         let guest = Guest::own(layout, "address");
         let publisher = Publisher::start();
@@ -400,7 +400,7 @@ fn oc_matches_the_cluster() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn docker_matches_the_daemon_of_a_distribution() {
+fn matches_a_distributions_docker_version() {
     let guest = Guest::kubeadm();
     let publisher = Publisher::start();
     let reported = guest.run("docker version --format '{{.Server.Version}}'").trim().to_owned();
@@ -419,7 +419,7 @@ fn docker_matches_the_daemon_of_a_distribution() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_cannot_be_asked() {
+fn explains_a_service_that_cannot_be_asked() {
     let guest = Guest::own("kubeadm", "address");
     guest.stops("kubelet");
     let user = User::of(&guest);
@@ -450,7 +450,7 @@ fn a_service_that_cannot_be_asked() {
 }
 
 #[test]
-fn a_machine_is_needed_only_to_ask_it() {
+fn needs_a_machine_only_to_ask_for_its_version() {
     let user = User::new();
     user.complains("service-manager install-cli kubernetes", 1, "error: no machine is given\nhint: [..]\n");
     user.complains(

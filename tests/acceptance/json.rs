@@ -8,7 +8,7 @@ use crate::support::{Guest, Project, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn every_document_has_the_documented_form() {
+fn documents_match_the_documentation() {
     let guest = Guest::kubeadm();
     for (command, section) in [
         ("status kubernetes", "status"),
@@ -25,7 +25,7 @@ fn every_document_has_the_documented_form() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_machines_have_the_documented_form() {
+fn machines_match_the_documentation() {
     let guest = Guest::light();
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -37,7 +37,7 @@ fn the_machines_have_the_documented_form() {
 }
 
 #[test]
-fn what_is_said_of_clients_has_the_documented_form() {
+fn clients_match_the_documentation() {
     let publisher = Publisher::start();
     publisher.offers_with_checksum("https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl", "program");
     let user = User::new().with_publisher(&publisher);
@@ -55,7 +55,7 @@ fn what_is_said_of_clients_has_the_documented_form() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_terminal_gets_it_as_it_is_documented() {
+fn a_terminal_gets_the_documented_layout() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     let written = user
@@ -72,7 +72,7 @@ fn a_terminal_gets_it_as_it_is_documented() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn it_says_what_the_other_forms_say() {
+fn agrees_with_the_text_output() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     let printed = |command: &str, count: usize| {
@@ -96,7 +96,7 @@ fn it_says_what_the_other_forms_say() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn kubectl_works_with_what_it_says() {
+fn kubectl_works_with_the_json_values() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     let written =
@@ -109,7 +109,7 @@ fn kubectl_works_with_what_it_says() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_name_in_the_certificate_is_told() {
+fn includes_the_tls_server_name() {
     let guest = Guest::nat();
     let user = User::of(&guest);
     let typed = user.types("service-manager status kubernetes --output json").stdout("[..]\n").succeeds();
@@ -118,7 +118,7 @@ fn a_name_in_the_certificate_is_told() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_does_not_answer_says_why() {
+fn says_why_a_service_does_not_answer() {
     let guest = Guest::own("kubeadm", "address");
     guest.stops("static-pod-kube-apiserver");
     let user = User::of(&guest);
@@ -135,7 +135,7 @@ fn a_service_that_does_not_answer_says_why() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_hostile_system_cannot_write_to_the_terminal() {
+fn escapes_control_characters() {
     let guest = Guest::own("kubeadm", "address");
     guest.replaces("/usr/lib/os-release", "NAME=\"\x1b[2J\u{202e}\"\nID=$(id)\n");
     let user = User::of(&guest);
@@ -146,7 +146,7 @@ fn a_hostile_system_cannot_write_to_the_terminal() {
 }
 
 #[test]
-fn what_removes_the_variables_needs_no_machine() {
+fn unset_needs_no_machine() {
     User::new()
         .types("service-manager env kubernetes --unset --output json")
         .stdout("{\"version\":1,\"unset\":[\"KUBECONFIG\"]}\n")
@@ -154,14 +154,14 @@ fn what_removes_the_variables_needs_no_machine() {
 }
 
 #[test]
-fn a_failure_prints_nothing_for_programs() {
+fn a_failure_prints_no_json() {
     for command in ["status", "env", "box ip", "box version"] {
         User::new().types(format!("service-manager {command} --output json 2>/dev/null")).fails(1);
     }
 }
 
 #[test]
-fn other_forms_are_refused_beside_it() {
+fn refuses_a_second_output_format() {
     for options in
         ["env --script-readable", "env --shell fish", "status --script-readable", "box ip --script-readable"]
     {

@@ -12,7 +12,7 @@ use crate::support::{Guest, User, unindent};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn it_prints_a_path_or_the_text() {
+fn prints_the_path_or_the_text() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     for line in ["service-manager kubeconfig", "service-manager kubeconfig kubernetes"] {
@@ -28,7 +28,7 @@ fn it_prints_a_path_or_the_text() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn it_is_added_and_all_else_stays() {
+fn adds_entries_and_keeps_the_others() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     let path = writes_own(&user, ".kube/config", MINE);
@@ -61,7 +61,7 @@ fn it_is_added_and_all_else_stays() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_new_file_is_private() {
+fn creates_a_private_file() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     user.types("umask 0; service-manager --quiet kubeconfig kubernetes --merge").succeeds();
@@ -73,7 +73,7 @@ fn a_new_file_is_private() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn others_lose_their_access_when_credentials_go_in() {
+fn makes_a_readable_file_private() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     let path = user.writes(".kube/config", MINE);
@@ -85,7 +85,7 @@ fn others_lose_their_access_when_credentials_go_in() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_current_context_changes_on_request() {
+fn changes_the_current_context_on_request() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     writes_own(&user, ".kube/config", MINE);
@@ -114,7 +114,7 @@ fn the_current_context_changes_on_request() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_kubectl_writes_stays_ours_and_keeps_its_namespace() {
+fn keeps_the_namespace_that_kubectl_set() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     let path = writes_own(&user, ".kube/config", MINE);
@@ -140,7 +140,7 @@ fn what_kubectl_writes_stays_ours_and_keeps_its_namespace() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_file_is_the_one_that_kubectl_would_change() {
+fn changes_the_file_that_kubectl_would_change() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest).with("KUBECONFIG", "first:second");
     writes_own(&user, "second", MINE);
@@ -169,7 +169,7 @@ fn the_file_is_the_one_that_kubectl_would_change() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_is_not_understood_is_left_alone() {
+fn leaves_an_unreadable_file_alone() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     for (text, cause) in [
@@ -195,7 +195,7 @@ fn what_is_not_understood_is_left_alone() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn links_are_followed_and_read_only_files_respected() {
+fn follows_links_and_respects_read_only_files() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     let real = writes_own(&user, "dotfiles/kubeconfig", MINE);
@@ -221,7 +221,7 @@ fn links_are_followed_and_read_only_files_respected() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_lock_that_was_left_is_named_and_not_removed() {
+fn names_a_stale_lock_and_keeps_it() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     let path = writes_own(&user, ".kube/config", MINE);
@@ -241,7 +241,7 @@ fn a_lock_that_was_left_is_named_and_not_removed() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn kubectl_at_the_same_time_loses_nothing() {
+fn loses_nothing_beside_a_concurrent_kubectl() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     // Long, so that each of them needs its time.
@@ -269,7 +269,7 @@ fn kubectl_at_the_same_time_loses_nothing() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn an_interrupt_at_any_moment_leaves_no_lock() {
+fn an_interrupt_leaves_no_lock() {
     const INTERRUPTS: u32 = 40;
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
@@ -296,7 +296,7 @@ fn an_interrupt_at_any_moment_leaves_no_lock() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn namesakes_do_not_take_each_others_place() {
+fn machines_of_the_same_name_get_separate_entries() {
     let guests = [Guest::kubeadm(), Guest::nat()];
     let user = User::new();
     let named = |guest: &Guest| {
@@ -336,7 +336,7 @@ fn namesakes_do_not_take_each_others_place() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_machine_that_is_forgotten_is_taken_out_again() {
+fn forget_removes_the_machines_entries() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     let path = writes_own(&user, ".kube/config", MINE);
@@ -356,7 +356,7 @@ fn a_machine_that_is_forgotten_is_taken_out_again() {
 /// What cannot be changed is told, and keeps nothing else from going.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_cannot_be_taken_out_keeps_nothing_else() {
+fn an_unreadable_file_does_not_stop_forget() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     for name in ["locked", "broken", "whole"] {
@@ -398,7 +398,7 @@ fn what_cannot_be_taken_out_keeps_nothing_else() {
 /// A lock that is left keeps kubectl out for ever.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_is_being_changed_when_the_time_is_over_is_finished() {
+fn finishes_a_write_past_the_timeout() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     let path = writes_own(&user, ".kube/config", MINE);

@@ -6,13 +6,13 @@ use crate::env::KUBECTL;
 use crate::support::{Guest, User};
 
 #[test]
-fn at_first_there_is_none() {
+fn lists_no_machines_at_first() {
     User::new().types("service-manager machines").stderr(NONE).succeeds();
 }
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_machine_that_was_used_is_remembered_and_forgotten() {
+fn remembers_and_forgets_a_machine() {
     let guest = Guest::kubeadm();
     let user = User::near(&guest);
     let config = guest.folder().join("ssh_config");
@@ -33,7 +33,7 @@ fn a_machine_that_was_used_is_remembered_and_forgotten() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn of_several_machines_one_must_be_named() {
+fn asks_which_of_several_machines() {
     let (kubeadm, light) = (Guest::kubeadm(), Guest::light());
     let user = User::near(&light);
     for guest in [&kubeadm, &light] {
@@ -61,7 +61,7 @@ fn of_several_machines_one_must_be_named() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn namesakes_are_told_apart_by_their_keys() {
+fn tells_machines_of_the_same_name_apart() {
     let guests = [Guest::kubeadm(), Guest::light()];
     let user = User::new();
     let mut lines: Vec<(String, String)> = Vec::new();
@@ -106,7 +106,7 @@ fn namesakes_are_told_apart_by_their_keys() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_key_can_be_named_for_a_machine_that_is_known() {
+fn identity_overrides_the_key_of_a_known_machine() {
     let guest = Guest::light();
     let user = User::near(&guest);
     let key = |name| fs::read_to_string(guest.folder().join("keys").join(name)).unwrap();
@@ -128,7 +128,7 @@ fn a_key_can_be_named_for_a_machine_that_is_known() {
 }
 
 #[test]
-fn a_machine_that_was_never_used_is_not_known() {
+fn reports_an_unknown_machine() {
     for command in ["machines forget box", "status --machine box"] {
         User::new()
             .types(format!("service-manager {command}"))
@@ -144,7 +144,7 @@ fn a_machine_that_was_never_used_is_not_known() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_misspelt_machine_gets_the_known_ones() {
+fn suggests_machines_for_a_misspelt_name() {
     let guest = Guest::light();
     let user = User::of(&guest);
     user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
@@ -160,7 +160,7 @@ fn a_misspelt_machine_gets_the_known_ones() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_host_of_the_users_own_ssh_config_is_a_machine() {
+fn finds_a_host_of_the_users_ssh_config() {
     let guest = Guest::light();
     let user = User::near(&guest);
     let touch = format!("touch {}/pwned", user.home().display());
@@ -185,7 +185,7 @@ fn a_host_of_the_users_own_ssh_config_is_a_machine() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_name_means_more_than_the_ssh_config_of_the_variable() {
+fn machine_option_overrides_the_ssh_config_variable() {
     let guest = Guest::light();
     let user = User::of(&guest);
     let config = guest.folder().join("ssh_config");

@@ -107,7 +107,7 @@ mod cached_env;
 mod status_watch;
 
 #[test]
-fn no_file_of_tests_is_forgotten() {
+fn every_file_of_tests_is_a_module() {
     let known: Vec<&str> =
         include_str!("main.rs").lines().filter_map(|line| line.strip_prefix("mod ")).collect();
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/acceptance")).unwrap() {

@@ -6,7 +6,7 @@ use crate::support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn answers_that_do_not_end() {
+fn bounds_endless_answers() {
     let guest = Guest::own("kubeadm", "address");
     for endless in ["head --bytes=1G /dev/zero", "yes", "begin; yes", "begin; while frame root x; do :; done"]
     {
@@ -21,7 +21,7 @@ fn answers_that_do_not_end() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn answers_that_do_not_come() {
+fn gives_up_when_no_answer_comes() {
     let guest = Guest::own("kubeadm", "address");
     for never in [
         "sleep 60",
@@ -42,7 +42,7 @@ fn answers_that_do_not_come() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn answers_that_are_cut_off() {
+fn refuses_truncated_answers() {
     let guest = Guest::own("kubeadm", "address");
     for short in
         ["", "begin", "begin; frame root ''", "begin; printf '@%s text 0 999\\nshort' $n", "n=0; begin; end"]
@@ -63,7 +63,7 @@ fn answers_that_are_cut_off() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn answers_to_what_nobody_asked() {
+fn ignores_unrequested_answers() {
     let guest = Guest::own("kubeadm", "address");
     for odd in [
         "begin; frame evil x; end",
@@ -96,7 +96,7 @@ fn answers_to_what_nobody_asked() {
 /// Short answers that are long, made of what takes the most memory once it is read.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn answers_that_would_fill_the_memory() {
+fn bounds_the_memory_for_answers() {
     let guest = Guest::own("kubeadm", "address");
     for (kind, text) in [
         ("addresses", "1 "),
@@ -117,7 +117,7 @@ fn answers_that_would_fill_the_memory() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn values_that_a_shell_or_a_terminal_would_obey() {
+fn quotes_values_for_shell_and_terminal() {
     let guest = Guest::own("kubeadm", "address");
     for evil in [
         r"$(touch pwned)",
@@ -154,7 +154,7 @@ PRETTY_NAME=$evil"; frame units "$evil.service loaded active running $evil"; fra
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_kubeconfig_of_any_size_and_form() {
+fn bounds_the_cost_of_any_kubeconfig() {
     let guest = Guest::own("kubeadm", "address");
     for (content, why) in [
         ("$(head --bytes=1048577 /dev/zero | tr '\\0' x)", "it is longer than 1 MiB"),
@@ -185,7 +185,7 @@ fn a_kubeconfig_of_any_size_and_form() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn addresses_that_are_not_the_guests() {
+fn refuses_addresses_that_are_not_the_guests() {
     // Those of the host itself, of everybody, of nobody; and more than anybody has.
     let guest = Guest::own("kubeadm", "address");
     let many = "$(for i in {1..250}; do echo \"2: eth0 inet 192.0.2.$i/24\"; done)";
@@ -202,7 +202,7 @@ fn addresses_that_are_not_the_guests() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_server_with_the_right_certificate() {
+fn a_lying_api_server_is_contained() {
     let guest = Guest::own("kubeadm", "address");
     guest.stops("static-pod-kube-apiserver");
     let pki = "/etc/kubernetes/pki";
@@ -231,7 +231,7 @@ fn a_server_with_the_right_certificate() {
 /// What is no host's name is no registry, and no version is shown in place of one that is none.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn routes_and_versions_of_openshift() {
+fn sanitizes_routes_and_versions_of_openshift() {
     let master = "/etc/origin/master";
     let guest = Guest::own("origin", "address");
     guest.stops("origin-master");
@@ -267,7 +267,7 @@ fn routes_and_versions_of_openshift() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_version_of_microshift() {
+fn sanitizes_the_version_of_microshift() {
     let pki = "/var/lib/microshift/certs";
     let guest = Guest::own("microshift", "address");
     guest.stops("microshift");
@@ -302,7 +302,7 @@ fn the_version_of_microshift() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_daemon_with_the_right_certificate() {
+fn a_lying_docker_daemon_is_contained() {
     let guest = Guest::own("kubeadm", "address");
     let folder = "/run/systemd/system/docker.service.d";
     guest.changes(

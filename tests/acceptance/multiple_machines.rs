@@ -20,7 +20,7 @@ fn user_of_both(guests: &[Guest; 2]) -> User<'_> {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn one_kubeconfig_variable_for_the_clusters_of_several() {
+fn joins_the_kubeconfigs_of_several_machines() {
     let guests = [Guest::kubeadm(), Guest::nat()];
     let user = user_of_both(&guests);
     let line = "service-manager -q env kubernetes -m kubeadm --machine nat";
@@ -45,7 +45,7 @@ fn one_kubeconfig_variable_for_the_clusters_of_several() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_cannot_be_joined_is_refused() {
+fn refuses_exports_that_cannot_be_joined() {
     let guests = [Guest::kubeadm(), Guest::nat()];
     let user = user_of_both(&guests);
     let both = "-m kubeadm -m nat";
@@ -64,7 +64,7 @@ fn what_cannot_be_joined_is_refused() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_states_of_all_machines() {
+fn status_all_shows_every_machine() {
     let guests = [Guest::kubeadm(), Guest::light()];
     let user = user_of_both(&guests);
     let lines = "
@@ -86,7 +86,7 @@ fn the_states_of_all_machines() {
 }
 
 #[test]
-fn all_of_no_machines_is_nothing() {
+fn all_without_machines_prints_nothing() {
     User::new()
         .types("service-manager status --all")
         .stderr("note: no machine was used from here yet; `service-manager status` uses one\n")
@@ -95,7 +95,7 @@ fn all_of_no_machines_is_nothing() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn machines_that_do_not_answer_keep_nobody_waiting_for_long() {
+fn unreachable_machines_share_one_timeout() {
     let guests = [Guest::kubeadm(), Guest::light()];
     let user = user_of_both(&guests);
     let silent = Port::silent();

@@ -4,7 +4,7 @@ use crate::support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn each_orchestrator_has_a_context() {
+fn gives_each_orchestrator_a_context() {
     let guest = Guest::own("k3s", "address");
     // As if `oc cluster up` had been typed there too; the same server answers for both.
     let folder = "/home/vagrant/openshift.local.clusterup";

@@ -5,7 +5,7 @@ use crate::support::{Guest, UNTIL_READY, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn origin_exports_what_it_always_did() {
+fn origin_exports_its_four_variables() {
     let guest = Guest::own("origin", "address");
     User::of(&guest)
         .types("service-manager env openshift")
@@ -27,7 +27,7 @@ fn origin_exports_what_it_always_did() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn without_a_route_there_is_no_registry() {
+fn exports_no_registry_without_a_route() {
     let guest = Guest::own("origin", "address");
     let kubectl = "kubectl --kubeconfig /etc/origin/master/admin.kubeconfig";
     guest.changes(
@@ -51,7 +51,7 @@ fn without_a_route_there_is_no_registry() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_cluster_of_today_says_itself_where_its_console_is() {
+fn finds_the_console_of_openshift_4() {
     let guest = Guest::own("crc", "address");
     User::of(&guest)
         .types("service-manager --quiet env openshift --script-readable")
@@ -69,7 +69,7 @@ fn a_cluster_of_today_says_itself_where_its_console_is() {
 /// A name that leads to the machine needs no `tls-server-name`, which `oc` 3.x and others ignore.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_name_that_leads_there_is_as_good_as_an_address() {
+fn uses_a_host_name_that_resolves_to_the_guest() {
     let guest = Guest::own("crc", "address");
     let user = User::of(&guest);
     user.writes("hosts", &format!("127.0.0.1 localhost\n{} api.crc.testing\n", guest.address()));
@@ -88,7 +88,7 @@ fn a_name_that_leads_there_is_as_good_as_an_address() {
 /// Each file has an authority of its own, and the server chooses its certificate by the name that it is asked for.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn microshift_is_used_by_the_outside_or_else_by_localhost() {
+fn microshift_prefers_the_external_kubeconfig() {
     let guest = Guest::own("microshift", "address");
     let user = User::of(&guest);
     user.types("service-manager env openshift --script-readable")
@@ -111,7 +111,7 @@ fn microshift_is_used_by_the_outside_or_else_by_localhost() {
 /// One unit or two, by the names of Origin or of the enterprise's product; since 3.10 the node's unit holds pods.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_master_of_origin_runs_in_units_of_several_names() {
+fn recognises_every_unit_name_of_an_origin_master() {
     let guest = Guest::own("origin", "address");
     for units in [
         "origin-master-api origin-master-controllers",

@@ -6,7 +6,7 @@ use crate::support::{Guest, UNTIL_READY, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn only_that_service_has_other_processes_afterwards() {
+fn restarts_only_the_named_service() {
     let guest = docker("tls");
     let main_process = |unit: &str| guest.run(&format!("systemctl show --property=MainPID {unit}"));
     let before = ["docker", "kubelet", "static-pod-kube-apiserver"].map(main_process);
@@ -27,7 +27,7 @@ fn only_that_service_has_other_processes_afterwards() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_is_stopped_is_not_started() {
+fn leaves_a_stopped_service_stopped() {
     let guest = Guest::own("k3s", "address");
     guest.stops("k3s");
     User::of(&guest)
@@ -40,7 +40,7 @@ fn what_is_stopped_is_not_started() {
 /// With certificates that were renewed meanwhile.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn new_credentials_are_brought_along() {
+fn exports_new_credentials_after_a_restart() {
     let guest = Guest::own("k3s", "address");
     let user = User::of(&guest);
     user.types(KUBECTL).stdout("namespace/default\n").succeeds();

@@ -9,7 +9,7 @@ use crate::support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_flavour_of_ones_own_is_yaml_only() {
+fn adds_a_flavour_with_yaml() {
     let guest = Guest::own("k3s", "address");
     guest.changes(
         "mkdir /opt/acme; mv /etc/rancher/k3s/k3s.yaml /opt/acme/admin.yaml",
@@ -28,7 +28,7 @@ fn a_flavour_of_ones_own_is_yaml_only() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_of_ones_own_is_used_like_the_others() {
+fn adds_a_service_with_yaml() {
     let guest = Guest::own("k3s", "address");
     let user = User::of(&guest);
     let mine = user
@@ -49,7 +49,7 @@ fn a_service_of_ones_own_is_used_like_the_others() {
 }
 
 #[test]
-fn every_mistake_is_shown_at_once() {
+fn check_shows_every_mistake_at_once() {
     let user = User::new();
     user.writes(&in_config("acme.yaml"), BROKEN);
     let mistakes = |before: &str| {
@@ -75,7 +75,7 @@ fn every_mistake_is_shown_at_once() {
 }
 
 #[test]
-fn files_anywhere_can_be_checked() {
+fn checks_a_file_anywhere() {
     let user = User::new();
     user.writes("right.yaml", documented()[1]);
     user.writes("wrong.yaml", "name: kubernetes\nunits: [\"k3s; id\"]\nflavours:\n\t- a\n");
@@ -95,7 +95,7 @@ fn files_anywhere_can_be_checked() {
 }
 
 #[test]
-fn a_file_that_others_can_write_is_refused() {
+fn refuses_a_file_that_others_can_write() {
     let user = User::new();
     let path = user.writes(&in_config("acme.yaml"), documented()[0]);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
@@ -114,7 +114,7 @@ fn a_file_that_others_can_write_is_refused() {
 }
 
 #[test]
-fn the_list_says_where_a_service_is_from() {
+fn list_shows_the_origin_of_each_service() {
     let user = User::new().with("SERVICE_MANAGER_HOME", "kept");
     user.writes("kept/services/acme.yaml", documented()[0]);
     user.writes("kept/services/registry.yml", documented()[1]);
@@ -147,7 +147,7 @@ fn the_list_says_where_a_service_is_from() {
 }
 
 #[test]
-fn what_is_shown_is_a_file_again() {
+fn show_prints_a_valid_service_file() {
     let user = User::new();
     user.writes(&in_config("acme.yaml"), documented()[0]);
     user.types(
@@ -169,7 +169,7 @@ fn what_is_shown_is_a_file_again() {
 }
 
 #[test]
-fn a_client_of_ones_own_is_yaml_only() {
+fn adds_a_client_with_yaml() {
     let publisher = Publisher::start();
     let url = "https://github.com/kubernetes-sigs/kind/releases/download/v0.24.0/kind-linux-amd64";
     let program = "#!/bin/sh\necho kind\n";

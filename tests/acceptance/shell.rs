@@ -111,7 +111,7 @@ const VALUES: [&str; 46] = [
 ];
 
 #[test]
-fn every_value_reaches_a_child_process_as_it_was() {
+fn quotes_every_value_for_a_child_process() {
     let folder = tempfile::tempdir().unwrap();
     for program in &PROGRAMS {
         let values = VALUES.map(str::to_owned).into_iter().chain([String::new(), "x".repeat(32 << 10)]);
@@ -136,7 +136,7 @@ fn every_value_reaches_a_child_process_as_it_was() {
 
 /// A shell may treat a variable by its name: xonsh makes lists of some. One after the other, in one shell.
 #[test]
-fn every_value_reaches_a_child_process_under_dockers_name() {
+fn quotes_every_value_of_docker_for_a_child_process() {
     let folder = tempfile::tempdir().unwrap();
     let name: VariableName = "DOCKER_CERT_PATH".parse().unwrap();
     for program in &PROGRAMS {
@@ -157,7 +157,7 @@ fn every_value_reaches_a_child_process_under_dockers_name() {
 }
 
 #[test]
-fn what_is_removed_is_gone_and_removing_it_again_is_harmless() {
+fn unset_can_be_repeated() {
     let folder = tempfile::tempdir().unwrap();
     for program in PROGRAMS.iter().filter(|program| program.dialect != Shell::Nushell) {
         let export = Export { name: name(1), value: "x".into(), quoted: false, list: false };
@@ -171,7 +171,7 @@ fn what_is_removed_is_gone_and_removing_it_again_is_harmless() {
 }
 
 #[test]
-fn nushell_hides_what_the_list_names() {
+fn nushell_unsets_the_listed_variables() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("list");
     let names = Shell::Nushell.unset(&[name(1), name(2)], &command()).unwrap();
@@ -184,7 +184,7 @@ fn nushell_hides_what_the_list_names() {
 }
 
 #[test]
-fn a_failure_makes_the_evaluation_fail() {
+fn a_failure_makes_eval_fail() {
     let folder = tempfile::tempdir().unwrap();
     // Elvish and Nushell see the failure of the command itself.
     for program in PROGRAMS.iter().filter(|program| program.dialect != Shell::Elvish) {
@@ -197,7 +197,7 @@ fn a_failure_makes_the_evaluation_fail() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn kubectl_works_after_what_the_hint_says() {
+fn kubectl_works_after_the_printed_hint() {
     let guest = Guest::kubeadm();
     let env = "service-manager env kubernetes";
     for (shell, line) in [
@@ -214,7 +214,7 @@ fn kubectl_works_after_what_the_hint_says() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_failure_reaches_the_shell_that_evaluates_it() {
+fn a_failure_reaches_the_evaluating_shell() {
     let guest = Guest::light();
     for (shell, line) in [
         ("fish", "service-manager env kubernetes | source; or echo failed"),
@@ -237,7 +237,7 @@ fn a_failure_reaches_the_shell_that_evaluates_it() {
 }
 
 #[test]
-fn the_variables_are_removed_without_asking_a_machine() {
+fn unset_asks_no_machine() {
     User::new()
         .types("export KUBECONFIG=x; eval \"$(service-manager env --unset)\"; echo \"${KUBECONFIG-gone}\"")
         .stdout("gone\n")
@@ -245,7 +245,7 @@ fn the_variables_are_removed_without_asking_a_machine() {
 }
 
 #[test]
-fn another_shell_can_be_named() {
+fn shell_option_selects_the_dialect() {
     let user = User::new();
     user.types("service-manager env kubernetes --unset --shell pwsh")
         .stdout(

@@ -7,7 +7,7 @@ use crate::support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_way_may_lead_through_another_machine() {
+fn connects_through_a_jump_host() {
     let (inner, gate) = (Guest::kubeadm(), Guest::light());
     let user = User::near(&inner).with("SERVICE_MANAGER_SSH_CONFIG", "config");
     user.writes("config", &through(&gate, &inner, "gate"));
@@ -20,7 +20,7 @@ fn the_way_may_lead_through_another_machine() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_machine_behind_the_other_one_may_be_gone() {
+fn reports_an_unreachable_machine_behind_a_jump_host() {
     let (inner, gate) = (Guest::kubeadm(), Guest::light());
     let user = User::near(&inner);
     user.writes("config", &through(&gate, &inner, "gate").replacen("Port 22", "Port 9", 1));
@@ -37,7 +37,7 @@ fn a_machine_behind_the_other_one_may_be_gone() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_key_that_is_typed_is_not_for_the_machine_on_the_way() {
+fn identity_option_is_not_used_for_a_jump_host() {
     let (inner, gate) = (Guest::kubeadm(), Guest::light());
     let user = User::near(&inner);
     let types = |key: &str| {
@@ -66,7 +66,7 @@ fn a_key_that_is_typed_is_not_for_the_machine_on_the_way() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn no_command_of_it_is_run() {
+fn runs_no_command() {
     let guest = Guest::light();
     let user = User::near(&guest);
     let touch = format!("touch {}/pwned", user.home().display());
@@ -84,7 +84,7 @@ fn no_command_of_it_is_run() {
 }
 
 #[test]
-fn values_that_are_something_else_are_refused_by_their_names() {
+fn refuses_invalid_values_by_name() {
     let user = User::new();
     for (line, keyword, kind) in [
         ("HostName $(touch pwned)", "HostName", "host name"),
@@ -106,7 +106,7 @@ fn values_that_are_something_else_are_refused_by_their_names() {
 }
 
 #[test]
-fn it_must_be_there() {
+fn reports_a_missing_file() {
     User::new()
         .types("service-manager --ssh-config config status")
         .stderr(
@@ -119,7 +119,7 @@ fn it_must_be_there() {
 }
 
 #[test]
-fn of_several_machines_in_it_one_must_be_named() {
+fn asks_which_of_several_hosts() {
     let user = User::new();
     user.writes("config", "Host web db\nHost *.example\n");
     user.types("service-manager --ssh-config config status")
@@ -141,7 +141,7 @@ fn of_several_machines_in_it_one_must_be_named() {
 }
 
 #[test]
-fn one_that_names_no_machine_is_of_no_use() {
+fn reports_a_file_without_a_host() {
     let user = User::new();
     user.writes("config", "# nothing\n");
     user.types("service-manager --ssh-config config status")

@@ -12,7 +12,7 @@ use crate::support::{Failure, Guest, User, until};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn every_kind_of_key_opens_the_door() {
+fn logs_in_with_every_kind_of_key() {
     let guest = Guest::light();
     for key in ["ed25519", "rsa", "rsa.pem", "ecdsa", "ecdsa.pem"] {
         User::near(&guest).types(with_key(&guest, key)).stdout("[ADDRESS]\n").succeeds();
@@ -21,7 +21,7 @@ fn every_kind_of_key_opens_the_door() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_key_in_its_usual_place_needs_no_option() {
+fn finds_a_key_in_its_usual_place() {
     let guest = Guest::light();
     let user = User::near(&guest);
     user.writes(".ssh/id_ed25519", &fs::read_to_string(guest.folder().join("keys/ed25519")).unwrap());
@@ -30,7 +30,7 @@ fn a_key_in_its_usual_place_needs_no_option() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_key_that_the_machine_does_not_know() {
+fn reports_a_rejected_key() {
     let guest = Guest::light();
     User::near(&guest)
         .types(with_key(&guest, "stranger"))
@@ -45,7 +45,7 @@ fn a_key_that_the_machine_does_not_know() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn no_key_at_all() {
+fn reports_that_there_is_no_key() {
     let guest = Guest::light();
     User::near(&guest)
         .types(without_key(&guest))
@@ -60,7 +60,7 @@ fn no_key_at_all() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_key_that_is_not_there() {
+fn reports_a_missing_key_file() {
     let guest = Guest::light();
     User::near(&guest)
         .types(format!("{} --identity no/key", without_key(&guest)))
@@ -76,7 +76,7 @@ fn a_key_that_is_not_there() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_file_that_is_no_key() {
+fn refuses_a_file_that_is_no_key() {
     let guest = Guest::light();
     User::near(&guest)
         .types(format!("{} --identity /etc/hostname", without_key(&guest)))
@@ -92,7 +92,7 @@ fn a_file_that_is_no_key() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_locked_key_needs_an_agent() {
+fn explains_that_an_encrypted_key_needs_an_agent() {
     let guest = Guest::light();
     User::near(&guest)
         .types(with_key(&guest, "encrypted"))
@@ -107,7 +107,7 @@ fn a_locked_key_needs_an_agent() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_locked_key_in_an_agent_opens_the_door() {
+fn uses_an_encrypted_key_from_the_agent() {
     let guest = Guest::light();
     let agent = Agent::start();
     let user = agent.user(&guest, "encrypted");
@@ -116,7 +116,7 @@ fn a_locked_key_in_an_agent_opens_the_door() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_key_of_the_agent_needs_no_file() {
+fn uses_a_key_of_the_agent() {
     let guest = Guest::light();
     let agent = Agent::start();
     let user = agent.user(&guest, "ecdsa");
@@ -125,7 +125,7 @@ fn a_key_of_the_agent_needs_no_file() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_agent_is_asked_only_where_the_config_lets_it() {
+fn respects_identities_only() {
     let guest = Guest::light();
     let agent = Agent::start();
     let user = agent.user(&guest, "rsa");
@@ -151,7 +151,7 @@ fn the_agent_is_asked_only_where_the_config_lets_it() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_last_key_of_the_agent_comes_before_the_usual_ones() {
+fn tries_the_agents_keys_before_the_usual_files() {
     let guest = Guest::light();
     let agent = Agent::start();
     let user = agent.owner(&guest);
@@ -166,7 +166,7 @@ fn the_last_key_of_the_agent_comes_before_the_usual_ones() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn more_keys_than_the_server_takes() {
+fn explains_too_many_keys_in_the_agent() {
     let guest = Guest::light();
     let agent = Agent::start();
     let user = agent.owner(&guest);
@@ -184,7 +184,7 @@ fn more_keys_than_the_server_takes() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_public_key_says_which_one_of_the_agent() {
+fn a_public_key_file_selects_the_agents_key() {
     let guest = Guest::light();
     let agent = Agent::start();
     let user = agent.owner(&guest);
@@ -203,7 +203,7 @@ fn a_public_key_says_which_one_of_the_agent() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn an_agent_that_is_gone_is_no_agent() {
+fn ignores_a_dead_agent() {
     let guest = Guest::light();
     let user = User::near(&guest).with("SSH_AUTH_SOCK", "/nowhere/agent");
     user.types(with_key(&guest, "rsa")).stdout("[ADDRESS]\n").succeeds();
@@ -211,7 +211,7 @@ fn an_agent_that_is_gone_is_no_agent() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn every_login_shell_will_do() {
+fn works_with_every_login_shell() {
     let guest = Guest::kubeadm();
     for user in ["root", "noisy", "fisher", "cshell"] {
         User::near(&guest)
@@ -223,7 +223,7 @@ fn every_login_shell_will_do() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_user_without_sudo_is_told_what_to_type() {
+fn explains_a_user_without_sudo() {
     let guest = Guest::kubeadm();
     User::near(&guest)
         .types(format!("{} env kubernetes", log_in_as("nosudo", &guest)))
@@ -239,7 +239,7 @@ fn a_user_without_sudo_is_told_what_to_type() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn without_sudo_the_state_is_seen_all_the_same() {
+fn status_works_without_sudo() {
     let guest = Guest::kubeadm();
     User::near(&guest)
         .types(format!("{} status kubernetes", log_in_as("nosudo", &guest)))
@@ -250,7 +250,7 @@ fn without_sudo_the_state_is_seen_all_the_same() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_sudo_that_wants_a_terminal_says_so() {
+fn explains_a_sudo_that_requires_a_terminal() {
     const FILE: &str = "/etc/sudoers.d/requiretty";
     let guest = Guest::own("kubeadm", "address");
     guest.changes(&format!("echo 'Defaults requiretty' >{FILE}"), &format!("rm {FILE}"));
@@ -265,7 +265,7 @@ fn a_sudo_that_wants_a_terminal_says_so() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_login_shell_that_floods_standard_error() {
+fn tolerates_a_login_shell_that_floods_stderr() {
     let guest = Guest::own("kubeadm", "address");
     guest.replaces("/home/noisy/.bashrc", "head --bytes=6M /dev/zero | tr '\\0' x >&2\n");
     User::near(&guest)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Guest, Port, User};
 
 #[test]
-fn a_host_that_nobody_knows() {
+fn reports_an_unknown_host() {
     User::new()
         .types("service-manager --host dev@nowhere.invalid status")
         .stderr(
@@ -20,7 +20,7 @@ fn a_host_that_nobody_knows() {
 }
 
 #[test]
-fn a_port_that_is_closed() {
+fn reports_a_closed_port() {
     let port = Port::closed();
     User::new()
         .types(format!("service-manager --host dev@{port} status"))
@@ -35,7 +35,7 @@ fn a_port_that_is_closed() {
 }
 
 #[test]
-fn a_server_that_says_nothing() {
+fn gives_up_on_a_silent_server() {
     let port = Port::silent();
     let begin = Instant::now();
     User::new()
@@ -51,7 +51,7 @@ fn a_server_that_says_nothing() {
 }
 
 #[test]
-fn a_web_server() {
+fn reports_a_server_that_is_not_ssh() {
     let port = Port::answering("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
     User::new()
         .types(format!("service-manager --host dev@{port} status"))
@@ -66,13 +66,13 @@ fn a_web_server() {
 }
 
 #[test]
-fn nobody_to_log_in_as() {
+fn reports_a_missing_user_name() {
     User::new().types("service-manager --host box status").stderr("error: [..]\nhint: [..]\n").fails(1);
 }
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_host_key_that_has_changed() {
+fn refuses_a_changed_host_key() {
     let guest = Guest::light();
     let user = User::of(&guest);
     user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
@@ -92,7 +92,7 @@ fn a_host_key_that_has_changed() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn every_kind_of_host_key_is_learnt() {
+fn learns_every_kind_of_host_key() {
     let guest = Guest::own("kubeadm", "address");
     for (kind, others) in [("ed25519", "rsa ecdsa"), ("ecdsa", "ed25519 rsa"), ("rsa", "ed25519 ecdsa")] {
         offer_no_host_keys(&guest, others);
@@ -108,7 +108,7 @@ fn every_kind_of_host_key_is_learnt() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_host_key_of_another_kind_is_another_one() {
+fn refuses_a_host_key_of_another_kind() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::of(&guest);
     user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
@@ -118,7 +118,7 @@ fn a_host_key_of_another_kind_is_another_one() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_file_of_host_keys_that_is_damaged() {
+fn refuses_a_damaged_known_hosts_file() {
     let guest = Guest::light();
     let user = User::of(&guest);
     user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();

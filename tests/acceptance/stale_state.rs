@@ -12,7 +12,7 @@ const USE: &str = "eval \"$(service-manager -q env kubernetes)\"; kubectl get na
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn it_comes_up_with_another_address() {
+fn follows_a_machine_to_a_new_address() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -42,7 +42,7 @@ fn it_comes_up_with_another_address() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn it_was_destroyed_and_another_one_is_at_its_address() {
+fn notices_a_new_machine_at_the_old_address() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -74,7 +74,7 @@ fn it_was_destroyed_and_another_one_is_at_its_address() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn credentials_that_end_within_the_hour_are_looked_for_anew() {
+fn renews_credentials_that_expire_within_the_hour() {
     let guest = Guest::own("adb", "address");
     guest.restarts("kube-apiserver", "s/^ExecStart=.*/& --service-account-max-token-expiration=2h/");
     let user = User::of(&guest);
@@ -102,7 +102,7 @@ fn credentials_that_end_within_the_hour_are_looked_for_anew() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_is_installed_meanwhile_is_seen_within_five_minutes() {
+fn finds_a_newly_installed_service_after_five_minutes() {
     let guest = Guest::own("kubeadm", "address");
     guest.lays_out_docker("none");
     let user = User::of(&guest);

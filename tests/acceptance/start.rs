@@ -11,7 +11,7 @@ pub(crate) const DOCKER_STARTED: &str = "Docker service configured successfully.
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_was_stopped_runs_and_can_be_used() {
+fn starts_a_stopped_service() {
     let guest = Guest::own("k3s", "address");
     guest.changes("systemctl disable --now k3s", &format!("systemctl enable --now k3s; {UNTIL_READY}"));
     let user = User::of(&guest);
@@ -26,7 +26,7 @@ fn what_was_stopped_runs_and_can_be_used() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_runs_is_left_as_it_is() {
+fn leaves_a_running_service_alone() {
     let guest = Guest::own("k3s", "address");
     let main_process = || guest.run("systemctl show --property=MainPID k3s");
     let before = main_process();
@@ -46,7 +46,7 @@ fn what_runs_is_left_as_it_is() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn docker_and_its_socket_are_enabled_again() {
+fn enables_docker_and_its_socket() {
     let guest = docker("tls");
     let user = User::of(&guest);
     guest.run("systemctl disable --now docker.socket docker");
@@ -60,7 +60,7 @@ fn docker_and_its_socket_are_enabled_again() {
 /// The daemon of a user, who is not root and goes away.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_users_own_docker() {
+fn starts_rootless_docker() {
     let guest = docker("rootless");
     let ping = "curl --silent --unix-socket /run/user/1000/docker.sock http://docker/_ping || echo none";
     let user = User::of(&guest);
@@ -87,7 +87,7 @@ fn a_users_own_docker() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn podmans_socket_and_what_it_has_started() {
+fn starts_podmans_socket() {
     let guest = docker("podman");
     let user = User::of(&guest);
     assert_eq!(guest.run("systemctl is-active podman.service || true"), "active\n");
@@ -102,7 +102,7 @@ fn podmans_socket_and_what_it_has_started() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_unit_that_fails_says_why() {
+fn explains_a_unit_that_fails() {
     let guest = Guest::own("k3s", "address");
     guest.changes(
         &format!(
@@ -129,7 +129,7 @@ fn a_unit_that_fails_says_why() {
 /// systemd takes it for started at first.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_unit_that_does_not_stay_says_why() {
+fn explains_a_unit_that_exits() {
     let guest = Guest::own("kubeadm", "address");
     let folder = DROP_INS.replace("k3s", "kubelet");
     guest.stops("kubelet");
@@ -159,7 +159,7 @@ fn a_unit_that_does_not_stay_says_why() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_never_answers() {
+fn times_out_when_a_service_never_answers() {
     let guest = Guest::own("kubeadm", "address");
     guest.changes(
         "systemctl stop kubelet; systemctl mask --runtime static-pod-kube-apiserver",
@@ -181,7 +181,7 @@ fn a_service_that_never_answers() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn one_that_fails_takes_no_other_with_it() {
+fn a_failing_service_stops_no_other() {
     let guest = docker("stopped");
     guest.changes("systemctl mask --runtime docker", "systemctl unmask --runtime docker");
     User::of(&guest)
@@ -200,7 +200,7 @@ fn one_that_fails_takes_no_other_with_it() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn only_root_can_start_it() {
+fn explains_a_user_without_sudo() {
     let guest = docker("stopped");
     let nosudo = format!("--host nosudo@{} --identity {}", guest.address(), key(&guest));
     for verb in ["start", "stop"] {
@@ -219,7 +219,7 @@ fn only_root_can_start_it() {
 /// Whatever reads the command.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn any_login_shell_will_do() {
+fn works_with_every_login_shell() {
     let guest = docker("stopped");
     for login in ["fisher", "cshell", "noisy", "root"] {
         let options = format!("-q --host {login}@{} --identity {}", guest.address(), key(&guest));
@@ -235,7 +235,7 @@ fn any_login_shell_will_do() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn two_at_once_do_it_once() {
+fn two_starts_act_once() {
     let guest = docker("stopped");
     let starts = |user: &User| user.types("service-manager start docker kubernetes").starts();
     let users = [User::of(&guest), User::of(&guest)];
@@ -250,7 +250,7 @@ fn two_at_once_do_it_once() {
 /// As long as the other one takes, but not for ever.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn who_comes_second_waits_for_its_turn() {
+fn the_second_start_waits_for_the_lock() {
     let guest = docker("stopped");
     guest.changes(
         "systemd-run --unit=other flock /run/service-manager.lock sleep infinity",
@@ -275,7 +275,7 @@ fn who_comes_second_waits_for_its_turn() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn where_it_cannot_be_told_whose_turn_it_is() {
+fn explains_an_unusable_lock() {
     let guest = docker("stopped");
     guest.changes(
         "rm -f /run/service-manager.lock; mkdir /run/service-manager.lock",
@@ -296,7 +296,7 @@ fn where_it_cannot_be_told_whose_turn_it_is() {
 /// What was found out before is told all the same.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_machine_that_goes_away_in_between() {
+fn reports_a_machine_that_goes_away() {
     let guest = docker("stopped");
     guest.changes("systemctl mask --runtime docker", "systemctl unmask --runtime docker");
     guest.stops("kubelet");
@@ -317,7 +317,7 @@ fn a_machine_that_goes_away_in_between() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_terminal_shows_what_is_waited_for() {
+fn a_terminal_shows_the_current_step() {
     let guest = Guest::own("kubeadm", "address");
     guest.changes(
         "systemctl stop kubelet; systemctl mask --runtime static-pod-kube-apiserver",
@@ -338,7 +338,7 @@ fn a_terminal_shows_what_is_waited_for() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_nothing_in_the_machine_can_start() {
+fn explains_a_service_that_cannot_be_started() {
     let guest = Guest::own("cluster-up", "address");
     User::of(&guest)
         .types("service-manager stop openshift")
@@ -359,7 +359,7 @@ fn what_nothing_in_the_machine_can_start() {
 /// Where no `sccli` tells them.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn units_see_which_image_is_wanted() {
+fn passes_the_image_to_the_units() {
     let guest = Guest::own("microshift", "address");
     guest.changes(
         "true",
@@ -388,7 +388,7 @@ fn units_see_which_image_is_wanted() {
 }
 
 #[test]
-fn what_is_no_service_is_told_before_any_machine_is_asked() {
+fn refuses_an_unknown_service_before_connecting() {
     let user = User::new();
     for verb in ["start", "stop", "restart"] {
         user.types(format!("service-manager {verb} kubernets"))

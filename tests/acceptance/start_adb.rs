@@ -9,7 +9,7 @@ const KUBECTL: &str =
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn kubernetes_comes_and_goes_and_sccli_is_asked_for_no_state() {
+fn starts_and_stops_kubernetes_without_sccli_status() {
     let guest = adb();
     let user = User::of(&guest);
     user.types("service-manager stop kubernetes")
@@ -45,7 +45,7 @@ fn kubernetes_comes_and_goes_and_sccli_is_asked_for_no_state() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_would_stop_another_service_needs_a_word() {
+fn stopping_another_service_needs_an_option() {
     let guest = adb();
     let user = User::of(&guest);
     user.types("service-manager start openshift")
@@ -81,7 +81,7 @@ fn what_would_stop_another_service_needs_a_word() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn nor_does_a_restart_stop_another_service() {
+fn a_restart_stops_no_other_service() {
     let guest = adb();
     let user = User::of(&guest);
     user.types("service-manager -q start openshift --replace").stdout(OPENSHIFT_STARTED).succeeds();
@@ -99,7 +99,7 @@ fn nor_does_a_restart_stop_another_service() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn docker_gets_new_certificates_when_it_has_none() {
+fn creates_missing_docker_certificates() {
     let guest = adb();
     guest.lays_out_docker("stopped");
     guest.run("rm /etc/docker/ca.pem");
@@ -117,7 +117,7 @@ fn docker_gets_new_certificates_when_it_has_none() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_image_is_the_one_that_was_asked_for() {
+fn uses_the_requested_image() {
     let guest = adb();
     let user = User::of(&guest);
     let options = "grep --extended-regexp '^(DOCKER|IMAGE)' /etc/sysconfig/openshift_option";
@@ -152,7 +152,7 @@ fn the_image_is_the_one_that_was_asked_for() {
 /// What stands in the guest's file is data.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_file_of_options_that_means_harm() {
+fn quotes_a_hostile_options_file() {
     let guest = adb();
     let user = User::of(&guest);
     guest.run_with(
@@ -167,7 +167,7 @@ fn a_file_of_options_that_means_harm() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_proxy_reaches_it_without_its_scheme() {
+fn writes_the_proxy_without_its_scheme() {
     let guest = adb();
     guest.lays_out_docker("tls");
     let user = User::of(&guest).with("SERVICE_MANAGER_PROXY_PASSWORD", "p@ss%1");
@@ -216,7 +216,7 @@ fn the_proxy_reaches_it_without_its_scheme() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_unit_that_does_not_come_up_is_told() {
+fn reports_a_unit_that_does_not_start() {
     let guest = adb();
     guest.changes(
         "systemctl stop kube-scheduler; mkdir -p /run/systemd/system/kube-scheduler.service.d

@@ -9,7 +9,7 @@ const ENCODED: &str = "s3cr%25et%22%27%24%28id%29x";
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn units_and_docker_go_through_it() {
+fn sets_the_proxy_of_units_and_docker() {
     let guest = with_docker();
     let user = User::of(&guest).with("SERVICE_MANAGER_PROXY_PASSWORD", PASSWORD);
     let line = "service-manager start docker kubernetes --proxy http://proxy.example:3128 --proxy-user me";
@@ -58,7 +58,7 @@ fn units_and_docker_go_through_it() {
 /// Neither here nor there, not in a list of processes, a log, or what is printed.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_password_is_seen_nowhere() {
+fn hides_the_password() {
     let guest = with_docker();
     let secret = "hunter2hunter2";
     guest.changes(
@@ -96,7 +96,7 @@ fn the_password_is_seen_nowhere() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn it_is_set_once_and_for_all() {
+fn keeps_the_proxy_until_it_changes() {
     let guest = docker("stopped");
     let user = User::of(&guest).with("SERVICE_MANAGER_HOME", "kept");
     user.types("mkdir -m 700 kept; echo 'proxy: { url: \"proxy.example:3128\", user: me, password: \"0\" }' >kept/config.yaml; chmod 600 kept/config.yaml; \
@@ -116,7 +116,7 @@ fn it_is_set_once_and_for_all() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_users_own_docker_goes_through_it_too() {
+fn sets_the_proxy_of_rootless_docker() {
     let guest = docker("rootless");
     let user = User::of(&guest);
     user.types("service-manager -q start docker --proxy proxy.example:3128")
@@ -136,7 +136,7 @@ fn a_users_own_docker_goes_through_it_too() {
 /// There is one for all of them, whoever it was set for.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn another_one_reaches_all_services() {
+fn a_new_proxy_reaches_all_services() {
     let guest = with_docker();
     let user = User::of(&guest);
     for port in 1..3 {
@@ -155,7 +155,7 @@ fn another_one_reaches_all_services() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_restart_that_fails_is_made_up_for() {
+fn retries_a_failed_restart() {
     let guest = with_docker();
     let user = User::of(&guest);
     wraps(
@@ -177,7 +177,7 @@ fn a_restart_that_fails_is_made_up_for() {
 /// What is sent is done to its end, whatever becomes of who sent it.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn whoever_is_killed_has_it_done() {
+fn a_killed_client_does_not_stop_the_guests_work() {
     let guest = with_docker();
     wraps(&guest, &["mv"], "touch /run/begun; until [ -e /run/go ]; do sleep 0.1; done");
     let user = User::of(&guest);
@@ -196,7 +196,7 @@ fn whoever_is_killed_has_it_done() {
 /// The program in the guest itself, at each of its steps.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_is_killed_half_way_leaves_nothing_half_written_and_is_made_up_for() {
+fn a_kill_leaves_whole_files_and_the_next_run_finishes() {
     let guest = with_docker();
     wraps(&guest, &["mv", "rm", "systemctl"], KILLED_AT_STEP);
     let user = User::of(&guest);
@@ -223,7 +223,7 @@ fn what_is_killed_half_way_leaves_nothing_half_written_and_is_made_up_for() {
 }
 
 #[test]
-fn what_is_no_proxy_is_told_before_any_machine_is_asked() {
+fn refuses_an_invalid_proxy_before_connecting() {
     let user = User::new();
     let hint = "hint: `--proxy http://HOST:PORT --proxy-user USER`, with the password in SERVICE_MANAGER_PROXY_PASSWORD; or all three as `proxy` in config.yaml\n";
     for (options, error) in [

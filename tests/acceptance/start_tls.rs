@@ -8,7 +8,7 @@ const DOCKER: &str = "eval \"$(service-manager env docker)\" && docker info --fo
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn docker_on_the_host_can_use_it_afterwards() {
+fn docker_on_the_host_works_afterwards() {
     let guest = socket();
     let user = User::of(&guest);
     user.types("service-manager start docker --tls")
@@ -42,7 +42,7 @@ fn docker_on_the_host_can_use_it_afterwards() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn certificates_of_its_own_that_are_no_good_are_made_anew() {
+fn renews_its_own_invalid_certificates() {
     let guest = socket();
     let user = User::of(&guest);
     user.types("service-manager -q start docker --tls").stdout(DOCKER_STARTED).succeeds();
@@ -67,7 +67,7 @@ fn certificates_of_its_own_that_are_no_good_are_made_anew() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn one_that_is_stopped_is_started_with_it() {
+fn starts_a_stopped_docker_with_tls() {
     let guest = socket();
     guest.run("systemctl disable --now docker.socket docker");
     let user = User::of(&guest);
@@ -77,7 +77,7 @@ fn one_that_is_stopped_is_started_with_it() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn two_at_once_leave_keys_that_belong_together() {
+fn two_runs_leave_matching_keys() {
     let guest = socket();
     let users = [User::of(&guest), User::of(&guest)];
     let children: Vec<_> =
@@ -93,7 +93,7 @@ fn two_at_once_leave_keys_that_belong_together() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_is_killed_half_way_is_made_up_for() {
+fn the_next_run_finishes_a_killed_one() {
     let guest = socket();
     wraps(&guest, &["mv"], KILLED_AT_STEP);
     let user = User::of(&guest);
@@ -117,7 +117,7 @@ fn what_is_killed_half_way_is_made_up_for() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn keys_of_somebody_elses_are_left_alone() {
+fn keeps_certificates_of_others() {
     let guest = socket();
     for path in ["/etc/docker/ca.pem", "/home/vagrant/.docker/key.pem"] {
         guest.run(&format!("mkdir -p $(dirname {path}); echo mine >{path}"));
@@ -135,7 +135,7 @@ fn keys_of_somebody_elses_are_left_alone() {
 /// It was never asked for.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn nothing_of_it_happens_unasked() {
+fn changes_nothing_without_the_option() {
     let guest = socket();
     let user = User::of(&guest);
     user.types("service-manager -q restart docker")
@@ -147,7 +147,7 @@ fn nothing_of_it_happens_unasked() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_daemon_that_does_not_take_it_is_what_it_was() {
+fn restores_a_daemon_that_does_not_start_with_tls() {
     let guest = socket();
     // Said twice, it is refused.
     guest.run_with("mkdir -p /etc/docker; cat >/etc/docker/daemon.json", "{\"hosts\": [\"fd://\"]}");
@@ -171,7 +171,7 @@ fn a_daemon_that_does_not_take_it_is_what_it_was() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn engines_that_it_is_not_for() {
+fn refuses_other_engines() {
     let guest = Guest::own("kubeadm", "address");
     for (kind, flavour) in [("rootless", "rootless"), ("podman", "podman")] {
         guest.lays_out_docker(kind);

@@ -13,7 +13,7 @@ use crate::support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn another_folder_can_be_named() {
+fn the_variable_moves_the_folder() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest).with("SERVICE_MANAGER_HOME", "state");
     user.types("service-manager env kubernetes --script-readable")
@@ -24,7 +24,7 @@ fn another_folder_can_be_named() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_folder_that_kubectl_would_take_for_two() {
+fn refuses_a_folder_with_a_colon() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest).with("SERVICE_MANAGER_HOME", "a:b");
     user.types("service-manager env kubernetes")
@@ -41,7 +41,7 @@ fn a_folder_that_kubectl_would_take_for_two() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_disk_that_cannot_be_written() {
+fn reports_a_read_only_disk() {
     let guest = Guest::kubeadm();
     User::of(&guest)
         .types(on_a_disk("ro", ""))
@@ -58,7 +58,7 @@ fn a_disk_that_cannot_be_written() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_disk_that_is_full() {
+fn reports_a_full_disk() {
     let guest = Guest::kubeadm();
     User::of(&guest)
         .types(on_a_disk("size=8k", "head --bytes=8k /dev/zero >disk/filling;"))
@@ -75,7 +75,7 @@ fn a_disk_that_is_full() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_folder_that_others_can_write_is_not_trusted() {
+fn refuses_a_folder_that_others_can_write() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     user.types("service-manager env kubernetes --script-readable").stdout(READABLE).succeeds();
@@ -101,7 +101,7 @@ fn a_folder_that_others_can_write_is_not_trusted() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn two_at_once_both_succeed() {
+fn two_runs_at_once_succeed() {
     let guest = Guest::kubeadm();
     User::of(&guest)
         .types(
@@ -114,7 +114,7 @@ fn two_at_once_both_succeed() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_kill_at_any_moment_leaves_nothing_half_done() {
+fn a_kill_leaves_no_partial_file() {
     const KILLS: u32 = 50;
     let guest = Guest::kubeadm();
     let user = User::of(&guest);

@@ -5,7 +5,7 @@ use crate::support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_running_service_is_said_to_run() {
+fn reports_a_running_service() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     user.types("service-manager status kubernetes").stdout("kubernetes - running\n").succeeds();
@@ -31,7 +31,7 @@ fn a_terminal_shows_a_table() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn nothing_is_written_for_kubectl() {
+fn writes_no_kubeconfig() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
     user.types("service-manager status").stdout(ALL).succeeds();
@@ -40,7 +40,7 @@ fn nothing_is_written_for_kubectl() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_is_not_there_is_said_not_to_be() {
+fn reports_a_service_that_is_not_installed() {
     User::of(&Guest::light())
         .types("service-manager status")
         .stdout("docker - stopped\nopenshift - not installed\nkubernetes - not installed\n")
@@ -48,7 +48,7 @@ fn a_service_that_is_not_there_is_said_not_to_be() {
 }
 
 #[test]
-fn a_misspelt_service_gets_the_nearest_name() {
+fn suggests_the_nearest_service() {
     User::new()
         .types("service-manager status kubernets")
         .stderr(
@@ -61,7 +61,7 @@ fn a_misspelt_service_gets_the_nearest_name() {
 }
 
 #[test]
-fn an_unknown_service_gets_the_known_ones() {
+fn lists_the_services_for_an_unknown_name() {
     User::new()
         .types("service-manager status postgres")
         .stderr(
@@ -78,7 +78,7 @@ const ALL: &str = "docker - running\nopenshift - not installed\nkubernetes - run
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_is_named_twice_is_shown_once() {
+fn shows_a_repeated_service_once() {
     User::of(&Guest::kubeadm())
         .types("service-manager status kubernetes kubernetes")
         .stdout("kubernetes - running\n")
@@ -87,7 +87,7 @@ fn a_service_that_is_named_twice_is_shown_once() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn scripts_get_lines_on_a_terminal_too() {
+fn script_readable_prints_lines_on_a_terminal() {
     User::of(&Guest::kubeadm())
         .types(on_a_terminal("service-manager status --script-readable --color always"))
         .stdout(ALL)
@@ -102,7 +102,7 @@ fn lines_have_no_colours() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_narrow_terminal_shows_what_matters_most() {
+fn a_narrow_terminal_drops_columns() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest).with("NO_COLOR", "1");
     let typed = user.types("service-manager status");

@@ -10,7 +10,7 @@ use crate::support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_table_is_redrawn_in_place_until_ctrl_c() {
+fn redraws_the_table_until_ctrl_c() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::of(&guest).with("NO_COLOR", "1");
     let typed = user.types("service-manager status --watch=0.1");
@@ -34,7 +34,7 @@ fn a_table_is_redrawn_in_place_until_ctrl_c() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn one_connection_is_kept() {
+fn keeps_one_connection() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::of(&guest);
     let typed = user.types("exec timeout 60 service-manager status --watch=0.1 kubernetes");
@@ -60,7 +60,7 @@ fn one_connection_is_kept() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_machine_that_goes_away_is_waited_for() {
+fn waits_for_a_machine_that_goes_away() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::of(&guest).with("NO_COLOR", "1");
     let typed = user.types("service-manager status --watch=0.1 kubernetes");
@@ -86,7 +86,7 @@ fn a_machine_that_goes_away_is_waited_for() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn programs_get_a_line_of_json_for_each_change() {
+fn prints_a_line_of_json_per_change() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::of(&guest);
     let typed = user.types("exec timeout 60 service-manager status --watch=0.1 --output json kubernetes");
@@ -104,7 +104,7 @@ fn programs_get_a_line_of_json_for_each_change() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn it_ends_when_nobody_reads_any_more() {
+fn ends_when_the_pipe_closes() {
     User::of(&Guest::light())
         .types("set -o pipefail; service-manager status --watch=0.1 | head --lines=1")
         .stdout("docker - stopped\n")
@@ -112,7 +112,7 @@ fn it_ends_when_nobody_reads_any_more() {
 }
 
 #[test]
-fn a_machine_that_was_never_there_is_a_failure() {
+fn fails_without_a_first_answer() {
     User::new()
         .types("service-manager --host dev@127.0.0.1:1 status --watch")
         .stderr(

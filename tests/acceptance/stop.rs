@@ -9,7 +9,7 @@ const DOCKER_STOPPED: &str = "Docker service stopped successfully...\n";
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn nothing_answers_any_more() {
+fn a_stopped_service_does_not_answer() {
     let guest = Guest::own("plain", "address");
     let undo = format!("systemctl enable --now etcd kube-apiserver; {UNTIL_READY}");
     guest.changes("true", &undo);
@@ -28,7 +28,7 @@ fn nothing_answers_any_more() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_cannot_be_kept_from_the_next_boot_is_told() {
+fn fails_when_a_unit_cannot_be_disabled() {
     let guest = docker("tls");
     guest.changes(
         "mount --bind /etc/systemd/system /etc/systemd/system && mount -o remount,ro,bind /etc/systemd/system",
@@ -44,7 +44,7 @@ fn what_cannot_be_kept_from_the_next_boot_is_told() {
 /// Else the next `docker ps` in the machine would start it.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn dockers_socket_does_not_start_it_again() {
+fn stops_dockers_socket_too() {
     let guest = docker("tls");
     let user = User::of(&guest);
     user.types("service-manager stop docker").stdout(DOCKER_STOPPED).succeeds();
@@ -63,7 +63,7 @@ fn dockers_socket_does_not_start_it_again() {
 /// A kubelet that is stopped leaves its pods alone.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn pods_that_would_go_on_are_stopped() {
+fn stops_pods_with_the_service() {
     let guest = with_pods_that_go_on();
     guest.changes("install -m 755 /dev/null /usr/local/bin/crictl", "rm /usr/local/bin/crictl");
     guest.run_with("cat >/usr/local/bin/crictl", CRICTL);
@@ -84,7 +84,7 @@ fn pods_that_would_go_on_are_stopped() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn pods_that_go_on_are_seen_and_used() {
+fn uses_pods_that_outlive_the_service() {
     let guest = with_pods_that_go_on();
     let user = User::of(&guest);
     user.types(KUBECTL).stdout("namespace/default\n").succeeds();

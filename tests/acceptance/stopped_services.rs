@@ -5,7 +5,7 @@ use crate::support::{Failure, Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_was_stopped() {
+fn reports_a_stopped_service() {
     let guest = Guest::own("kubeadm", "address");
     guest.stops("kubelet");
     User::of(&guest).types("service-manager status kubernetes").stdout("kubernetes - stopped\n").succeeds();
@@ -17,7 +17,7 @@ fn a_service_that_was_stopped() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_whose_units_run_and_that_does_not_answer() {
+fn reports_starting_while_the_api_does_not_answer() {
     const SILENT: &str = "kubernetes does not answer at any address of `[NAME]`: \
         [..][ADDRESS]:6443: Connection refused (os error 111)[..]";
     const RESTART: &str = "it may be starting; else, in the machine: `sudo systemctl restart kubelet`";
@@ -33,7 +33,7 @@ fn a_service_whose_units_run_and_that_does_not_answer() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn of_several_units_the_last_one_is_named() {
+fn names_the_last_of_several_stopped_units() {
     let guest = Guest::own("plain", "address");
     guest.stops("etcd kube-apiserver");
     User::of(&guest).types("service-manager status kubernetes").stdout("kubernetes - stopped\n").succeeds();
@@ -56,7 +56,7 @@ fn of_several_units_the_last_one_is_named() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_has_failed() {
+fn reports_a_failed_service() {
     let guest = Guest::own("kubeadm", "address");
     becomes(&guest, "ExecStart=\\nExecStart=/bin/false\\nRestart=no", "failed");
     let user = User::of(&guest);
@@ -70,7 +70,7 @@ fn a_service_that_has_failed() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_is_starting() {
+fn reports_a_starting_service() {
     let guest = Guest::own("kubeadm", "address");
     // It never says that it is ready.
     becomes(&guest, "Type=notify", "activating");

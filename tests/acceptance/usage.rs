@@ -3,7 +3,7 @@
 use crate::support::User;
 
 #[test]
-fn every_command_explains_itself() {
+fn every_command_has_help() {
     for (command, explained) in COMMANDS {
         User::new()
             .types(format!("set -o pipefail; unset HOME; service-manager {command} --help | head -n 1"))
@@ -25,7 +25,7 @@ fn every_command_says_its_version() {
 }
 
 #[test]
-fn a_misspelt_command_gets_the_nearest_name() {
+fn suggests_the_nearest_command() {
     User::new()
         .types("service-manager statsu")
         .stderr(
@@ -43,7 +43,7 @@ fn a_misspelt_command_gets_the_nearest_name() {
 }
 
 #[test]
-fn a_misspelt_option_gets_the_nearest_name() {
+fn suggests_the_nearest_option() {
     User::new()
         .types("service-manager status --machin box")
         .stderr(
@@ -61,7 +61,7 @@ fn a_misspelt_option_gets_the_nearest_name() {
 }
 
 #[test]
-fn without_a_command_the_help_is_shown_as_an_error() {
+fn without_a_command_prints_help_and_fails() {
     User::new()
         .types("set -o pipefail; service-manager 2>&1 | head -n 1")
         .stdout("Makes the services inside a development VM usable from here\n")
@@ -69,7 +69,7 @@ fn without_a_command_the_help_is_shown_as_an_error() {
 }
 
 #[test]
-fn values_that_cannot_be_meant_are_refused() {
+fn refuses_invalid_values() {
     for (options, message) in [
         ("--machine ../x", "'../x' for '--machine <NAME>': not a valid machine name"),
         (
@@ -98,7 +98,7 @@ fn the_short_help_leaves_out_what_every_command_has() {
 }
 
 #[test]
-fn colours_are_for_help_too() {
+fn colours_apply_to_help() {
     let line =
         |options: &str| format!("service-manager {options} | grep --count -F \"$(printf '\\033[1m')\"");
     User::new().types(line("status --help --color always") + " >/dev/null").succeeds();
@@ -107,7 +107,7 @@ fn colours_are_for_help_too() {
 }
 
 #[test]
-fn a_shell_is_known_by_any_of_its_names() {
+fn accepts_every_name_of_a_shell() {
     for name in ["zsh", "BASH", "PowerShell", "pwsh", "Nu"] {
         User::new()
             .types(format!("service-manager env kubernetes --unset --shell {name} | grep --quiet KUBECONFIG"))
@@ -130,7 +130,7 @@ fn a_shell_is_known_by_any_of_its_names() {
 }
 
 #[test]
-fn an_unknown_shell_in_the_variable_is_mentioned() {
+fn mentions_an_unknown_shell_variable() {
     User::new()
         .with("SERVICE_MANAGER_SHELL", "fisch")
         .types("service-manager env kubernetes --unset >/dev/null")
@@ -139,7 +139,7 @@ fn an_unknown_shell_in_the_variable_is_mentioned() {
 }
 
 #[test]
-fn every_command_has_a_page_in_the_manual() {
+fn every_command_has_a_manual_page() {
     let user = User::new();
     for (command, about) in COMMANDS {
         user.types(format!("service-manager man {command} >page")).succeeds();

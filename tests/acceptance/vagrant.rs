@@ -11,7 +11,7 @@ const VERSION: &str = "service-manager box version";
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_real_machine_is_used_from_its_creation_to_its_end() {
+fn follows_a_real_machine_from_up_to_destroy() {
     let user = User::new().with_real_vagrant();
     let project = Project::real(&user, "my box's \"project\"");
     let port = free_port();
@@ -90,7 +90,7 @@ fn a_real_machine_is_used_from_its_creation_to_its_end() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn of_several_real_machines_one_is_meant() {
+fn picks_one_of_several_real_machines() {
     let user = User::new().with_real_vagrant();
     let project = Project::real(&user, "project");
     let machines = |primary| {
@@ -146,7 +146,7 @@ fn of_several_real_machines_one_is_meant() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_port_that_was_forwarded_anew_is_asked_for_once() {
+fn asks_vagrant_once_after_a_port_changed() {
     let guest = Guest::light();
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -180,7 +180,7 @@ fn a_port_that_was_forwarded_anew_is_asked_for_once() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_host_key_belongs_to_the_id_and_not_to_the_address() {
+fn ties_the_host_key_to_the_machine_id() {
     let (guest, other) = (Guest::light(), Guest::kubeadm());
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -214,7 +214,7 @@ fn the_host_key_belongs_to_the_id_and_not_to_the_address() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn an_id_that_vagrant_does_not_confirm_forgets_nothing() {
+fn an_unconfirmed_machine_id_forgets_nothing() {
     let guest = Guest::light();
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -245,7 +245,7 @@ fn an_id_that_vagrant_does_not_confirm_forgets_nothing() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn of_what_vagrant_prints_only_data_counts() {
+fn ignores_everything_but_ssh_config_in_vagrants_output() {
     let guest = Guest::light();
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -263,7 +263,7 @@ fn of_what_vagrant_prints_only_data_counts() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_vagrant_says_is_checked() {
+fn validates_vagrants_ssh_config() {
     let guest = Guest::light();
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -298,7 +298,7 @@ fn what_vagrant_says_is_checked() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn vagrant_is_given_what_the_user_has_but_no_service_of_a_machine() {
+fn passes_the_environment_without_the_exports() {
     let guest = Guest::light();
     let user = User::near(&guest).with_vagrant().with("NODES", "3").with("LANG", "C.UTF-8");
     let user = user.with("VAGRANT_HOME", "/x").with("https_proxy", "http://192.0.2.1");
@@ -327,7 +327,7 @@ fn vagrant_is_given_what_the_user_has_but_no_service_of_a_machine() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_vagrant_that_stands_in_its_own_way_is_asked_again() {
+fn retries_a_locked_vagrant() {
     let guest = Guest::light();
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -343,7 +343,7 @@ fn a_vagrant_that_stands_in_its_own_way_is_asked_again() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_vagrant_that_hangs_ends_with_the_command() {
+fn ends_a_hanging_vagrant() {
     let guest = Guest::light();
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -368,7 +368,7 @@ fn a_vagrant_that_hangs_ends_with_the_command() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn without_vagrant_what_it_said_is_enough() {
+fn works_without_vagrant_from_its_last_answer() {
     let guest = Guest::light();
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -400,7 +400,7 @@ fn without_vagrant_what_it_said_is_enough() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_key_that_everybody_has_is_warned_of() {
+fn warns_of_vagrants_insecure_key() {
     let guest = Guest::light();
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -426,7 +426,7 @@ fn the_key_that_everybody_has_is_warned_of() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_project_that_is_gone_is_told_by_its_machine() {
+fn reports_a_deleted_project() {
     let guest = Guest::light();
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
@@ -445,7 +445,7 @@ fn a_project_that_is_gone_is_told_by_its_machine() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_project_around_comes_before_machines_of_other_places() {
+fn prefers_the_project_around() {
     let (light, kubeadm) = (Guest::light(), Guest::kubeadm());
     let user = User::near(&light).with_vagrant();
     let there = Project::fake(&user, "there", &light);
@@ -468,7 +468,7 @@ fn the_project_around_comes_before_machines_of_other_places() {
 }
 
 #[test]
-fn a_vagrantfile_above_that_is_somebody_elses_is_not_run() {
+fn does_not_run_a_vagrantfile_of_another_user() {
     let user = User::new().with_vagrant();
     user.writes("bin/vagrant", "#!/bin/sh\ntouch ~/pwned\n");
     user.writes("common/Vagrantfile", "");

@@ -9,7 +9,7 @@ use crate::support::{Defined, Guest, Project, User, free_port, program};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_needs_no_machine_works_without_one() {
+fn runs_commands_that_need_no_machine_without_one() {
     let user = User::new().with_plugin();
     let project = Project::real(&user, "project");
     project.defines(&[Defined::light("web"), Defined::light("db")]);
@@ -45,7 +45,7 @@ fn what_needs_no_machine_works_without_one() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_program_is_found_where_it_is() {
+fn finds_the_program() {
     let user = User::new().with_plugin();
     let project = Project::real(&user, "project");
     let version = "vagrant service-manager -- --version";
@@ -70,7 +70,7 @@ fn the_program_is_found_where_it_is() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn it_is_the_same_machine_with_the_plugin_and_without() {
+fn plugin_and_program_share_the_machine() {
     let user = User::new().with_plugin();
     let project = Project::real(&user, "my box's \"project\"");
     project.defines(&[Defined::light("box")]);
@@ -87,7 +87,7 @@ fn it_is_the_same_machine_with_the_plugin_and_without() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_namesake_elsewhere_is_not_forgotten_with_a_machine() {
+fn destroy_keeps_a_machine_of_the_same_name_elsewhere() {
     let guest = Guest::light();
     let user = User::near(&guest).with_plugin();
     user.writes("config", &Project::block(&guest));
@@ -103,7 +103,7 @@ fn a_namesake_elsewhere_is_not_forgotten_with_a_machine() {
 /// Every line of it, in the order in which somebody would type it.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_announcement_is_true_word_for_word() {
+fn matches_the_announcement_word_for_word() {
     let publisher = Publisher::start();
     publisher.offers_with_checksum(KUBECTL_RELEASE, program("kubectl"));
     let user = User::new().with_plugin().with_publisher(&publisher);
@@ -160,7 +160,7 @@ fn the_announcement_is_true_word_for_word() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn what_is_switched_on_runs_whenever_the_machine_does() {
+fn starts_configured_services_on_up_and_resume() {
     let user = User::new().with_plugin();
     let project = Project::real(&user, "project");
     project
@@ -221,7 +221,7 @@ fn what_is_switched_on_runs_whenever_the_machine_does() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_service_that_fails_takes_no_other_along_and_no_other_machine() {
+fn a_failing_service_stops_no_other_service_or_machine() {
     let user = User::new().with_plugin();
     let project = Project::real(&user, "project");
     let web = Defined { setting: "machine.servicemanager.services = 'docker'", ..Defined::light("web") };
@@ -267,7 +267,7 @@ fn a_service_that_fails_takes_no_other_along_and_no_other_machine() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_machine_that_the_vagrantfile_says_nothing_about_is_left_alone() {
+fn leaves_an_unconfigured_machine_alone() {
     let spy = "#!/bin/sh\necho \"$@\" >>\"$HOME/called\"\n";
     let user = User::new().with_plugin();
     let spy = user.writes("bin/spy", spy);
@@ -304,7 +304,7 @@ fn a_machine_that_the_vagrantfile_says_nothing_about_is_left_alone() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn in_the_atomic_developer_bundle_docker_runs_in_any_case() {
+fn adb_starts_docker_in_any_case() {
     let user = User::new().with_plugin();
     let project = Project::real(&user, "project");
     let port = free_port();
@@ -335,7 +335,7 @@ fn in_the_atomic_developer_bundle_docker_runs_in_any_case() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn every_mistake_in_a_vagrantfile_is_told() {
+fn reports_every_mistake_in_a_vagrantfile() {
     let user = User::new().with_plugin();
     let project = Project::real(&user, "project");
     let settings =
@@ -369,7 +369,7 @@ fn every_mistake_in_a_vagrantfile_is_told() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_examples_are_valid() {
+fn examples_are_valid() {
     let user = User::new().with_plugin();
     let project = Project::real(&user, "project");
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
@@ -386,7 +386,7 @@ fn the_examples_are_valid() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn the_terminal_is_the_programs() {
+fn passes_the_terminal_to_the_program() {
     let user = User::new().with_plugin();
     let folder = user.home().join("tmp");
     fs::create_dir(&folder).unwrap();

@@ -62,7 +62,7 @@ fn line_fits(expected: &str, line: &str) -> bool {
 }
 
 #[test]
-fn a_placeholder_stands_for_a_part_of_one_line() {
+fn a_placeholder_matches_within_one_line() {
     assert!(fits("a [..] c\n", "a b c\n"));
     assert!(fits("[..]", "anything"));
     assert!(!fits("a[..]", "a\nb"));
@@ -71,7 +71,7 @@ fn a_placeholder_stands_for_a_part_of_one_line() {
 }
 
 #[test]
-fn a_text_stands_in_the_code_as_it_looks() {
+fn unindent_removes_the_common_indentation() {
     let text = unindent(
         "
         a
