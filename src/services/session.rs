@@ -40,9 +40,10 @@ impl MachineSession {
         machine.set_current(false);
         log::debug!("logged in as {}", machine.route());
         let folder = machine.lock(deadline)?;
+        let learnt = known_hosts.add_learnt(read_known_hosts(machine)?)?;
         // First what `machines forget` looks for.
         machine.remember(&folder)?;
-        if let Some(text) = known_hosts.learnt() {
+        if let Some(text) = learnt {
             folder.write(&machine.files.known_hosts(), text.as_bytes())?;
         }
         Ok(Self { machine: machine.clone(), connection })

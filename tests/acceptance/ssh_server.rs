@@ -1,6 +1,8 @@
 //! Servers that are not there, are something else, or are not the one that was known.
 
 use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::support::{Guest, Port, User};
@@ -88,6 +90,38 @@ fn refuses_a_changed_host_key() {
     user.types("service-manager machines forget light").succeeds();
     user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
     assert_eq!(fs::read_to_string(&known_hosts).unwrap(), learnt);
+}
+
+/// Another process has seen another server at this place, and was faster.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_host_key_that_was_learnt_while_connecting_stays() {
+    let guest = Guest::light();
+    let user = User::near(&guest);
+    let pin: Arc<Mutex<Option<(PathBuf, String)>>> = Arc::default();
+    let port = Port::leading_slowly_to(format!("{}:22", guest.address()), {
+        let pin = Arc::clone(&pin);
+        move || {
+            if let Some((path, text)) = &*pin.lock().unwrap() {
+                fs::write(path, text).unwrap();
+            }
+        }
+    });
+    let line = format!(
+        "service-manager --host vagrant@{port} --identity {}/keys/ed25519 box ip",
+        guest.folder().display()
+    );
+    user.types(&line).stdout("[..]\n").succeeds();
+    let known_hosts = user.machine_folder().join("known_hosts");
+    let place = fs::read_to_string(&known_hosts).unwrap().split(' ').next().unwrap().to_owned();
+    fs::remove_file(&known_hosts).unwrap();
+    let other = format!("{place} {OTHER_KEY}\n");
+    *pin.lock().unwrap() = Some((known_hosts.clone(), other.clone()));
+
+    user.types(&line)
+        .stderr("error: the host key of [..] is not the one learnt before: [..]\nhint: [..]\n")
+        .fails(3);
+    assert_eq!(fs::read_to_string(&known_hosts).unwrap(), other);
 }
 
 #[test]

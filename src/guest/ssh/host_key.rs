@@ -9,9 +9,15 @@ use super::route::Hop;
 #[derive(Debug)]
 pub struct KnownHosts {
     machine: String,
-    entries: Vec<(String, PublicKey)>,
-    learnt: bool,
+    entries: Vec<Entry>,
+    /// As the file had them.
+    base: Vec<Entry>,
+    /// Those that were learnt since the file was read.
+    learnt: Vec<Entry>,
 }
+
+/// A server, as [`name`] has it, and its key.
+type Entry = (String, PublicKey);
 
 impl KnownHosts {
     /// Reads the `known_hosts` file of the machine with the key `machine`: `[host]:port algorithm key` per line (`sshd(8)`),
@@ -20,17 +26,49 @@ impl KnownHosts {
     /// None when a line is not of this form. Nothing is guessed: a key that is not read would be learnt anew.
     pub fn parse(machine: String, text: &str) -> Option<Self> {
         let entry = |line: &str| {
-            let (place, key) = line.split_once(' ')?;
-            Some((place.to_owned(), PublicKey::from_openssh(key).ok()?))
+            let (name, key) = line.split_once(' ')?;
+            Some((name.to_owned(), PublicKey::from_openssh(key).ok()?))
         };
         let lines = text.lines().filter(|line| !line.is_empty());
-        Some(Self { machine, entries: lines.map(entry).collect::<Option<_>>()?, learnt: false })
+        let base: Vec<Entry> = lines.map(entry).collect::<Option<_>>()?;
+        Some(Self { machine, entries: base.clone(), base, learnt: Vec::new() })
     }
 
-    /// The file's text, if a key was learnt since it was read.
-    pub fn learnt(&self) -> Option<String> {
-        let line = |(place, key): &(String, PublicKey)| Some(format!("{place} {}\n", key.to_openssh().ok()?));
-        self.learnt.then(|| self.entries.iter().filter_map(line).collect())
+    /// The file's text with what was learnt; `now` is what it says by now, read under the lock of the machine's folder. None when it says
+    /// all of that already.
+    ///
+    /// Errors: another connection has learnt another key meanwhile, which stays.
+    pub fn add_learnt(&self, mut now: Self) -> Result<Option<String>, Error> {
+        let mut is_new = false;
+        for entry in &self.learnt {
+            is_new |= now.add(entry, &self.base)?;
+        }
+        let line = |(name, key): &Entry| Some(format!("{name} {}\n", key.to_openssh().ok()?));
+        Ok(is_new.then(|| now.entries.iter().filter_map(line).collect()))
+    }
+
+    /// Adds an entry that another connection has learnt, which knew `base` then. True when it was not there.
+    fn add(&mut self, (name, key): &Entry, base: &[Entry]) -> Result<bool, Error> {
+        let of_same_server = |(known, _): &&Entry| known == name;
+        // A machine has one alias at a time, so that one that was not there before is of a newer machine.
+        let is_newer = |entry: &&Entry| is_alias(name) && is_alias(&entry.0) && !base.contains(entry);
+        let known = self.entries.iter().find(of_same_server).or_else(|| self.entries.iter().find(is_newer));
+        match known {
+            Some((known, same)) if known == name && same.key_data() == key.key_data() => Ok(false),
+            Some((_, other)) => Err(self.changed(name.clone(), other, key)),
+            None => {
+                self.put(name.clone(), key.clone());
+                Ok(true)
+            }
+        }
+    }
+
+    fn put(&mut self, name: String, key: PublicKey) {
+        if is_alias(&name) {
+            // Those of the machines that it was before it was made anew.
+            self.entries.retain(|(name, _)| !is_alias(name));
+        }
+        self.entries.push((name, key));
     }
 
     /// The algorithm of the key known for the server of `hop`.
@@ -55,22 +93,19 @@ impl KnownHosts {
             PublicKey::from_bytes(offered).map_err(|_| Error::HostKeyUnknown { place: hop.place() })?;
         match self.known(&name) {
             Some(known) if known.key_data() == offered.key_data() => Ok(()),
-            Some(known) => Err(Error::HostKeyChanged {
-                machine: self.machine.clone(),
-                place: hop.place(),
-                known: known.fingerprint(HashAlg::Sha256).to_string(),
-                offered: offered.fingerprint(HashAlg::Sha256).to_string(),
-            }),
+            Some(known) => Err(self.changed(hop.place(), known, &offered)),
             None => {
-                if hop.host_key_alias.is_some() {
-                    // Those of the machines that it was before it was made anew.
-                    self.entries.retain(|(name, _)| name.starts_with('['));
-                }
-                self.entries.push((name, offered));
-                self.learnt = true;
+                self.put(name.clone(), offered.clone());
+                self.learnt.push((name, offered));
                 Ok(())
             }
         }
+    }
+
+    fn changed(&self, place: String, known: &PublicKey, offered: &PublicKey) -> Error {
+        let fingerprint = |key: &PublicKey| key.fingerprint(HashAlg::Sha256).to_string();
+        let (known, offered) = (fingerprint(known), fingerprint(offered));
+        Error::HostKeyChanged { machine: self.machine.clone(), place, known, offered }
     }
 
     fn known(&self, name: &str) -> Option<&PublicKey> {
@@ -82,6 +117,11 @@ impl KnownHosts {
 fn name(hop: &Hop) -> String {
     let alias = hop.host_key_alias.as_ref().map(ToString::to_string);
     alias.unwrap_or_else(|| format!("[{}]:{}", hop.host, hop.port))
+}
+
+/// True for the name of a machine, which is no place.
+fn is_alias(name: &str) -> bool {
+    !name.starts_with('[')
 }
 
 #[cfg(test)]
@@ -107,6 +147,11 @@ mod tests {
         }
     }
 
+    /// What stands in the file after `known` has learnt something and nobody else has.
+    fn written(known: &KnownHosts, before: &str) -> Option<String> {
+        known.add_learnt(hosts(before)).unwrap()
+    }
+
     fn wire(key: &str) -> Vec<u8> {
         PublicKey::from_openssh(key).unwrap().to_bytes().unwrap()
     }
@@ -115,12 +160,12 @@ mod tests {
     fn the_first_key_is_learnt_and_kept() {
         let mut known = hosts("");
         known.check(&server(22), &wire(A)).unwrap();
-        let text = known.learnt().unwrap();
+        let text = written(&known, "").unwrap();
         assert_eq!(text, format!("[h]:22 {A}\n"));
 
         let mut again = hosts(&text);
         again.check(&server(22), &wire(A)).unwrap();
-        assert_eq!(again.learnt(), None);
+        assert_eq!(written(&again, &text), None);
         assert_eq!(again.algorithm(&server(22)), Some("ssh-ed25519"));
     }
 
@@ -129,14 +174,14 @@ mod tests {
         let mut known = hosts(&format!("[h]:22 {A}\n"));
         let error = known.check(&server(22), &wire(B)).unwrap_err();
         assert!(matches!(error, Error::HostKeyChanged { known, offered, .. } if known != offered));
-        assert_eq!(known.learnt(), None);
+        assert_eq!(written(&known, ""), None);
     }
 
     #[test]
     fn another_port_is_another_server() {
         let mut known = hosts(&format!("[h]:22 {A}\n"));
         known.check(&server(2222), &wire(B)).unwrap();
-        assert_eq!(known.learnt().unwrap().lines().count(), 2);
+        assert_eq!(written(&known, &format!("[h]:22 {A}\n")).unwrap().lines().count(), 2);
     }
 
     #[test]
@@ -145,14 +190,35 @@ mod tests {
             |port, alias: &str| Hop { host_key_alias: Some(alias.parse().unwrap()), ..server(port) };
         let mut known = hosts(&format!("[gate]:22 {B}\n"));
         known.check(&with_alias(2222, "id-1"), &wire(A)).unwrap();
-        let learnt = known.learnt().unwrap();
+        let learnt = written(&known, &format!("[gate]:22 {B}\n")).unwrap();
         assert_eq!(learnt, format!("[gate]:22 {B}\nid-1 {A}\n"));
         assert!(hosts(&learnt).check(&with_alias(2200, "id-1"), &wire(B)).is_err());
 
         // Made anew, it is another one: that the old one comes back would be no news to trust.
         let mut known = hosts(&learnt);
         known.check(&with_alias(2222, "id-2"), &wire(B)).unwrap();
-        assert_eq!(known.learnt().unwrap(), format!("[gate]:22 {B}\nid-2 {B}\n"));
+        assert_eq!(written(&known, &learnt).unwrap(), format!("[gate]:22 {B}\nid-2 {B}\n"));
+    }
+
+    #[test]
+    fn a_key_that_another_connection_has_learnt_meanwhile_stays() {
+        let mut slow = hosts("");
+        slow.check(&server(22), &wire(A)).unwrap();
+        let now = |text: &str| slow.add_learnt(hosts(text));
+        assert!(matches!(now(&format!("[h]:22 {B}\n")), Err(Error::HostKeyChanged { .. })));
+        assert_eq!(now(&format!("[h]:22 {A}\n")).unwrap(), None);
+        let both = format!("[gate]:22 {B}\n[h]:22 {A}\n");
+        assert_eq!(now(&format!("[gate]:22 {B}\n")).unwrap(), Some(both), "what is new there is kept");
+    }
+
+    #[test]
+    fn a_machine_that_was_made_anew_meanwhile_stays() {
+        let before = format!("id-0 {B}\n");
+        let mut slow = hosts(&before);
+        let hop = Hop { host_key_alias: Some("id-1".parse().unwrap()), ..server(22) };
+        slow.check(&hop, &wire(A)).unwrap();
+        assert_eq!(slow.add_learnt(hosts(&before)).unwrap(), Some(format!("id-1 {A}\n")));
+        assert!(slow.add_learnt(hosts(&format!("id-2 {B}\n"))).is_err());
     }
 
     #[test]
@@ -160,6 +226,6 @@ mod tests {
         for text in ["x", "[h]:22 ssh-ed25519 AAAA", "[h]:22 nonsense\n", "\0\n"] {
             assert!(KnownHosts::parse("m".to_owned(), text).is_none(), "{text:?}");
         }
-        assert_eq!(hosts("").learnt(), None);
+        assert_eq!(written(&hosts(""), ""), None);
     }
 }

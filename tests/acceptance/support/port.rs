@@ -41,9 +41,15 @@ impl Port {
 
     /// One that is forwarded to `place`, as `VirtualBox` does it.
     pub(crate) fn leading_to(place: String) -> Self {
+        Self::leading_slowly_to(place, || ())
+    }
+
+    /// The same, where `meanwhile` happens between a connection and its first word.
+    pub(crate) fn leading_slowly_to(place: String, mut meanwhile: impl FnMut() + Send + 'static) -> Self {
         let (listener, address) = listen();
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
+                meanwhile();
                 let far = TcpStream::connect(&place).unwrap();
                 let (near, far) = (Arc::new(near), Arc::new(far));
                 for (from, to) in [(Arc::clone(&near), Arc::clone(&far)), (far, near)] {
