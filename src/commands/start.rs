@@ -111,7 +111,10 @@ fn change_running<'a>(
     context: &Context,
 ) -> Result<Option<Box<ConnectedService<'a>>>, Error> {
     match changes.apply(&detected.flavour.control) {
-        Apply::None => Ok(connected),
+        Apply::None => {
+            machine.enable(detected)?;
+            Ok(connected)
+        }
         Apply::NextStart => {
             context.note(&format!(
                 "proxy and image are for its next start, after `service-manager stop {}`",

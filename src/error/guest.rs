@@ -44,7 +44,7 @@ impl Explain for probe::Error {
         match self {
             Self::Ssh(error) => error.exit_code(),
             Self::NoRandom(error) => error.exit_code(),
-            Self::Incomplete { .. } | Self::Malformed => ExitCode::NotRunning,
+            Self::Incomplete { .. } | Self::BrokenOff { .. } | Self::Malformed => ExitCode::NotRunning,
         }
     }
 
@@ -52,6 +52,9 @@ impl Explain for probe::Error {
         match self {
             Self::Ssh(error) => error.hint(),
             Self::NoRandom(error) => error.hint(),
+            Self::BrokenOff { .. } => {
+                Some("try again; the machine may be going down or be out of memory".into())
+            }
             Self::Incomplete { .. } | Self::Malformed => Some(LOGIN_SHELL.into()),
         }
     }
@@ -62,7 +65,7 @@ impl Explain for control::Error {
         match self {
             Self::Ssh(error) => error.exit_code(),
             Self::NoRandom(error) => error.exit_code(),
-            Self::Incomplete { .. } | Self::Malformed => ExitCode::NotRunning,
+            Self::BrokenOff { .. } | Self::Malformed => ExitCode::NotRunning,
         }
     }
 
@@ -70,7 +73,8 @@ impl Explain for control::Error {
         match self {
             Self::Ssh(error) => error.hint(),
             Self::NoRandom(error) => error.hint(),
-            Self::Incomplete { .. } | Self::Malformed => Some(LOGIN_SHELL.into()),
+            Self::BrokenOff { .. } => Some("type it again: what was done is not done twice".into()),
+            Self::Malformed => Some(LOGIN_SHELL.into()),
         }
     }
 }

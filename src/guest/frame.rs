@@ -81,6 +81,11 @@ impl End {
     }
 }
 
+/// True when `answer` has begun, whatever has become of the rest.
+pub(crate) fn has_begun(answer: &[u8], nonce: &Nonce) -> bool {
+    find(answer, format!("@{nonce} begin ").as_bytes()).is_some()
+}
+
 /// Reads the frames between the first and the last one; what stands around them is dropped.
 pub(crate) fn parse<'a>(answer: &'a [u8], nonce: &Nonce) -> Result<Vec<Frame<'a>>, Malformed> {
     let mark = format!("@{nonce} ");

@@ -168,6 +168,23 @@ impl<'c> Lifecycle<'c> {
         Ok(())
     }
 
+    /// Lets `detected`, which runs, start with the machine too, and notes when its user may not do that.
+    ///
+    /// Errors: those of the connection; systemd refuses.
+    pub(crate) fn enable(&mut self, detected: &DetectedService) -> Result<(), Error> {
+        let Some(action) = Action::enable(detected.target()) else { return Ok(()) };
+        match self.execute(&action, Verb::Start, detected) {
+            Err(Error::NoSudo { user, .. }) => {
+                let service = &detected.service.title;
+                self.ui.note(&format!(
+                    "whether {service} starts with the machine is left as it is: `{user}` cannot use sudo"
+                ));
+                Ok(())
+            }
+            result => result.map(drop),
+        }
+    }
+
     /// Returns the units that had to start anew for changes.
     fn execute(
         &mut self,

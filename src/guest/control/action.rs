@@ -12,7 +12,7 @@ use super::target::Target;
 use super::verb::Verb;
 use crate::base::types::{GuestPath, ServiceName, SshUser, UnitName};
 use crate::catalogue::Control;
-use crate::guest::frame::{End, Nonce, parse};
+use crate::guest::frame::{End, Malformed, Nonce, has_begun, parse};
 use crate::guest::ssh::Connection;
 
 /// What is done for it in the guest.
@@ -53,6 +53,15 @@ impl Action {
         Ok(Self { instance: self.instance, steps })
     }
 
+    /// Lets what runs start with the machine too. None when nothing in the guest can do it, or `sccli` does it by itself.
+    pub fn enable(target: Target) -> Option<Self> {
+        let units = target.own_units();
+        if units.is_empty() || matches!(target.control, Control::Sccli { .. }) {
+            return None;
+        }
+        Some(Self { instance: Instance::of(target.control), steps: vec![Step::Enable(units.to_vec())] })
+    }
+
     /// Reports why the first unit that is down is so, and does nothing.
     pub fn report_failure(target: Target) -> Self {
         let steps = target.down.first().cloned().map(Step::ReportFailure).into_iter().collect();
@@ -77,8 +86,9 @@ impl Action {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         match parse(&output.stdout, &nonce) {
             Ok(frames) => outcome(&frames),
-            Err(_) if !script::has_begun(&output.stdout, &nonce) => Ok(Outcome::NotRoot(stderr)),
-            Err(_) => Err(Error::Incomplete { stderr }),
+            Err(_) if !has_begun(&output.stdout, &nonce) => Ok(Outcome::NotRoot(stderr)),
+            Err(Malformed::CutOff) => Err(Error::BrokenOff { stderr }),
+            Err(Malformed::Form) => Err(Error::Malformed),
         }
     }
 }

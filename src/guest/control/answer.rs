@@ -41,6 +41,8 @@ pub enum FailedStep {
     Sccli(u8),
     /// A Docker daemon that cannot be made to talk TLS.
     Tls,
+    /// The clocks of this host and the guest: so many hours apart, of which new certificates would be invalid.
+    Clock(u32),
     /// Another one that starts or stops something there.
     Busy,
 }
@@ -52,6 +54,10 @@ impl fmt::Display for FailedStep {
             Self::Socket(path) => write!(f, "nothing answers at {path}"),
             Self::File(path) => write!(f, "{path} cannot be written"),
             Self::Busy => f.write_str("another `service-manager` is at it"),
+            Self::Clock(hours) => write!(
+                f,
+                "its clock and this host's are {hours} hours apart, so new certificates would not be valid"
+            ),
             Self::Tls => f.write_str("dockerd cannot be made to talk TLS"),
             Self::Sccli(code) => match sccli_meaning(*code) {
                 Some(meaning) => write!(f, "{meaning} (`sccli` ended with {code})"),
@@ -94,6 +100,7 @@ pub(super) fn outcome(frames: &[Frame]) -> Result<Outcome, Error> {
             ("socket", None) => FailedStep::Socket(read(&text)?),
             ("file", None) => FailedStep::File(read(&text)?),
             ("sccli", None) => FailedStep::Sccli(read(&text)?),
+            ("clock", None) => FailedStep::Clock(read(&text)?),
             ("tls", None) => FailedStep::Tls,
             ("busy", None) => FailedStep::Busy,
             _ => return Err(Error::Malformed),
@@ -146,7 +153,7 @@ mod tests {
         {
             assert!(outcome(hostile).is_err());
         }
-        for kind in ["unit", "restarted", "file", "socket", "sccli"] {
+        for kind in ["unit", "restarted", "file", "socket", "sccli", "clock"] {
             for hostile in ["", "a;reboot", "$(reboot)", "a b", "/a'; reboot; '", "-a", "\x1b[2J", "\u{202e}"]
             {
                 assert!(outcome(&[frame(kind, hostile.as_bytes())]).is_err(), "{kind} {hostile:?}");

@@ -12,8 +12,9 @@ pub enum Error {
     Ssh(#[from] ssh::Error),
     #[error(transparent)]
     NoRandom(#[from] NoRandom),
-    #[error("the guest's answer is not complete{}", quote_stderr(.stderr))]
-    Incomplete { stderr: String },
+    /// A part of it may be done.
+    #[error("something ended it in the guest before it was done{}", quote_stderr(.stderr))]
+    BrokenOff { stderr: String },
     #[error("the guest's answer is malformed")]
     Malformed,
 }

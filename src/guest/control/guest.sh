@@ -149,6 +149,7 @@ complete_image() {
 put() {
     ! has_text "$1" "$2" || return 0
     if ! { mkdir -p "${1%/*}" && (umask 077; printf '%s\n' "$2" >"$1.new.$$") && mv -f "$1.new.$$" "$1"; }; then
+        rm -f "$1.new.$$"
         failed file "$1" ''
     fi
 }
@@ -160,7 +161,8 @@ has_text() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
 # that the next run restarts what this one could not; a boot does so by itself.
 mark_pending_restart() {
     for u; do
-        if ! { mkdir -p "$pending" && : >"$pending/$u"; } 2>/dev/null; then failed file "$pending/$u" ''; fi
+        # `true`, since dash ends where a redirection of `:` fails (POSIX, 2.8.1: it is a special built-in).
+        if ! { mkdir -p "$pending" && true >"$pending/$u"; } 2>/dev/null; then failed file "$pending/$u" ''; fi
     done
 }
 
@@ -251,13 +253,15 @@ Environment=$1=$2"
     done
 }
 
-# enable_tls UNIT USER CA SERVER-CERT SERVER-KEY CLIENT-CERT CLIENT-KEY [replace]: keeps the arguments that dockerd has.
+# enable_tls UNIT USER CA SERVER-CERT SERVER-KEY CLIENT-CERT CLIENT-KEY NOW [replace]: keeps the arguments that dockerd has. NOW is
+# the host's time, by which the certificates are valid.
 enable_tls() {
     u=$1 d=/etc/docker f=$units/$1.d/service-manager-tls.conf
     h=$(getent passwd "$2" | cut -d: -f6)
     [ "$h" ] || failed tls '' "there is no user $2"
     # Another may just have done it.
-    ! has_tls "$f" || [ ! -e "$h/.docker/cert.pem" ] || [ "$8" ] || return 0
+    ! has_tls "$f" || [ ! -e "$h/.docker/cert.pem" ] || [ "$9" ] || return 0
+    same_clock "$8"
     if ! has_tls "$f"; then
         x=$(systemctl cat -- "$u" 2>/dev/null | sed -e ':a' -e '/\\$/{N;s/\\\n[[:space:]]*/ /;ta' -e '}' | sed -n 's/^ExecStart=//p' | tail -n 1)
         c=$({ tr '\000' ' ' <"/proc/$(related MainPID "$u")/cmdline"; } 2>/dev/null)
@@ -298,12 +302,20 @@ ExecStart=$x -H tcp://0.0.0.0:2376 --tlsverify --tlscacert=$d/ca.pem --tlscert=$
     put_for "$2" "$h/.docker/cert.pem" "$6"
 }
 
+# same_clock TIME: fails when the clock here is not the host's, so that one side would take new certificates for invalid.
+same_clock() {
+    c=$((b - $1)) w=ahead
+    [ "$c" -ge 0 ] || { c=$((-c)) w=behind; }
+    [ "$c" -lt 43200 ] || failed clock "$((c / 3600))" "$w"
+}
+
 # has_tls FILE: whether that drop-in is complete.
 has_tls() { grep --quiet '^ExecStart=.*--tlsverify' "$1" 2>/dev/null; }
 
 # put_for USER FILE TEXT: as put, for a user.
 put_for() {
     if ! { (umask 077; printf '%s\n' "$3" >"$2.new.$$") && chown "$1:" "$2.new.$$" && mv -f "$2.new.$$" "$2"; }; then
+        rm -f "$2.new.$$"
         failed file "$2" ''
     fi
 }

@@ -1,7 +1,7 @@
 //! Keys and certificates that make a container engine talk TLS.
 
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -17,6 +17,8 @@ pub struct Keys {
     pub(super) authority: String,
     pub(super) server: Pair,
     pub(super) client: Pair,
+    /// By the host's clock, in seconds since 1970.
+    pub(super) made_at: u64,
 }
 
 /// A certificate and its key, in PEM.
@@ -46,7 +48,8 @@ impl Keys {
         let issuer = Issuer::new(authority, key);
         let server = Pair::make("docker", names, ExtendedKeyUsagePurpose::ServerAuth, now, &issuer)?;
         let client = Pair::make("client", Vec::new(), ExtendedKeyUsagePurpose::ClientAuth, now, &issuer)?;
-        Ok(Self { authority: certificate, server, client })
+        let made_at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Ok(Self { authority: certificate, server, client, made_at })
     }
 }
 

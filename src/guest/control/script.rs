@@ -33,12 +33,6 @@ pub(super) fn script(instance: Instance, steps: &[Step], nonce: &Nonce, patience
     )
 }
 
-/// True when the guest has begun to run a program with this nonce.
-pub(super) fn has_begun(stdout: &[u8], nonce: &Nonce) -> bool {
-    let mark = format!("@{nonce} begin ");
-    stdout.windows(mark.len()).any(|window| window == mark.as_bytes())
-}
-
 pub(super) fn call(step: &Step) -> String {
     let on = |function: &str, units: &[UnitName]| {
         let words: String = units.iter().map(|unit| format!(" {}", sh_quote(&unit.full()))).collect();
@@ -75,7 +69,7 @@ pub(super) fn call(step: &Step) -> String {
             format!("{}restart_pending", variables.iter().map(set).collect::<String>())
         }
         Step::EnableTls { unit, keys, user, replace } => {
-            let Keys { authority, server, client } = keys;
+            let Keys { authority, server, client, made_at } = keys;
             let words = [
                 &server.certificate,
                 server.key.expose_secret(),
@@ -85,7 +79,7 @@ pub(super) fn call(step: &Step) -> String {
             let words: String = words.iter().map(|text| format!(" {}", sh_quote(text.trim_end()))).collect();
             let (unit, user) = (sh_quote(&unit.full()), sh_quote(user.as_str()));
             let replace = sh_quote(if *replace { "replace" } else { "" });
-            format!("enable_tls {unit} {user} {}{words} {replace}", sh_quote(authority.trim_end()))
+            format!("enable_tls {unit} {user} {}{words} {made_at} {replace}", sh_quote(authority.trim_end()))
         }
         Step::WaitForEngine(socket) => format!("wait_for_engine {}", path(socket)),
     }
@@ -155,6 +149,47 @@ mod tests {
             let script = format!("printf %s {}", sh_quote(text));
             let output = Command::new("sh").args(["-c", &script]).output().unwrap();
             assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+        }
+    }
+
+    /// What `calls` of the functions write, in `folder`.
+    fn run(folder: &std::path::Path, calls: &str) -> String {
+        let script = format!("n=n pending=$PWD/pending\n{FUNCTIONS}\n{calls}");
+        let output = Command::new("sh").current_dir(folder).args(["-c", &script]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn a_mark_that_cannot_be_written_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("pending/k3s.service")).unwrap();
+        let said = run(folder.path(), "mark_pending_restart k3s.service");
+        assert!(said.contains("/pending/k3s.service\n@n said 0\n\n@n end 0\n"), "{said}");
+    }
+
+    /// A limit on the size of files is what a full disk is.
+    #[test]
+    fn nothing_is_left_of_a_file_that_cannot_be_written() {
+        let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
+        for call in
+            ["put \"$PWD/key.pem\" secret", &format!("put_for {} \"$PWD/key.pem\" secret", user.trim())]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let said = run(folder.path(), &format!("(ulimit -f 0; {call}) 2>/dev/null"));
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{call}");
+            // What it says cannot be written to a file, but to a pipe.
+            assert!(said.contains("key.pem\n@n said 0\n"), "{said}");
+        }
+    }
+
+    #[test]
+    fn clocks_that_are_days_apart_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = |host: i64| run(folder.path(), &format!("b=1000000; same_clock {host}; echo same"));
+        assert_eq!(clock(1_000_000 - 3600), "same\n");
+        assert_eq!(clock(1_000_000 + 3600), "same\n");
+        for host in [1_000_000 - 3600 * 50, 1_000_000 + 3600 * 50] {
+            assert!(clock(host).starts_with("@n clock 2\n50\n@n said "), "{}", clock(host));
         }
     }
 }

@@ -17,6 +17,9 @@ pub fn ask(questions: &Questions, connection: &mut Connection, user_is_root: boo
     let output = connection.run(&command, LONGEST_ANSWER, |stdout| end.is_in(stdout))?;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let frames = frame::parse(&output.stdout, &nonce).map_err(|malformed| match malformed {
+        Malformed::CutOff if frame::has_begun(&output.stdout, &nonce) => {
+            Error::BrokenOff { stderr: stderr.clone() }
+        }
         Malformed::CutOff => Error::Incomplete { stderr: stderr.clone() },
         Malformed::Form => Error::Malformed,
     })?;

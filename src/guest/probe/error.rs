@@ -14,6 +14,8 @@ pub enum Error {
     NoRandom(#[from] NoRandom),
     #[error("the guest's answer is not complete{}", quote_stderr(.stderr))]
     Incomplete { stderr: String },
+    #[error("something in the guest ended its answer before it was complete{}", quote_stderr(.stderr))]
+    BrokenOff { stderr: String },
     #[error("the guest's answer is malformed")]
     Malformed,
 }
