@@ -54,7 +54,7 @@ impl<'a> Assessment<'a> {
             (Availability::Unusable(error), Some(detected)) => {
                 let is_silent = matches!(error, Error::NoAnswer { .. }) && detected.state == State::Running;
                 // What answers runs, whatever it answers.
-                let is_unsure = is_silent || detected.flavour.must_be_asked() || !detected.state.is_up();
+                let is_unsure = is_silent || detected.must_be_asked || !detected.state.is_up();
                 if is_unsure { State::Degraded } else { detected.state }
             }
         }

@@ -1,7 +1,7 @@
 //! A service and the facts → the flavour that is in the guest, and its state. Pure.
 
 use super::state::State;
-use crate::base::types::{ServiceName, UnitName, VariantId};
+use crate::base::types::{GuestPattern, ServiceName, UnitName, VariantId};
 use crate::catalogue::{Flavour, Service};
 use crate::guest::control::Target;
 use crate::guest::probe::{Facts, UnitState};
@@ -17,6 +17,8 @@ pub(crate) struct DetectedService<'a> {
     pub(crate) units: Vec<UnitName>,
     /// Those of them that are not active.
     pub(crate) down: Vec<UnitName>,
+    /// Only its answer tells whether it runs.
+    pub(crate) must_be_asked: bool,
 }
 
 /// Finds the flavour of `service` that is in the guest: the first of which something runs, else the first.
@@ -42,14 +44,16 @@ impl<'a> DetectedService<'a> {
         let is_down = |unit: &&UnitName| state_of(unit) != Some(UnitState::Active);
         let down = units.iter().filter(is_down).cloned().collect();
         // Whether it really runs, the service will say itself.
-        let state = if flavour.must_be_asked() { State::Running } else { state(&states) };
-        Self { service, flavour, state, units, down }
+        let must_be_asked = flavour.must_be_asked() || facts.no_systemd && states.is_empty();
+        let state = if must_be_asked { State::Running } else { state(&states) };
+        Self { service, flavour, state, units, down, must_be_asked }
     }
 
     /// `service` as it was when its flavour was the one called `flavour`. None when there is none any more.
     pub(crate) fn remembered(service: &'a Service, flavour: &ServiceName) -> Option<Self> {
         let flavour = service.flavours.iter().find(|known| known.name == *flavour)?;
-        Some(Self { service, flavour, state: State::Running, units: Vec::new(), down: Vec::new() })
+        let (units, down, must_be_asked) = (Vec::new(), Vec::new(), flavour.must_be_asked());
+        Some(Self { service, flavour, state: State::Running, units, down, must_be_asked })
     }
 
     /// What an action in the guest has to know of it.
@@ -71,8 +75,18 @@ impl<'a> DetectedService<'a> {
 
 fn is_there(flavour: &Flavour, facts: &Facts) -> bool {
     flavour.detect.files.iter().all(|path| facts.files.contains_key(path))
-        && flavour.detect.units.iter().all(|unit| facts.units.contains_key(unit.short()))
+        && has_units(flavour, facts)
         && is_variant(&flavour.detect.variants, facts)
+}
+
+/// Without systemd, the file with its credentials stands for a flavour that has units elsewhere.
+fn has_units(flavour: &Flavour, facts: &Facts) -> bool {
+    let units = &flavour.detect.units;
+    if facts.no_systemd && !units.is_empty() {
+        let is_found = |pattern: &GuestPattern| facts.files.keys().any(|path| pattern.matches(path));
+        return flavour.access.files().iter().any(is_found);
+    }
+    units.iter().all(|unit| facts.units.contains_key(unit.short()))
 }
 
 fn is_variant(wanted: &[VariantId], facts: &Facts) -> bool {
@@ -140,6 +154,30 @@ mod tests {
         }
         let facts = facts(&[("kube-apiserver", Active)], &[]);
         assert_eq!(found(&facts), Some(("plain".into(), State::Running)), "etcd is elsewhere");
+    }
+
+    #[test]
+    fn what_was_never_started_is_known_by_its_unit() {
+        for (unit, flavour) in [
+            ("k3s", "k3s"),
+            ("rke2-server", "rke2"),
+            ("k0scontroller", "k0s"),
+            ("snap.microk8s.daemon-kubelite", "microk8s"),
+        ] {
+            let of = |state| found(&facts(&[(unit, state)], &[]));
+            assert_eq!(of(UnitState::Inactive), Some((flavour.into(), State::Stopped)));
+            assert_eq!(of(UnitState::Failed), Some((flavour.into(), State::Failed)));
+            assert_eq!(of(UnitState::Activating), Some((flavour.into(), State::Starting)));
+        }
+    }
+
+    #[test]
+    fn without_systemd_a_kubeconfig_is_reason_to_ask() {
+        let without = |files: &[&str]| found(&Facts { no_systemd: true, ..facts(&[], files) });
+        assert_eq!(without(&[K3S]), Some(("k3s".into(), State::Running)));
+        assert_eq!(without(&[ADMIN, MANIFEST]), Some(("kubeadm".into(), State::Running)));
+        assert_eq!(without(&[]), None);
+        assert_eq!(found(&facts(&[], &[K3S])), None, "with systemd, the unit was removed");
     }
 
     #[test]

@@ -45,8 +45,8 @@ pub(crate) enum Error {
     WorkerPanicked(#[from] WorkerPanicked),
 
     // How it is.
-    #[error("there is no {service} in `{machine}`")]
-    NotInstalled { service: String, machine: String },
+    #[error("there is no {service} in `{machine}`{}", if *.no_systemd { ", as far as can be seen without systemd there" } else { "" })]
+    NotInstalled { service: String, machine: String, no_systemd: bool },
     #[error("{service} is {} in `{machine}`", .state.in_a_sentence())]
     NotRunning { service: String, machine: String, state: State, start: Option<String> },
     #[error("{service} in `{machine}` {}", .reason.because)]

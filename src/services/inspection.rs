@@ -49,6 +49,7 @@ impl Inspection {
             None => Availability::NotInstalled(Error::NotInstalled {
                 service: service.name.to_string(),
                 machine: self.machine.name.to_string(),
+                no_systemd: self.facts.no_systemd,
             }),
         };
         Assessment { service, detected, availability }
@@ -61,7 +62,7 @@ impl Inspection {
         match self.connect(detected, deadline) {
             Ok(connected) => Availability::Connected(Box::new(connected)),
             Err(error @ Error::NoAccess { .. }) => Availability::NoAccess(error),
-            Err(Error::NoAnswer { .. }) if detected.flavour.must_be_asked() => {
+            Err(Error::NoAnswer { .. }) if detected.must_be_asked => {
                 self.down(detected, State::Stopped)
             }
             Err(Error::NoAnswer { .. }) if !detected.state.is_up() => self.down(detected, detected.state),

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::inspection::Inspection;
 use super::session::MachineSession;
 use super::state::State;
-use crate::base::deadline::Deadline;
+use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::timeouts;
 use crate::base::types::UnitName;
 use crate::catalogue::{Catalogue, Control, Service};
@@ -85,7 +85,7 @@ impl<'c> Lifecycle<'c> {
         let assessment = inspection.assess_one(service, deadline);
         match assessment.detected.clone() {
             Some(detected) => Ok(Inspected { detected, assessment, inspection }),
-            None => Err(self.not_installed(service)),
+            None => Err(assessment.into_error().unwrap_or(WorkerPanicked.into())),
         }
     }
 
@@ -285,10 +285,6 @@ impl<'c> Lifecycle<'c> {
         }
         thread::sleep(timeouts::START_POLL);
         Ok(())
-    }
-
-    fn not_installed(&self, service: &Service) -> Error {
-        Error::NotInstalled { service: service.name.to_string(), machine: self.machine_name() }
     }
 
     fn timed_out(&self, service: &Service, wanted: &'static str, last: Option<Error>) -> Error {

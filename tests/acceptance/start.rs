@@ -26,6 +26,19 @@ fn starts_a_stopped_service() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn enables_a_service_that_runs_already() {
+    let guest = Guest::own("k3s", "address");
+    guest.changes("systemctl disable k3s", "systemctl enable k3s");
+    User::of(&guest)
+        .types("service-manager start kubernetes")
+        .stdout(STARTED)
+        .stderr("note: Kubernetes runs already\n")
+        .succeeds();
+    assert_eq!(guest.run("systemctl is-active k3s; systemctl is-enabled k3s"), "active\nenabled\n");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn leaves_a_running_service_alone() {
     let guest = Guest::own("k3s", "address");
     let main_process = || guest.run("systemctl show --property=MainPID k3s");

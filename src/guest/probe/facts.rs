@@ -17,6 +17,8 @@ use crate::guest::frame::Frame;
 pub struct Facts {
     /// The questions that need root were asked as root.
     pub root: bool,
+    /// No systemd runs there, so that no unit can be known.
+    pub no_systemd: bool,
     /// The units that systemd knows, by name without `.service`.
     pub units: BTreeMap<String, UnitState>,
     /// The files that were found; the others are absent. For a pattern whose folder cannot be entered, that
@@ -137,6 +139,7 @@ impl Reader<'_> {
     fn read(&mut self, frame: &Frame) -> Result<(), Error> {
         match frame.kind {
             "root" => self.facts.root = true,
+            "nosystemd" if !self.questions.units.is_empty() => self.facts.no_systemd = true,
             "units" => self.facts.units.extend(parse_units(&text(frame.body))),
             // Comes first. What is not loaded is not active either.
             "installed" => {

@@ -4,7 +4,6 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ssh2::Channel;
@@ -160,7 +159,7 @@ impl Connection {
         known_hosts: &mut KnownHosts,
         deadline: Deadline,
     ) -> Result<Self, Error> {
-        let mut transport = Transport::new(Arc::new(stream), hop.place(), deadline)?;
+        let mut transport = Transport::new(stream, hop.place(), deadline)?;
         transport.handshake(known_hosts.algorithm(hop))?;
         known_hosts.check(hop, transport.host_key())?;
         transport.trust();

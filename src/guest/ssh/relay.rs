@@ -10,14 +10,13 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 
 use rustix::event::PollFlags;
 use socket2::SockRef;
 
 /// Carries bytes between a socket and libssh2, and counts them.
 pub(super) struct Relay {
-    socket: Arc<OwnedFd>,
+    socket: OwnedFd,
     inner: UnixStream,
     incoming: Pending,
     outgoing: Pending,
@@ -41,9 +40,9 @@ pub(super) struct Flood;
 impl Relay {
     /// A relay for `socket`, and the end that libssh2 uses in its place. The first limit is for what comes before the
     /// server has proved who it is.
-    pub(super) fn new(socket: Arc<OwnedFd>) -> io::Result<(Self, UnixStream)> {
+    pub(super) fn new(socket: OwnedFd) -> io::Result<(Self, UnixStream)> {
         let (inner, theirs) = UnixStream::pair()?;
-        SockRef::from(&*socket).set_nonblocking(true)?;
+        SockRef::from(&socket).set_nonblocking(true)?;
         inner.set_nonblocking(true)?;
         theirs.set_nonblocking(true)?;
         let (incoming, outgoing) = (Pending::default(), Pending::default());
@@ -77,7 +76,7 @@ impl Relay {
 
     /// Moves what can be moved without waiting. True when libssh2 has something new to read, be it the end.
     pub(super) fn pump(&mut self) -> Result<bool, Flood> {
-        let socket = SockRef::from(&*self.socket);
+        let socket = SockRef::from(&self.socket);
         self.outgoing.copy(&mut &self.inner, &mut &*socket);
         if self.has_ended {
             return Ok(false);
@@ -167,7 +166,7 @@ mod tests {
     fn relay() -> (Relay, UnixStream, UnixStream) {
         let (server, socket) = UnixStream::pair().unwrap();
         server.set_nonblocking(true).unwrap();
-        let (relay, client) = Relay::new(Arc::new(socket.into())).unwrap();
+        let (relay, client) = Relay::new(socket.into()).unwrap();
         (relay, server, client)
     }
 

@@ -2,7 +2,6 @@
 
 use std::cell::{Ref, RefCell};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -23,12 +22,12 @@ pub(super) struct Transport {
 
 impl Transport {
     /// Puts a session on `socket`; `place` names the server in errors.
-    pub(super) fn new(socket: Arc<OwnedFd>, place: String, deadline: Deadline) -> Result<Self, Error> {
-        let options = SockRef::from(&*socket);
+    pub(super) fn new(socket: OwnedFd, place: String, deadline: Deadline) -> Result<Self, Error> {
+        let options = SockRef::from(&socket);
         // A jump's end is a Unix socket, which has neither.
         let _ = options.set_tcp_nodelay(true);
         let lost = |error: &dyn ToString| Error::lost(error.to_string());
-        let (relay, inner) = Relay::new(Arc::clone(&socket)).map_err(|error| lost(&error))?;
+        let (relay, inner) = Relay::new(socket).map_err(|error| lost(&error))?;
         let mut session = Session::new().map_err(|error| lost(&error))?;
         session.set_tcp_stream(inner);
         session.set_blocking(false);
@@ -83,7 +82,7 @@ impl Transport {
         match self.complete(step) {
             Ok(value) => Ok(Ok(value)),
             Err(Stop::Failed(error)) => Ok(Err(error)),
-            Err(stop) => Err(self.error(stop)),
+            Err(end) => Err(self.error(end)),
         }
     }
 
