@@ -53,6 +53,10 @@ pub struct ReleaseSource {
     #[serde(default)]
     #[schemars(with = "MemberPattern")]
     pub member: Option<MemberPattern>,
+    /// The HTTP statuses with which this publisher says that it has no such file, besides 404 and 410.
+    #[serde(default)]
+    #[schemars(inner(range(min = 400, max = 499)))]
+    pub missing: Vec<u16>,
     /// What `{commit}` stands for in each version; of several the first that exists.
     #[serde(default)]
     pub commits: BTreeMap<ReleaseVersion, Vec<Commit>>,

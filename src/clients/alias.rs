@@ -18,7 +18,7 @@ pub fn version_of(client: &Client, alias: &VersionAlias, fetcher: &Fetcher) -> R
     };
     let (minor, address) = find(client, alias).ok_or_else(unknown)?;
     let url = address.fill(&|_| Some(minor.to_owned())).unwrap_or_default();
-    let text = match fetcher.text(&url).map_err(|source| Error::Download { url: url.clone(), source })? {
+    let text = match fetcher.text(&url, &[]).map_err(|source| Error::Download { url: url.clone(), source })? {
         Lookup::Found(text) => text,
         Lookup::NotFound(answer) => {
             return Err(Error::AliasUnclear { alias: alias.to_string(), url, what: answer });

@@ -79,11 +79,11 @@ impl<'w> Fetcher<'w> {
         Ok(Self { http, mirrors, idle_timeout, watcher })
     }
 
-    /// The text at `url`.
+    /// The text at `url`. The statuses `missing`, besides 404 and 410, say that there is none.
     ///
     /// Errors: those of fetching it; it is no text, or longer than a file of checksums.
-    pub fn text(&self, url: &str) -> Result<Lookup<String>, DownloadError> {
-        self.with_retries(url, || match self.open_at(url, None)? {
+    pub fn text(&self, url: &str, missing: &[u16]) -> Result<Lookup<String>, DownloadError> {
+        self.with_retries(url, || match self.open_at(url, None, missing)? {
             Lookup::NotFound(answer) => Ok(Lookup::NotFound(answer)),
             Lookup::Found(opened) => {
                 let mut bytes = Vec::new();
@@ -106,11 +106,17 @@ impl<'w> Fetcher<'w> {
         })
     }
 
-    /// Asks for the file at `url`, the rest of it when `partial` holds its beginning.
+    /// Asks for the file at `url`, the rest of it when `partial` holds its beginning. The statuses `missing`, besides 404
+    /// and 410, say that there is none.
     ///
     /// Errors: those of fetching it.
-    pub fn open(&self, url: &str, partial: &PartialFile) -> Result<Lookup<Opened>, DownloadError> {
-        self.with_retries(url, || self.open_at(url, Some(partial)))
+    pub fn open(
+        &self,
+        url: &str,
+        partial: &PartialFile,
+        missing: &[u16],
+    ) -> Result<Lookup<Opened>, DownloadError> {
+        self.with_retries(url, || self.open_at(url, Some(partial), missing))
     }
 
     /// Reads all of `opened` into `partial`, and again from where it breaks off. Returns the file's checksums: SHA-256,
@@ -129,7 +135,7 @@ impl<'w> Fetcher<'w> {
         loop {
             let opened = match next.take() {
                 Some(opened) => opened,
-                None => match self.open(&url, partial)? {
+                None => match self.open(&url, partial, &[])? {
                     Lookup::Found(opened) => opened,
                     Lookup::NotFound(answer) => {
                         return Err(DownloadError::Network(format!("it is gone: {answer}")));
@@ -180,7 +186,12 @@ impl<'w> Fetcher<'w> {
         }
     }
 
-    fn open_at(&self, url: &str, partial: Option<&PartialFile>) -> Result<Lookup<Opened>, DownloadError> {
+    fn open_at(
+        &self,
+        url: &str,
+        partial: Option<&PartialFile>,
+        missing: &[u16],
+    ) -> Result<Lookup<Opened>, DownloadError> {
         let publisher = Url::parse(url).map_err(|_| DownloadError::NoAddress)?;
         let address = self.mirrors.address(&publisher);
         if address.scheme() == FILE {
@@ -207,16 +218,18 @@ impl<'w> Fetcher<'w> {
                     Some((offset, total)) if offset == length && is_same => {
                         Ok(Lookup::Found(opened(url, response, offset, total)))
                     }
-                    _ => self.open_at(url, None),
+                    _ => self.open_at(url, None, missing),
                 }
             }
             StatusCode::OK => {
                 let total = content_length(response.headers());
                 Ok(Lookup::Found(opened(url, response, 0, total)))
             }
-            StatusCode::RANGE_NOT_SATISFIABLE if rest.is_some() => self.open_at(url, None),
-            // get.docker.com answers 403 for what it does not have (moby/moby#33951).
-            status @ (StatusCode::NOT_FOUND | StatusCode::FORBIDDEN | StatusCode::GONE) => {
+            StatusCode::RANGE_NOT_SATISFIABLE if rest.is_some() => self.open_at(url, None, missing),
+            status
+                if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE)
+                    || missing.contains(&status.as_u16()) =>
+            {
                 Ok(Lookup::NotFound(format!("HTTP {}", status.as_u16())))
             }
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(DownloadError::ProxyLogin),

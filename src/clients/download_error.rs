@@ -4,7 +4,11 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
+use http::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
 use reqwest::StatusCode;
+use tower_service::Service;
 
 use crate::access::tls::tls_error;
 use crate::base::causes::chain;
@@ -110,8 +114,7 @@ impl DownloadError {
         if causes().any(breaks_off) {
             return Self::Network("the connection broke off".to_owned());
         }
-        // hyper-util says it in no other way.
-        if causes().any(|cause| cause.to_string().contains("proxy authorization required")) {
+        if causes().any(wants_proxy_login) {
             return Self::ProxyLogin;
         }
         Self::Network(causes().last().map_or_else(|| error.to_string(), ToString::to_string))
@@ -126,6 +129,13 @@ impl DownloadError {
             None => Self::Network(error.to_string()),
         }
     }
+}
+
+/// The error of hyper-util's tunnel through a proxy. It has no name of its own outside of that crate.
+type TunnelError = <Tunnel<HttpConnector> as Service<Uri>>::Error;
+
+fn wants_proxy_login(cause: &(dyn StdError + 'static)) -> bool {
+    matches!(cause.downcast_ref(), Some(TunnelError::ProxyAuthRequired))
 }
 
 pub(super) const MOST_REDIRECTS: usize = 10;

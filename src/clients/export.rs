@@ -31,7 +31,7 @@ pub fn export(
     let mut paths = vec![path];
     if let Some(url) = &receipt.published {
         let failed = |source| Error::Download { url: url.clone(), source };
-        match fetcher.text(url).map_err(failed)? {
+        match fetcher.text(url, &[]).map_err(failed)? {
             Lookup::Found(text) => {
                 let path = below(folder, url);
                 files::put_text(&path, &text)?;
@@ -47,7 +47,7 @@ pub fn export(
 fn fetch(receipt: &Receipt, fetcher: &Fetcher, partial: &mut PartialFile) -> Result<(), Error> {
     let url = &receipt.url;
     let failed = |source| Error::Download { url: url.clone(), source };
-    let opened = match fetcher.open(url, partial).map_err(failed)? {
+    let opened = match fetcher.open(url, partial, &[]).map_err(failed)? {
         Lookup::Found(opened) => opened,
         Lookup::NotFound(answer) => return Err(gone(receipt, url, answer)),
     };

@@ -224,7 +224,7 @@ impl Installation<'_> {
     fn fetch(&self, partial: &mut PartialFile) -> Result<Lookup<(ExpectedChecksum, Computed)>, Error> {
         let url = &self.candidate.url;
         let failed = |source| Error::Download { url: url.clone(), source };
-        let opened = match self.fetcher.open(url, partial).map_err(failed)? {
+        let opened = match self.fetcher.open(url, partial, &self.candidate.missing).map_err(failed)? {
             Lookup::Found(opened) => opened,
             Lookup::NotFound(answer) => return Ok(Lookup::NotFound(answer)),
         };
@@ -269,7 +269,7 @@ impl Installation<'_> {
         let mut attempts = Vec::new();
         for url in urls {
             let failed = |source| Error::Download { url: url.clone(), source };
-            match self.fetcher.text(url).map_err(failed)? {
+            match self.fetcher.text(url, &self.candidate.missing).map_err(failed)? {
                 Lookup::NotFound(answer) => attempts.push(Attempt { url: url.clone(), answer }),
                 Lookup::Found(text) => {
                     let failed = |source| Error::ChecksumFile { url: url.clone(), source };

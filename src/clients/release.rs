@@ -22,6 +22,8 @@ pub struct Candidate {
     pub format: Format,
     /// How its checksum is known.
     pub checksum: ChecksumSource,
+    /// The HTTP statuses, besides 404 and 410, that say that it was not published.
+    pub missing: Vec<u16>,
 }
 
 /// What kind of file a release is.
@@ -121,8 +123,9 @@ impl ReleaseSource {
             let name = self.member.as_ref().map_or(client.program.as_str(), MemberPattern::as_str);
             let member = MemberPattern::parse(&platform.program(name)).ok()?;
             let checksum = self.checksum_source(&url);
-            let (version, platform) = (version.clone(), platform.clone());
-            Some(Candidate { version, platform, format: Format::of(&url, member), url, checksum })
+            let format = Format::of(&url, member);
+            let (version, platform, missing) = (version.clone(), platform.clone(), self.missing.clone());
+            Some(Candidate { version, platform, format, url, checksum, missing })
         };
         urls.filter_map(candidate).collect()
     }
@@ -219,6 +222,18 @@ mod tests {
             ChecksumSource::Pinned { .. }
         ));
         assert_eq!(candidates_of("docker", "99.0.0", "linux/amd64")[0].checksum, ChecksumSource::Recorded);
+    }
+
+    #[test]
+    fn only_one_publisher_says_403_for_what_it_does_not_have() {
+        let missing = |service, version| {
+            candidates_of(service, version, "linux/amd64")
+                .into_iter()
+                .map(|candidate| candidate.missing)
+                .collect()
+        };
+        let all: [Vec<Vec<u16>>; 2] = [missing("docker", "17.05.0-ce"), missing("kubernetes", "1.36.3")];
+        assert_eq!(all, [vec![vec![], vec![403]], vec![vec![]]]);
     }
 
     #[test]

@@ -267,7 +267,7 @@ struct Place<'a> {
 
 impl<'a> From<&'a Candidate> for Place<'a> {
     fn from(candidate: &'a Candidate) -> Self {
-        let Candidate { version, platform, url, format, checksum } = candidate;
+        let Candidate { version, platform, url, format, checksum, .. } = candidate;
         Self { release: version, platform, url, member: format.member(), checksum }
     }
 }

@@ -22,6 +22,9 @@ impl Explain for Error {
                 "free some space there".into()
             }
             Self::SharedFile { source, .. } if is_full(source) => "free some space there".into(),
+            Self::Write { source, .. } if is_no_folder(source) => {
+                "there is a file where a folder has to be: name another folder".into()
+            }
             Self::Write { .. } | Self::Folder { .. } => {
                 "set SERVICE_MANAGER_HOME to a folder that you can write".into()
             }
@@ -35,6 +38,10 @@ impl Explain for Error {
             }
         })
     }
+}
+
+fn is_no_folder(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotADirectory | ErrorKind::AlreadyExists)
 }
 
 /// The disk or the user's share of it has no room.

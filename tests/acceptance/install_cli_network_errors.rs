@@ -325,6 +325,24 @@ fn refuses_an_unknown_authority() {
 }
 
 #[test]
+fn reports_a_refused_download_as_no_missing_release() {
+    let download = Download::new();
+    let url = "https://download.docker.com/linux/static/stable/x86_64/docker-17.05.0-ce.tgz";
+    download.publisher.fails(url, [Fault::Status(403, "")]);
+    download.user.complains(
+        "service-manager install-cli docker --cli-version 17.05.0-ce",
+        126,
+        &format!(
+            "
+            error: could not download `{url}`
+            caused by: the server answers HTTP 403 Forbidden
+            hint: SERVICE_MANAGER_MIRROR names another place to download from
+            "
+        ),
+    );
+}
+
+#[test]
 fn logs_in_to_a_proxy() {
     let proxy = Proxy::for_only("user:p@ss");
     let publisher = Publisher::start();

@@ -211,7 +211,8 @@ mod tests {
             "required",
             "type",
         ];
-        const FOR_PEOPLE: [&str; 5] = ["$schema", "default", "definitions", "description", "title"];
+        // `format` is the Rust type of a number; its range is in `minimum` and `maximum`.
+        const FOR_PEOPLE: [&str; 6] = ["$schema", "default", "definitions", "description", "format", "title"];
         fn words(schema: &Json, found: &mut Vec<String>) {
             for (word, below) in schema.as_object().into_iter().flatten() {
                 found.push(word.clone());
