@@ -25,9 +25,11 @@ pub fn refuse_writable_by_others(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// State that another user of the host could have written is not ours to trust. Looks at the machine's folder
-/// and the two above it, those of them that exist.
+/// State that another user of the host could have written is not ours to trust. The machine's folder and the two above
+/// it, those of them that exist, have to be this user's own; and nobody else may be able to replace them by writing
+/// into a folder above, as OpenSSH's `StrictModes` has it for keys.
 pub fn refuse_shared(folder: &Path) -> Result<(), Error> {
+    refuse_replaceable(folder)?;
     for folder in folder.ancestors().take(OWN_LEVELS) {
         match platform::is_own_folder(folder) {
             Ok(true) => {}
@@ -39,5 +41,59 @@ pub fn refuse_shared(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses a folder above the own ones in which others than this user and root could rename what is ours.
+fn refuse_replaceable(folder: &Path) -> Result<(), Error> {
+    let above = folder.ancestors().skip(OWN_LEVELS);
+    // The links among them are followed: what counts is where the folders are.
+    let real = above.filter(|path| !path.as_os_str().is_empty()).find_map(|path| path.canonicalize().ok());
+    for path in real.iter().flat_map(|real| real.ancestors()) {
+        match platform::others_can_rename_in(path) {
+            Ok(false) => {}
+            Ok(true) => return Err(Error::FolderShared { path: path.to_owned() }),
+            Err(source) => return Err(Error::Folder { path: path.to_owned(), source }),
+        }
+    }
+    Ok(())
+}
+
 /// `service-manager/machines/NAME`
 pub(super) const OWN_LEVELS: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::base::platform::testing::{set_mode, symlink};
+
+    #[test]
+    fn a_folder_above_in_which_others_can_write_is_refused() {
+        let below = tempfile::tempdir().unwrap();
+        let path = below.path().join("a/b/c/service-manager/machines/m");
+        fs::create_dir_all(&path).unwrap();
+        let own = || path.ancestors().take(OWN_LEVELS);
+        own().for_each(|folder| set_mode(folder, 0o700));
+        for shared in path.ancestors().skip(OWN_LEVELS).take(4) {
+            for mode in [0o777, 0o707, 0o702] {
+                set_mode(shared, mode);
+                let refused = refuse_shared(&path);
+                assert!(matches!(&refused, Err(Error::FolderShared { path }) if path == shared), "{mode:o}");
+            }
+            // As /tmp.
+            set_mode(shared, 0o1777);
+            refuse_shared(&path).unwrap();
+            set_mode(shared, 0o755);
+        }
+    }
+
+    #[test]
+    fn a_folder_above_is_looked_at_where_a_link_leads() {
+        let below = tempfile::tempdir().unwrap();
+        let shared = below.path().join("shared");
+        fs::create_dir_all(shared.join("home")).unwrap();
+        symlink(shared.join("home"), below.path().join("home"));
+        set_mode(&shared, 0o777);
+        let path = below.path().join("home/service-manager/machines/m");
+        assert!(matches!(refuse_shared(&path), Err(Error::FolderShared { path }) if path == shared));
+    }
+}

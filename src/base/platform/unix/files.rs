@@ -141,6 +141,26 @@ pub(crate) fn is_own_folder(path: &Path) -> io::Result<bool> {
     Ok(meta.is_dir() && Owner::from(&meta) == Owner::User && meta.mode() & WRITABLE_BY_OTHERS == 0)
 }
 
+/// True when others than this user and root can rename what is in the folder `path`.
+pub(crate) fn others_can_rename_in(path: &Path) -> io::Result<bool> {
+    let meta = fs::metadata(path)?;
+    Ok(is_replaceable_in(meta.uid(), meta.gid(), meta.mode()))
+}
+
+fn is_replaceable_in(owner: u32, group: u32, mode: u32) -> bool {
+    let (own, root) = (rustix::process::geteuid().as_raw(), 0);
+    if ![own, root].contains(&owner) {
+        return true;
+    }
+    // In a sticky folder only the owners can rename what is theirs.
+    let is_sticky = mode & 0o1000 != 0;
+    // Where each user has a group alone, as on Debian and Fedora, folders are often made with `umask 002`. Debian's sshd
+    // accepts them too (its patch user-group-modes).
+    let is_own_group = owner != root && group == owner;
+    let others = if is_own_group { 0o002 } else { 0o022 };
+    !is_sticky && mode & others != 0
+}
+
 /// True when `path` is a file with exactly the access of a private one.
 pub(crate) fn is_private_file(path: &Path) -> bool {
     let is_private =
@@ -191,3 +211,28 @@ const OF_OTHERS: u32 = 0o077;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 const WRITABLE_BY_OWNER: u32 = 0o200;
 const ROOT: u32 = 0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_who_can_rename_what_is_ours() {
+        let own = rustix::process::geteuid().as_raw();
+        for (owner, group, mode, is_replaceable) in [
+            (0, 0, 0o755, false),
+            (own, 0, 0o700, false),
+            (0, 0, 0o1777, false),
+            (0, 0, 0o775, true),
+            (own + 1, 0, 0o755, true),
+            (own + 1, 0, 0o1777, true),
+            (own, own + 1, 0o775, true),
+            (own, own + 1, 0o757, true),
+        ] {
+            assert_eq!(is_replaceable_in(owner, group, mode), is_replaceable, "{owner} {group} {mode:o}");
+        }
+        if own != 0 {
+            assert!(!is_replaceable_in(own, own, 0o775));
+        }
+    }
+}
