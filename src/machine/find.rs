@@ -46,9 +46,8 @@ pub fn find_preferring_project<'m>(
     let Ok(name) = MachineName::parse(wanted) else { return find(Some(wanted), known, words) };
     // One that must not be used is none of the places.
     let project = Project::find_from_cwd(env).unwrap_or_default();
-    let key = project
-        .as_ref()
-        .map(|project| files_of(&name, project.identity_digest(&name).as_ref(), folders).key());
+    let key =
+        project.as_ref().map(|project| files_of(&name, &project.identity(name.as_str()), folders).key());
     let is_here = env.hands_over(&name) || project.is_some_and(|project| project.knows(&name));
     match known.iter().find(|machine| Some(machine.key()) == key) {
         Some(machine) => Ok(machine),

@@ -6,6 +6,7 @@ mod error;
 mod find;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod identity;
 mod resolve;
 mod route_reader;
 mod selection;

@@ -10,7 +10,7 @@ use super::find::find;
 use super::route_reader::{RouteReader, SSH_PORT, choose_alias, default_identities, own_user};
 use super::selection::Selection;
 use super::ssh_config::{LONGEST_CONFIG, SshConfig};
-use super::store::{self, Machine, files_of};
+use super::store::{self, Machine, files_of, is_key};
 use super::vagrant::{Project, indexed};
 use super::vagrant_resolver::VagrantResolver;
 use crate::base::deadline::Deadline;
@@ -158,10 +158,11 @@ impl Search<'_> {
     /// The machine of Vagrant's index that is called `wanted`, by its name or its key.
     fn indexed(&self, wanted: &MachineName) -> Result<Option<(Project, MachineName)>, Error> {
         let key = |project: &Project, name: &MachineName| {
-            files_of(name, project.identity_digest(name).as_ref(), self.folders).key()
+            files_of(name, &project.identity(name.as_str()), self.folders).key()
         };
         let mut fitting = indexed(self.env)?;
-        fitting.retain(|(project, name)| name == wanted || key(project, name) == wanted.as_str());
+        fitting
+            .retain(|(project, name)| name == wanted || is_key(wanted.as_str(), &key(project, name), name));
         if fitting.len() > 1 {
             let known = fitting.iter().map(|(project, name)| {
                 format!("{} ({})", key(project, name), sanitize(&project.folder.to_string_lossy()))
@@ -388,8 +389,7 @@ mod tests {
             let machine = scene.found(name).unwrap();
             assert_eq!(machine.route().target.to_string(), "vagrant@192.0.2.7:2200");
             let project = Project::find_from_cwd(&scene.env).unwrap().unwrap();
-            let files =
-                files_of(&machine.name, project.identity_digest(&machine.name).as_ref(), &scene.folders);
+            let files = files_of(&machine.name, &project.identity(machine.name.as_str()), &scene.folders);
             assert_eq!(machine.key(), files.key());
             assert!(!machine.may_have_moved(), "Vagrant is asked again");
         }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::identity::Identity;
 use super::vagrant::{CreatedMachine, Project};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, Error, PrivateFolder};
@@ -101,9 +101,7 @@ impl Machine {
     /// The machine `name` reached by `route`. Its folder is named after its name and its address: two machines
     /// that are both called `default` share nothing.
     pub fn new(name: MachineName, route: Route, folders: &Folders) -> Self {
-        let jump = route.jump.as_ref().map(Hop::place).unwrap_or_default();
-        let digest = Sha256::digest(format!("{} {jump}", route.target.place()));
-        let files = files_of(&name, &digest, folders);
+        let files = files_of(&name, &route_identity(&name, &route), folders);
         Self::with_state(name, files, RouteState { route, origin: None, is_current: true })
     }
 
@@ -176,13 +174,22 @@ impl Machine {
 
     /// What to call it so that no other of `machines` is meant: its name, or its key.
     pub fn label(&self, machines: &[Machine]) -> String {
-        let namesakes = machines.iter().filter(|machine| machine.name == self.name).count();
-        if namesakes > 1 { self.key() } else { self.name.to_string() }
+        let are_called = |label: &str| machines.iter().filter(|machine| machine.is_called(label)).count();
+        let short: String = self.key().chars().take(shortest(&self.name)).collect();
+        let labels = [self.name.to_string(), short];
+        labels.into_iter().find(|label| are_called(label) <= 1).unwrap_or_else(|| self.key())
     }
 
-    /// True when `wanted` is the machine's name or its key.
+    /// True when `wanted` is the machine's name, its key, or the beginning of that with eight digits at least.
     pub fn is_called(&self, wanted: &str) -> bool {
-        self.name.as_str() == wanted || self.key() == wanted
+        self.name.as_str() == wanted || is_key(wanted, &self.key(), &self.name)
+    }
+
+    fn identity(&self) -> Identity {
+        match &self.state.origin {
+            Some(origin) => origin.project.identity(self.name.as_str()),
+            None => route_identity(&self.name, &self.state.route),
+        }
     }
 
     /// The machine that `files` remember.
@@ -278,12 +285,38 @@ pub fn forget(files: &MachineFiles, deadline: Deadline) -> Result<(), Error> {
     PrivateFolder::lock(files.folder(), deadline)?.remove()
 }
 
-/// The files of the machine `name`; `digest` tells it from its namesakes.
-pub(super) fn files_of(name: &MachineName, digest: &[u8], folders: &Folders) -> MachineFiles {
-    let key: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    MachineFiles::new(folders.machines().join(format!("{name}-{key}")))
+/// The files of the machine `name` with this `identity`. A folder from before keys were that long is used further on, if
+/// it is that machine's: the host's clients are configured with its path.
+pub(super) fn files_of(name: &MachineName, identity: &Identity, folders: &Folders) -> MachineFiles {
+    let folder = |key: &str| MachineFiles::new(folders.machines().join(format!("{name}-{key}")));
+    let (files, former) = (folder(identity.key()), folder(identity.former_key()));
+    if files.folder().exists() || !former.folder().exists() {
+        return files;
+    }
+    match Machine::read(former.clone()) {
+        Ok(Recorded::Machine(machine)) if machine.identity() == *identity => former,
+        _ => files,
+    }
 }
 
+/// True when `wanted` is `key`, or enough of its beginning.
+pub(super) fn is_key(wanted: &str, key: &str, name: &MachineName) -> bool {
+    key == wanted || (key.starts_with(wanted) && wanted.len() >= shortest(name))
+}
+
+/// How long the beginning of a key has to be.
+fn shortest(name: &MachineName) -> usize {
+    name.as_str().len() + "-".len() + SHORTEST_KEY
+}
+
+fn route_identity(name: &MachineName, route: &Route) -> Identity {
+    let (target, jump) = (route.target.place(), route.jump.as_ref().map(Hop::place).unwrap_or_default());
+    let parts = ["ssh", target.as_str(), jump.as_str(), name.as_str()].map(str::as_bytes);
+    Identity::new(&parts, format!("{target} {jump}").as_bytes())
+}
+
+/// Digits of a key that people are shown.
+const SHORTEST_KEY: usize = 8;
 const RECORD_VERSION: u32 = 1;
 const LONGEST_RECORD: u64 = 64 << 10;
 /// The beginning of the names of the keys that Vagrant brings along, known to everybody.
@@ -332,6 +365,52 @@ mod tests {
         forget(&found[0].files, Deadline::after(Duration::from_secs(1))).unwrap();
         assert!(remembered(&folders).unwrap().machines.is_empty());
         assert!(!machine.files.folder().exists());
+    }
+
+    #[test]
+    fn a_folder_with_a_short_key_is_taken_over_if_it_is_that_machines() {
+        let below = tempfile::tempdir().unwrap();
+        let folders = folders(&below);
+        let soon = || Deadline::after(Duration::from_secs(1));
+        let new = machine(&folders, "box");
+        let identity = new.identity();
+        assert_eq!(new.key(), format!("box-{}", identity.key()));
+        let former = MachineFiles::new(folders.machines().join(format!("box-{}", identity.former_key())));
+        let old = Machine { files: former.clone(), ..new.clone() };
+        old.remember(&old.lock(soon()).unwrap()).unwrap();
+        assert_eq!(machine(&folders, "box").files.folder(), former.folder());
+
+        // Another machine with the same short key.
+        let mut other = old.clone();
+        other.state.route.target.host = "192.0.2.8".parse().unwrap();
+        other.remember(&other.lock(soon()).unwrap()).unwrap();
+        assert_eq!(machine(&folders, "box").files.folder(), new.files.folder());
+    }
+
+    #[test]
+    fn two_projects_with_the_same_short_key_have_folders_of_their_own() {
+        // The former key knew the data alone, which two projects may share.
+        let project = |folder: &str| Project::new(folder.into(), None, "/data".into()).identity("default");
+        let (one, other) = (project("/one"), project("/other"));
+        assert_eq!(one.former_key(), other.former_key());
+        assert_ne!(one.key(), other.key());
+        assert_eq!(one.key().len(), 32);
+    }
+
+    #[test]
+    fn namesakes_are_told_apart_by_the_beginning_of_their_keys() {
+        let below = tempfile::tempdir().unwrap();
+        let folders = folders(&below);
+        let one = machine(&folders, "box");
+        let mut route = one.route().clone();
+        route.target.port = 23;
+        let other = Machine::new(one.name.clone(), route, &folders);
+        let both = [one.clone(), other];
+        assert_eq!(one.label(&both[..1]), "box");
+        let label = one.label(&both);
+        assert_eq!(label.len(), "box-01234567".len());
+        assert!(one.key().starts_with(&label) && one.is_called(&label) && !both[1].is_called(&label));
+        assert!(!one.is_called(&label[..label.len() - 1]));
     }
 
     #[test]

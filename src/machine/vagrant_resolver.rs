@@ -64,7 +64,7 @@ impl<'a> VagrantResolver<'a> {
         is_primary: bool,
         deadline: Deadline,
     ) -> Result<Machine, Error> {
-        let files = files_of(name, project.identity_digest(name).as_ref(), self.folders);
+        let files = files_of(name, &project.identity(name.as_str()), self.folders);
         let kept = self.read(files.clone())?;
         let Some(created) = project.created(name) else { return Err(gone(project, name, kept.as_ref())) };
         let before = kept.as_ref().and_then(Machine::origin);
@@ -116,7 +116,7 @@ impl<'a> VagrantResolver<'a> {
         deadline: Deadline,
     ) -> Result<Option<MachineName>, Error> {
         for name in created {
-            let kept = self.read(files_of(name, project.identity_digest(name).as_ref(), self.folders))?;
+            let kept = self.read(files_of(name, &project.identity(name.as_str()), self.folders))?;
             let origin = kept.as_ref().and_then(Machine::origin);
             if origin.is_some_and(|origin| origin.is_primary_in(project)) {
                 return Ok(Some(name.clone()));

@@ -16,6 +16,7 @@ use crate::base::env::Env;
 use crate::base::files;
 use crate::base::types::MachineName;
 use crate::machine::error::Error;
+use crate::machine::identity::Identity;
 
 /// A folder with a Vagrantfile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,12 +75,18 @@ impl Project {
     pub fn find_from_cwd(env: &Env) -> Result<Option<Self>, Error> {
         let start =
             env.vagrant_cwd.as_ref().map_or_else(|| env.current_folder.clone(), |cwd| env.expand(cwd));
-        let failed = |source| files::Error::Read { path: start.clone(), source };
-        let start = match fs::canonicalize(&start) {
-            Ok(start) => start,
-            Err(_) if env.vagrant_cwd.is_none() => return Ok(None),
-            Err(source) => return Err(failed(source).into()),
-        };
+        if env.vagrant_cwd.is_none() && !start.is_dir() {
+            return Ok(None);
+        }
+        Self::find_from(&start, env)
+    }
+
+    /// The project around the folder `start`, as Vagrant finds it.
+    ///
+    /// Errors: there is no such folder, or the Vagrantfile lies above it and belongs to another user of the host.
+    pub fn find_from(start: &Path, env: &Env) -> Result<Option<Self>, Error> {
+        let failed = |source| files::Error::Read { path: start.to_owned(), source };
+        let start = fs::canonicalize(start).map_err(failed)?;
         for folder in start.ancestors() {
             let Some(vagrantfile) = vagrantfile_in(folder, env.vagrant_vagrantfile.as_deref()) else {
                 continue;
@@ -95,7 +102,7 @@ impl Project {
     }
 
     /// The project in `folder` with the given data. A link and what it leads to are one project.
-    pub(super) fn new(folder: PathBuf, vagrantfile: Option<PathBuf>, data: PathBuf) -> Self {
+    pub(in crate::machine) fn new(folder: PathBuf, vagrantfile: Option<PathBuf>, data: PathBuf) -> Self {
         let real = |path: PathBuf| fs::canonicalize(&path).unwrap_or(path);
         Self { folder: real(folder), vagrantfile, data: real(data) }
     }
@@ -152,15 +159,42 @@ impl Project {
         modified(&vagrantfile_in(&self.folder, self.vagrantfile.as_deref())?)
     }
 
-    /// What a folder of this program's own is named after: the same whatever port and id `machine` has.
-    pub fn identity_digest(&self, machine: &MachineName) -> impl AsRef<[u8]> + use<> {
-        let data = self.data.as_os_str().as_bytes();
-        Sha256::new()
-            .chain_update("vagrant\0")
-            .chain_update(data)
-            .chain_update([0])
-            .chain_update(machine.as_str())
-            .finalize()
+    /// The Vagrantfile, if it is there.
+    pub fn vagrantfile_path(&self) -> Option<PathBuf> {
+        vagrantfile_in(&self.folder, self.vagrantfile.as_deref())
+    }
+
+    /// The variables that say where Vagrant looks, where that is not where it looks by itself.
+    pub fn variables(&self) -> Vec<(&'static str, PathBuf)> {
+        let vagrantfile = self.vagrantfile.clone().map(|name| ("VAGRANT_VAGRANTFILE", name));
+        let data = (!self.has_usual_data()).then(|| ("VAGRANT_DOTFILE_PATH", self.data.clone()));
+        vagrantfile.into_iter().chain(data).collect()
+    }
+
+    /// The ids that Vagrant's index has for the machines here, as the files here say.
+    pub fn index_ids(&self) -> Vec<String> {
+        let machines = self.data.join(MACHINES);
+        let folders = names_in(&machines).into_iter().flat_map(|name| {
+            let folder = machines.join(name.as_str());
+            names_in(&folder).into_iter().map(move |provider| folder.join(provider.as_str()))
+        });
+        let id = |folder: PathBuf| {
+            let text = files::read_foreign(&folder.join("index_uuid"), LONGEST_ID)?;
+            Some(String::from_utf8(text).ok()?.trim().to_owned()).filter(|id| !id.is_empty())
+        };
+        folders.filter_map(id).collect()
+    }
+
+    /// What this program's folders for it and its machine `name` are named after, whatever port and id that has.
+    pub fn identity(&self, name: &str) -> Identity {
+        let parts: [&[u8]; 4] = [
+            b"vagrant",
+            self.folder.as_os_str().as_bytes(),
+            self.data.as_os_str().as_bytes(),
+            name.as_bytes(),
+        ];
+        let vagrant = [b"vagrant\0", self.data.as_os_str().as_bytes(), &[0], name.as_bytes()];
+        Identity::new(&parts, &vagrant.concat())
     }
 }
 
@@ -170,9 +204,11 @@ fn vagrantfile_in(folder: &Path, name: Option<&Path>) -> Option<PathBuf> {
     names.iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }
 
+/// True for what belongs to another user, and for a link that does or leads to such.
 fn is_foreign(path: &Path) -> bool {
     let own = rustix::process::geteuid().as_raw();
-    fs::metadata(path).is_ok_and(|meta| meta.uid() != own && meta.uid() != 0)
+    let is_foreign = |meta: fs::Metadata| meta.uid() != own && meta.uid() != 0;
+    fs::symlink_metadata(path).is_ok_and(is_foreign) || fs::metadata(path).is_ok_and(is_foreign)
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
