@@ -301,6 +301,8 @@ pub(crate) struct MachinesArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum MachinesCommand {
     Forget(ForgetArgs),
+    Allow(AllowArgs),
+    Deny(DenyArgs),
 }
 
 /// Removes what is kept of a machine: credentials, host keys, how it is reached
@@ -314,6 +316,26 @@ pub(crate) struct ForgetArgs {
     /// Where it is not known, there is nothing to do and that is no failure
     #[arg(long)]
     pub(crate) ignore_unknown: bool,
+}
+
+/// Lets Vagrant run the Vagrantfile of a project when it has to say how a machine is reached
+///
+/// A Vagrantfile is a program. You need this for none that you have run `vagrant up` with: Vagrant's own index in your
+/// home folder has those. It holds for the Vagrantfile, the plugins in `.vagrant` and the files that these name, as they
+/// are now. If one of them changes and Vagrant is needed again, you are asked again.
+#[derive(Debug, Args)]
+pub(crate) struct AllowArgs {
+    /// The project's folder; otherwise the current one
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// Keeps Vagrant from running the Vagrantfile of a project, even if you have run `vagrant up` with it
+///
+/// `machines allow` takes it back. What is known of the project's machines can still be used.
+#[derive(Debug, Args)]
+pub(crate) struct DenyArgs {
+    /// The project's folder; otherwise the current one
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// Shows the services that are known, and checks your own service files

@@ -66,7 +66,12 @@ fn run_command(env: Env, cli: Cli, ui: Ui) -> Result<(), Error> {
     let limit = cli.global.timeout.unwrap_or_else(|| cli.command.time_limit());
     let limit = limit.saturating_mul(cli.command.timeout_multiplier());
     let manages_own_timeout = cli.command.manages_own_timeout();
-    let run = move |deadline| commands::run(&cli.command, &Context::new(env, &cli.global, ui, deadline));
+    // A shell that waits for a script may be one that starts up.
+    let may_ask = ui::is_person_there() && (Script::of(&cli.command).is_none() || ui::is_stdout_terminal());
+    let run = move |deadline| {
+        let context = Context::new(env, &cli.global, ui, deadline).that_may_ask(may_ask);
+        commands::run(&cli.command, &context)
+    };
     if manages_own_timeout {
         return run(Deadline::after(limit));
     }

@@ -46,6 +46,11 @@ impl Folders {
         self.state.join("machines")
     }
 
+    /// The folder that holds one folder per Vagrant project: what the user has allowed there.
+    pub fn projects(&self) -> PathBuf {
+        self.state.join("projects")
+    }
+
     /// The cache of clients: `SERVICE/VERSION/PROGRAM`.
     pub fn clients(&self) -> PathBuf {
         self.data.join("bin")

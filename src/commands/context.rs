@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
@@ -34,6 +35,8 @@ pub(crate) struct Context {
     machines: Vec<Wanted>,
     selection: Selection,
     invocation: Invocation,
+    /// The user is at a terminal, and no shell waits for the output.
+    may_ask: bool,
     /// The records that the user was told of, here and in every copy.
     unreadable: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -55,7 +58,14 @@ impl Context {
             }
         }
         let invocation = Invocation::new(&env, global);
-        Self { env, ui, deadline, machines, selection, invocation, unreadable: Arc::default() }
+        let (may_ask, unreadable) = (false, Arc::default());
+        Self { env, ui, deadline, machines, selection, invocation, may_ask, unreadable }
+    }
+
+    /// The same for a user who can be asked.
+    #[must_use]
+    pub(crate) fn that_may_ask(self, may_ask: bool) -> Self {
+        Self { may_ask, ..self }
     }
 
     /// The same with another limit.
@@ -198,6 +208,19 @@ impl Context {
 }
 
 impl Dialog for Context {
+    fn allows_vagrant(&self, vagrantfile: &Path, has_changed: bool) -> bool {
+        if !self.may_ask {
+            return false;
+        }
+        let path = escape_control(&vagrantfile.to_string_lossy());
+        let changed = if has_changed { ", which has changed since you allowed it" } else { "" };
+        // One question at a time.
+        let _turn = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        ui::confirm(&format!(
+            "To find the machine, Vagrant has to run `{path}`, a program{changed}. Allow that?"
+        ))
+    }
+
     fn unreadable_record(&self, record: &UnreadableRecord) {
         let key = record.files.key();
         if !self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {

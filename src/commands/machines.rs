@@ -1,6 +1,7 @@
 //! `service-manager machines` and `service-manager machines forget NAME`
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -10,16 +11,41 @@ use super::kubeconfig::take_out;
 use crate::access::kubeconfig;
 use crate::base::files;
 use crate::base::text::{escape_control, humanize_duration};
-use crate::cli::{ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat};
+use crate::cli::{AllowArgs, DenyArgs, ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat};
 use crate::error::Error;
-use crate::machine::{self, Machine, Remembered, forget, remembered};
+use crate::machine::{self, Consents, Machine, Project, Remembered, forget, remembered};
 use crate::ui::json;
 
 pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
         None => list(args.output, context),
         Some(MachinesCommand::Forget(args)) => forget_one(args, context),
+        Some(MachinesCommand::Allow(AllowArgs { folder })) => {
+            let (project, path) = project(folder.as_deref(), context)?;
+            Consents::new(&context.env, &context.folders()?).allow(&project, context.deadline)?;
+            context.note(&format!("Vagrant may run `{path}`, as it is now"));
+            Ok(())
+        }
+        Some(MachinesCommand::Deny(DenyArgs { folder })) => {
+            let (project, path) = project(folder.as_deref(), context)?;
+            Consents::new(&context.env, &context.folders()?).deny(&project, context.deadline)?;
+            context.note(&format!("Vagrant is not started for `{path}`"));
+            Ok(())
+        }
     }
+}
+
+/// The Vagrant project around `folder`, or the current one, and its Vagrantfile for people.
+fn project(folder: Option<&Path>, context: &Context) -> Result<(Project, String), Error> {
+    let env = &context.env;
+    let project = match folder {
+        Some(folder) => Project::find_from(&env.expand(folder), env)?,
+        None => Project::find_from_cwd(env)?,
+    };
+    let place = || folder.map_or_else(|| env.current_folder.clone(), |folder| env.expand(folder));
+    let project = project.ok_or_else(|| machine::Error::NoProject { folder: place() })?;
+    let path = project.vagrantfile_path().unwrap_or_else(|| project.folder.clone());
+    Ok((project, escape_control(&path.to_string_lossy())))
 }
 
 fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {

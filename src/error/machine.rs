@@ -2,7 +2,7 @@
 
 use super::explain::{ExitCode, Explain};
 use crate::base::text::{sh_path, sh_word};
-use crate::machine::Error;
+use crate::machine::{Error, ProjectFolder};
 
 impl Explain for Error {
     fn exit_code(&self) -> ExitCode {
@@ -54,6 +54,9 @@ impl Explain for Error {
             Self::ForeignVagrantfile { path } => {
                 format!("`cd {}`, if you trust it", sh_path(path.parent()?))
             }
+            Self::VagrantNotAllowed { project, .. } | Self::VagrantDenied { project, .. } => {
+                format!("{}, if you trust it", allow(project))
+            }
             Self::VagrantEmpty { folder } => format!("in `{}`: `vagrant up`", folder.display()),
             Self::VagrantNotCreated { machine, folder } | Self::VagrantNotRunning { machine, folder } => {
                 format!("in `{}`: `vagrant up {machine}`", folder.display())
@@ -63,7 +66,19 @@ impl Explain for Error {
                     .into()
             }
             Self::VagrantFailed { folder, .. } => format!("in `{}`: `vagrant ssh-config`", folder.display()),
-            Self::NotStarted { .. } => return None,
+            Self::NotStarted { .. } | Self::NoProject { .. } => return None,
         })
     }
+}
+
+/// The command that lets Vagrant run the program of a project.
+fn allow(project: &ProjectFolder) -> String {
+    let ProjectFolder { folder, variables } = project;
+    let command = format!("service-manager machines allow {}", sh_path(folder));
+    if variables.is_empty() {
+        return format!("`{command}`");
+    }
+    let variables: String =
+        variables.iter().map(|(name, path)| format!("{name}={} ", sh_path(path))).collect();
+    format!("`{variables}{command}`")
 }

@@ -1,4 +1,6 @@
-//! What finding a machine has to say to its user, and who says it.
+//! What finding a machine has to say to its user, and to ask.
+
+use std::path::Path;
 
 use super::store::UnreadableRecord;
 
@@ -6,4 +8,8 @@ use super::store::UnreadableRecord;
 pub trait Dialog {
     /// What is kept of a machine is not understood, so it counts for nothing.
     fn unreadable_record(&self, record: &UnreadableRecord);
+
+    /// Asks whether Vagrant may run this Vagrantfile, which has changed since the user allowed it, or never was
+    /// allowed. False where nobody can be asked.
+    fn allows_vagrant(&self, vagrantfile: &Path, has_changed: bool) -> bool;
 }

@@ -39,8 +39,14 @@ pub enum Error {
     #[error("`{}` is damaged", .path.display())]
     KnownHostsDamaged { path: PathBuf, machine: String },
 
+    #[error("Vagrant would run `{}`, {}", .path.display(), if *.has_changed { "which has changed since you allowed it" } else { "and you have not allowed that" })]
+    VagrantNotAllowed { path: PathBuf, has_changed: bool, project: ProjectFolder },
+    #[error("Vagrant would run `{}`, and you have denied that", .path.display())]
+    VagrantDenied { path: PathBuf, project: ProjectFolder },
     #[error("the Vagrantfile `{}` is a program that belongs to somebody else", .path.display())]
     ForeignVagrantfile { path: PathBuf },
+    #[error("there is no Vagrantfile in `{}`, nor above it", .folder.display())]
+    NoProject { folder: PathBuf },
     #[error("no Vagrant machine of `{}` is created", .folder.display())]
     VagrantEmpty { folder: PathBuf },
     #[error("the Vagrant machine `{machine}` of `{}` is not created", .folder.display())]
@@ -55,6 +61,15 @@ pub enum Error {
     NotStarted { path: PathBuf, source: io::Error },
     #[error("Vagrant does not say how the machine of `{}` is reached", .folder.display())]
     VagrantFailed { folder: PathBuf, source: VagrantMessage },
+}
+
+/// How a project is found again.
+#[derive(Debug)]
+pub struct ProjectFolder {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The variables that say where Vagrant looks, where it is not where it looks by itself.
+    pub variables: Vec<(&'static str, PathBuf)>,
 }
 
 /// What Vagrant said about a failure, for people.

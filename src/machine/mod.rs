@@ -1,6 +1,7 @@
 //! Which machine, how it is reached, and its folder.
 
 mod address;
+mod consent;
 mod dialog;
 mod error;
 mod find;
@@ -12,14 +13,16 @@ mod route_reader;
 mod selection;
 mod ssh_config;
 mod store;
-pub mod vagrant;
+mod vagrant;
 mod vagrant_resolver;
 
 pub use address::Address;
+pub use consent::Consents;
 pub use dialog::Dialog;
-pub use error::{Error, VagrantMessage};
+pub use error::{Error, ProjectFolder, VagrantMessage};
 pub use find::{find, find_preferring_project};
 pub use resolve::{resolve, resolve_from_cwd, resolve_remembered};
 pub use selection::Selection;
 pub use store::{Machine, Origin, Remembered, UnreadableRecord, forget, remembered};
+pub use vagrant::Project;
 pub use vagrant_resolver::VagrantResolver;

@@ -238,6 +238,10 @@ mod tests {
 
     impl Dialog for Silent {
         fn unreadable_record(&self, _: &UnreadableRecord) {}
+
+        fn allows_vagrant(&self, _: &Path, _: bool) -> bool {
+            false
+        }
     }
 
     struct Scene {

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::consent::Consents;
 use super::dialog::Dialog;
 use super::error::Error;
 use super::route_reader::{RouteReader, choose_alias};
@@ -71,8 +72,19 @@ impl<'a> VagrantResolver<'a> {
         let is_rebuilt = before.is_some_and(|before| before.created.id != created.id);
         let is_primary = is_primary || before.is_some_and(|before| before.is_primary_in(&project));
         let is_same = before.is_some_and(|before| before.created == created);
-        let kept = kept.filter(|_| is_same || self.selection.as_remembered);
         let from_plugin = self.route_from_plugin(&project, name, &created)?;
+        if from_plugin.is_some() {
+            self.note_started_by_vagrant(&project, deadline);
+        } else if let Some(kept) = kept.as_ref().filter(|_| !is_same && !is_rebuilt)
+            && !self.selection.as_remembered
+            && !Consents::new(self.env, self.folders).is_given(&project, deadline)?
+        {
+            // Nobody has to allow anything as long as the known route leads there.
+            let mut machine = kept.clone();
+            self.selection.choose_identity(machine.target_mut(), self.env);
+            return Ok(machine);
+        }
+        let kept = kept.filter(|_| is_same || self.selection.as_remembered);
         let is_current = from_plugin.is_some() || kept.is_none();
         let mut route = match (from_plugin, kept) {
             (Some(route), _) => route,
@@ -125,7 +137,7 @@ impl<'a> VagrantResolver<'a> {
         if self.selection.as_remembered {
             return Ok(None);
         }
-        let primary = Program::new(self.env, self.folders).primary(project, deadline)?;
+        let primary = self.program(project, deadline)?.primary(project, deadline)?;
         Ok(primary.filter(|primary| created.contains(primary)))
     }
 
@@ -164,6 +176,13 @@ impl<'a> VagrantResolver<'a> {
         self.read_route(&text, name, created).map(Some)
     }
 
+    fn note_started_by_vagrant(&self, project: &Project, deadline: Deadline) {
+        let consents = Consents::new(self.env, self.folders);
+        if let Err(error) = consents.started_by_vagrant(project, deadline) {
+            log::debug!("what Vagrant has run is not kept: {error}");
+        }
+    }
+
     fn ask_route(
         &self,
         project: &Project,
@@ -171,8 +190,20 @@ impl<'a> VagrantResolver<'a> {
         created: &CreatedMachine,
         deadline: Deadline,
     ) -> Result<Route, Error> {
-        let text = Program::new(self.env, self.folders).ssh_config(project, name, deadline)?;
+        let text = self.program(project, deadline)?.ssh_config(project, name, deadline)?;
         self.read_route(&text, name, created)
+    }
+
+    /// Vagrant, if it may be started in `project`.
+    ///
+    /// Errors: the user has not allowed that.
+    fn program(&self, project: &Project, deadline: Deadline) -> Result<Program, Error> {
+        let program = Program::new(self.env, self.folders);
+        // What is not there cannot be allowed.
+        if program.is_there() {
+            Consents::new(self.env, self.folders).require(project, self.dialog, deadline)?;
+        }
+        Ok(program)
     }
 
     /// The route that `text` describes, as `vagrant ssh-config` writes it.

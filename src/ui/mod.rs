@@ -324,6 +324,21 @@ pub(crate) fn wait(time: Duration) -> bool {
     !gone
 }
 
+/// True when somebody can read a question and type the answer.
+pub(crate) fn is_person_there() -> bool {
+    io::stdin().is_terminal() && stderr().is_terminal()
+}
+
+/// Asks the person at the terminal. Nothing but `y` and `yes` means yes.
+pub(crate) fn confirm(question: &str) -> bool {
+    // Where nobody can read it, nobody answers.
+    let asked = stderr().write_all(format!("{} [y/N] ", sanitize_line(question)).as_bytes());
+    let mut answer = String::new();
+    asked.is_ok()
+        && io::stdin().read_line(&mut answer).is_ok()
+        && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
+}
+
 /// True when a person reads standard output.
 pub(crate) fn is_stdout_terminal() -> bool {
     stdout().is_terminal()

@@ -33,6 +33,39 @@ fn remembers_and_forgets_a_machine() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn names_an_unreadable_record_once() {
+    let guest = Guest::light();
+    let user = User::near(&guest);
+    let config = guest.folder().join("ssh_config");
+    user.types(format!("service-manager box ip --ssh-config {}", config.display()))
+        .stdout("[ADDRESS]\n")
+        .succeeds();
+    let folder = user.machine_folder();
+    let key = folder.file_name().unwrap().to_str().unwrap().to_owned();
+    let record = fs::read_to_string(folder.join("machine.json")).unwrap();
+    for (text, reason) in [
+        (record.replace("\"version\": 1", "\"version\": 2"), "is of another version of this program"),
+        ("{".to_owned(), "is damaged"),
+    ] {
+        fs::write(folder.join("machine.json"), text).unwrap();
+        let note = format!(
+            "note: `{}/machine.json` {reason}, so what it says of a machine is left out; `service-manager machines \
+             forget {key}` removes it\n",
+            folder.display()
+        );
+        user.types("service-manager machines").stderr(&(note.clone() + NONE)).succeeds();
+        let no_machine = "error: no machine is given\nhint: [..]\n";
+        user.types("service-manager box ip").stderr(&(note.clone() + no_machine)).fails(1);
+        let unknown = "error: no machine `light` is known here\nhint: [..]\n";
+        user.types("service-manager box ip -m light").stderr(&(note + unknown)).fails(1);
+    }
+    user.types(format!("service-manager machines forget {key}")).succeeds();
+    user.types("service-manager machines").stderr(NONE).succeeds();
+    assert!(user.machine_folders().is_empty());
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn asks_which_of_several_machines() {
     let (kubeadm, light) = (Guest::kubeadm(), Guest::light());
     let user = User::near(&light);

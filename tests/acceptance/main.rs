@@ -19,6 +19,8 @@ mod completions;
 mod credentials;
 // Services that are stopped, or do not answer.
 mod stopped_services;
+// What may be run of a project, and what not without its user's consent.
+mod consent;
 // `env docker`, with a real `docker`.
 mod docker;
 // `env`: three shells, kubectl, both kinds of certificates.

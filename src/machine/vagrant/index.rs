@@ -30,12 +30,10 @@ struct Entry {
 /// understood is left out: a newer Vagrant may have written it.
 ///
 /// Errors: the index cannot be read.
-pub fn indexed(env: &Env) -> Result<Vec<(Project, MachineName)>, Error> {
-    let home = env.vagrant_home.clone().unwrap_or_else(|| "~/.vagrant.d".into());
-    let path = env.expand(&home).join("data/machine-index/index");
-    let text = files::read(&path, LONGEST_INDEX)?.unwrap_or_default();
+pub(crate) fn indexed(env: &Env) -> Result<Vec<(Project, MachineName)>, Error> {
+    let text = read(env)?;
     let mut machines = Vec::new();
-    for (project, name) in parse(&text) {
+    for (_, project, name) in parse(&text) {
         // Entries outlive their projects.
         if project.is_there()
             && project.created(&name).is_some()
@@ -47,17 +45,31 @@ pub fn indexed(env: &Env) -> Result<Vec<(Project, MachineName)>, Error> {
     Ok(machines)
 }
 
-fn parse(text: &[u8]) -> Vec<(Project, MachineName)> {
+/// The ids that the machines of `project` have in the index.
+///
+/// Errors: the index cannot be read.
+pub(crate) fn index_ids(env: &Env, project: &Project) -> Result<Vec<String>, Error> {
+    let entries = parse(&read(env)?).into_iter();
+    Ok(entries.filter(|(_, indexed, _)| indexed == project).map(|(id, ..)| id).collect())
+}
+
+fn read(env: &Env) -> Result<Vec<u8>, Error> {
+    let home = env.vagrant_home.clone().unwrap_or_else(|| "~/.vagrant.d".into());
+    let path = env.expand(&home).join("data/machine-index/index");
+    Ok(files::read(&path, LONGEST_INDEX)?.unwrap_or_default())
+}
+
+fn parse(text: &[u8]) -> Vec<(String, Project, MachineName)> {
     let index: Option<Index> = serde_json::from_slice(text).ok();
     let index = index.filter(|index| index.version == 1 || index.version == "1");
-    let entries = index.map(|index| index.machines).unwrap_or_default().into_values();
-    let entries = entries.filter_map(|entry| serde_json::from_value::<Entry>(entry).ok());
-    let absolute =
-        entries.filter(|entry| entry.vagrantfile_path.is_absolute() && entry.local_data_path.is_absolute());
+    let entries = index.map(|index| index.machines).unwrap_or_default().into_iter();
+    let entries = entries.filter_map(|(id, entry)| Some((id, serde_json::from_value::<Entry>(entry).ok()?)));
+    let absolute = entries
+        .filter(|(_, entry)| entry.vagrantfile_path.is_absolute() && entry.local_data_path.is_absolute());
     absolute
-        .map(|entry| {
+        .map(|(id, entry)| {
             let vagrantfile = entry.vagrantfile_name.and_then(|names| names.into_iter().next());
-            (Project::new(entry.vagrantfile_path, vagrantfile, entry.local_data_path), entry.name)
+            (id, Project::new(entry.vagrantfile_path, vagrantfile, entry.local_data_path), entry.name)
         })
         .collect()
 }
@@ -85,8 +97,8 @@ mod tests {
             data: data.into(),
         };
         let expected = [
-            (project("/p/a b", None, "/p/a b/.vagrant"), "web".parse().unwrap()),
-            (project("/q", Some("Vagrantfile.dev"), "/data"), "default".parse().unwrap()),
+            ("04a3".to_owned(), project("/p/a b", None, "/p/a b/.vagrant"), "web".parse().unwrap()),
+            ("05b4".to_owned(), project("/q", Some("Vagrantfile.dev"), "/data"), "default".parse().unwrap()),
         ];
         assert_eq!(machines, expected);
     }

@@ -4,10 +4,12 @@
 //! here reads files, which the guest can often write: the project is its synced folder. Nothing that is read from
 //! them is printed, run, or taken for a path.
 
+mod code;
 mod index;
 mod program;
 mod project;
 
-pub use index::indexed;
-pub use program::Program;
-pub use project::{CreatedMachine, MachineId, Project};
+pub(crate) use index::{index_ids, indexed};
+pub(crate) use program::Program;
+pub(crate) use project::CreatedMachine;
+pub use project::Project;

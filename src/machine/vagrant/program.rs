@@ -23,7 +23,7 @@ use crate::machine::error::{Error, VagrantMessage};
 
 /// The user's Vagrant, and the environment it is started in.
 #[derive(Clone)]
-pub struct Program(Arc<Environment>);
+pub(crate) struct Program(Arc<Environment>);
 
 struct Environment {
     variables: Vec<(OsString, OsString)>,
@@ -33,14 +33,19 @@ struct Environment {
 
 impl Program {
     /// The Vagrant of the environment of `host`.
-    pub fn new(env: &Env, folders: &Folders) -> Self {
+    pub(crate) fn new(env: &Env, folders: &Folders) -> Self {
         Self(Arc::new(Environment { variables: env.environment.clone(), exported: folders.machines() }))
+    }
+
+    /// False when there is none on the PATH.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.vagrant().is_some()
     }
 
     /// What `vagrant ssh-config` says of the machine `name` of `project`: one `Host` block.
     ///
     /// Errors: there is no Vagrant, it fails, it is not done in time, or the machine is not running.
-    pub fn ssh_config(
+    pub(crate) fn ssh_config(
         &self,
         project: &Project,
         name: &MachineName,
@@ -68,7 +73,11 @@ impl Program {
     /// The machine that `project` has called its primary one; none where it has several and calls none so.
     ///
     /// Errors: there is no Vagrant, it fails, or it is not done in time.
-    pub fn primary(&self, project: &Project, deadline: Deadline) -> Result<Option<MachineName>, Error> {
+    pub(crate) fn primary(
+        &self,
+        project: &Project,
+        deadline: Deadline,
+    ) -> Result<Option<MachineName>, Error> {
         // The only command that says for which machine it spoke, and asks the provider for no more than its state.
         let answer = self.ask(project, &["provider"], deadline)?;
         if answer.failed_with("MultiVMTargetRequired") {
@@ -134,12 +143,8 @@ impl Environment {
         };
         let mut variables: Vec<_> =
             self.variables.iter().filter(|(name, _)| is_kept(name)).cloned().collect();
-        if let Some(vagrantfile) = &project.vagrantfile {
-            variables.push(("VAGRANT_VAGRANTFILE".into(), vagrantfile.into()));
-        }
-        if !project.has_usual_data() {
-            variables.push(("VAGRANT_DOTFILE_PATH".into(), project.data.clone().into()));
-        }
+        let own = project.variables().into_iter();
+        variables.extend(own.map(|(name, value)| (name.into(), value.into())));
         variables
     }
 }

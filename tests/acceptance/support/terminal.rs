@@ -62,6 +62,10 @@ impl<'u> Terminal<'u> {
         assert!(!self.screen.screen().hide_cursor(), "the cursor is hidden");
     }
 
+    pub(crate) fn presses(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+    }
+
     pub(crate) fn presses_ctrl_c(&mut self) {
         self.keys.write_all(b"\x03").unwrap();
     }

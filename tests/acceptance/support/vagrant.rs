@@ -85,8 +85,17 @@ impl<'u> Project<'u> {
         &self.folder
     }
 
-    /// Writes a file of the project.
+    /// Writes a file of the project. Somebody who writes a Vagrantfile lets Vagrant run it.
+    #[track_caller]
     pub(crate) fn writes(&self, name: &str, text: &str) {
+        self.has(name, text);
+        if name == "Vagrantfile" {
+            self.types("service-manager --quiet machines allow").succeeds();
+        }
+    }
+
+    /// A file of the project is there, whoever has written it.
+    pub(crate) fn has(&self, name: &str, text: &str) {
         let path = self.folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
@@ -145,7 +154,8 @@ impl<'u> Project<'u> {
             );
             self.containers.borrow_mut().insert(container);
         }
-        self.writes("Vagrantfile", &(text + "end\n"));
+        // It is `vagrant up` that lets Vagrant run it.
+        self.has("Vagrantfile", &(text + "end\n"));
     }
 
     /// The container that is the machine `name`; without `svcmgr-` it is the machine's host name.

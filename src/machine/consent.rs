@@ -1,0 +1,186 @@
+//! Whether Vagrant, and with it a program of the project, may be started.
+//!
+//! As direnv and mise do it: the user allows it once per project, for what would run as it is then. Somebody who has
+//! run `vagrant up` in a project has allowed that too. The project then stands in Vagrant's index, in the user's home,
+//! which neither a repository nor a guest can write; what it would run is remembered at first sight.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::dialog::Dialog;
+use super::error::{Error, ProjectFolder};
+use super::vagrant::{Project, index_ids};
+use crate::base::deadline::Deadline;
+use crate::base::env::Env;
+use crate::base::files::{self, PrivateFolder};
+use crate::base::paths::Folders;
+
+/// What the user has allowed.
+#[derive(Clone, Copy)]
+pub struct Consents<'a> {
+    env: &'a Env,
+    folders: &'a Folders,
+}
+
+/// `consent.json`
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    version: u32,
+    /// For people.
+    folder: PathBuf,
+    /// What the user has allowed.
+    allowed: Option<String>,
+    /// The user wants Vagrant never to be started.
+    #[serde(default)]
+    is_denied: bool,
+    /// For each of Vagrant's ids what would have run when it was seen for the first time.
+    #[serde(default)]
+    seen: BTreeMap<String, String>,
+}
+
+/// What is known without asking.
+enum Known {
+    Allowed,
+    Denied,
+    /// Something was allowed before, but not this.
+    Changed,
+    Unknown,
+}
+
+impl<'a> Consents<'a> {
+    /// Those that are kept in `folders`.
+    pub fn new(env: &'a Env, folders: &'a Folders) -> Self {
+        Self { env, folders }
+    }
+
+    /// True when Vagrant may be started in `project` and nobody has to be asked.
+    ///
+    /// Errors: the project, or what is kept about it, cannot be read or written.
+    pub(super) fn is_given(&self, project: &Project, deadline: Deadline) -> Result<bool, Error> {
+        let digest = project.code_digest()?;
+        Ok(matches!(self.known(project, &digest, deadline)?, Known::Allowed))
+    }
+
+    /// Asks for what is not allowed yet.
+    ///
+    /// Errors: the user does not allow it; the project, or what is kept about it, cannot be read or written.
+    pub(super) fn require(
+        &self,
+        project: &Project,
+        dialog: &dyn Dialog,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let digest = project.code_digest()?;
+        let path = project.vagrantfile_path().unwrap_or_else(|| project.folder.clone());
+        let found = ProjectFolder { folder: project.folder.clone(), variables: project.variables() };
+        let has_changed = match self.known(project, &digest, deadline)? {
+            Known::Allowed => return Ok(()),
+            Known::Denied => return Err(Error::VagrantDenied { path, project: found }),
+            Known::Changed => true,
+            Known::Unknown => false,
+        };
+        if dialog.allows_vagrant(&path, has_changed) {
+            return self.keep_allowed(project, Some(digest), deadline);
+        }
+        Err(Error::VagrantNotAllowed { path, has_changed, project: found })
+    }
+
+    /// Lets Vagrant be started in `project`, as it is now.
+    ///
+    /// Errors: the project cannot be read, or this cannot be kept.
+    pub fn allow(&self, project: &Project, deadline: Deadline) -> Result<(), Error> {
+        self.keep_allowed(project, Some(project.code_digest()?), deadline)
+    }
+
+    /// Keeps Vagrant from being started in `project`, whatever its index says.
+    ///
+    /// Errors: this cannot be kept.
+    pub fn deny(&self, project: &Project, deadline: Deadline) -> Result<(), Error> {
+        self.keep_allowed(project, None, deadline)
+    }
+
+    /// Vagrant itself has started this program in `project`, so all of that ran already.
+    ///
+    /// Errors: as for [`Self::allow`].
+    pub(super) fn started_by_vagrant(&self, project: &Project, deadline: Deadline) -> Result<(), Error> {
+        let (record, digest) = (self.read(project)?, project.code_digest()?);
+        if record.is_denied || record.allowed.as_ref() == Some(&digest) {
+            return Ok(());
+        }
+        self.keep_allowed(project, Some(digest), deadline)
+    }
+
+    fn known(&self, project: &Project, digest: &str, deadline: Deadline) -> Result<Known, Error> {
+        let mut record = self.read(project)?;
+        if record.is_denied {
+            return Ok(Known::Denied);
+        }
+        if record.allowed.as_deref() == Some(digest) {
+            return Ok(Known::Allowed);
+        }
+        if self.env.plugin.is_some() && Project::find_from_cwd(self.env)?.as_ref() == Some(project) {
+            return Ok(Known::Allowed);
+        }
+        // An id alone may be known to a guest, and a folder's name to everybody.
+        let indexed = index_ids(self.env, project)?;
+        let mut ids = project.index_ids();
+        ids.retain(|id| indexed.contains(id));
+        if ids.iter().any(|id| !record.seen.contains_key(id)) {
+            // Ids of machines that are gone too: else their former guests could come back with them.
+            for id in indexed {
+                record.seen.entry(id).or_insert_with(|| digest.to_owned());
+            }
+            self.write(project, record, deadline)?;
+            return Ok(Known::Allowed);
+        }
+        let is_seen = ids.iter().any(|id| record.seen.get(id).is_some_and(|seen| seen == digest));
+        let has_changed = !ids.is_empty() || record.allowed.is_some();
+        Ok(if is_seen {
+            Known::Allowed
+        } else if has_changed {
+            Known::Changed
+        } else {
+            Known::Unknown
+        })
+    }
+
+    fn keep_allowed(
+        &self,
+        project: &Project,
+        digest: Option<String>,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let is_denied = digest.is_none();
+        let record = Record { allowed: digest, is_denied, ..self.read(project)? };
+        self.write(project, record, deadline)
+    }
+
+    fn folder(&self, project: &Project) -> PathBuf {
+        self.folders.projects().join(project.identity("").key())
+    }
+
+    /// What is not understood allows nothing.
+    fn read(&self, project: &Project) -> Result<Record, Error> {
+        let folder = self.folder(project);
+        files::refuse_shared(&folder)?;
+        let text = files::read(&folder.join(FILE), LONGEST_RECORD)?.unwrap_or_default();
+        let record: Option<Record> = serde_json::from_slice(&text).ok();
+        Ok(record.filter(|record| record.version == VERSION).unwrap_or_default())
+    }
+
+    fn write(&self, project: &Project, record: Record, deadline: Deadline) -> Result<(), Error> {
+        let folder = self.folder(project);
+        let path = folder.join(FILE);
+        let record = Record { version: VERSION, folder: project.folder.clone(), ..record };
+        let text = serde_json::to_vec_pretty(&record)
+            .map_err(|error| files::Error::Write { path: path.clone(), source: io::Error::from(error) })?;
+        Ok(PrivateFolder::lock(&folder, deadline)?.write(&path, &text)?)
+    }
+}
+
+const FILE: &str = "consent.json";
+const VERSION: u32 = 1;
+const LONGEST_RECORD: u64 = 1 << 20;
