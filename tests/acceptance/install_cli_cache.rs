@@ -184,7 +184,7 @@ fn refuses_a_client_that_others_can_write() {
             &format!(
                 "
                 error: others than you can write `{path}`
-                hint: `chmod go-w '{path}'`, if it is yours
+                hint: `chmod go-w {path}`, if it is yours
                 ",
                 path = path.display()
             ),
@@ -207,7 +207,7 @@ fn refuses_a_cache_that_others_can_write() {
         &format!(
             "
             error: others than you can write `{path}`
-            hint: `chmod go-w '{path}'`, if it is yours
+            hint: `chmod go-w {path}`, if it is yours
             ",
             path = bin.display()
         ),
@@ -225,7 +225,7 @@ fn refuses_settings_that_others_can_write() {
         1,
         "
         error: others than you can write `[HOME]/.config/service-manager/config.yaml`
-        hint: `chmod go-w '[HOME]/.config/service-manager/config.yaml'`, if it is yours
+        hint: `chmod go-w [HOME]/.config/service-manager/config.yaml`, if it is yours
         ",
     );
 }

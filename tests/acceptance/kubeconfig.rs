@@ -230,7 +230,7 @@ fn names_a_stale_lock_and_keeps_it() {
         .stderr(
             "
             error: another program keeps `[HOME]/.kube/config` locked since 3 days
-            hint: if no program does, one was killed: `rm '[HOME]/.kube/config.lock'`
+            hint: if no program uses it, one was killed: `rm [HOME]/.kube/config.lock`
             ",
         )
         .fails(1);
@@ -374,12 +374,12 @@ fn an_unreadable_file_does_not_stop_forget() {
             note: took `kubeadm` out of `[HOME]/whole`
             warning: could not take `kubeadm` out of `[HOME]/locked`
             caused by: another program keeps `[HOME]/locked` locked since [..]
-            hint: what is called `kubeadm-kubernetes` in there is left: `kubectl config --kubeconfig '[HOME]/locked' delete-context kubeadm-kubernetes` removes it, with `delete-cluster` and `delete-user`
+            hint: what is called `kubeadm-kubernetes` in there is left: `kubectl config --kubeconfig [HOME]/locked delete-context kubeadm-kubernetes` removes it, with `delete-cluster` and `delete-user`
             error: could not take `kubeadm` out of `[HOME]/broken`
             caused by: `[HOME]/broken` is left as it is
             caused by: it cannot be read
             caused by: [..]
-            hint: what is called `kubeadm-kubernetes` in there is left: `kubectl config --kubeconfig '[HOME]/broken' delete-context kubeadm-kubernetes` removes it, with `delete-cluster` and `delete-user`
+            hint: what is called `kubeadm-kubernetes` in there is left: `kubectl config --kubeconfig [HOME]/broken delete-context kubeadm-kubernetes` removes it, with `delete-cluster` and `delete-user`
             ",
         )
         .fails(1);

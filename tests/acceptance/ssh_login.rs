@@ -99,7 +99,7 @@ fn explains_that_an_encrypted_key_needs_an_agent() {
         .stderr(
             "
             error: the key `[GUEST]/keys/encrypted` is protected by a passphrase and no agent holds it
-            hint: `ssh-add '[GUEST]/keys/encrypted'`
+            hint: `ssh-add [GUEST]/keys/encrypted`
             ",
         )
         .fails(3);

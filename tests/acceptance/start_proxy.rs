@@ -105,7 +105,7 @@ fn keeps_the_proxy_until_it_changes() {
         .succeeds();
     assert_eq!(guest.run(&variable("docker")), "HTTP_PROXY=http://me:0@proxy.example:3128\n");
     user.types("chmod 644 kept/config.yaml; service-manager start docker")
-        .stderr("error: others than you can read `[HOME]/kept/config.yaml`, and there is a password in it\nhint: `chmod 600 '[HOME]/kept/config.yaml'`\n")
+        .stderr("error: others than you can read `[HOME]/kept/config.yaml`, and there is a password in it\nhint: `chmod 600 [HOME]/kept/config.yaml`\n")
         .fails(1);
     user.types("chmod 600 kept/config.yaml").succeeds();
     // What is typed counts.

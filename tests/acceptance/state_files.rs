@@ -90,7 +90,7 @@ fn refuses_a_folder_that_others_can_write() {
             .stderr(&format!(
                 "
                 error: `{shown}` is not a folder that only you can write
-                hint: `chmod go-w '{shown}'`, if it is yours
+                hint: `chmod go-w {shown}`, if it is yours
                 "
             ))
             .fails(1);

@@ -479,7 +479,7 @@ fn does_not_run_a_vagrantfile_of_another_user() {
         .stderr(
             "
             error: the Vagrantfile `[HOME]/common/Vagrantfile` is a program that belongs to somebody else
-            hint: `cd '[HOME]/common'`, if you trust it
+            hint: `cd [HOME]/common`, if you trust it
             ",
         )
         .fails(1);
