@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A guest, held until it is dropped: shared with other tests, or by this one alone.
 pub(crate) struct Guest {
@@ -50,8 +50,8 @@ impl Guest {
         if !guest.is_laid_out_as(&layout) {
             let _ = fs::remove_file(guest.folder.join(LAYOUT));
             guest.run(&format!("lay-out {layout}"));
-            fs::write(guest.folder.join(LAYOUT), layout).unwrap();
         }
+        fs::write(guest.folder.join(LAYOUT), layout).unwrap();
         guest
     }
 
@@ -137,20 +137,25 @@ impl Guest {
         Self { recipe, folder, undo: None, _lock: lock }
     }
 
-    /// A spare guest that nobody uses; of several, one that is laid out so already.
+    /// A spare guest that nobody uses: one that is laid out so already, else a new one, else the one whose layout was
+    /// used longest ago.
     fn exclusive(layout: &str) -> Self {
+        let mut started = 0;
         loop {
-            let free = |recipe: &'static Recipe| {
-                let (folder, lock) = recipe.start();
-                lock.try_lock().is_ok().then_some(Self { recipe, folder, undo: None, _lock: lock })
-            };
-            let mut free: Vec<Self> = SPARE.iter().filter_map(free).collect();
-            free.sort_by_key(|guest| guest.is_laid_out_as(layout));
-            match free.pop() {
+            let free = SPARE[..started].iter().filter_map(Recipe::take);
+            let best = free.min_by_key(|guest| (!guest.is_laid_out_as(layout), guest.last_use()));
+            let may_lay_out = |guest: &Self| started == SPARE.len() || guest.last_use().is_none();
+            match best.filter(|guest| guest.is_laid_out_as(layout) || may_lay_out(guest)) {
                 Some(guest) => return guest,
+                None if started < SPARE.len() => started += 1,
                 None => thread::sleep(POLL),
             }
         }
+    }
+
+    /// When a test had it last; none when it was not laid out since it was started.
+    fn last_use(&self) -> Option<SystemTime> {
+        fs::metadata(self.folder.join(LAYOUT)).and_then(|meta| meta.modified()).ok()
     }
 
     fn is_laid_out_as(&self, layout: &str) -> bool {
@@ -216,6 +221,13 @@ impl Recipe {
         }
     }
 
+    /// The guest for one test alone, unless somebody uses it.
+    fn take(&'static self) -> Option<Guest> {
+        let (folder, lock) = self.start();
+        lock.try_lock().ok()?;
+        Some(Guest { recipe: self, folder, undo: None, _lock: lock })
+    }
+
     #[track_caller]
     fn remake(&self) {
         answer(&["down", self.name]).and_then(|_| answer(&self.up())).unwrap();
@@ -255,8 +267,18 @@ fn script(arguments: &[&str], input: &str) -> Output {
 static KUBEADM: Recipe = Recipe::new("kubeadm", &[]);
 static NAT: Recipe = Recipe::new("nat", &["--certificate", "nat"]);
 static LIGHT: Recipe = Recipe::new("light", &["--light"]);
-/// Light, since tests lay them out. Two, so that two such tests run at once.
-static SPARE: [Recipe; 2] = [Recipe::new("spare-1", &["--light"]), Recipe::new("spare-2", &["--light"])];
+/// Light, since tests lay them out. One costs half a gigabyte of memory and a fiftieth of a processor, and laying one out
+/// anew takes five seconds, so there are more than are used at once.
+static SPARE: [Recipe; 8] = [
+    Recipe::new("spare-1", &["--light"]),
+    Recipe::new("spare-2", &["--light"]),
+    Recipe::new("spare-3", &["--light"]),
+    Recipe::new("spare-4", &["--light"]),
+    Recipe::new("spare-5", &["--light"]),
+    Recipe::new("spare-6", &["--light"]),
+    Recipe::new("spare-7", &["--light"]),
+    Recipe::new("spare-8", &["--light"]),
+];
 
 /// A line that waits until the guest's API server answers.
 pub(crate) const UNTIL_READY: &str = "timeout 60 bash -c 'until [[ $(curl -sk https://127.0.0.1:$(</var/lib/lay-out/port)/readyz) == ok ]]; do sleep 0.1; done'";

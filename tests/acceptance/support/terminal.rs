@@ -26,7 +26,9 @@ impl<'u> Terminal<'u> {
     pub(crate) fn new(typed: &'u Typed<'u>, columns: u16) -> Self {
         let line = format!("stty rows {ROWS} cols {columns}; exec {}", typed.line());
         let mut child = typed
-            .command("script")
+            // Else Ctrl-C does nothing where the tests run in the background of a shell without job control.
+            .command("env")
+            .args(["--default-signal=INT,QUIT", "script"])
             .args(["--quiet", "--return", "--command", &line, "/dev/null"])
             .env("TERM", "xterm")
             .stdin(Stdio::piped())
