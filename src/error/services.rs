@@ -112,7 +112,9 @@ fn failed_step(step: &FailedStep, verb: &str, service: &str) -> String {
         FailedStep::Tls => {
             "set it up by hand: https://docs.docker.com/engine/security/protect-access/".into()
         }
-        FailedStep::Clock(_) => "set the clock that is wrong: `date` shows it, here and in the machine".into(),
+        FailedStep::Clock(_) => {
+            "set the clock that is wrong: `date` shows it, here and in the machine".into()
+        }
         FailedStep::Busy => format!("when that has ended: `service-manager {verb} {service}`"),
         FailedStep::Socket(_) | FailedStep::Sccli(_) => {
             "in the machine: `sudo journalctl --boot --pager-end`".into()

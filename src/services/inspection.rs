@@ -62,9 +62,7 @@ impl Inspection {
         match self.connect(detected, deadline) {
             Ok(connected) => Availability::Connected(Box::new(connected)),
             Err(error @ Error::NoAccess { .. }) => Availability::NoAccess(error),
-            Err(Error::NoAnswer { .. }) if detected.must_be_asked => {
-                self.down(detected, State::Stopped)
-            }
+            Err(Error::NoAnswer { .. }) if detected.must_be_asked => self.down(detected, State::Stopped),
             Err(Error::NoAnswer { .. }) if !detected.state.is_up() => self.down(detected, detected.state),
             Err(error) => Availability::Unusable(error),
         }

@@ -23,6 +23,6 @@ pub use self::partial::{PARTIAL, PartialFile};
 pub use self::private::PrivateFolder;
 pub use self::program::ProgramFolder;
 pub use self::read::{
-    files_in, folders_in, open_regular, read, read_foreign, read_named_text, read_text, touch,
+    files_in, folders_in, open_regular, read, read_foreign, read_named_text, read_regular, read_text, touch,
 };
 pub use self::shared::{SharedFile, remove_backup};

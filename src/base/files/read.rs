@@ -16,6 +16,13 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(not_regular()) }
 }
 
+/// Reads what `path` leads to, if that is a regular file of at most `limit` bytes.
+///
+/// Errors: as for [`open_regular`]; it is longer.
+pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    read_all(open_regular(path)?, limit)
+}
+
 /// Opens a file that others may have put there: none when it is anything but a regular file, a link for example.
 pub(super) fn open_foreign(path: &Path) -> io::Result<Option<File>> {
     match fs::symlink_metadata(path) {

@@ -10,6 +10,6 @@ pub(crate) use self::unix::testing;
 #[cfg(unix)]
 pub(crate) use self::unix::{
     Access, FileId, Mode, Owner, create_folders, hold_signals, is_executable, is_own_folder, is_private_file,
-    only_user_reads, only_user_writes, open, open_no_follow, others_can_rename_in, release_signals, set_access, sync_folder,
-    temporary_file, with_access,
+    only_user_reads, only_user_writes, open, open_no_follow, others_can_rename_in, release_signals,
+    set_access, sync_folder, temporary_file, with_access,
 };
