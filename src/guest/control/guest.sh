@@ -2,7 +2,7 @@
 # What is done in the guest to start and to stop services. It is put between a few variables and `main`, which calls the
 # functions below, and sent to `sh` as one text: see script.rs. Every function can be called twice.
 #
-# $n       the nonce of the answer's frames (probe/frame.rs)
+# $n       the nonce of the answer's frames (../frame.rs)
 # $lock    the folder for the lock
 # $patience    the seconds to wait for it
 # $units   where drop-ins for units are
