@@ -10,6 +10,12 @@ validated!(
     ReleaseVersion, "version", "`N.N.N` and perhaps a hyphen with letters, digits, `.` and `-`; at most 64", is_version
 );
 
+validated!(
+    /// What follows the hyphen of a release that is named by its numbers alone: the `ce` of `17.03.0-ce`.
+    VersionSuffix, "suffix of a version", "letters and digits, at most 16",
+    |text| (1..=16).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric())
+);
+
 /// One part of what follows the numbers, so that `rc10` comes after `rc9`.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Part<'a> {
@@ -64,6 +70,18 @@ impl ReleaseVersion {
             })
         };
         numbers(mine).cmp(&numbers(theirs)).then_with(by_suffix)
+    }
+
+    /// The same numbers with `suffix`; none when something follows them already.
+    pub fn with_suffix(&self, suffix: &VersionSuffix) -> Option<Self> {
+        let (numbers, own) = split(&self.0);
+        Self::parse(&format!("{numbers}-{suffix}")).ok().filter(|_| own.is_none())
+    }
+
+    /// True when it is `since` or later, and before `until`, as far as these are given.
+    pub fn is_within(&self, since: Option<&Self>, until: Option<&Self>) -> bool {
+        since.is_none_or(|since| self.is_at_least(since))
+            && until.is_none_or(|until| !self.is_at_least(until))
     }
 
     /// True when it is `other` or comes after it.

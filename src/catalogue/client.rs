@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::template::Template;
 use crate::base::types::{AliasPattern, ChecksumName, Commit, MemberPattern, ProgramName};
-use crate::base::version::ReleaseVersion;
+use crate::base::version::{ReleaseVersion, VersionSuffix};
 use crate::catalogue::platform::Platform;
 
 /// The program that uses a service from the host, and where its releases are.
@@ -22,9 +22,54 @@ pub struct Client {
     /// newest. What `stable-{minor}` says also stands in for a version that was never published.
     #[serde(default)]
     pub aliases: BTreeMap<AliasPattern, Template>,
+    /// What publishers add to the numbers of a version.
+    #[serde(default)]
+    pub suffixes: Vec<SuffixRule>,
+    /// What to use in place of a version that a server says and that was never published.
+    #[serde(default)]
+    pub substitutes: Vec<SubstituteRule>,
+    /// The clients that should not be used any more; who has no other server needs them all the same.
+    #[serde(default)]
+    #[schemars(with = "OutdatedRule")]
+    pub outdated: Option<OutdatedRule>,
     /// Where releases are; of several that may have one the first that does.
     #[schemars(length(min = 1))]
     pub sources: Vec<ReleaseSource>,
+}
+
+/// Of these versions each is called `N.N.N-SUFFIX`: one that is given without it means that release.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuffixRule {
+    /// The first version.
+    pub since: ReleaseVersion,
+    /// The first version after those.
+    pub until: ReleaseVersion,
+    /// What is added, without its hyphen.
+    pub suffix: VersionSuffix,
+}
+
+/// What stands in for these versions.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubstituteRule {
+    /// The first version.
+    pub since: ReleaseVersion,
+    /// The first version after those.
+    pub until: ReleaseVersion,
+    /// The releases to use, the first that exists.
+    #[schemars(length(min = 1))]
+    pub versions: Vec<ReleaseVersion>,
+}
+
+/// Clients that are too old to be installed without a word because a machine says their version.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutdatedRule {
+    /// The first version that is not.
+    pub until: ReleaseVersion,
+    /// What is wrong with older ones, after `older ones`.
+    pub because: String,
 }
 
 /// A place where releases are, and how they are called there.

@@ -11,7 +11,7 @@ mod template;
 mod types;
 mod user_file;
 
-pub use self::client::{Client, ReleaseSource};
+pub use self::client::{Client, OutdatedRule, ReleaseSource};
 pub use self::entry::Entry;
 pub use self::error::Error;
 pub use self::file::diagnostic::{Diagnostic, Field, FileDiagnostic, Position};

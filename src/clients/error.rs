@@ -38,6 +38,8 @@ pub enum Error {
     AliasUnclear { alias: String, url: String, what: String },
 
     // Where it is.
+    #[error("there is no `{program}` {version}")]
+    UnknownVersion { program: String, version: String, nearest: Option<String> },
     #[error("`{program}` {version} is not made for {platform}")]
     NotOffered { program: String, version: String, platform: String },
     #[error("`{program}` {version} for {platform} is not published")]

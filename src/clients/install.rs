@@ -16,8 +16,8 @@ use super::release::{self, Candidate, ChecksumSource, Format};
 use crate::base::files::{PartialFile, ProgramFolder};
 use crate::base::types::ServiceName;
 use crate::base::version::ReleaseVersion;
-use crate::catalogue::Client;
 use crate::catalogue::platform::Platform;
+use crate::catalogue::{Client, OutdatedRule};
 
 /// Which release is wanted, and what would do.
 #[derive(Clone, Debug)]
@@ -28,10 +28,21 @@ pub struct InstallRequest<'a> {
     pub client: &'a Client,
     /// The version, by all the names that its release may have.
     pub versions: Vec<ReleaseVersion>,
+    /// Where the version is from.
+    pub origin: VersionOrigin,
     /// What it should run on.
     pub platform: Platform,
     /// What is accepted as its checksum.
     pub checksums: ChecksumPolicy,
+}
+
+/// Where a version is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionOrigin {
+    /// The user names it, and gets that one or an error.
+    User,
+    /// The server in the machine says it. It need not have been published: the nearest release has to do.
+    Server,
 }
 
 /// Which checksum of a release is good enough.
@@ -94,31 +105,63 @@ impl InstallRequest<'_> {
     pub fn install(&self, cache: &Cache, context: &DownloadContext) -> Result<Installed, Error> {
         let fetcher = fetcher(context)?;
         let mut attempts = Vec::new();
-        let candidates = self.candidates(&self.versions)?;
+        let candidates = release::candidates(self.client, &self.versions, &self.platform);
+        if candidates.is_empty() && !self.has_substitutes() {
+            return Err(self.not_offered());
+        }
         if let Some(installed) = self.first_of(&candidates, cache, &fetcher, context, &mut attempts)? {
             return Ok(installed);
         }
-        let wanted = self.wanted();
-        if let Some(version) = alias::substitute_for(self.client, &wanted, &fetcher)? {
-            let candidates = self.candidates(&[version])?;
+        for version in self.nearest(&fetcher)? {
+            let candidates = release::candidates(self.client, &[version], &self.platform);
             if let Some(installed) = self.first_of(&candidates, cache, &fetcher, context, &mut attempts)? {
                 return Ok(installed);
             }
         }
         let (program, platform) = (self.client.program.to_string(), self.platform.to_string());
-        Err(Error::NotPublished { program, version: wanted.to_string(), platform, attempts })
+        Err(Error::NotPublished { program, version: self.wanted().to_string(), platform, attempts })
+    }
+
+    /// What stands in for the version, which was never published: what the publisher says, then what the service file
+    /// says for servers.
+    fn nearest(&self, fetcher: &Fetcher) -> Result<Vec<ReleaseVersion>, Error> {
+        let published = alias::substitute_for(self.client, &self.wanted(), fetcher)?;
+        let known = if self.has_substitutes() { self.substitutes() } else { &[] };
+        Ok(published.into_iter().chain(known.iter().cloned()).collect())
+    }
+
+    fn has_substitutes(&self) -> bool {
+        self.origin == VersionOrigin::Server && !self.substitutes().is_empty()
+    }
+
+    fn substitutes(&self) -> &[ReleaseVersion] {
+        release::substitutes(self.client, &self.versions[0])
+    }
+
+    /// What is wrong with `installed`, if the machine wants a client that is too old.
+    pub fn outdated(&self, installed: &Installed) -> Option<&OutdatedRule> {
+        let is_old = |rule: &&OutdatedRule| !installed.receipt.version.is_at_least(&rule.until);
+        self.client.outdated.as_ref().filter(|_| self.origin == VersionOrigin::Server).filter(is_old)
     }
 
     /// Where the release may be.
     ///
     /// Errors: nowhere.
-    pub fn candidates(&self, versions: &[ReleaseVersion]) -> Result<Vec<Candidate>, Error> {
-        let candidates = release::candidates(self.client, versions, &self.platform);
-        if candidates.is_empty() {
-            let (program, platform) = (self.client.program.to_string(), self.platform.to_string());
-            return Err(Error::NotOffered { program, version: self.wanted().to_string(), platform });
+    pub fn candidates(&self) -> Result<Vec<Candidate>, Error> {
+        let mut candidates = release::candidates(self.client, &self.versions, &self.platform);
+        if candidates.is_empty() && self.has_substitutes() {
+            candidates = release::candidates(self.client, self.substitutes(), &self.platform);
         }
-        Ok(candidates)
+        if candidates.is_empty() { Err(self.not_offered()) } else { Ok(candidates) }
+    }
+
+    fn not_offered(&self) -> Error {
+        let (program, version) = (self.client.program.to_string(), self.wanted().to_string());
+        if release::is_known(self.client, &self.versions) {
+            return Error::NotOffered { program, version, platform: self.platform.to_string() };
+        }
+        let nearest = self.substitutes().first().map(ToString::to_string);
+        Error::UnknownVersion { program, version, nearest }
     }
 
     fn release(&self, candidate: &Candidate) -> Release {
@@ -360,4 +403,86 @@ impl Installation<'_> {
 pub fn fetcher<'w>(context: &DownloadContext<'w>) -> Result<Fetcher<'w>, Error> {
     let failed = |source| Error::Network { source };
     Fetcher::new(context.mirrors.clone(), context.idle_timeout, context.watcher).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::fs;
+    use std::path::Path;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::super::checksum::Hasher;
+    use super::*;
+    use crate::catalogue::Catalogue;
+
+    /// Puts `oc` of Origin's release where a mirror of everything has it.
+    fn publish(mirror: &Path, version: &str, commit: &str) {
+        let name = format!("openshift-origin-client-tools-v{version}-{commit}-linux-64bit");
+        let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        let mut header = tar::Header::new_gnu();
+        header.set_size(2);
+        header.set_cksum();
+        tar.append_data(&mut header, format!("{name}/oc"), &b"oc"[..]).unwrap();
+        let archive = tar.into_inner().unwrap().finish().unwrap();
+        let mut hasher = Hasher::default();
+        hasher.update(&archive);
+        let checksum = hasher.sha256().to_string();
+        let hex = checksum.trim_start_matches("sha256:");
+        let folder = mirror.join("github.com/openshift/origin/releases/download").join(format!("v{version}"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("{name}.tar.gz")), archive).unwrap();
+        fs::write(folder.join("CHECKSUM"), format!("{hex}  {name}.tar.gz\n")).unwrap();
+    }
+
+    /// What is installed when `version` is asked for, whether the machine's client is too old, and the substitutions.
+    fn install(version: &str, origin: VersionOrigin) -> Result<(String, bool, Vec<String>), Error> {
+        let below = tempfile::tempdir().unwrap();
+        let mirror = below.path().join("mirror");
+        publish(&mirror, "1.2.0", "2e62fab");
+        publish(&mirror, "1.3.3", "bc17c1527938fa03b719e1a117d584442e3727b8");
+        let catalogue = Catalogue::built_in().unwrap();
+        let service = &catalogue.find("openshift").unwrap().service;
+        let request = InstallRequest {
+            service: &service.name,
+            client: service.client.as_ref().unwrap(),
+            versions: vec![version.parse().unwrap()],
+            origin,
+            platform: "linux/amd64".parse().unwrap(),
+            checksums: ChecksumPolicy::Any,
+        };
+        let mut mirrors = Mirrors::new(false);
+        mirrors.add("https://", &format!("file://{}", mirror.display())).unwrap();
+        let substituted = RefCell::new(Vec::new());
+        let watcher = |event: &Event| {
+            if let Event::VersionSubstituted { wanted, version } = event {
+                substituted.borrow_mut().push(format!("{wanted} {version}"));
+            }
+        };
+        let context = DownloadContext { mirrors, idle_timeout: Duration::from_secs(5), watcher: &watcher };
+        let cache = Cache::new(below.path().join("service-manager/bin"));
+        let installed = request.install(&cache, &context)?;
+        assert_eq!(fs::read(&installed.path).unwrap(), b"oc");
+        let version = installed.receipt.version.to_string();
+        Ok((version, request.outdated(&installed).is_some(), substituted.take()))
+    }
+
+    #[test]
+    fn a_server_without_a_client_of_its_own_gets_the_nearest() {
+        let installed = install("3.2.1.17", VersionOrigin::Server).unwrap();
+        assert_eq!(installed, ("1.2.0".into(), true, vec!["3.2.1.17 1.2.0".into()]));
+        // It may be that only the publisher knows that there is none.
+        let installed = install("3.3.99", VersionOrigin::Server).unwrap();
+        assert_eq!(installed, ("1.3.3".into(), true, vec!["3.3.99 1.3.3".into()]));
+    }
+
+    #[test]
+    fn a_version_that_the_user_names_is_that_one_or_an_error() {
+        assert_eq!(install("1.3.3", VersionOrigin::User).unwrap(), ("1.3.3".into(), false, vec![]));
+        let error = install("3.2.1", VersionOrigin::User).unwrap_err();
+        assert!(matches!(error, Error::UnknownVersion { nearest: Some(nearest), .. } if nearest == "1.2.2"));
+        assert!(matches!(install("3.3.99", VersionOrigin::User), Err(Error::NotPublished { .. })));
+    }
 }

@@ -173,7 +173,9 @@ pub(super) fn without_password(address: &str) -> String {
         Some(url) if !has_login(&url) => address.to_owned(),
         Some(mut url) => {
             let is_hidden = url.set_username("").is_ok() && url.set_password(None).is_ok();
-            if is_hidden { url.into() } else { "…".to_owned() }
+            let shown = if is_hidden { url.as_str() } else { "…" };
+            // The slash of an empty path is the parser's.
+            if address.ends_with('/') { shown } else { shown.trim_end_matches('/') }.to_owned()
         }
     }
 }
@@ -240,7 +242,7 @@ mod tests {
         for (address, shown) in [
             ("https://user:p%40ss@mirror/x@y", "https://mirror/x@y"),
             ("https://user:p@ss@mirror/x", "https://mirror/x"),
-            ("https://token@mirror", "https://mirror/"),
+            ("https://token@mirror", "https://mirror"),
             ("https://user:pass@[::1", "[::1"),
             ("user:pass@mirror", "mirror"),
             ("https://mirror/x@y", "https://mirror/x@y"),

@@ -107,10 +107,38 @@ pub fn candidates(client: &Client, versions: &[ReleaseVersion], platform: &Platf
     candidates
 }
 
+/// The names that the releases of `versions` may have: where publishers add something, with that first.
+pub fn published_names(client: &Client, versions: &[ReleaseVersion]) -> Vec<ReleaseVersion> {
+    let mut names: Vec<ReleaseVersion> = Vec::new();
+    for version in versions {
+        let rules = client.suffixes.iter();
+        let rules = rules.filter(|rule| version.is_within(Some(&rule.since), Some(&rule.until)));
+        let suffixed = rules.filter_map(|rule| version.with_suffix(&rule.suffix));
+        for name in suffixed.chain([version.clone()]) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+/// What may stand in for `wanted`, which was never published, the nearest first.
+pub fn substitutes<'a>(client: &'a Client, wanted: &ReleaseVersion) -> &'a [ReleaseVersion] {
+    let mut rules = client.substitutes.iter();
+    let rule = rules.find(|rule| wanted.is_within(Some(&rule.since), Some(&rule.until)));
+    rule.map_or(&[], |rule| &rule.versions)
+}
+
+/// True when one of `versions` may have been published, for whichever platform.
+pub fn is_known(client: &Client, versions: &[ReleaseVersion]) -> bool {
+    let mut platforms = client.sources.iter().flat_map(|source| source.platforms.keys());
+    platforms.any(|platform| !candidates(client, versions, platform).is_empty())
+}
+
 impl ReleaseSource {
     fn may_have(&self, version: &ReleaseVersion) -> bool {
-        self.since.as_ref().is_none_or(|since| version.is_at_least(since))
-            && self.until.as_ref().is_none_or(|until| !version.is_at_least(until))
+        version.is_within(self.since.as_ref(), self.until.as_ref())
     }
 
     fn candidates(&self, client: &Client, version: &ReleaseVersion, platform: &Platform) -> Vec<Candidate> {
@@ -203,6 +231,63 @@ mod tests {
             urls("openshift", version, "linux/amd64").iter().filter(|url| url.contains("/origin/")).count()
         };
         assert_eq!((origin("3.11.0"), origin("3.11.104"), origin("1.3.1")), (1, 0, 2));
+    }
+
+    fn built_in(service: &str) -> Client {
+        Catalogue::built_in().unwrap().find(service).unwrap().service.client.clone().unwrap()
+    }
+
+    fn texts(versions: &[ReleaseVersion]) -> Vec<&str> {
+        versions.iter().map(ReleaseVersion::as_str).collect()
+    }
+
+    #[test]
+    fn a_suffix_that_all_releases_have_is_added() {
+        let docker = built_in("docker");
+        let names = |version: &str| {
+            published_names(&docker, &[version.parse().unwrap()])
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names("17.03.0"), ["17.03.0-ce", "17.03.0"]);
+        assert_eq!(names("18.06.3"), ["18.06.3-ce", "18.06.3"]);
+        for version in ["1.13.1", "17.03.0-ce", "17.06.2-ee-16", "18.09.0", "29.7.2"] {
+            assert_eq!(names(version), [version]);
+        }
+    }
+
+    #[test]
+    fn what_a_server_says_is_near_a_release_that_exists() {
+        let oc = built_in("openshift");
+        for (wanted, nearest) in [
+            ("3.2.1.17", "1.2.2"),
+            ("3.1.1.6", "1.1.6"),
+            ("3.4.0.40", "1.4.1"),
+            ("3.7.99", "3.7.2"),
+            ("1.3.9", "1.3.3"),
+            ("1.0.8", "1.1.6"),
+        ] {
+            assert_eq!(texts(substitutes(&oc, &wanted.parse().unwrap())).first(), Some(&nearest), "{wanted}");
+        }
+        assert_eq!(texts(substitutes(&oc, &"4.16.0".parse().unwrap())), [""; 0]);
+        for version in oc.substitutes.iter().flat_map(|rule| &rule.versions) {
+            assert!(is_known(&oc, std::slice::from_ref(version)), "{version}");
+        }
+    }
+
+    #[test]
+    fn versions_that_do_not_exist_are_not_a_matter_of_the_platform() {
+        let oc = built_in("openshift");
+        let known = |version: &str| is_known(&oc, &[version.parse().unwrap()]);
+        assert!(known("1.3.0") && known("1.2.1") && known("1.4.0-rc1") && known("3.11.0"));
+        assert!(!known("1.3.9") && !known("3.2.1") && !known("0.1.0"));
+        assert_eq!(
+            urls("openshift", "1.4.0-rc1", "linux/amd64"),
+            [
+                "https://github.com/openshift/origin/releases/download/v1.4.0-rc1/openshift-origin-client-tools-v1.4.0-rc1.b4e0954-linux-64bit.tar.gz"
+            ]
+        );
     }
 
     #[test]

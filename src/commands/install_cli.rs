@@ -15,9 +15,9 @@ use crate::catalogue::{self, Catalogue, Client, Service};
 use crate::cli::{InstallCliArgs, OutputFormat, WantedVersion};
 use crate::clients::cache::{Cache, Installed, Release, Verified};
 use crate::clients::checksum::Checksum;
-use crate::clients::install::{ChecksumPolicy, DownloadContext, InstallRequest, fetcher};
+use crate::clients::install::{ChecksumPolicy, DownloadContext, InstallRequest, VersionOrigin, fetcher};
 use crate::clients::mirror::Mirrors;
-use crate::clients::release::{Candidate, ChecksumSource};
+use crate::clients::release::{Candidate, ChecksumSource, published_names};
 use crate::clients::{self, Event, Watcher, alias};
 use crate::error::Error;
 use crate::export::{self, Block, PathEntry};
@@ -39,7 +39,8 @@ pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error>
     let request = InstallRequest {
         service: &service.name,
         client,
-        versions: versions(args, service, client, context, &downloads)?,
+        versions: published_names(client, &versions(args, service, client, context, &downloads)?),
+        origin: if args.cli_version.is_some() { VersionOrigin::User } else { VersionOrigin::Server },
         platform: platform(args)?,
         checksums: checksums(args),
     };
@@ -60,6 +61,9 @@ pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error>
         None => (request.install(&cache, &downloads()?)?, false),
     };
     installed.touch();
+    if !was_there {
+        note_outdated(&request, &installed, context);
+    }
     let (path, is_new) = match &folder {
         Some(folder) => put(&installed, folder, context)?,
         None => (installed.path.clone(), !was_there),
@@ -155,6 +159,16 @@ fn refuse_colon(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+fn note_outdated(request: &InstallRequest, installed: &Installed, context: &Context) {
+    let Some(rule) = request.outdated(installed) else { return };
+    let (program, version) = (&installed.receipt.program, &installed.receipt.version);
+    context.note(&format!(
+        "the machine says that `{program}` {version} is the right one; that is before {}, and older ones {}; \
+         `--cli-version` names another",
+        rule.until, rule.because
+    ));
+}
+
 fn not_cached(request: &InstallRequest) -> Error {
     let (program, version) = (request.client.program.to_string(), request.versions[0].to_string());
     clients::Error::NotCached { program, version }.into()
@@ -227,7 +241,7 @@ struct Document<'a> {
 
 /// Prints where the release may be.
 fn dry_run(request: &InstallRequest, cache: &Cache, format: OutputFormat) -> Result<(), Error> {
-    let candidates = request.candidates(&request.versions)?;
+    let candidates = request.candidates()?;
     if format == OutputFormat::Text {
         return print(&candidates.iter().map(|candidate| candidate.url.clone() + "\n").collect::<String>());
     }

@@ -27,6 +27,8 @@ impl Explain for Error {
             Self::UnknownAlias { known, .. } if known.is_empty() => "name a version: `--cli-version N.N.N`".into(),
             Self::UnknownAlias { known, .. } => format!("name a version, or one of: {}", known.join(", ")),
             Self::AliasUnclear { .. } | Self::AliasNotAsked { .. } => "name the version: `--cli-version N.N.N`".into(),
+            Self::UnknownVersion { nearest: Some(nearest), .. } => format!("the nearest is `--cli-version {nearest}`"),
+            Self::UnknownVersion { .. } => "`--cli-version` names another version".into(),
             Self::NotOffered { .. } => "`--platform` names another one, `--cli-version` another version".into(),
             Self::NotPublished { .. } => {
                 "`--cli-version` names another version; if you have the file, put it where a mirror would have it: \

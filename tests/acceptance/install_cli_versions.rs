@@ -184,6 +184,47 @@ fn accepts_names_of_services_and_of_clients() {
 }
 
 #[test]
+fn accepts_a_version_without_the_suffix_of_its_time() {
+    let publisher = Publisher::start();
+    let folder = "https://download.docker.com/linux/static/stable/x86_64/";
+    publisher.offers(folder, "docker-17.03.0-ce.tgz docker-17.03.2-ce.tgz");
+    for version in ["17.03.0-ce", "17.03.2-ce"] {
+        let program = script(&format!("docker {version}"), 100);
+        publisher.offers(&format!("{folder}docker-{version}.tgz"), tgz(&[("docker/docker", &program)]));
+    }
+    let user = User::new().with_publisher(&publisher);
+    for version in ["17.03.0", "17.03.0-ce"] {
+        user.types(format!(
+            "eval \"$(service-manager -q install-cli docker --cli-version {version})\" && docker"
+        ))
+        .stdout("docker 17.03.0-ce\n")
+        .succeeds();
+    }
+    assert_eq!(publisher.requests().len(), 1);
+}
+
+#[test]
+fn suggests_the_nearest_version_when_there_is_none() {
+    let user = User::new();
+    user.complains(
+        "service-manager install-cli openshift --cli-version 1.3.9",
+        126,
+        "
+        error: there is no `oc` 1.3.9
+        hint: the nearest is `--cli-version 1.3.3`
+        ",
+    );
+    user.complains(
+        "service-manager install-cli openshift --cli-version 0.1.0-rc1",
+        126,
+        "
+        error: there is no `oc` 0.1.0-rc1
+        hint: the nearest is `--cli-version 1.1.6`
+        ",
+    );
+}
+
+#[test]
 fn refuses_a_platform_without_a_client() {
     let download = Download::new();
     download.user.complains(
@@ -269,6 +310,10 @@ fn refuses_an_invalid_mirror() {
     let user = User::new();
     for (mirror, what) in [
         ("https://dl.k8s.io", "`https://dl.k8s.io` is not `FROM=TO`"),
+        (
+            "https://=http://127.0.0.1:8100@other.example:8101",
+            "`http://other.example:8101` is not encrypted, so anybody on the way could change what is downloaded",
+        ),
         ("dl.k8s.io=https://m", "`dl.k8s.io` does not begin with `https://`"),
         ("https://=ftp://m", "`ftp://m` begins with neither `https://` nor `file:///`"),
         ("https://=file://m", "`file://m` begins with neither `https://` nor `file:///`"),

@@ -10,7 +10,7 @@ use crate::base::types::{
     AliasPattern, ApiPath, ChecksumName, Commit, GuestPath, GuestPattern, Invalid, JsonPointer,
     MemberPattern, Port, ProgramName, ServiceName, UnitName, ValueName, VariableName, VariantId,
 };
-use crate::base::version::ReleaseVersion;
+use crate::base::version::{ReleaseVersion, VersionSuffix};
 use crate::catalogue::platform::Platform;
 use crate::catalogue::template::Template;
 
@@ -77,6 +77,7 @@ kinds! {
     ValueName, r"^[a-z_]{1,32}$";
     VariableName, r"^[A-Za-z_][A-Za-z0-9_]{0,63}$";
     VariantId, r"^[a-z0-9._-]{1,32}$";
+    VersionSuffix, r"^[A-Za-z0-9]{1,16}$";
 }
 
 impl JsonSchema for Port {
