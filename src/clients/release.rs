@@ -153,7 +153,7 @@ impl ReleaseSource {
             let checksum = self.checksum_source(&url);
             let format = Format::of(&url, member);
             let (version, platform, missing) = (version.clone(), platform.clone(), self.missing.clone());
-            Some(Candidate { version, platform, format, url, checksum, missing })
+            Some(Candidate { version, platform, url, format, checksum, missing })
         };
         urls.filter_map(candidate).collect()
     }

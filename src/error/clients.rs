@@ -28,7 +28,6 @@ impl Explain for Error {
             Self::UnknownAlias { known, .. } => format!("name a version, or one of: {}", known.join(", ")),
             Self::AliasUnclear { .. } | Self::AliasNotAsked { .. } => "name the version: `--cli-version N.N.N`".into(),
             Self::UnknownVersion { nearest: Some(nearest), .. } => format!("the nearest is `--cli-version {nearest}`"),
-            Self::UnknownVersion { .. } => "`--cli-version` names another version".into(),
             Self::NotOffered { .. } => "`--platform` names another one, `--cli-version` another version".into(),
             Self::NotPublished { .. } => {
                 "`--cli-version` names another version; if you have the file, put it where a mirror would have it: \
@@ -51,7 +50,7 @@ impl Explain for Error {
                 "`--checksum sha256:HEX` says what it should be; or leave out `--require-checksum`".into()
             }
             Self::Archive { source: ArchiveError::Disk(source), .. } => return disk_hint(source),
-            Self::Archive { .. } => "`--cli-version` names another version".into(),
+            Self::UnknownVersion { nearest: None, .. } | Self::Archive { .. } => "`--cli-version` names another version".into(),
             Self::DamagedClients { services, .. } => {
                 format!("`service-manager clients uninstall {}`, then install it again", services.first()?)
             }

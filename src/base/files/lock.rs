@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::Error;
 use crate::base::deadline::Deadline;
-use crate::base::platform::{Access, FileId, with_access};
+use crate::base::platform::{Access, FileId, set_access, with_access};
 
 /// A lock file in a folder. The system unlocks it when the process ends, however it ends.
 #[derive(Debug)]
@@ -23,7 +23,6 @@ impl FolderLock {
     pub(super) fn take(
         path: &Path,
         name: &str,
-        access: Access,
         deadline: Deadline,
         prepare: impl Fn() -> Result<(), Error>,
         on_wait: impl FnOnce(),
@@ -35,11 +34,14 @@ impl FolderLock {
             prepare()?;
             let mut options = OpenOptions::new();
             options.create(true).truncate(false).write(true);
-            let file = match with_access(&mut options, access).open(&name) {
+            // Whoever can open a file can lock it, so others may not even read it.
+            let file = match with_access(&mut options, Access::Private).open(&name) {
                 // The process that had it has just removed the folder.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && !deadline.is_over() => continue,
                 opened => opened.map_err(failed)?,
             };
+            // Earlier versions made it for all to read.
+            let _ = set_access(&file, Access::Private);
             if !try_lock(&file, path)? {
                 on_wait.take().into_iter().for_each(|on_wait| on_wait());
                 wait_for_lock(&file, path, deadline)?;

@@ -30,7 +30,7 @@ impl PrivateFolder {
             create_folders(path, Access::Private).map_err(failed)?;
             refuse_shared(path)
         };
-        let lock = FolderLock::take(path, LOCK, Access::Private, deadline, prepare, || ())?;
+        let lock = FolderLock::take(path, LOCK, deadline, prepare, || ())?;
         Unfinished::of_folder(path).remove_leftovers().map_err(failed)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }

@@ -28,7 +28,7 @@ impl ProgramFolder {
     pub fn lock(path: &Path, deadline: Deadline, on_wait: impl FnOnce()) -> Result<Self, Error> {
         let failed = |source| Error::Folder { path: path.to_owned(), source };
         let prepare = || create_folders(path, Access::Program).map_err(failed);
-        let lock = FolderLock::take(path, LOCK, Access::Readable, deadline, prepare, on_wait)?;
+        let lock = FolderLock::take(path, LOCK, deadline, prepare, on_wait)?;
         Unfinished::of_folder(path).remove_leftovers().map_err(failed)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
@@ -116,7 +116,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::base::platform::testing::{fifo, mode};
+    use crate::base::platform::testing::{fifo, mode, set_mode};
 
     fn lock(path: &Path) -> ProgramFolder {
         ProgramFolder::lock(path, Deadline::after(Duration::from_secs(5)), || ()).unwrap()
@@ -209,6 +209,16 @@ mod tests {
             second.join().unwrap().write("x", b"x").unwrap();
         });
         assert_eq!(names(&path), [".lock", "x"]);
+    }
+
+    #[test]
+    fn nobody_else_can_lock_it() {
+        let below = tempfile::tempdir().unwrap();
+        let path = below.path().join(".lock");
+        fs::write(&path, "").unwrap();
+        set_mode(&path, 0o644);
+        drop(lock(below.path()));
+        assert_eq!(mode(&path), 0o600);
     }
 
     #[test]
