@@ -7,6 +7,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 use x509_parser::time::ASN1Time;
 
+use super::pem;
 use crate::base::text::sanitize;
 use crate::base::types::DnsName;
 
@@ -26,17 +27,17 @@ pub struct Names {
     pub wildcards: Vec<String>,
     /// Addresses.
     pub addresses: Vec<IpAddr>,
+    /// The common name, where there is no other: for messages only, since clients look at it no more.
+    pub common: Option<String>,
 }
 
 impl Certificates {
     /// Takes the certificates out of `text`; none when there is none, or one cannot be read.
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let mut blocks = pem::parse_many(text).ok()?;
-        blocks.retain(|block| block.tag() == "CERTIFICATE");
-        let is_certificate = |der: &[u8]| parse_x509_certificate(der).is_ok_and(|(rest, _)| rest.is_empty());
-        let readable = blocks.iter().all(|block| is_certificate(block.contents()));
-        let der: Vec<_> = blocks.into_iter().map(pem::Pem::into_contents).collect();
-        (readable && !der.is_empty()).then(|| Self::from_der(der))
+        let der = pem::certificates(text)?;
+        let is_certificate =
+            |der: &Vec<u8>| parse_x509_certificate(der).is_ok_and(|(rest, _)| rest.is_empty());
+        (!der.is_empty() && der.iter().all(is_certificate)).then(|| Self::from_der(der))
     }
 
     /// The text in PEM.
@@ -65,9 +66,7 @@ impl Certificates {
     }
 
     fn from_der(der: Vec<Vec<u8>>) -> Self {
-        let blocks: Vec<_> = der.iter().map(|der| pem::Pem::new("CERTIFICATE", der.as_slice())).collect();
-        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-        Self { text: pem::encode_many_config(&blocks, config), der }
+        Self { text: pem::of_certificates(&der), der }
     }
 }
 
@@ -76,7 +75,10 @@ impl Names {
     pub fn of(der: &[u8]) -> Self {
         let mut names = Self::default();
         let Ok((_, certificate)) = parse_x509_certificate(der) else { return names };
-        let Ok(Some(alternatives)) = certificate.subject_alternative_name() else { return names };
+        let Ok(Some(alternatives)) = certificate.subject_alternative_name() else {
+            let common = certificate.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
+            return Self { common: common.map(sanitize), ..names };
+        };
         for name in &alternatives.value.general_names {
             match name {
                 GeneralName::DNSName(name) => match DnsName::parse(name) {
@@ -94,7 +96,9 @@ impl Names {
     pub fn list(&self) -> Vec<String> {
         let dns = self.dns.iter().map(ToString::to_string);
         let addresses = self.addresses.iter().map(ToString::to_string);
-        dns.chain(self.wildcards.iter().cloned()).chain(addresses).collect()
+        let common =
+            self.common.iter().map(|name| format!("`{name}` as its common name alone, which clients ignore"));
+        dns.chain(self.wildcards.iter().cloned()).chain(addresses).chain(common).collect()
     }
 }
 
@@ -141,7 +145,7 @@ mod tests {
     #[test]
     fn a_certificate_with_something_behind_it_is_refused() {
         let der = [certificate(&["a"]).der().as_ref(), b"more"].concat();
-        let text = pem::encode(&pem::Pem::new("CERTIFICATE", der));
+        let text = pem::of_certificates(&[der]);
         assert_eq!(Certificates::parse(text.as_bytes()), None);
     }
 

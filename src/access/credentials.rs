@@ -6,7 +6,9 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::access::certificate::Certificates;
+use super::certificate::Certificates;
+use super::go_x509::Unfit;
+use super::pem;
 use crate::base::types::{AccountToken, HostName};
 
 /// An authority, and how the client proves who it is.
@@ -52,12 +54,7 @@ impl ClientAuth {
     pub fn certificate(certificate: &[u8], key: &[u8]) -> Result<Self, CredentialError> {
         let certificate =
             Certificates::parse(certificate).ok_or(CredentialError::Invalid("client certificate"))?;
-        let blocks = pem::parse_many(key).map_err(|_| CredentialError::Invalid("client key"))?;
-        let key = blocks
-            .iter()
-            .find(|block| block.tag().ends_with("PRIVATE KEY"))
-            .ok_or(CredentialError::Invalid("client key"))?;
-        let key = pem::encode_config(key, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF));
+        let key = pem::private_key(key).ok_or(CredentialError::Invalid("client key"))?;
         Ok(Self::Certificate { certificate, key: key.into() })
     }
 
@@ -167,6 +164,8 @@ pub enum CredentialError {
     File(&'static str),
     #[error("its key does not belong to its certificate")]
     OtherKey,
+    #[error("its client certificate {0}")]
+    Certificate(Unfit),
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ pub(crate) enum Error {
     #[error("the certificate of {service} at {place} is not valid for any address of `{machine}` (it is for {})", some(.names))]
     CertificateNames { service: String, machine: String, place: String, names: Vec<String>, remedy: String },
     #[error("the certificate of {service} at {place} is not valid")]
-    Certificate { service: String, place: String, source: rustls::Error, remedy: String },
+    Certificate { service: String, place: String, source: Box<dyn StdError + Send + Sync>, remedy: String },
     #[error("{service} at {place} does not accept the credentials in `{path}` of `{machine}` ({reason})")]
     CredentialsRefused {
         service: String,

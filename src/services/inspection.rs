@@ -143,8 +143,7 @@ impl Inspection {
                 let remedy = hints.names.replace("{address}", &address.ip().to_string());
                 Error::CertificateNames { service, machine, place: address.to_string(), names, remedy }
             }
-            endpoint::Error::Certificate { address, source } => {
-                let is_early = is_not_yet_valid(&source);
+            endpoint::Error::Certificate { address, is_early, source } => {
                 let remedy = if is_early { COMPARE_CLOCKS.to_owned() } else { hints.expired.clone() };
                 Error::Certificate { service, place: address.to_string(), source, remedy }
             }
@@ -195,11 +194,6 @@ fn is_of_this_host(address: IpAddr) -> bool {
     let can_bind = |address: IpAddr| UdpSocket::bind((address, 0)).is_ok();
     // Where any address can be bound (`ip_nonlocal_bind` in `ip(7)`), nothing is known.
     can_bind(address) && !can_bind(NOBODYS_ADDRESS)
-}
-
-fn is_not_yet_valid(error: &rustls::Error) -> bool {
-    use rustls::CertificateError::{NotValidYet, NotValidYetContext};
-    matches!(error, rustls::Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. }))
 }
 
 const COMPARE_CLOCKS: &str = "compare the clocks: `date -u` here and in the machine";

@@ -29,8 +29,10 @@ pub(crate) enum Error {
     Certificate {
         /// Where it was shown.
         address: SocketAddr,
+        /// It will be valid later, by this host's clock.
+        is_early: bool,
         /// The reason.
-        source: rustls::Error,
+        source: Box<dyn StdError + Send + Sync>,
     },
     /// The service does not accept the credentials.
     #[error("{address} does not accept the credentials ({reason})")]

@@ -9,11 +9,14 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
+use rustls::CertificateError;
+
 use super::api_client::{Access, AccessError, Answer, Api, ApiClient, Outcome};
 use super::endpoint::Endpoint;
 use super::error::{Error, NoResponse};
 use crate::access::certificate::Names;
 use crate::access::credentials::Credentials;
+use crate::access::tls::certificate_error;
 use crate::base::deadline::Deadline;
 use crate::base::timeouts;
 use crate::base::types::{DnsName, HostName};
@@ -146,7 +149,11 @@ impl Search<'_> {
         let place = self.place(address);
         match outcome {
             Outcome::BadCertificate(error) => {
-                Error::Certificate { address: place, source: rustls::Error::InvalidCertificate(error) }
+                let is_early = matches!(
+                    error,
+                    CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }
+                );
+                Error::Certificate { address: place, is_early, source: certificate_error(error) }
             }
             Outcome::Refused(reason) => Error::Refused { address: place, reason },
             Outcome::Unexpected(source) => Error::Unexpected { address: place, source },
