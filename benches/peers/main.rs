@@ -21,18 +21,16 @@ mod delay;
 mod measure;
 // The program, the guests, and the other programs.
 mod place;
-// The table: as text, for the documentation, as JSON.
+// The lines as text, for the documentation, as JSON.
 mod report;
 // The rows, in groups.
 mod rows;
-// Projects of Vagrant and publishers of clients, as the tests have them.
-#[allow(dead_code, unused_imports, reason = "the tests need more of it")]
-#[path = "../../tests/acceptance/support/mod.rs"]
-mod support;
+// The rows that are wanted, one after the other.
+mod table;
 
 use std::process::ExitCode;
 
-use measure::Table;
+use table::Table;
 
 fn main() -> ExitCode {
     // Cargo adds `--bench`.

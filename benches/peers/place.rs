@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use service_manager_test_support::repository;
 use tempfile::TempDir;
 
 /// A guest, and a home for what the program keeps of it.
@@ -111,7 +112,7 @@ fn guest(arguments: &[impl AsRef<OsStr>]) -> String {
 }
 
 fn script(name: &str) -> Command {
-    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/acceptance/guest").join(name))
+    Command::new(repository().join("tests/acceptance/guest").join(name))
 }
 
 /// The program that is measured. Cargo's own is one for debugging, since this is.

@@ -1,10 +1,11 @@
 //! The table: line by line for who waits, and in `target/bench/` as text, as JSON and for docs/performance.md.
 
-use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::{fmt, fs, thread};
 
 use serde_json::{Value, json};
+
+use service_manager_test_support::repository;
 
 use crate::measure::{Goal, Line, Outcome, Times};
 
@@ -20,7 +21,7 @@ pub(crate) fn show(line: &Line) {
 
 /// Writes the files. Succeeds when every program did what it should; a goal that is not met is no failure.
 pub(crate) fn end(lines: &[Line]) -> ExitCode {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
+    let folder = repository().join("target/bench");
     let table: String = lines.iter().map(text).collect();
     let (met, missed) = (count(lines, Some(true)), count(lines, Some(false)));
     let summary = format!("{met} rows meet their goals, {missed} do not");

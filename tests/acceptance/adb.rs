@@ -1,7 +1,7 @@
 //! The Atomic Developer Bundle: Kubernetes without a kubeconfig, and the program in it that is better not called.
 
 use crate::env::READABLE;
-use crate::support::{Guest, User};
+use service_manager_test_support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

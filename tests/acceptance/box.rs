@@ -1,7 +1,7 @@
 //! `service-manager box ip` and `service-manager box version`
 
 use crate::malicious_guest::lies;
-use crate::support::{Guest, Port, User};
+use service_manager_test_support::{Guest, Port, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::env::{ANNOUNCED, KUBECTL, READABLE};
 use crate::round_trip::journal_while;
-use crate::support::{Guest, Project, UNTIL_READY, User};
+use service_manager_test_support::{Guest, Project, UNTIL_READY, User};
 
 /// How often the guest is logged in to while something is done.
 #[track_caller]

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use crate::eval::on_a_terminal;
-use crate::support::User;
-use crate::support::download::{Download, INSTALL, INSTALLED, KUBECTL};
-use crate::support::publisher::{Publisher, script, tgz};
+use service_manager_test_support::User;
+use service_manager_test_support::download::{Download, INSTALL, INSTALLED, KUBECTL};
+use service_manager_test_support::publisher::{Publisher, script, tgz};
 
 #[test]
 fn lists_the_installed_clients() {

@@ -1,6 +1,6 @@
 //! `service-manager completions SHELL`
 
-use crate::support::{Guest, User};
+use service_manager_test_support::{Guest, User};
 
 #[test]
 fn bash_completes_commands() {

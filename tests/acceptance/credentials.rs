@@ -1,7 +1,7 @@
 //! Credentials of the guest's kubeconfig: of every kind, and ones that the server does not accept.
 
 use crate::env::KUBECTL;
-use crate::support::{Failure, Guest, User};
+use service_manager_test_support::{Failure, Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -2,7 +2,7 @@
 
 use crate::flavours::report;
 use crate::malicious_guest::frugally;
-use crate::support::{Guest, User};
+use service_manager_test_support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -1,6 +1,6 @@
 //! `service-manager env`
 
-use crate::support::{Guest, User};
+use service_manager_test_support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

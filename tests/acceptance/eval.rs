@@ -1,7 +1,7 @@
 //! What a shell makes of `env` when it fails, and what a terminal shows.
 
 use crate::env::{ANNOUNCED, SHELLS};
-use crate::support::{Guest, Port, User};
+use service_manager_test_support::{Guest, Port, User};
 
 #[test]
 fn eval_returns_the_exit_code() {

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 
 use crate::eval::on_a_terminal;
-use crate::support::{Guest, User};
+use service_manager_test_support::{Guest, User};
 
 /// A flavour: `NAME: SERVICE "FLAVOUR" in "LAYOUT" stopped with "UNITS" [and started with "HINT"]`.
 macro_rules! flavours {

@@ -1,7 +1,7 @@
 //! `hook`: exports that follow the user from folder to folder.
 
 use crate::cached_env::logs_in;
-use crate::support::{Guest, Project, User};
+use service_manager_test_support::{Guest, Project, User};
 
 /// Each shell with a hook: how a session is started, how the hook gets into it, and how a variable is shown. What goes
 /// on at a terminal shows prompts on standard error.

@@ -2,7 +2,7 @@
 
 use crate::env::READABLE;
 use crate::malicious_guest::frugally;
-use crate::support::{Failure, Guest, User};
+use service_manager_test_support::{Failure, Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -1,7 +1,7 @@
 //! What a flavour of Kubernetes may lack, and what is then said.
 
 use crate::env::KUBECTL;
-use crate::support::{Failure, Guest, User};
+use service_manager_test_support::{Failure, Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::publisher::{Publisher, tgz};
-use crate::support::{Guest, User, program};
+use service_manager_test_support::publisher::{Publisher, tgz};
+use service_manager_test_support::{Guest, User, program};
 
 const KUBECTL: &str = "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl";
 

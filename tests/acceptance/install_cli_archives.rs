@@ -8,8 +8,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::EntryType;
 
-use crate::support::User;
-use crate::support::publisher::{Publisher, append, script, sha256, tgz, zip};
+use service_manager_test_support::User;
+use service_manager_test_support::publisher::{Publisher, append, script, sha256, tgz, zip};
 
 #[test]
 fn finds_oc_in_every_layout_of_its_archive() {

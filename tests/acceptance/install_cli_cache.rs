@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::support::download::{Download, INSTALL, INSTALLED, KUBECTL, kubectl};
-use crate::support::program;
-use crate::support::publisher::{Fault, script, sha256};
-use crate::support::until;
+use service_manager_test_support::download::{Download, INSTALL, INSTALLED, KUBECTL, kubectl};
+use service_manager_test_support::program;
+use service_manager_test_support::publisher::{Fault, script, sha256};
+use service_manager_test_support::until;
 
 #[test]
 fn a_kill_leaves_no_partial_client() {

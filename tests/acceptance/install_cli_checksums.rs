@@ -1,8 +1,8 @@
 //! `install-cli`: a checksum of the publisher's, one that others saw, or the first one, which has to stay.
 
-use crate::support::User;
-use crate::support::download::{Download, INSTALL, INSTALLED, KUBECTL, kubectl};
-use crate::support::publisher::{Publisher, script, sha256, tgz};
+use service_manager_test_support::User;
+use service_manager_test_support::download::{Download, INSTALL, INSTALLED, KUBECTL, kubectl};
+use service_manager_test_support::publisher::{Publisher, script, sha256, tgz};
 
 #[test]
 fn refuses_a_checksum_mismatch() {

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::fs;
 
-use crate::support::download::{Download, INSTALL, INSTALLED, KUBECTL, kubectl};
-use crate::support::publisher::{Fault, Publisher, script};
-use crate::support::{Proxy, User};
+use service_manager_test_support::download::{Download, INSTALL, INSTALLED, KUBECTL, kubectl};
+use service_manager_test_support::publisher::{Fault, Publisher, script};
+use service_manager_test_support::{Proxy, User};
 
 #[test]
 fn resumes_after_a_lost_connection() {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::download::{Download, INSTALL};
-use crate::support::execx;
-use crate::support::publisher::script;
+use service_manager_test_support::download::{Download, INSTALL};
+use service_manager_test_support::execx;
+use service_manager_test_support::publisher::script;
 
 #[test]
 fn copies_the_program_into_a_folder() {

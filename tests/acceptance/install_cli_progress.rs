@@ -1,7 +1,7 @@
 //! `install-cli`: what people see of a download; programs see nothing of it.
 
-use crate::support::download::{Download, INSTALL, KUBECTL};
-use crate::support::publisher::{Fault, script};
+use service_manager_test_support::download::{Download, INSTALL, KUBECTL};
+use service_manager_test_support::publisher::{Fault, script};
 
 #[test]
 fn a_terminal_shows_a_bar_until_the_download_ends() {

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use crate::support::download::{Download, INSTALL, KUBECTL, kubectl};
-use crate::support::publisher::{Publisher, append, script, sha256, tgz};
-use crate::support::{Guest, User};
+use service_manager_test_support::download::{Download, INSTALL, KUBECTL, kubectl};
+use service_manager_test_support::publisher::{Publisher, append, script, sha256, tgz};
+use service_manager_test_support::{Guest, User};
 
 #[test]
 fn resolves_version_aliases() {

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::eval::on_a_terminal;
-use crate::support::publisher::Publisher;
-use crate::support::{Guest, Project, User};
+use service_manager_test_support::publisher::Publisher;
+use service_manager_test_support::{Guest, Project, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::support::{Guest, User, unindent};
+use service_manager_test_support::{Guest, User, unindent};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

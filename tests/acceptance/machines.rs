@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::env::KUBECTL;
-use crate::support::{Guest, User};
+use service_manager_test_support::{Guest, User};
 
 #[test]
 fn lists_no_machines_at_first() {

@@ -4,9 +4,6 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "this is another program")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails in no other way")]
 
-// What the tests are written with.
-mod support;
-
 // The Atomic Developer Bundle and its traps.
 mod adb;
 // `box ip`, `box version`.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::support::{Guest, Port, User};
+use service_manager_test_support::{Guest, Port, User};
 
 /// Somebody who has used both guests.
 fn user_of_both(guests: &[Guest; 2]) -> User<'_> {

@@ -1,6 +1,6 @@
 //! Several services at once: one connection, one kubeconfig with a context for each.
 
-use crate::support::{Guest, User};
+use service_manager_test_support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -1,7 +1,7 @@
 //! `env openshift`: what its routes tell, and the names in its certificates.
 
 use crate::flavours::report;
-use crate::support::{Guest, UNTIL_READY, User};
+use service_manager_test_support::{Guest, UNTIL_READY, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -2,7 +2,7 @@
 
 use crate::env::KUBECTL;
 use crate::start::docker;
-use crate::support::{Guest, UNTIL_READY, User};
+use service_manager_test_support::{Guest, UNTIL_READY, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::env::ANNOUNCED;
-use crate::support::{Guest, User, until};
+use service_manager_test_support::{Guest, User, until};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::env::KUBECTL;
-use crate::support::publisher::{Publisher, sha256};
-use crate::support::{Guest, User};
+use service_manager_test_support::publisher::{Publisher, sha256};
+use service_manager_test_support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use service_manager::{Block, ExitCode, Export, Shell, VariableName};
 
-use crate::support::{Guest, User, execx, programs};
+use service_manager_test_support::{Guest, User, execx, programs};
 
 /// A shell program, the dialect it reads, and how it evaluates a file as the hint says. `$FILE` is the file,
 /// `$THEN` what runs afterwards.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::env::KUBECTL;
-use crate::support::{Guest, User};
+use service_manager_test_support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 use tempfile::TempDir;
 
 use crate::env::READABLE;
-use crate::support::{Failure, Guest, User, until};
+use service_manager_test_support::{Failure, Guest, User, until};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

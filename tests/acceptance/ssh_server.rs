@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::support::{Guest, Port, User};
+use service_manager_test_support::{Guest, Port, User};
 
 #[test]
 fn reports_an_unknown_host() {

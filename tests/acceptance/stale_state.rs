@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cached_env::logs_in;
 use crate::env::READABLE;
-use crate::support::{Guest, Project, User};
+use service_manager_test_support::{Guest, Project, User};
 
 /// Uses the cluster with what `env` prints now.
 const USE: &str = "eval \"$(service-manager -q env kubernetes)\"; kubectl get namespace default -o name";

@@ -2,7 +2,7 @@
 
 use crate::env::KUBECTL;
 use crate::round_trip::journal_while;
-use crate::support::{Guest, UNTIL_READY, User};
+use service_manager_test_support::{Guest, UNTIL_READY, User};
 
 /// What is printed when Kubernetes is up.
 pub(crate) const STARTED: &str = "Kubernetes service configured successfully...\n";

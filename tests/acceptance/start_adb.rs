@@ -1,7 +1,7 @@
 //! The Atomic Developer Bundle: `sccli` starts and stops its services, with all that it does besides.
 
 use crate::start::{DOCKER_STARTED, STARTED};
-use crate::support::{Guest, UNTIL_READY, User};
+use service_manager_test_support::{Guest, UNTIL_READY, User};
 
 const OPENSHIFT_STARTED: &str = "OpenShift service configured successfully...\n";
 const KUBECTL: &str =

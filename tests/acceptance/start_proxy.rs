@@ -1,7 +1,7 @@
 //! `start --proxy`: what runs in the guest goes through it, and nobody sees who may use it.
 
 use crate::start::{DOCKER_STARTED, STARTED, docker};
-use crate::support::{Guest, User};
+use service_manager_test_support::{Guest, User};
 
 const PASSWORD: &str = "s3cr%et\"'$(id)x";
 /// As it stands in a URL.

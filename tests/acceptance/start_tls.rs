@@ -2,7 +2,7 @@
 
 use crate::start::{DOCKER_STARTED, docker};
 use crate::start_proxy::{KILLED_AT_STEP, wraps};
-use crate::support::{Guest, User};
+use service_manager_test_support::{Guest, User};
 
 const DOCKER: &str = "eval \"$(service-manager env docker)\" && docker info --format '{{.Name}}'";
 

@@ -1,7 +1,7 @@
 //! `service-manager status`
 
 use crate::eval::on_a_terminal;
-use crate::support::{Guest, User};
+use service_manager_test_support::{Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

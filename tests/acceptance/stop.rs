@@ -2,7 +2,7 @@
 
 use crate::env::KUBECTL;
 use crate::start::{ACTIVE, ENABLED, STARTED, docker};
-use crate::support::{Guest, UNTIL_READY, User};
+use service_manager_test_support::{Guest, UNTIL_READY, User};
 
 const STOPPED: &str = "Kubernetes service stopped successfully...\n";
 const DOCKER_STOPPED: &str = "Docker service stopped successfully...\n";

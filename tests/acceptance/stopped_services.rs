@@ -1,7 +1,7 @@
 //! A service that is stopped, or does not answer: what `status` and `env` say of it.
 
 use crate::flavours::report;
-use crate::support::{Failure, Guest, User};
+use service_manager_test_support::{Failure, Guest, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -1,6 +1,6 @@
 //! What needs no machine and no home: help, versions, and words that are misspelt.
 
-use crate::support::User;
+use service_manager_test_support::User;
 
 #[test]
 fn every_command_has_help() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::env::KUBECTL;
-use crate::support::{Defined, Guest, Port, Project, User, free_port, until};
+use service_manager_test_support::{Defined, Guest, Port, Project, User, free_port, until};
 
 const RELEASE: &str = "Debian GNU/Linux 12 (bookworm)\n";
 const VERSION: &str = "service-manager box version";

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::support::publisher::Publisher;
-use crate::support::{Defined, Guest, Project, User, free_port, program};
+use service_manager_test_support::publisher::Publisher;
+use service_manager_test_support::{Defined, Guest, Project, User, free_port, program};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -4,9 +4,10 @@ use std::cell::LazyCell;
 use std::fs;
 use std::process::Command;
 
-use crate::measure::{PAIRS, Pair, Row, Table};
+use crate::measure::{PAIRS, Pair, Row};
 use crate::place::program;
-use crate::support::publisher::{Publisher, tgz, zip};
+use crate::table::Table;
+use service_manager_test_support::publisher::{Publisher, tgz, zip};
 
 pub(crate) fn measure(table: &mut Table) {
     let home = tempfile::tempdir().unwrap();

@@ -3,8 +3,9 @@
 use std::cell::LazyCell;
 use std::process::Command;
 
-use crate::measure::{PAIRS, Pair, Row, Table};
+use crate::measure::{PAIRS, Pair, Row};
 use crate::place::{Place, peer};
+use crate::table::Table;
 
 pub(crate) fn measure(table: &mut Table) {
     let place = &LazyCell::new(Place::demo);

@@ -4,8 +4,9 @@ use std::cell::LazyCell;
 use std::path::Path;
 use std::process::Command;
 
-use crate::measure::{PAIRS, Pair, Row, Table};
+use crate::measure::{PAIRS, Pair, Row};
 use crate::place::{Place, peer};
+use crate::table::Table;
 
 pub(crate) fn measure(table: &mut Table) {
     let place = &LazyCell::new(Place::demo);

@@ -10,8 +10,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::delay;
-use crate::measure::{PAIRS, Pair, Row, Table};
+use crate::measure::{PAIRS, Pair, Row};
 use crate::place::{Guest, Place, program, said};
+use crate::table::Table;
 
 pub(crate) fn measure(table: &mut Table) {
     far_away(table);

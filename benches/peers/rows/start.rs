@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use crate::measure::{PAIRS, Pair, Row, Table};
+use crate::measure::{PAIRS, Pair, Row};
 use crate::place::program;
+use crate::table::Table;
 
 pub(crate) fn measure(table: &mut Table) {
     let home = tempfile::tempdir().unwrap();

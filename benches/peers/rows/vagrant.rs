@@ -2,9 +2,10 @@
 
 use std::cell::LazyCell;
 
-use crate::measure::{Pair, Row, Table};
+use crate::measure::{Pair, Row};
 use crate::place::PROGRAM;
-use crate::support::{Defined, Project, User};
+use crate::table::Table;
+use service_manager_test_support::{Defined, Project, User};
 
 pub(crate) fn measure(table: &mut Table) {
     let user = User::new().with_real_vagrant().with_plugin().with("VAGRANT_CHECKPOINT_DISABLE", "1");

@@ -8,8 +8,9 @@ use std::process::Command;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::measure::{PAIRS, Pair, Row, Table};
+use crate::measure::{PAIRS, Pair, Row};
 use crate::place::{Guest, Place, peer, said};
+use crate::table::Table;
 
 pub(crate) fn measure(table: &mut Table) {
     let place = &LazyCell::new(Place::demo);

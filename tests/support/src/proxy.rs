@@ -10,14 +10,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 /// A proxy of the loopback interface, written `127.0.0.1:PORT`.
-pub(crate) struct Proxy {
+pub struct Proxy {
     address: SocketAddr,
     places: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
     /// One that lets only `USER:PASSWORD` through.
-    pub(crate) fn for_only(credentials: &str) -> Self {
+    pub fn for_only(credentials: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let places = Arc::new(Mutex::new(Vec::new()));
@@ -33,7 +33,7 @@ impl Proxy {
     }
 
     /// Where it led to since the last time.
-    pub(crate) fn places(&self) -> Vec<String> {
+    pub fn places(&self) -> Vec<String> {
         std::mem::take(&mut self.places.lock().unwrap())
     }
 }

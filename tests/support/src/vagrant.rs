@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::gem::install_plugin;
-use super::guest::answer;
-use super::typed::Typed;
-use super::{Guest, Port, User, programs};
+use crate::gem::install_plugin;
+use crate::guest::{Guest, answer};
+use crate::port::Port;
+use crate::typed::{Typed, programs};
+use crate::user::User;
 
 /// A project in the home folder of a user whose Vagrant counts how often it is started.
-pub(crate) struct Project<'u> {
+pub struct Project<'u> {
     user: &'u User<'u>,
     folder: PathBuf,
     /// None in one with the fake Vagrant.
@@ -27,31 +28,31 @@ pub(crate) struct Project<'u> {
 }
 
 /// What is said of a machine in a Vagrantfile.
-pub(crate) struct Defined {
-    pub(crate) name: &'static str,
+pub struct Defined {
+    pub name: &'static str,
     /// sshd alone, without Kubernetes.
-    pub(crate) is_light: bool,
-    pub(crate) flavour: &'static str,
-    pub(crate) options: &'static str,
+    pub is_light: bool,
+    pub flavour: &'static str,
+    pub options: &'static str,
     /// A line in its block.
-    pub(crate) setting: &'static str,
-    pub(crate) port: String,
+    pub setting: &'static str,
+    pub port: String,
 }
 
 impl Defined {
-    pub(crate) fn light(name: &'static str) -> Self {
+    pub fn light(name: &'static str) -> Self {
         Self { name, is_light: true, flavour: "kubeadm", options: "", setting: "", port: free_port() }
     }
 
     /// One with Kubernetes.
-    pub(crate) fn whole(name: &'static str) -> Self {
+    pub fn whole(name: &'static str) -> Self {
         Self { is_light: false, ..Self::light(name) }
     }
 }
 
 impl<'u> Project<'u> {
     /// One with the real Vagrant, in the folder `name`. Its machines are removed when it is dropped.
-    pub(crate) fn real(user: &'u User<'u>, name: &str) -> Self {
+    pub fn real(user: &'u User<'u>, name: &str) -> Self {
         // The docker client is as old as the daemon where Debian's comes first.
         let vagrant = "PATH=/usr/bin:$PATH exec /usr/bin/vagrant \"$@\"";
         let mut project = Self::new(user, name, vagrant);
@@ -61,7 +62,7 @@ impl<'u> Project<'u> {
 
     /// One whose machine `default` is `guest`, as a fake Vagrant says. It says what is in the file `ssh-config` of the
     /// project.
-    pub(crate) fn fake(user: &'u User<'u>, name: &str, guest: &Guest) -> Self {
+    pub fn fake(user: &'u User<'u>, name: &str, guest: &Guest) -> Self {
         let vagrant = "env >\"$HOME/given\"; . \"$HOME/before\"; cat ssh-config";
         let project = Self::new(user, name, vagrant);
         user.writes("before", "");
@@ -81,13 +82,13 @@ impl<'u> Project<'u> {
         Self { user, folder, recipe: None, containers: RefCell::default(), number }
     }
 
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Writes a file of the project. Somebody who writes a Vagrantfile lets Vagrant run it.
     #[track_caller]
-    pub(crate) fn writes(&self, name: &str, text: &str) {
+    pub fn writes(&self, name: &str, text: &str) {
         self.has(name, text);
         if name == "Vagrantfile" {
             self.types("service-manager --quiet machines allow").succeeds();
@@ -95,14 +96,14 @@ impl<'u> Project<'u> {
     }
 
     /// A file of the project is there, whoever has written it.
-    pub(crate) fn has(&self, name: &str, text: &str) {
+    pub fn has(&self, name: &str, text: &str) {
         let path = self.folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
     /// What `vagrant ssh-config` would say of `guest`.
-    pub(crate) fn block(guest: &Guest) -> String {
+    pub fn block(guest: &Guest) -> String {
         let (address, key) = (guest.address(), guest.folder().join("keys/ed25519"));
         format!(
             "Host default\n  HostName {address}\n  User vagrant\n  Port 22\n  UserKnownHostsFile /dev/null\n  \
@@ -113,17 +114,17 @@ impl<'u> Project<'u> {
     }
 
     /// The fake Vagrant answers with `text`.
-    pub(crate) fn says(&self, text: &str) {
+    pub fn says(&self, text: &str) {
         self.writes("ssh-config", &format!("1795507561,default,metadata,provider,fake\n{text}\n"));
     }
 
     /// Writes the Vagrantfile: `machines`, each a test guest.
-    pub(crate) fn defines(&self, machines: &[Defined]) {
+    pub fn defines(&self, machines: &[Defined]) {
         self.defines_with("", machines);
     }
 
     /// The same with the line `setting`.
-    pub(crate) fn defines_with(&self, setting: &str, machines: &[Defined]) {
+    pub fn defines_with(&self, setting: &str, machines: &[Defined]) {
         let recipe = self.recipe.as_ref().expect("the fake Vagrant reads no Vagrantfile");
         let [_, image, options @ ..] = recipe.as_slice() else { panic!("{recipe:?}") };
         let mut text = String::from("Vagrant.configure('2') do |config|\n");
@@ -159,20 +160,20 @@ impl<'u> Project<'u> {
     }
 
     /// The container that is the machine `name`; without `svcmgr-` it is the machine's host name.
-    pub(crate) fn container(&self, name: &str) -> String {
+    pub fn container(&self, name: &str) -> String {
         format!("svcmgr-vagrant-{}-{}-{name}", std::process::id(), self.number)
     }
 
     /// Runs a command as root in the machine `name`, past Vagrant and past SSH.
     #[track_caller]
-    pub(crate) fn runs_in(&self, name: &str, command: &str) -> String {
+    pub fn runs_in(&self, name: &str, command: &str) -> String {
         let output = self.docker(&["exec", &self.container(name), "bash", "-c", command]);
         assert!(output.status.success(), "{command}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// The test guests' engine.
-    pub(crate) fn docker(&self, arguments: &[&str]) -> Output {
+    pub fn docker(&self, arguments: &[&str]) -> Output {
         let engine = &self.recipe.as_ref().expect("the fake Vagrant has no engine")[0];
         let mut docker = Command::new("docker");
         docker.args(["--host", engine]).args(arguments).env("PATH", format!("/usr/bin:{}", programs()));
@@ -180,19 +181,19 @@ impl<'u> Project<'u> {
     }
 
     /// Types a line in the project's folder.
-    pub(crate) fn types(&self, line: &str) -> Typed<'_> {
+    pub fn types(&self, line: &str) -> Typed<'_> {
         self.types_in("", line)
     }
 
     /// Types a line in a folder below the project's.
-    pub(crate) fn types_in(&self, below: &str, line: &str) -> Typed<'_> {
+    pub fn types_in(&self, below: &str, line: &str) -> Typed<'_> {
         let folder = self.folder.join(below);
         self.user.types(format!("cd {} && {line}", shlex::try_quote(folder.to_str().unwrap()).unwrap()))
     }
 
     /// Types a line for the real Vagrant, whatever it prints.
     #[track_caller]
-    pub(crate) fn vagrant(&self, arguments: &str) {
+    pub fn vagrant(&self, arguments: &str) {
         self.types(&format!("vagrant {arguments} >$HOME/log 2>&1 || {{ cat $HOME/log; false; }}"))
             .patiently()
             .succeeds();
@@ -200,7 +201,7 @@ impl<'u> Project<'u> {
 
     /// How often Vagrant is started while something is done.
     #[track_caller]
-    pub(crate) fn starts(&self, times: usize, something: impl FnOnce()) {
+    pub fn starts(&self, times: usize, something: impl FnOnce()) {
         let path = self.user.home().join("started");
         let _ = fs::remove_file(&path);
         something();
@@ -220,18 +221,18 @@ impl Drop for Project<'_> {
 
 impl User<'_> {
     /// Somebody with a Vagrant that counts its starts.
-    pub(crate) fn with_vagrant(self) -> Self {
+    pub fn with_vagrant(self) -> Self {
         let path = format!("{}:{}", self.home().join("bin").display(), programs());
         self.with("PATH", &path)
     }
 
     /// The same with the test guests' engine for Docker.
-    pub(crate) fn with_real_vagrant(self) -> Self {
+    pub fn with_real_vagrant(self) -> Self {
         self.with_vagrant().with("DOCKER_HOST", &recipe()[0])
     }
 
     /// The same with the plugin.
-    pub(crate) fn with_plugin(self) -> Self {
+    pub fn with_plugin(self) -> Self {
         install_plugin(&self.home().join(".vagrant.d"));
         self.with_real_vagrant()
     }
@@ -241,7 +242,7 @@ impl User<'_> {
 static PROJECTS: AtomicU32 = AtomicU32::new(0);
 
 /// A port of the host that nobody uses.
-pub(crate) fn free_port() -> String {
+pub fn free_port() -> String {
     Port::closed().to_string().rsplit(':').next().unwrap().to_owned()
 }
 

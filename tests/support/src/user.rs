@@ -6,36 +6,35 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::Guest;
-use super::publisher::Publisher;
-use super::typed::Typed;
+use crate::guest::Guest;
+use crate::publisher::Publisher;
 
 /// A user of the host.
-pub(crate) struct User<'g> {
-    pub(super) guest: Option<&'g Guest>,
-    pub(super) variables: Vec<(String, String)>,
+pub struct User<'g> {
+    pub(crate) guest: Option<&'g Guest>,
+    pub(crate) variables: Vec<(String, String)>,
     home: PathBuf,
     _folder: TempDir,
 }
 
 impl<'g> User<'g> {
     /// Somebody who has not yet said which machine.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::at_home("home", None)
     }
 
     /// Somebody whose ssh config is that of `guest`.
-    pub(crate) fn of(guest: &'g Guest) -> Self {
+    pub fn of(guest: &'g Guest) -> Self {
         Self::at_home("home", Some(guest)).with_ssh_config_of(guest)
     }
 
     /// The same in a home folder called `name`.
-    pub(crate) fn of_at_home(guest: &'g Guest, name: &str) -> Self {
+    pub fn of_at_home(guest: &'g Guest, name: &str) -> Self {
         Self::at_home(name, Some(guest)).with_ssh_config_of(guest)
     }
 
     /// Somebody who says with options that they mean `guest`.
-    pub(crate) fn near(guest: &'g Guest) -> Self {
+    pub fn near(guest: &'g Guest) -> Self {
         Self::at_home("home", Some(guest))
     }
 
@@ -52,30 +51,25 @@ impl<'g> User<'g> {
     }
 
     /// Sets a variable.
-    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+    pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Somebody for whom `publisher` stands in for all publishers.
-    pub(crate) fn with_publisher(mut self, publisher: &Publisher) -> Self {
+    pub fn with_publisher(mut self, publisher: &Publisher) -> Self {
         for (name, value) in publisher.variables() {
             self = self.with(name, &value);
         }
         self
     }
 
-    /// A line as it is typed. Where it goes through a shell it may be one that only this shell knows.
-    pub(crate) fn types(&self, line: impl Into<String>) -> Typed<'_> {
-        Typed::new(self, line.into())
-    }
-
-    pub(crate) fn home(&self) -> &Path {
+    pub fn home(&self) -> &Path {
         &self.home
     }
 
     /// Writes a file below the home folder and returns its path.
-    pub(crate) fn writes(&self, name: &str, content: &str) -> PathBuf {
+    pub fn writes(&self, name: &str, content: &str) -> PathBuf {
         let path = self.home.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap();
@@ -83,12 +77,12 @@ impl<'g> User<'g> {
     }
 
     /// The folder in which the program keeps its machines.
-    pub(crate) fn machines(&self) -> PathBuf {
+    pub fn machines(&self) -> PathBuf {
         self.home.join(".local/state/service-manager/machines")
     }
 
     /// The folders of the machines that were used, in the order of their names.
-    pub(crate) fn machine_folders(&self) -> Vec<PathBuf> {
+    pub fn machine_folders(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.machines()).into_iter().flatten();
         let mut folders: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
         folders.sort();
@@ -97,7 +91,7 @@ impl<'g> User<'g> {
 
     /// The folder of the only machine that was used.
     #[track_caller]
-    pub(crate) fn machine_folder(&self) -> PathBuf {
+    pub fn machine_folder(&self) -> PathBuf {
         let mut folders = self.machine_folders();
         assert_eq!(folders.len(), 1, "{folders:?}");
         folders.remove(0)
@@ -105,26 +99,26 @@ impl<'g> User<'g> {
 
     /// The kubeconfig for Kubernetes in the only machine that was used.
     #[track_caller]
-    pub(crate) fn kubeconfig(&self) -> serde_yaml::Value {
+    pub fn kubeconfig(&self) -> serde_yaml::Value {
         self.kubeconfig_of("kubernetes")
     }
 
     /// The kubeconfig for a service of the only machine that was used.
     #[track_caller]
-    pub(crate) fn kubeconfig_of(&self, service: &str) -> serde_yaml::Value {
+    pub fn kubeconfig_of(&self, service: &str) -> serde_yaml::Value {
         let text = fs::read_to_string(self.machine_folder().join(service).join("kubeconfig")).unwrap();
         serde_yaml::from_str(&text).unwrap()
     }
 
     /// Every file that the program keeps of its machines: its name and its text.
-    pub(super) fn texts(&self) -> Vec<(String, String)> {
+    pub(crate) fn texts(&self) -> Vec<(String, String)> {
         let mut texts = Vec::new();
         read_all(&self.machines(), &mut texts);
         texts
     }
 
     /// What the program wrote, with modes: `600 machine.json`, folders too.
-    pub(crate) fn files(&self) -> Vec<String> {
+    pub fn files(&self) -> Vec<String> {
         let mut lines = Vec::new();
         list(&self.home.join(".local/state/service-manager"), &mut lines);
         lines

@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::User;
-use super::terminal::Terminal;
-use super::text::{diff, fits, unindent};
+use crate::places::tested_program;
+use crate::text::{diff, fits, unindent};
+use crate::user::User;
 
 /// A line that was typed. It is expected to print nothing, unless [`Self::stdout`] or [`Self::stderr`] says so.
 ///
 /// In an expected text `[HOME]` stands for the home folder, `[MACHINE]` for the machine's folder, `[NAME]`,
 /// `[ADDRESS]` and `[GUEST]` for the guest's name, address and run folder, `[..]` for any part of a line.
 #[must_use = "nothing happens until it `succeeds` or `fails`"]
-pub(crate) struct Typed<'u> {
+pub struct Typed<'u> {
     user: &'u User<'u>,
     line: String,
     shell: &'u str,
@@ -29,45 +29,52 @@ pub(crate) struct Typed<'u> {
 }
 
 /// What a line wrote, as it wrote it.
-pub(crate) struct Written {
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+pub struct Written {
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl User<'_> {
+    /// A line as it is typed. Where it goes through a shell it may be one that only this shell knows.
+    pub fn types(&self, line: impl Into<String>) -> Typed<'_> {
+        Typed::new(self, line.into())
+    }
 }
 
 impl<'u> Typed<'u> {
-    pub(super) fn new(user: &'u User<'u>, line: String) -> Self {
+    fn new(user: &'u User<'u>, line: String) -> Self {
         Self { user, line, shell: "bash", stdout: String::new(), stderr: String::new(), limit: LIMIT }
     }
 
     /// The shell that reads the line; bash unless said.
-    pub(crate) fn to(self, shell: &'u str) -> Self {
+    pub fn to(self, shell: &'u str) -> Self {
         Self { shell, ..self }
     }
 
     /// Gives it ten times as long, for programs that boot a machine.
-    pub(crate) fn patiently(self) -> Self {
+    pub fn patiently(self) -> Self {
         Self { limit: self.limit * 10, ..self }
     }
 
     /// The standard output that is expected.
-    pub(crate) fn stdout(self, text: &str) -> Self {
+    pub fn stdout(self, text: &str) -> Self {
         Self { stdout: unindent(text), ..self }
     }
 
     /// The standard error that is expected.
-    pub(crate) fn stderr(self, text: &str) -> Self {
+    pub fn stderr(self, text: &str) -> Self {
         Self { stderr: unindent(text), ..self }
     }
 
     /// Runs it; the exit code must be 0.
     #[track_caller]
-    pub(crate) fn succeeds(self) -> Written {
+    pub fn succeeds(self) -> Written {
         self.ends(0)
     }
 
     /// Runs it; the exit code must be `code`.
     #[track_caller]
-    pub(crate) fn fails(self, code: i32) -> Written {
+    pub fn fails(self, code: i32) -> Written {
         assert_ne!(code, 0);
         self.ends(code)
     }
@@ -81,18 +88,13 @@ impl<'u> Typed<'u> {
     }
 
     /// Starts it and leaves it alone.
-    pub(crate) fn starts(&self) -> Child {
+    pub fn starts(&self) -> Child {
         let started = self.command(self.shell).args(["-c", &self.line]).spawn();
         started.unwrap_or_else(|error| panic!("{}: {error}", self.shell))
     }
 
-    /// Types it in a terminal of so many columns.
-    pub(crate) fn in_a_terminal(&self, columns: u16) -> Terminal<'_> {
-        Terminal::new(self, columns)
-    }
-
     /// A program as the user starts it.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: &str) -> Command {
         let variables = self.user.variables.iter().map(|(name, value)| (name, value));
         let mut command = Command::new(program);
         command
@@ -108,7 +110,7 @@ impl<'u> Typed<'u> {
         command
     }
 
-    pub(super) fn line(&self) -> &str {
+    pub(crate) fn line(&self) -> &str {
         &self.line
     }
 
@@ -149,7 +151,7 @@ impl<'u> Typed<'u> {
         problem
     }
 
-    pub(super) fn filled_in(&self, expected: &str) -> String {
+    pub(crate) fn filled_in(&self, expected: &str) -> String {
         let mut text = expected.replace("[HOME]", self.user.home().to_str().unwrap());
         if let Some(folder) = self.user.machine_folders().first() {
             text = text.replace("[MACHINE]", folder.to_str().unwrap());
@@ -194,19 +196,23 @@ impl<'u> Typed<'u> {
 
 /// The `PATH` of every user and shell: the program that is tested, the system's own, and what `tools/setup` took
 /// from npm.
-pub(crate) fn programs() -> String {
+pub fn programs() -> String {
     const SYSTEM: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    let program = Path::new(env!("CARGO_BIN_EXE_service-manager")).parent().unwrap();
+    let program = tested_program();
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
     let user_cache = || variable("XDG_CACHE_HOME").or(variable("HOME").map(|home| home.join(".cache")));
     let cache = variable("SERVICE_MANAGER_TEST_CACHE")
         .or_else(|| user_cache().map(|cache| cache.join("service-manager-test")))
         .unwrap_or_default();
-    format!("{}:{SYSTEM}:{}", program.display(), cache.join("npm/node_modules/.bin").display())
+    format!(
+        "{}:{SYSTEM}:{}",
+        program.parent().unwrap().display(),
+        cache.join("npm/node_modules/.bin").display()
+    )
 }
 
 /// A program of this host: the real `docker`, the real `kubectl`.
-pub(crate) fn program(name: &str) -> Vec<u8> {
+pub fn program(name: &str) -> Vec<u8> {
     let programs = programs();
     let found = programs.split(':').map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
     std::fs::read(found.unwrap_or_else(|| panic!("there is no `{name}`"))).unwrap()
@@ -214,7 +220,7 @@ pub(crate) fn program(name: &str) -> Vec<u8> {
 
 /// What evaluates the output of `command` in xonsh, where one would type `execx($(command))`: on a busy host xonsh 0.13
 /// loses what it captures now and then, so it has another try.
-pub(crate) fn execx(command: &str) -> String {
+pub fn execx(command: &str) -> String {
     format!("text = ''\nwhile not text:\n    text = $({command})\nexecx(text)\n")
 }
 

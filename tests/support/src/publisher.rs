@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// A server with files.
-pub(crate) struct Publisher {
+pub struct Publisher {
     address: String,
     shared: Arc<Shared>,
     authority: PathBuf,
@@ -44,7 +44,7 @@ struct File {
 
 /// How a request for a file goes wrong.
 #[derive(Clone)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// The connection ends after so many bytes of the rest that was asked for.
     Ends(usize),
     /// So many bytes come, then nothing while the client waits.
@@ -68,7 +68,7 @@ pub(crate) enum Fault {
 }
 
 impl Publisher {
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -95,26 +95,26 @@ impl Publisher {
     }
 
     /// `localhost:PORT`
-    pub(crate) fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         &self.address
     }
 
     /// Has `content` at the publisher's address `url`.
-    pub(crate) fn offers(&self, url: &str, content: impl Into<Vec<u8>>) -> &Self {
+    pub fn offers(&self, url: &str, content: impl Into<Vec<u8>>) -> &Self {
         let file = File { content: Arc::new(content.into()), faults: Vec::new() };
         self.shared.files.lock().unwrap().insert(path_of(url), file);
         self
     }
 
     /// The same, with the checksum beside it that `sha256sum` would write.
-    pub(crate) fn offers_with_checksum(&self, url: &str, content: impl Into<Vec<u8>>) -> &Self {
+    pub fn offers_with_checksum(&self, url: &str, content: impl Into<Vec<u8>>) -> &Self {
         let content = content.into();
         let checksum = sha256(&content);
         self.offers(url, content).offers(&format!("{url}.sha256"), checksum)
     }
 
     /// The next requests for `url` go wrong, one after the other.
-    pub(crate) fn fails(&self, url: &str, faults: impl IntoIterator<Item = Fault>) -> &Self {
+    pub fn fails(&self, url: &str, faults: impl IntoIterator<Item = Fault>) -> &Self {
         let mut files = self.shared.files.lock().unwrap();
         let empty = File { content: Arc::default(), faults: Vec::new() };
         files.entry(path_of(url)).or_insert(empty).faults = faults.into_iter().collect();
@@ -123,13 +123,13 @@ impl Publisher {
     }
 
     /// Lets an answer that is held go on.
-    pub(crate) fn goes_on(&self) {
+    pub fn goes_on(&self) {
         *self.shared.released.lock().unwrap() += 1;
         self.shared.release.notify_all();
     }
 
     /// The variables of somebody for whom it stands in for all publishers.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 2] {
+    pub fn variables(&self) -> [(&'static str, String); 2] {
         let authority = self.authority.to_str().unwrap().to_owned();
         [
             ("SSL_CERT_FILE", authority),
@@ -138,7 +138,7 @@ impl Publisher {
     }
 
     /// What was asked for since the last time: the publishers' addresses, and `RANGE` behind those of which a part.
-    pub(crate) fn requests(&self) -> Vec<String> {
+    pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.requests.lock().unwrap())
     }
 }
@@ -278,12 +278,12 @@ fn path_of(url: &str) -> String {
 }
 
 /// The hexadecimal SHA-256 of `content`.
-pub(crate) fn sha256(content: &[u8]) -> String {
+pub fn sha256(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A compressed tar archive of files.
-pub(crate) fn tgz(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn tgz(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (path, content) in files {
         append(&mut tar, path, tar::EntryType::Regular, content, "");
@@ -292,7 +292,7 @@ pub(crate) fn tgz(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// Adds an entry to a tar archive, under any name.
-pub(crate) fn append(
+pub fn append(
     tar: &mut tar::Builder<impl Write>,
     path: &str,
     kind: tar::EntryType,
@@ -311,7 +311,7 @@ pub(crate) fn append(
 }
 
 /// A zip archive of files.
-pub(crate) fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
     for (path, content) in files {
         zip.start_file(*path, zip::write::SimpleFileOptions::default()).unwrap();
@@ -321,7 +321,7 @@ pub(crate) fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// A program for tests: a script that prints `text`, of about so many bytes.
-pub(crate) fn script(text: &str, length: usize) -> Vec<u8> {
+pub fn script(text: &str, length: usize) -> Vec<u8> {
     let mut script = format!("#!/bin/sh\necho '{text}'\nexit\n").into_bytes();
     while script.len() < length {
         let line = script.len();

@@ -11,8 +11,10 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use crate::places::repository;
+
 /// A guest, held until it is dropped: shared with other tests, or by this one alone.
-pub(crate) struct Guest {
+pub struct Guest {
     recipe: &'static Recipe,
     folder: &'static Path,
     /// What makes it again what it was; none where other tests use it at the same time.
@@ -23,22 +25,22 @@ pub(crate) struct Guest {
 
 impl Guest {
     /// kubeadm; its certificate names the address that the host uses. For tests that change nothing there.
-    pub(crate) fn kubeadm() -> Self {
+    pub fn kubeadm() -> Self {
         Self::shared(&KUBEADM)
     }
 
     /// kubeadm behind a NAT as `VirtualBox` makes it: its certificate names no address that the host could use.
-    pub(crate) fn nat() -> Self {
+    pub fn nat() -> Self {
         Self::shared(&NAT)
     }
 
     /// An SSH server and nothing else.
-    pub(crate) fn light() -> Self {
+    pub fn light() -> Self {
         Self::shared(&LIGHT)
     }
 
     /// One for this test alone, laid out as `flavour` with `certificate`.
-    pub(crate) fn own(flavour: &str, certificate: &str) -> Self {
+    pub fn own(flavour: &str, certificate: &str) -> Self {
         let layout = format!("{flavour} {certificate}");
         let mut guest = Self::exclusive(&layout);
         // Left by a test that was killed: nobody knows what it had changed.
@@ -55,28 +57,28 @@ impl Guest {
         guest
     }
 
-    pub(crate) fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         self.recipe.name
     }
 
     /// Its folder: `address`, `keys/`, `ssh_config`.
-    pub(crate) fn folder(&self) -> &'static Path {
+    pub fn folder(&self) -> &'static Path {
         self.folder
     }
 
-    pub(crate) fn address(&self) -> String {
+    pub fn address(&self) -> String {
         fs::read_to_string(self.folder.join("address")).unwrap().trim().to_owned()
     }
 
     /// Runs a line of bash in it, as root, and returns what it printed.
     #[track_caller]
-    pub(crate) fn run(&self, line: &str) -> String {
+    pub fn run(&self, line: &str) -> String {
         self.run_with(line, "")
     }
 
     /// As [`Self::run`], with something to read for the line.
     #[track_caller]
-    pub(crate) fn run_with(&self, line: &str, input: &str) -> String {
+    pub fn run_with(&self, line: &str, input: &str) -> String {
         let output = self.exec(line, input);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "in the guest `{}`: {line}\n{said}", self.name());
@@ -85,20 +87,20 @@ impl Guest {
 
     /// Changes the guest; `undo` is run when it is dropped, even by a test that fails.
     #[track_caller]
-    pub(crate) fn changes(&self, line: &str, undo: &str) {
+    pub fn changes(&self, line: &str, undo: &str) {
         let all = self.undo.as_ref().expect("only a guest of the test's own is changed");
         all.borrow_mut().push(undo.to_owned());
         self.run(line);
     }
 
     #[track_caller]
-    pub(crate) fn stops(&self, unit: &str) {
+    pub fn stops(&self, unit: &str) {
         self.changes(&format!("systemctl stop {unit}"), &format!("systemctl start {unit}; {UNTIL_READY}"));
     }
 
     /// Starts a unit anew, with its file changed by an expression for `sed`.
     #[track_caller]
-    pub(crate) fn restarts(&self, unit: &str, expression: &str) {
+    pub fn restarts(&self, unit: &str, expression: &str) {
         let file = format!("/etc/systemd/system/{unit}.service");
         let restart = format!("systemctl daemon-reload; systemctl restart {unit}; {UNTIL_READY}");
         let edit = format!("cp {file} {file}.original; sed --in-place '{expression}' {file}");
@@ -107,7 +109,7 @@ impl Guest {
 
     /// Replaces a file's content; owner and mode stay.
     #[track_caller]
-    pub(crate) fn replaces(&self, path: &str, content: &str) {
+    pub fn replaces(&self, path: &str, content: &str) {
         let undo = format!("[ ! -e {path}.original ] || mv {path}.original {path}");
         self.changes(&format!("[ -e {path}.original ] || cp -a {path} {path}.original"), &undo);
         self.run_with(&format!("cat >{path}"), content);
@@ -115,18 +117,18 @@ impl Guest {
 
     /// Has another container engine, or Docker set up in another way: a kind of `lay-out-docker`. Else it is stopped.
     #[track_caller]
-    pub(crate) fn lays_out_docker(&self, kind: &str) {
+    pub fn lays_out_docker(&self, kind: &str) {
         self.changes(&format!("lay-out-docker {kind}"), "lay-out-docker stopped");
     }
 
     /// Undoes what was changed so far.
     #[track_caller]
-    pub(crate) fn changes_back(&self) {
+    pub fn changes_back(&self) {
         assert!(self.has_undone_all(), "`{}` is not what it was", self.name());
     }
 
     /// The last lines of its journal.
-    pub(crate) fn journal(&self) -> String {
+    pub fn journal(&self) -> String {
         let output = self.exec("journalctl --no-pager --lines=15 | cut --characters=-200", "");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
@@ -239,7 +241,7 @@ impl Recipe {
 }
 
 /// What `guest` printed, or the last line of what it complained about.
-pub(super) fn answer(arguments: &[&str]) -> Result<String, String> {
+pub(crate) fn answer(arguments: &[&str]) -> Result<String, String> {
     let output = script(arguments, "");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status.success() {
@@ -251,7 +253,7 @@ pub(super) fn answer(arguments: &[&str]) -> Result<String, String> {
 }
 
 fn script(arguments: &[&str], input: &str) -> Output {
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/acceptance/guest/guest");
+    let program = repository().join("tests/acceptance/guest/guest");
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -281,7 +283,7 @@ static SPARE: [Recipe; 8] = [
 ];
 
 /// A line that waits until the guest's API server answers.
-pub(crate) const UNTIL_READY: &str = "timeout 60 bash -c 'until [[ $(curl -sk https://127.0.0.1:$(</var/lib/lay-out/port)/readyz) == ok ]]; do sleep 0.1; done'";
+pub const UNTIL_READY: &str = "timeout 60 bash -c 'until [[ $(curl -sk https://127.0.0.1:$(</var/lib/lay-out/port)/readyz) == ok ]]; do sleep 0.1; done'";
 /// A file in a spare guest's folder that says what it is laid out as.
 const LAYOUT: &str = "layout";
 const POLL: Duration = Duration::from_millis(20);

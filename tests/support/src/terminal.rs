@@ -9,11 +9,18 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::text::{diff, fits, unindent};
-use super::typed::Typed;
+use crate::text::{diff, fits, unindent};
+use crate::typed::Typed;
+
+impl Typed<'_> {
+    /// Types it in a terminal of so many columns.
+    pub fn in_a_terminal(&self, columns: u16) -> Terminal<'_> {
+        Terminal::new(self, columns)
+    }
+}
 
 /// A terminal in which a line was typed.
-pub(crate) struct Terminal<'u> {
+pub struct Terminal<'u> {
     typed: &'u Typed<'u>,
     child: Child,
     keys: ChildStdin,
@@ -22,8 +29,7 @@ pub(crate) struct Terminal<'u> {
 }
 
 impl<'u> Terminal<'u> {
-    /// Types the line in a terminal of so many columns.
-    pub(crate) fn new(typed: &'u Typed<'u>, columns: u16) -> Self {
+    fn new(typed: &'u Typed<'u>, columns: u16) -> Self {
         let line = format!("stty rows {ROWS} cols {columns}; exec {}", typed.line());
         let mut child = typed
             // Else Ctrl-C does nothing where the tests run in the background of a shell without job control.
@@ -51,7 +57,7 @@ impl<'u> Terminal<'u> {
 
     /// Waits until the whole screen looks like that; the placeholders are those of [`Typed`].
     #[track_caller]
-    pub(crate) fn shows(&mut self, text: &str) {
+    pub fn shows(&mut self, text: &str) {
         let expected = self.typed.filled_in(unindent(text).trim_end());
         let end = Instant::now() + LIMIT;
         while !fits(&expected, &self.contents()) {
@@ -64,17 +70,17 @@ impl<'u> Terminal<'u> {
         assert!(!self.screen.screen().hide_cursor(), "the cursor is hidden");
     }
 
-    pub(crate) fn presses(&mut self, keys: &str) {
+    pub fn presses(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
 
-    pub(crate) fn presses_ctrl_c(&mut self) {
+    pub fn presses_ctrl_c(&mut self) {
         self.keys.write_all(b"\x03").unwrap();
     }
 
     /// Waits for the end and returns the exit code as a shell would.
     #[track_caller]
-    pub(crate) fn ends(&mut self) -> i32 {
+    pub fn ends(&mut self) -> i32 {
         let end = Instant::now() + LIMIT;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {

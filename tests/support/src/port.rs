@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::thread;
 
 /// A port of the loopback interface, written `127.0.0.1:PORT`.
-pub(crate) struct Port(SocketAddr);
+pub struct Port(SocketAddr);
 
 impl Port {
     /// One at which nothing listens.
-    pub(crate) fn closed() -> Self {
+    pub fn closed() -> Self {
         Self(listen().1)
     }
 
     /// One that accepts and says nothing.
-    pub(crate) fn silent() -> Self {
+    pub fn silent() -> Self {
         let (listener, address) = listen();
         thread::spawn(move || {
             let mut open = Vec::new();
@@ -28,7 +28,7 @@ impl Port {
     }
 
     /// One that answers the first words of everybody with `text` and hangs up.
-    pub(crate) fn answering(text: &'static str) -> Self {
+    pub fn answering(text: &'static str) -> Self {
         let (listener, address) = listen();
         thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
@@ -40,12 +40,12 @@ impl Port {
     }
 
     /// One that is forwarded to `place`, as `VirtualBox` does it.
-    pub(crate) fn leading_to(place: String) -> Self {
+    pub fn leading_to(place: String) -> Self {
         Self::leading_slowly_to(place, || ())
     }
 
     /// The same, where `meanwhile` happens between a connection and its first word.
-    pub(crate) fn leading_slowly_to(place: String, mut meanwhile: impl FnMut() + Send + 'static) -> Self {
+    pub fn leading_slowly_to(place: String, mut meanwhile: impl FnMut() + Send + 'static) -> Self {
         let (listener, address) = listen();
         thread::spawn(move || {
             for near in listener.incoming().flatten() {

@@ -1,34 +1,35 @@
 //! `env kubernetes` that fails because of what is in the guest.
 
-use super::{Guest, User};
+use crate::guest::Guest;
+use crate::user::User;
 
 /// The errors that are expected of it.
 #[must_use = "nothing happens until it `ends`"]
-pub(crate) struct Failure<'g> {
+pub struct Failure<'g> {
     guest: &'g Guest,
     stderr: String,
 }
 
 impl<'g> Failure<'g> {
-    pub(crate) fn of(guest: &'g Guest) -> Self {
+    pub fn of(guest: &'g Guest) -> Self {
         Self { guest, stderr: String::new() }
     }
 
-    pub(crate) fn error(self, text: &str) -> Self {
+    pub fn error(self, text: &str) -> Self {
         self.line("error", text)
     }
 
-    pub(crate) fn cause(self, text: &str) -> Self {
+    pub fn cause(self, text: &str) -> Self {
         self.line("caused by", text)
     }
 
-    pub(crate) fn hint(self, text: &str) -> Self {
+    pub fn hint(self, text: &str) -> Self {
         self.line("hint", text)
     }
 
     /// Every such failure ends with a hint, makes `eval` fail and leaves no kubeconfig.
     #[track_caller]
-    pub(crate) fn ends(self) {
+    pub fn ends(self) {
         let failure = if self.stderr.contains("\nhint: ") { self } else { self.hint("[..]") };
         let user = User::of(failure.guest);
         user.types("service-manager env kubernetes")

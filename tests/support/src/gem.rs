@@ -8,8 +8,10 @@ use std::sync::OnceLock;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::places::{repository, temporary};
+
 /// Makes `folder` the home of a Vagrant that has the plugin.
-pub(super) fn install_plugin(folder: &Path) {
+pub(crate) fn install_plugin(folder: &Path) {
     static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
     let installed = INSTALLED.get_or_init(installed);
     run(Command::new("cp").arg("--archive").arg(installed).arg(folder));
@@ -17,16 +19,16 @@ pub(super) fn install_plugin(folder: &Path) {
 
 /// Such a home. It takes Vagrant some seconds, so it is kept for as long as the plugin is the same.
 fn installed() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = repository();
     let mut digest = Sha256::new().chain_update(fs::read(root.join("tools/gem")).unwrap());
     for part in ["vagrant-service-manager.gemspec", "lib", "locales"] {
         add(&root.join("vagrant-plugin").join(part), &mut digest);
     }
     let digest: String = digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let tmp = temporary();
     let kept = tmp.join(format!("vagrant-home-{digest}"));
     if !kept.exists() {
-        let folder = TempDir::new_in(tmp).unwrap();
+        let folder = TempDir::new_in(&tmp).unwrap();
         let gem = pack(folder.path(), &[]);
         let home = folder.path().join("home");
         install(&gem, &home);
@@ -37,8 +39,8 @@ fn installed() -> PathBuf {
 }
 
 /// Packs the plugin in `folder` and returns the gem.
-pub(crate) fn pack(folder: &Path, more: &[&str]) -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/gem");
+fn pack(folder: &Path, more: &[&str]) -> PathBuf {
+    let script = repository().join("tools/gem");
     let output = run(Command::new(script).arg(folder).args(more));
     String::from_utf8(output.stdout).unwrap().trim_end().into()
 }

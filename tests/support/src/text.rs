@@ -3,13 +3,13 @@
 use similar::{ChangeTag, TextDiff};
 
 /// True when `text` is `expected`, where `[..]` stands for any characters of one line.
-pub(super) fn fits(expected: &str, text: &str) -> bool {
+pub(crate) fn fits(expected: &str, text: &str) -> bool {
     expected.split('\n').count() == text.split('\n').count()
         && expected.split('\n').zip(text.split('\n')).all(|(expected, line)| line_fits(expected, line))
 }
 
 /// The lines of both, marked where they differ.
-pub(super) fn diff(expected: &str, text: &str) -> String {
+pub(crate) fn diff(expected: &str, text: &str) -> String {
     let fitting: String = text
         .split_inclusive('\n')
         .enumerate()
@@ -31,7 +31,7 @@ pub(super) fn diff(expected: &str, text: &str) -> String {
 
 /// Takes the indentation of a text off that begins with a line break, so that it can stand in the code as it
 /// looks.
-pub(crate) fn unindent(text: &str) -> String {
+pub fn unindent(text: &str) -> String {
     let Some(text) = text.strip_prefix('\n') else { return text.to_owned() };
     let lines = || text.split_inclusive('\n');
     let indentation = |line: &str| line.len() - line.trim_start_matches(' ').len();
