@@ -180,11 +180,12 @@ fn times_out_when_a_service_never_answers() {
             "systemctl unmask --runtime static-pod-kube-apiserver; systemctl restart kubelet; {UNTIL_READY}"
         ),
     );
+    // Long enough for a busy host to ask the API server at least once.
     User::of(&guest)
-        .types("service-manager start kubernetes --timeout 2")
+        .types("service-manager start kubernetes --timeout 6")
         .stderr(
             "
-            error: kubernetes in `[NAME]` is not up after 2 s
+            error: kubernetes in `[NAME]` is not up after 6 s
             caused by: kubernetes does not answer at any address of `[NAME]`: [..]
             hint: it may be starting; else, in the machine: `sudo systemctl restart kubelet`
             ",

@@ -89,6 +89,11 @@ fn reports_a_starting_service() {
 fn becomes(guest: &Guest, lines: &str, state: &str) {
     let folder = "/run/systemd/system/kubelet.service.d";
     guest.stops("kubelet");
+    // The kubelet wants it, and once it answers the service is used, whatever became of the kubelet.
+    guest.changes(
+        "systemctl mask --quiet --runtime static-pod-kube-apiserver",
+        "systemctl unmask --quiet --runtime static-pod-kube-apiserver",
+    );
     guest.changes(
         &format!(
             "mkdir -p {folder}; printf '[Service]\\n{lines}\\n' >{folder}/test.conf; systemctl daemon-reload
