@@ -122,7 +122,7 @@ pub(crate) fn journal_while(guest: &Guest, something: impl FnOnce()) -> String {
     let message = |line: &str| {
         let (head, message) = line.split_once(": ")?;
         let program = head.rsplit(' ').next()?.split('[').next()?;
-        (!CHATTERBOXES.contains(&program)).then(|| format!("{message}\n"))
+        (!NOISY_PROGRAMS.contains(&program)).then(|| format!("{message}\n"))
     };
     lines.lines().filter_map(message).collect()
 }
@@ -233,7 +233,7 @@ impl<'g> Meter<'g> {
 }
 
 /// They log what they like, at any time.
-const CHATTERBOXES: [&str; 4] = ["containerd", "dockerd", "etcd", "kube-apiserver"];
+const NOISY_PROGRAMS: [&str; 4] = ["containerd", "dockerd", "etcd", "kube-apiserver"];
 const SSH: u16 = 22;
 const DOCKER: u16 = 2376;
 const KUBERNETES: u16 = 6443;
