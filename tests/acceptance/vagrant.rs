@@ -150,7 +150,8 @@ fn asks_vagrant_once_after_a_port_changed() {
     let guest = Guest::light();
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
-    let closed = Port::closed().to_string();
+    let nobody = Port::closed();
+    let closed = nobody.to_string();
     let (block, port) = (Project::block(&guest), closed.rsplit(':').next().unwrap());
     project.starts(1, || {
         project.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();

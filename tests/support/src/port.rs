@@ -2,17 +2,26 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
+use socket2::{Domain, Socket, Type};
+
 /// A port of the loopback interface, written `127.0.0.1:PORT`.
-pub struct Port(SocketAddr);
+pub struct Port {
+    address: SocketAddr,
+    /// What keeps it from others where nobody listens.
+    _socket: Option<Socket>,
+}
 
 impl Port {
-    /// One at which nothing listens.
+    /// One at which nothing listens, and nothing else can as long as this is kept.
     pub fn closed() -> Self {
-        Self(listen().1)
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        Self { address, _socket: Some(socket) }
     }
 
     /// One that accepts and says nothing.
@@ -24,7 +33,7 @@ impl Port {
                 open.push(stream);
             }
         });
-        Self(address)
+        Self { address, _socket: None }
     }
 
     /// One that answers the first words of everybody with `text` and hangs up.
@@ -36,7 +45,7 @@ impl Port {
                 let _ = stream.read(&mut [0; 1024]).and_then(|_| stream.write_all(text.as_bytes()));
             }
         });
-        Self(address)
+        Self { address, _socket: None }
     }
 
     /// One that is forwarded to `place`, as `VirtualBox` does it.
@@ -61,13 +70,13 @@ impl Port {
                 }
             }
         });
-        Self(address)
+        Self { address, _socket: None }
     }
 }
 
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.address.fmt(f)
     }
 }
 
