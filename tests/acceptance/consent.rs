@@ -10,7 +10,7 @@ const VERSION: &str = "service-manager box version";
 /// Of a shell's start-up file, or typed.
 const LINES: [&str; 6] = [
     "eval \"$(service-manager env kubernetes)\"",
-    "service-manager env",
+    "service-manager env >/dev/null",
     "service-manager status",
     "service-manager box version -m default",
     "service-manager start docker",
@@ -262,9 +262,8 @@ fn a_link_to_the_data_of_another_project_exports_nothing_of_it() {
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
     project.types("service-manager env kubernetes >/dev/null").succeeds();
-    let show = "eval \"$(service-manager hook fish --now)\" 2>/dev/null; echo \"${KUBECONFIG-none}\"";
-    let show = show.replace("fish", "zsh");
-    project.types(&show).stdout("[MACHINE]/kubernetes/kubeconfig\n").succeeds();
+    let show = "eval \"$(service-manager hook zsh --now)\"; echo \"${KUBECONFIG-none}\"";
+    project.types(show).stdout("[MACHINE]/kubernetes/kubeconfig\n").succeeds();
 
     user.writes("clone/Vagrantfile", "");
     symlink(project.folder().join(".vagrant"), user.home().join("clone/.vagrant")).unwrap();
@@ -275,7 +274,7 @@ fn a_link_to_the_data_of_another_project_exports_nothing_of_it() {
     user.types(format!("cd clone; {show}")).stdout("none\n").succeeds();
     project.starts(0, || {
         user.types(format!("cd clone; {VERSION}")).stderr(&refusal("clone")).fails(1);
-        user.types("cd clone; service-manager env --cached kubernetes")
+        user.types("cd clone; service-manager env --cached kubernetes >/dev/null")
             .stderr("error: this was not asked of `default` before\nhint: [..]\n")
             .fails(126);
     });
