@@ -12,7 +12,7 @@ use crate::base::paths::Folders;
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message says what a variant is")]
-pub enum Error {
+pub(crate) enum Error {
     #[error(transparent)]
     Files(#[from] files::Error),
     #[error("the settings in `{}` are not valid", .path.display())]
@@ -24,7 +24,7 @@ pub enum Error {
 /// What the user has set once and for all.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Addresses to download from, by the addresses that they replace.
     pub mirrors: BTreeMap<String, String>,
     /// A mirror may do without encryption.
@@ -36,7 +36,7 @@ pub struct Settings {
 /// A proxy, and who may use it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct ProxySettings {
+pub(crate) struct ProxySettings {
     /// `http://HOST:PORT`, or without `http://`.
     pub url: Option<Hidden>,
     /// The user.
@@ -48,7 +48,7 @@ pub struct ProxySettings {
 /// Text that no message shows, not even when it is something else.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "serde_yaml::Value")]
-pub struct Hidden(pub SecretString);
+pub(crate) struct Hidden(pub SecretString);
 
 impl TryFrom<serde_yaml::Value> for Hidden {
     type Error = &'static str;
@@ -66,7 +66,7 @@ impl Settings {
     ///
     /// Errors: the file is not readable, not of this form, or others can write it: it says where programs come from. Others
     /// can read it, and there is a password in it.
-    pub fn load(folders: &Folders) -> Result<Self, Error> {
+    pub(crate) fn load(folders: &Folders) -> Result<Self, Error> {
         let path = folders.settings();
         let Some(text) = files::read_text(&path, LONGEST)? else { return Ok(Self::default()) };
         files::refuse_writable_by_others(&path)?;

@@ -13,14 +13,14 @@ use crate::base::types::DnsName;
 
 /// One or several certificates in PEM, parsed and written again: what is no certificate is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificates {
+pub(crate) struct Certificates {
     text: String,
     der: Vec<Vec<u8>>,
 }
 
 /// The names in a certificate that a client compares with the one it connected to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names {
+pub(crate) struct Names {
     /// DNS names that stand for one host.
     pub dns: Vec<DnsName>,
     /// Those with wildcards, for messages only.
@@ -33,7 +33,7 @@ pub struct Names {
 
 impl Certificates {
     /// Takes the certificates out of `text`; none when there is none, or one cannot be read.
-    pub fn parse(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let der = pem::certificates(text)?;
         let is_certificate =
             |der: &Vec<u8>| parse_x509_certificate(der).is_ok_and(|(rest, _)| rest.is_empty());
@@ -41,22 +41,22 @@ impl Certificates {
     }
 
     /// The text in PEM.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
     /// The certificates in DER.
-    pub fn der(&self) -> &[Vec<u8>] {
+    pub(crate) fn der(&self) -> &[Vec<u8>] {
         &self.der
     }
 
     /// The last day of the first one, as `2021-01-01`, if that was before `now`.
-    pub fn expired(&self, now: SystemTime) -> Option<String> {
+    pub(crate) fn expired(&self, now: SystemTime) -> Option<String> {
         self.der.first().and_then(|der| expired(der, now))
     }
 
     /// Those that have not expired before `now`; an error with the last day of the first one when all have.
-    pub fn current(&self, now: SystemTime) -> Result<Self, String> {
+    pub(crate) fn current(&self, now: SystemTime) -> Result<Self, String> {
         let valid: Vec<Vec<u8>> =
             self.der.iter().filter(|der| expired(der, now).is_none()).cloned().collect();
         match self.expired(now) {
@@ -72,7 +72,7 @@ impl Certificates {
 
 impl Names {
     /// Reads the names of one certificate in DER; none when it cannot be read.
-    pub fn of(der: &[u8]) -> Self {
+    pub(crate) fn of(der: &[u8]) -> Self {
         let mut names = Self::default();
         let Ok((_, certificate)) = parse_x509_certificate(der) else { return names };
         let Ok(Some(alternatives)) = certificate.subject_alternative_name() else {
@@ -93,7 +93,7 @@ impl Names {
     }
 
     /// All of them, for a message.
-    pub fn list(&self) -> Vec<String> {
+    pub(crate) fn list(&self) -> Vec<String> {
         let dns = self.dns.iter().map(ToString::to_string);
         let addresses = self.addresses.iter().map(ToString::to_string);
         let common =

@@ -13,7 +13,7 @@ use crate::base::types::{AccountToken, HostName};
 
 /// An authority, and how the client proves who it is.
 #[derive(Clone, Debug)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// The authorities that vouch for the server.
     pub authority: Certificates,
     /// How the client proves who it is.
@@ -26,7 +26,7 @@ pub struct Credentials {
 
 /// How a client proves who it is.
 #[derive(Clone, Debug)]
-pub enum ClientAuth {
+pub(crate) enum ClientAuth {
     /// A certificate and its key.
     Certificate {
         /// The chain.
@@ -51,7 +51,7 @@ impl ClientAuth {
     /// A client's certificate and its key, both in PEM.
     ///
     /// Errors: there is none in one of them.
-    pub fn certificate(certificate: &[u8], key: &[u8]) -> Result<Self, CredentialError> {
+    pub(crate) fn certificate(certificate: &[u8], key: &[u8]) -> Result<Self, CredentialError> {
         let certificate =
             Certificates::parse(certificate).ok_or(CredentialError::Invalid("client certificate"))?;
         let key = pem::private_key(key).ok_or(CredentialError::Invalid("client key"))?;
@@ -61,13 +61,13 @@ impl ClientAuth {
     /// The token of a service account.
     ///
     /// Errors: it is none.
-    pub fn account_token(token: &[u8]) -> Result<Self, CredentialError> {
+    pub(crate) fn account_token(token: &[u8]) -> Result<Self, CredentialError> {
         let token = std::str::from_utf8(token).ok().and_then(|text| AccountToken::parse(text.trim()).ok());
         Ok(Self::Token(token.ok_or(CredentialError::Missing("service account's token"))?.as_str().into()))
     }
 
     /// When it ends, if it is a token that says so (`exp` in RFC 7519). Nobody has verified that it is true.
-    pub fn expires_at(&self) -> Option<SystemTime> {
+    pub(crate) fn expires_at(&self) -> Option<SystemTime> {
         #[derive(Deserialize)]
         struct Claims {
             exp: u32,
@@ -81,7 +81,7 @@ impl ClientAuth {
 
 /// Credentials that were good once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expired {
+pub(crate) struct Expired {
     /// Which part of them.
     pub what: &'static str,
     /// The last day, as `2021-01-01`.
@@ -92,7 +92,7 @@ impl Credentials {
     /// What Docker's client keeps in `ca.pem`, `cert.pem` and `key.pem`.
     ///
     /// Errors: one of them does not hold what it should.
-    pub fn docker(
+    pub(crate) fn docker(
         authority: &[u8],
         certificate: &[u8],
         key: &[u8],
@@ -110,7 +110,7 @@ impl Credentials {
     /// Those for a server that vouches for itself with its certificate.
     ///
     /// Errors: that is none.
-    pub fn service_account(
+    pub(crate) fn service_account(
         authority: &[u8],
         client_auth: ClientAuth,
         port: u16,
@@ -129,7 +129,7 @@ impl Credentials {
     ///
     /// Errors: nothing is left, or the client's certificate has expired. A server would say of it only that it
     /// does not accept it.
-    pub fn current(self, now: SystemTime) -> Result<Self, Expired> {
+    pub(crate) fn current(self, now: SystemTime) -> Result<Self, Expired> {
         if let ClientAuth::Certificate { certificate, .. } = &self.client_auth
             && let Some(on) = certificate.expired(now)
         {
@@ -145,7 +145,7 @@ impl Credentials {
 /// Why credentials from the guest are not used. No text of the guest is in the message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the message says what a variant is")]
-pub enum CredentialError {
+pub(crate) enum CredentialError {
     #[error("it is not text")]
     NotText,
     #[error("it is longer than 1 MiB")]

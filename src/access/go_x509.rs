@@ -13,7 +13,7 @@ use x509_parser::x509::X509Version;
 
 /// Why a certificate is refused, after whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub(crate) enum Unfit {
     /// It is no X.509.
     #[error("cannot be read")]
     Unreadable,

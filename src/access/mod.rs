@@ -1,13 +1,13 @@
 //! From credentials to an endpoint that the host has really connected to.
 
-pub mod certificate;
-pub mod credentials;
+pub(crate) mod certificate;
+pub(crate) mod credentials;
 mod curves;
-pub mod endpoint;
+pub(crate) mod endpoint;
 mod go_x509;
-pub mod kubeconfig;
+pub(crate) mod kubeconfig;
 mod pem;
-pub mod tls;
+pub(crate) mod tls;
 #[cfg(test)]
 mod tls_tests;
 mod verifier;

@@ -23,7 +23,7 @@ use crate::base::causes::chain;
 
 /// What is needed for connections with one set of credentials.
 #[derive(Clone)]
-pub struct Material {
+pub(crate) struct Material {
     provider: Arc<CryptoProvider>,
     authorities: Arc<Authorities>,
     client: Option<Arc<CertifiedKey>>,
@@ -34,7 +34,7 @@ impl Material {
     /// Prepares the authority and the client's certificate.
     ///
     /// Errors: a key that cannot be used or is another certificate's, a certificate that Go's clients refuse.
-    pub fn new(credentials: &Credentials) -> Result<Self, CredentialError> {
+    pub(crate) fn new(credentials: &Credentials) -> Result<Self, CredentialError> {
         let provider = Arc::new(provider());
         let client = match &credentials.client_auth {
             ClientAuth::Certificate { certificate, key } => {
@@ -49,7 +49,7 @@ impl Material {
     /// The settings for connections.
     ///
     /// Errors: the provider offers no protocol version, which ours does.
-    pub fn config(&self) -> Result<ClientConfig, Error> {
+    pub(crate) fn config(&self) -> Result<ClientConfig, Error> {
         let algorithms = self.provider.signature_verification_algorithms;
         let verifier = Verifier::new(Arc::clone(&self.authorities), algorithms, self.witness.clone());
         let config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
@@ -63,7 +63,7 @@ impl Material {
     }
 
     /// The names in the certificate of the server that was asked for as `asked`; none when it showed none.
-    pub fn names_shown_for(&self, asked: &str) -> Names {
+    pub(crate) fn names_shown_for(&self, asked: &str) -> Names {
         self.witness.names_for(asked)
     }
 }
@@ -99,7 +99,7 @@ fn short_key(certificate: &X509Certificate) -> Option<CredentialError> {
 
 /// The TLS failure that is the reason of an HTTP failure. The libraries between wrap it in one `io::Error`
 /// after the other, whose content is in no chain of sources.
-pub fn tls_error(error: &(dyn StdError + 'static)) -> Option<Error> {
+pub(crate) fn tls_error(error: &(dyn StdError + 'static)) -> Option<Error> {
     chain(Some(error)).find_map(|mut cause| {
         while let Some(inner) = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             cause = inner;
@@ -109,7 +109,7 @@ pub fn tls_error(error: &(dyn StdError + 'static)) -> Option<Error> {
 }
 
 /// What `error` says, as an error of its own: rustls shows ours as Rust's debug text.
-pub fn certificate_error(error: CertificateError) -> Box<dyn StdError + Send + Sync> {
+pub(crate) fn certificate_error(error: CertificateError) -> Box<dyn StdError + Send + Sync> {
     match &error {
         CertificateError::Other(other) => match other.0.downcast_ref::<Refused>() {
             Some(refused) => refused.clone().into(),

@@ -35,7 +35,7 @@ pub(super) struct Authorities {
 
 /// Remembers the names in the certificate that a server showed.
 #[derive(Clone, Debug, Default)]
-pub struct Witness(Arc<Mutex<HashMap<String, Names>>>);
+pub(super) struct Witness(Arc<Mutex<HashMap<String, Names>>>);
 
 /// Why a certificate is refused that rustls would let through or has no words for.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -85,7 +85,7 @@ impl Witness {
     }
 
     /// The names in the certificate of the server that was asked for as `asked`; none when it showed none.
-    pub fn names_for(&self, asked: &str) -> Names {
+    pub(super) fn names_for(&self, asked: &str) -> Names {
         let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         shown.get(asked).cloned().unwrap_or_default()
     }

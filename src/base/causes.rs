@@ -3,14 +3,14 @@
 use std::error::Error;
 
 /// `error` and what caused it, outermost first.
-pub fn chain<'a>(
+pub(crate) fn chain<'a>(
     error: Option<&'a (dyn Error + 'static)>,
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(error, |error| (*error).source())
 }
 
 /// The messages of what caused `error`, outermost first.
-pub fn causes(error: &dyn Error) -> Vec<String> {
+pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
     let mut messages = vec![error.to_string()];
     for message in chain(error.source()).map(ToString::to_string) {
         // Many libraries repeat their cause in their own message.

@@ -6,41 +6,41 @@ use std::time::{Duration, Instant};
 
 /// The moment at which a command gives up.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline {
+pub(crate) struct Deadline {
     end: Instant,
     limit: Duration,
 }
 
 impl Deadline {
     /// A deadline `limit` from now.
-    pub fn after(limit: Duration) -> Self {
+    pub(crate) fn after(limit: Duration) -> Self {
         Self { end: Instant::now() + limit, limit }
     }
 
     /// This deadline, or `limit` from now if that is sooner.
     #[must_use]
-    pub fn at_most(self, limit: Duration) -> Self {
+    pub(crate) fn at_most(self, limit: Duration) -> Self {
         let sooner = Self::after(limit);
         if sooner.end < self.end { sooner } else { self }
     }
 
     /// What is left of it; zero when it is over.
-    pub fn left(self) -> Duration {
+    pub(crate) fn left(self) -> Duration {
         self.end.saturating_duration_since(Instant::now())
     }
 
     /// True when nothing is left.
-    pub fn is_over(self) -> bool {
+    pub(crate) fn is_over(self) -> bool {
         self.left().is_zero()
     }
 
     /// The error for what did not happen in time.
-    pub fn timeout(self, waiting_for: impl Into<String>) -> Timeout {
+    pub(crate) fn timeout(self, waiting_for: impl Into<String>) -> Timeout {
         Timeout { waiting_for: waiting_for.into(), limit: self.limit }
     }
 
     /// The whole time that was given.
-    pub fn limit(self) -> Duration {
+    pub(crate) fn limit(self) -> Duration {
         self.limit
     }
 }
@@ -58,14 +58,14 @@ pub struct Timeout {
 /// A thread that did a part of the work panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the command broke off; this is a bug")]
-pub struct WorkerPanicked;
+pub(crate) struct WorkerPanicked;
 
 /// Does `work` on a thread of its own: whatever waits in there (a name server, an agent, a dead network disk),
 /// the whole takes no longer than `limit` and what `finish` takes, which is called when that is over: it may wait
 /// for something that must not be left half done. When `work` ends by then, all is well.
 ///
 /// Errors: those of `work`; it took longer, or panicked.
-pub fn in_time<T, E>(
+pub(crate) fn in_time<T, E>(
     limit: Duration,
     finish: impl FnOnce(),
     work: impl FnOnce(Deadline) -> Result<T, E> + Send + 'static,

@@ -139,7 +139,7 @@ impl Env {
 }
 
 /// The names of the processes that started this one, the nearest first; none where there is no `/proc`.
-pub fn ancestors() -> impl Iterator<Item = String> {
+pub(crate) fn ancestors() -> impl Iterator<Item = String> {
     let parent_of = |pid: &u32| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;

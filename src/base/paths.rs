@@ -8,11 +8,11 @@ use crate::base::files;
 /// The user's home folder is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the home folder is not known")]
-pub struct NoHome;
+pub(crate) struct NoHome;
 
 /// Where the program keeps what it writes, and where the user's own files are.
 #[derive(Clone, Debug)]
-pub struct Folders {
+pub(crate) struct Folders {
     state: PathBuf,
     data: PathBuf,
     config: PathBuf,
@@ -21,7 +21,7 @@ pub struct Folders {
 impl Folders {
     /// Finds the folders: `SERVICE_MANAGER_HOME`, else the platform's own places
     /// (XDG Base Directory Specification on Linux).
-    pub fn find(env: &Env) -> Result<Self, NoHome> {
+    pub(crate) fn find(env: &Env) -> Result<Self, NoHome> {
         if let Some(home) = &env.service_manager_home {
             let home = env.current_folder.join(home);
             return Ok(Self { state: home.clone(), data: home.clone(), config: home });
@@ -42,84 +42,84 @@ impl Folders {
     }
 
     /// The folder that holds one folder per machine.
-    pub fn machines(&self) -> PathBuf {
+    pub(crate) fn machines(&self) -> PathBuf {
         self.state.join("machines")
     }
 
     /// The folder that holds one folder per Vagrant project: what the user has allowed there.
-    pub fn projects(&self) -> PathBuf {
+    pub(crate) fn projects(&self) -> PathBuf {
         self.state.join("projects")
     }
 
     /// The cache of clients: `SERVICE/VERSION/PROGRAM`.
-    pub fn clients(&self) -> PathBuf {
+    pub(crate) fn clients(&self) -> PathBuf {
         self.data.join("bin")
     }
 
     /// The folder of the user's own service files. The program only reads it.
-    pub fn services(&self) -> PathBuf {
+    pub(crate) fn services(&self) -> PathBuf {
         self.config.join("services")
     }
 
     /// The user's settings. The program only reads them.
-    pub fn settings(&self) -> PathBuf {
+    pub(crate) fn settings(&self) -> PathBuf {
         self.config.join("config.yaml")
     }
 }
 
 /// The files in a machine's folder.
 #[derive(Clone, Debug)]
-pub struct MachineFiles(PathBuf);
+pub(crate) struct MachineFiles(PathBuf);
 
 impl MachineFiles {
     /// The files below `folder`.
-    pub fn new(folder: PathBuf) -> Self {
+    pub(crate) fn new(folder: PathBuf) -> Self {
         Self(folder)
     }
 
     /// The machine's folder.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.0
     }
 
     /// The folder's name: unlike the machine's own name, no other has it.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         self.0.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// How the machine is reached.
-    pub fn machine(&self) -> PathBuf {
+    pub(crate) fn machine(&self) -> PathBuf {
         self.0.join("machine.json")
     }
 
     /// What the last `env` found out.
-    pub fn services(&self) -> PathBuf {
+    pub(crate) fn services(&self) -> PathBuf {
         self.0.join("services.json")
     }
 
     /// The machine's host keys, learnt at first contact.
-    pub fn known_hosts(&self) -> PathBuf {
+    pub(crate) fn known_hosts(&self) -> PathBuf {
         self.0.join("known_hosts")
     }
 
     /// The user's own kubeconfigs that entries of the machine were put into.
-    pub fn merged(&self) -> PathBuf {
+    pub(crate) fn merged(&self) -> PathBuf {
         self.0.join("merged.json")
     }
 
     /// What the clients of the service `name` read.
-    pub fn service(&self, name: &str) -> PathBuf {
+    pub(crate) fn service(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// What kubectl reads: the file of one service, or the one of several, with a context for each.
-    pub fn kubeconfig(&self, services: &[&str]) -> PathBuf {
+    pub(crate) fn kubeconfig(&self, services: &[&str]) -> PathBuf {
         let folder = if let [only] = services { self.service(only) } else { self.0.clone() };
         folder.join(KUBECONFIG)
     }
 
     /// All of these that there are.
-    pub fn kubeconfigs(&self) -> Vec<PathBuf> {
+    pub(crate) fn kubeconfigs(&self) -> Vec<PathBuf> {
         let services = files::folders_in(&self.0).unwrap_or_default();
         let paths = services.into_iter().chain([self.0.clone()]).map(|folder| folder.join(KUBECONFIG));
         paths.filter(|path| path.exists()).collect()
@@ -131,7 +131,7 @@ impl MachineFiles {
 /// `~/.kube/config`. Files of `folders` do not count: `env` put them there.
 ///
 /// Errors: the home folder is not known.
-pub fn user_kubeconfig(env: &Env, folders: &Folders) -> Result<PathBuf, NoHome> {
+pub(crate) fn user_kubeconfig(env: &Env, folders: &Folders) -> Result<PathBuf, NoHome> {
     let named = env.kubeconfig.iter().flat_map(std::env::split_paths);
     let named = named.filter(|path| !path.as_os_str().is_empty()).map(|path| env.current_folder.join(path));
     let named: Vec<PathBuf> = named.filter(|path| !folders.contains(path)).collect();

@@ -1,7 +1,7 @@
 //! The name that somebody who misspelt one probably meant.
 
 /// The one of `known` that is most like `name`, if any is.
-pub fn nearest(name: &str, known: &[String]) -> Option<String> {
+pub(crate) fn nearest(name: &str, known: &[String]) -> Option<String> {
     let similarity = |known: &String| strsim::jaro_winkler(name, known);
     let alike = known.iter().filter(|known| similarity(known) > ALIKE);
     alike.max_by(|a, b| similarity(a).total_cmp(&similarity(b))).cloned()

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Text from the guest, for people only: as [`escape_control`], cut after 300 characters.
-pub fn sanitize(text: &str) -> String {
+pub(crate) fn sanitize(text: &str) -> String {
     const LONGEST: usize = 300;
     cut(text, LONGEST)
 }
 
 /// A line for people that may hold text from anywhere: as [`escape_control`], cut after 1000 characters.
-pub fn sanitize_line(text: &str) -> String {
+pub(crate) fn sanitize_line(text: &str) -> String {
     const LONGEST: usize = 1000;
     cut(text, LONGEST)
 }
@@ -29,7 +29,7 @@ fn cut(text: &str, longest: usize) -> String {
 
 /// `text` with every character that a terminal acts on or does not show written as `\u{…}`. Line breaks and
 /// tabs become blanks. Kubernetes once printed such text raw: CVE-2021-25743.
-pub fn escape_control(text: &str) -> String {
+pub(crate) fn escape_control(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.trim_end().chars() {
         match c {
@@ -55,7 +55,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// A time in the unit that says most.
-pub fn humanize_duration(time: Duration) -> String {
+pub(crate) fn humanize_duration(time: Duration) -> String {
     let seconds = time.as_secs();
     let (count, unit) = match seconds {
         0..60 => (seconds, "second"),
@@ -67,7 +67,7 @@ pub fn humanize_duration(time: Duration) -> String {
 }
 
 /// `text` between single quotes: one word of a POSIX shell, whatever the text holds.
-pub fn sh_quote(text: &str) -> String {
+pub(crate) fn sh_quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
@@ -75,13 +75,13 @@ pub fn sh_quote(text: &str) -> String {
 ///
 /// Bare stay the characters that mean nothing to sh, bash, zsh, ksh and ash in any place: not `=` (zsh looks up a word
 /// that begins with it), not `~`.
-pub fn sh_word(text: &str) -> String {
+pub(crate) fn sh_word(text: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
     if !text.is_empty() && text.chars().all(is_bare) { text.to_owned() } else { sh_quote(text) }
 }
 
 /// A path as one word of a POSIX shell: [`sh_word`].
-pub fn sh_path(path: &Path) -> String {
+pub(crate) fn sh_path(path: &Path) -> String {
     sh_word(&path.to_string_lossy())
 }
 

@@ -22,8 +22,10 @@ macro_rules! validated {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String")]
+        #[allow(unreachable_pub, reason = "acceptance tests use one of them")]
         pub struct $name(String);
 
+        #[allow(dead_code, unreachable_pub, reason = "not every type is shown, and not everywhere")]
         impl $name {
             /// Accepts `text` when it has the form of this type.
             pub fn parse(text: &str) -> Result<Self, $crate::base::types::Invalid> {
@@ -208,13 +210,13 @@ validated!(
 
 impl GuestPath {
     /// How a path below the login user's home begins.
-    pub const HOME: &str = "~/";
+    pub(crate) const HOME: &str = "~/";
     /// How a path below the login user's runtime folder begins.
-    pub const RUNTIME: &str = "%t/";
+    pub(crate) const RUNTIME: &str = "%t/";
 
     /// The file `name` in this folder.
     #[must_use]
-    pub fn child(&self, name: &'static str) -> Self {
+    pub(crate) fn child(&self, name: &'static str) -> Self {
         Self(format!("{}/{name}", self.0))
     }
 }
@@ -233,14 +235,14 @@ impl From<&DnsName> for HostName {
 
 impl UnitName {
     /// The name with its suffix.
-    pub fn full(&self) -> String {
+    pub(crate) fn full(&self) -> String {
         let kind = self.0.rsplit_once('.').map(|(_, kind)| kind);
         let has_kind = kind.is_some_and(|kind| UNIT_KINDS.contains(&kind));
         if has_kind { self.0.clone() } else { format!("{}.service", self.0) }
     }
 
     /// The name without `.service`, by which the facts know it.
-    pub fn short(&self) -> &str {
+    pub(crate) fn short(&self) -> &str {
         self.0.strip_suffix(".service").unwrap_or(&self.0)
     }
 }
@@ -253,19 +255,19 @@ impl From<&GuestPath> for GuestPattern {
 
 impl GuestPattern {
     /// True when `path` is one of those meant.
-    pub fn matches(&self, path: &GuestPath) -> bool {
+    pub(crate) fn matches(&self, path: &GuestPath) -> bool {
         let (pattern, path) = (self.0.split('/'), path.0.split('/'));
         pattern.clone().count() == path.clone().count()
             && pattern.zip(path).all(|(wanted, part)| wanted == "*" && !part.is_empty() || wanted == part)
     }
 
     /// The part before the first `*`.
-    pub fn folder(&self) -> &str {
+    pub(crate) fn folder(&self) -> &str {
         self.0.split("/*").next().unwrap_or_default()
     }
 
     /// The path, when only one is meant.
-    pub fn path(&self) -> Option<GuestPath> {
+    pub(crate) fn path(&self) -> Option<GuestPath> {
         GuestPath::parse(&self.0).ok()
     }
 }
@@ -355,7 +357,7 @@ validated!(
 
 impl AliasPattern {
     /// The minor version in `alias`, if it is one of those meant; empty where the pattern has none.
-    pub fn minor<'a>(&self, alias: &'a VersionAlias) -> Option<&'a str> {
+    pub(crate) fn minor<'a>(&self, alias: &'a VersionAlias) -> Option<&'a str> {
         let Some((begin, end)) = self.0.split_once("{minor}") else {
             return (alias.0 == self.0).then_some("");
         };
@@ -368,7 +370,7 @@ impl AliasPattern {
 
 impl MemberPattern {
     /// True when `name` is one of those meant.
-    pub fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str) -> bool {
         match self.0.split_once('*') {
             Some((begin, end)) => {
                 name.len() >= self.0.len() - 1 && name.starts_with(begin) && name.ends_with(end)
@@ -396,11 +398,11 @@ const UNIT_KINDS: [&str; 11] = [
 /// A TCP port, 1 to 65535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u16")]
-pub struct Port(u16);
+pub(crate) struct Port(u16);
 
 impl Port {
     /// The number.
-    pub fn number(self) -> u16 {
+    pub(crate) fn number(self) -> u16 {
         self.0
     }
 }

@@ -26,7 +26,7 @@ enum Part<'a> {
 impl ReleaseVersion {
     /// The releases that `version`, as a server reports it, may be: without its `v` and what its builder added after
     /// `+`; then also without what follows the first hyphen. `v1.20.4-k0s1` may be 1.20.4-k0s1 or 1.20.4.
-    pub fn named_by(version: &Version) -> Vec<Self> {
+    pub(crate) fn named_by(version: &Version) -> Vec<Self> {
         let text = version.as_str();
         let text = text.strip_prefix('v').unwrap_or(text);
         let text = text.split('+').next().unwrap_or_default();
@@ -39,25 +39,25 @@ impl ReleaseVersion {
     }
 
     /// The first number.
-    pub fn major(&self) -> &str {
+    pub(crate) fn major(&self) -> &str {
         self.0.split('.').next().unwrap_or_default()
     }
 
     /// The first two numbers.
-    pub fn minor(&self) -> &str {
+    pub(crate) fn minor(&self) -> &str {
         let (numbers, _) = split(&self.0);
         let end = numbers.match_indices('.').nth(1).map_or(numbers.len(), |(end, _)| end);
         &numbers[..end]
     }
 
     /// True for what comes before its release: `-rc1`, `-beta.2`.
-    pub fn is_preview(&self) -> bool {
+    pub(crate) fn is_preview(&self) -> bool {
         rank(split(&self.0).1) == Ordering::Less
     }
 
     /// The order of releases: by their numbers, of which `07` is `7`; then `rc`, `alpha`, `beta`, `tp`, `dev` and `ec`
     /// come before the release, and any other suffix (`-ce`, a packaging's `-2`) after it.
-    pub fn precedence(&self, other: &Self) -> Ordering {
+    pub(crate) fn precedence(&self, other: &Self) -> Ordering {
         let ((mine, my_suffix), (theirs, their_suffix)) = (split(&self.0), split(&other.0));
         let length = mine.split('.').count().max(theirs.split('.').count());
         let numbers = |text: &str| -> Vec<u64> {
@@ -73,19 +73,19 @@ impl ReleaseVersion {
     }
 
     /// The same numbers with `suffix`; none when something follows them already.
-    pub fn with_suffix(&self, suffix: &VersionSuffix) -> Option<Self> {
+    pub(crate) fn with_suffix(&self, suffix: &VersionSuffix) -> Option<Self> {
         let (numbers, own) = split(&self.0);
         Self::parse(&format!("{numbers}-{suffix}")).ok().filter(|_| own.is_none())
     }
 
     /// True when it is `since` or later, and before `until`, as far as these are given.
-    pub fn is_within(&self, since: Option<&Self>, until: Option<&Self>) -> bool {
+    pub(crate) fn is_within(&self, since: Option<&Self>, until: Option<&Self>) -> bool {
         since.is_none_or(|since| self.is_at_least(since))
             && until.is_none_or(|until| !self.is_at_least(until))
     }
 
     /// True when it is `other` or comes after it.
-    pub fn is_at_least(&self, other: &Self) -> bool {
+    pub(crate) fn is_at_least(&self, other: &Self) -> bool {
         self.precedence(other) != Ordering::Less
     }
 }

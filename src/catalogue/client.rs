@@ -14,7 +14,7 @@ use crate::catalogue::platform::Platform;
 /// The program that uses a service from the host, and where its releases are.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Client {
+pub(crate) struct Client {
     /// The name of the program on the host; Windows adds `.exe`.
     pub program: ProgramName,
     /// Words for versions, such as `stable` or `stable-{minor}`, and the address that says which version that is: the
@@ -40,7 +40,7 @@ pub struct Client {
 /// Of these versions each is called `N.N.N-SUFFIX`: one that is given without it means that release.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SuffixRule {
+pub(crate) struct SuffixRule {
     /// The first version.
     pub since: ReleaseVersion,
     /// The first version after those.
@@ -52,7 +52,7 @@ pub struct SuffixRule {
 /// What stands in for these versions.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SubstituteRule {
+pub(crate) struct SubstituteRule {
     /// The first version.
     pub since: ReleaseVersion,
     /// The first version after those.
@@ -65,7 +65,7 @@ pub struct SubstituteRule {
 /// Clients that are too old to be installed without a word because a machine says their version.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct OutdatedRule {
+pub(crate) struct OutdatedRule {
     /// The first version that is not.
     pub until: ReleaseVersion,
     /// What is wrong with older ones, after `older ones`.
@@ -75,7 +75,7 @@ pub struct OutdatedRule {
 /// A place where releases are, and how they are called there.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ReleaseSource {
+pub(crate) struct ReleaseSource {
     /// The first version that may be there.
     #[serde(default)]
     #[schemars(with = "ReleaseVersion")]

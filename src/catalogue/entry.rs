@@ -9,7 +9,7 @@ use crate::base::yaml;
 
 /// A service and where it is from.
 #[derive(Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The service.
     pub service: Service,
     /// True when the program brings it, or most of it, along.
@@ -24,7 +24,7 @@ impl Entry {
     /// The service as a file: the one that it is from, comments and all, or one that says as much as several.
     ///
     /// Errors: none that is known; what was read can be written.
-    pub fn text(&self) -> Result<Cow<'_, str>, Error> {
+    pub(crate) fn text(&self) -> Result<Cow<'_, str>, Error> {
         if let Some(text) = &self.text {
             return Ok(Cow::Borrowed(text));
         }

@@ -6,7 +6,7 @@ use crate::base::files;
 /// Why a service was not found, or the service files could not be used.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message says what a variant is")]
-pub enum Error {
+pub(crate) enum Error {
     #[error("there is no service `{name}`")]
     UnknownService { name: String, nearest: Option<String>, known: Vec<String> },
     #[error("`{service}` is a client only, so nothing of it is in a machine")]

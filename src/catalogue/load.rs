@@ -14,18 +14,18 @@ use crate::base::suggest::nearest;
 
 /// All services, in the order in which they are shown.
 #[derive(Debug)]
-pub struct Catalogue {
+pub(crate) struct Catalogue {
     entries: Vec<Entry>,
 }
 
 /// A file, and what is wrong with it.
-pub type CheckedFile = (PathBuf, Vec<FileDiagnostic>);
+pub(crate) type CheckedFile = (PathBuf, Vec<FileDiagnostic>);
 
 impl Catalogue {
     /// The services that are built in.
     ///
     /// Errors: a file is not of the form of [`Service`]; a test keeps that from happening.
-    pub fn built_in() -> Result<Self, Error> {
+    pub(crate) fn built_in() -> Result<Self, Error> {
         let entry = |(name, text, json): &(&str, &'static str, &str)| {
             let service = serde_json::from_str(json)
                 .map_err(|source| Error::ServiceFile { file: format!("services/{name}.yaml"), source })?;
@@ -37,7 +37,7 @@ impl Catalogue {
     /// The built-in services with what the user's own files add to them.
     ///
     /// Errors: there is something wrong with a file: all diagnostics of all files.
-    pub fn load(folders: &Folders) -> Result<Self, Error> {
+    pub(crate) fn load(folders: &Folders) -> Result<Self, Error> {
         let (catalogue, checked) = Self::examine(folders)?;
         let diagnostics: Vec<FileDiagnostic> =
             checked.into_iter().flat_map(|(_, diagnostics)| diagnostics).collect();
@@ -47,7 +47,7 @@ impl Catalogue {
     /// The same without the files that there is something wrong with, and what was found about every file.
     ///
     /// Errors: the folder cannot be read.
-    pub fn examine(folders: &Folders) -> Result<(Self, Vec<CheckedFile>), Error> {
+    pub(crate) fn examine(folders: &Folders) -> Result<(Self, Vec<CheckedFile>), Error> {
         let mut catalogue = Self::built_in()?;
         let own = folders.services();
         let paths = files::files_in(&own, ENDINGS)?;
@@ -67,20 +67,20 @@ impl Catalogue {
     }
 
     /// What is wrong with the file `path`, which is not one of the user's own.
-    pub fn check_file(&self, path: &Path) -> CheckedFile {
+    pub(crate) fn check_file(&self, path: &Path) -> CheckedFile {
         let read = read_text(path).and_then(|text| self.read(&text).map(drop));
         (path.to_owned(), in_file(path, read.err().unwrap_or_default()))
     }
 
     /// Every service with where it is from.
-    pub fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
     /// The services called `names`, each once, or all when none is named: of those that a guest may have.
     ///
     /// Errors: a name that no service has; the nearest one is suggested. One that is only a client.
-    pub fn select(&self, names: &[String]) -> Result<Vec<&Service>, Error> {
+    pub(crate) fn select(&self, names: &[String]) -> Result<Vec<&Service>, Error> {
         if names.is_empty() {
             let all = self.entries.iter().map(|entry| &entry.service);
             return Ok(all.filter(|service| !service.is_client_only()).collect());
@@ -104,7 +104,7 @@ impl Catalogue {
     /// The service called `name`, with where it is from.
     ///
     /// Errors: as for [`Self::select`].
-    pub fn find(&self, name: &str) -> Result<&Entry, Error> {
+    pub(crate) fn find(&self, name: &str) -> Result<&Entry, Error> {
         let found = self.entries.iter().find(|entry| entry.service.name.as_str() == name);
         found.ok_or_else(|| self.unknown(name, |_| true))
     }

@@ -6,19 +6,19 @@ mod entry;
 mod error;
 mod file;
 mod load;
-pub mod platform;
+pub(crate) mod platform;
 mod template;
 mod types;
 mod user_file;
 
-pub use self::client::{Client, OutdatedRule, ReleaseSource};
-pub use self::entry::Entry;
-pub use self::error::Error;
-pub use self::file::diagnostic::{Diagnostic, Field, FileDiagnostic, Position};
-pub use self::file::schema::schema_text;
-pub use self::load::{Catalogue, CheckedFile};
-pub use self::template::Template;
-pub use self::types::{
-    Access, ApiQuestion, BUILT_IN_VALUES, Control, DOCKER_FILES, Detect, ExportTemplate, Flavour, Hints,
-    OpenPort, Reason, Service, Source, VERSION,
+pub(crate) use self::client::{Client, OutdatedRule, ReleaseSource};
+pub(crate) use self::entry::Entry;
+pub(crate) use self::error::Error;
+pub(crate) use self::file::diagnostic::FileDiagnostic;
+pub(crate) use self::file::schema::schema_text;
+pub(crate) use self::load::{Catalogue, CheckedFile};
+pub(crate) use self::template::Template;
+pub(crate) use self::types::{
+    Access, ApiQuestion, Control, DOCKER_FILES, ExportTemplate, Flavour, OpenPort, Reason, Service, Source,
+    VERSION,
 };

@@ -16,7 +16,7 @@ impl Platform {
     /// What this program itself runs on.
     ///
     /// Errors: a platform without a name here.
-    pub fn host() -> Result<Self, Invalid> {
+    pub(crate) fn host() -> Result<Self, Invalid> {
         let system = match std::env::consts::OS {
             "macos" => "darwin",
             system => system,
@@ -34,12 +34,12 @@ impl Platform {
     }
 
     /// The name of the program called `name` there.
-    pub fn program(&self, name: &str) -> String {
+    pub(crate) fn program(&self, name: &str) -> String {
         if self.0.starts_with("windows/") { format!("{name}.exe") } else { name.to_owned() }
     }
 
     /// One whose programs run there too, since the system translates them.
-    pub fn stand_in(&self) -> Option<Self> {
+    pub(crate) fn stand_in(&self) -> Option<Self> {
         let stand_in = match self.0.as_str() {
             "darwin/arm64" => "darwin/amd64",
             "windows/arm64" => "windows/amd64",

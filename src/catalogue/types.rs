@@ -16,7 +16,7 @@ use crate::base::types::{
 /// One service: how it comes, and what the host's programs need to use it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Service {
+pub(crate) struct Service {
     /// The name that users type.
     pub name: ServiceName,
     /// The name in sentences.
@@ -37,7 +37,7 @@ pub struct Service {
 /// A variable to export. It is left out when a placeholder in its value has none.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ExportTemplate {
+pub(crate) struct ExportTemplate {
     /// Its name.
     pub name: VariableName,
     /// Its value.
@@ -56,7 +56,7 @@ pub struct ExportTemplate {
 /// A way a service comes.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Flavour {
+pub(crate) struct Flavour {
     /// Its name.
     pub name: ServiceName,
     /// What is there when this flavour is.
@@ -92,7 +92,7 @@ pub struct Flavour {
 /// What must be there, all of it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Detect {
+pub(crate) struct Detect {
     /// Files or folders that exist.
     #[serde(default)]
     pub files: Vec<GuestPath>,
@@ -107,7 +107,7 @@ pub struct Detect {
 /// The mechanisms by which a service is started and stopped.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Control {
+pub(crate) enum Control {
     /// systemd, by root: the flavour's units in their order. A flavour without units cannot be started.
     System {
         /// The socket on which a container engine answers, where nothing else tells that it is ready.
@@ -141,7 +141,7 @@ pub enum Control {
 /// The mechanisms by which the host gets in.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Access {
+pub(crate) enum Access {
     /// A kubeconfig in the guest.
     Kubeconfig {
         /// Where it is; of several the first that works is used.
@@ -182,7 +182,7 @@ pub enum Access {
 /// Why a service cannot be used from outside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Reason {
+pub(crate) struct Reason {
     /// What is missing, after the service's name: `only listens on its socket`.
     pub because: String,
     /// What would help; `{ssh}` stands for the machine's address in the form `ssh://USER@HOST:PORT`.
@@ -192,7 +192,7 @@ pub struct Reason {
 /// What it means that a port is open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct OpenPort {
+pub(crate) struct OpenPort {
     /// The port.
     pub port: Port,
     /// What that tells.
@@ -202,7 +202,7 @@ pub struct OpenPort {
 /// Where the value of a placeholder comes from.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Source {
+pub(crate) enum Source {
     /// Other values.
     Text(Template),
     /// The service's API: the first of these that it answers.
@@ -212,7 +212,7 @@ pub enum Source {
 /// A question to a service's API.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ApiQuestion {
+pub(crate) struct ApiQuestion {
     /// What to GET.
     pub path: ApiPath,
     /// Where the value is in the JSON that comes back (RFC 6901).
@@ -222,7 +222,7 @@ pub struct ApiQuestion {
 /// Hints; `{address}` stands for the address that the host uses.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Hints {
+pub(crate) struct Hints {
     /// How to add an address to the server's certificate.
     pub names: String,
     /// How to renew certificates.
@@ -232,14 +232,14 @@ pub struct Hints {
 }
 
 /// The value that says which version of the service runs, where it has one besides the API server's.
-pub const VERSION: &str = "version";
+pub(crate) const VERSION: &str = "version";
 
 /// The values that a placeholder can stand for whatever the flavour is.
-pub const BUILT_IN_VALUES: [&str; 5] = ["url", "endpoint", "kubeconfig", "folder", "api_version"];
+pub(crate) const BUILT_IN_VALUES: [&str; 5] = ["url", "endpoint", "kubeconfig", "folder", "api_version"];
 
 impl Service {
     /// True for a program of the host alone: nothing of it can be in a guest.
-    pub fn is_client_only(&self) -> bool {
+    pub(crate) fn is_client_only(&self) -> bool {
         self.flavours.is_empty()
     }
 }
@@ -252,7 +252,7 @@ impl Default for Control {
 
 impl Access {
     /// The files of the guest that it reads.
-    pub fn files(&self) -> Vec<GuestPattern> {
+    pub(crate) fn files(&self) -> Vec<GuestPattern> {
         match self {
             Self::Kubeconfig { paths, .. } => paths.clone(),
             Self::ServiceAccount { authority, .. } => vec![authority.into()],
@@ -264,17 +264,17 @@ impl Access {
     }
 
     /// True when the host's clients are given a kubeconfig.
-    pub fn has_kubeconfig(&self) -> bool {
+    pub(crate) fn has_kubeconfig(&self) -> bool {
         matches!(self, Self::Kubeconfig { .. } | Self::ServiceAccount { .. })
     }
 
     /// True when the guest has keys for Docker's client.
-    pub fn has_docker_keys(&self) -> bool {
+    pub(crate) fn has_docker_keys(&self) -> bool {
         matches!(self, Self::Docker { .. })
     }
 
     /// True when only root can read them.
-    pub fn needs_root(&self) -> bool {
+    pub(crate) fn needs_root(&self) -> bool {
         match self {
             Self::Kubeconfig { root, .. } => *root,
             Self::ServiceAccount { .. } => true,
@@ -285,11 +285,11 @@ impl Access {
 
 /// The files of Docker's client in its folder: the authority, the client's certificate and its key
 /// (<https://docs.docker.com/engine/security/protect-access/>).
-pub const DOCKER_FILES: [&str; 3] = ["ca.pem", "cert.pem", "key.pem"];
+pub(crate) const DOCKER_FILES: [&str; 3] = ["ca.pem", "cert.pem", "key.pem"];
 
 impl Flavour {
     /// True when neither units nor sockets tell whether it runs.
-    pub fn must_be_asked(&self) -> bool {
+    pub(crate) fn must_be_asked(&self) -> bool {
         self.units.is_empty() && self.sockets.is_empty()
     }
 }

@@ -9,7 +9,11 @@ use crate::catalogue::{Client, Template};
 /// The version of `client` that the publisher calls `alias` today.
 ///
 /// Errors: there is no such alias, the publisher cannot be asked, or does not say a version.
-pub fn version_of(client: &Client, alias: &VersionAlias, fetcher: &Fetcher) -> Result<ReleaseVersion, Error> {
+pub(crate) fn version_of(
+    client: &Client,
+    alias: &VersionAlias,
+    fetcher: &Fetcher,
+) -> Result<ReleaseVersion, Error> {
     let known = || client.aliases.keys().map(|pattern| pattern.as_str().replace("{minor}", "N.N")).collect();
     let unknown = || Error::UnknownAlias {
         alias: alias.to_string(),
@@ -33,7 +37,7 @@ pub fn version_of(client: &Client, alias: &VersionAlias, fetcher: &Fetcher) -> R
 /// publisher says.
 ///
 /// Errors: those of [`version_of`], where the publisher says such things at all.
-pub fn substitute_for(
+pub(crate) fn substitute_for(
     client: &Client,
     wanted: &ReleaseVersion,
     fetcher: &Fetcher,

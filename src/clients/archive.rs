@@ -16,7 +16,7 @@ use crate::base::types::MemberPattern;
 
 /// Why an archive does not give the program.
 #[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
+pub(crate) enum ArchiveError {
     /// It cannot be read.
     #[error("it is damaged")]
     Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -47,7 +47,7 @@ pub enum ArchiveError {
 /// checksum.
 ///
 /// Errors: there is none, or no single one; the archive is damaged; `program` cannot be written.
-pub fn extract(
+pub(crate) fn extract(
     archive: &File,
     kind: ArchiveKind,
     member: &MemberPattern,

@@ -18,7 +18,7 @@ use crate::catalogue::platform::Platform;
 
 /// The store of clients.
 #[derive(Clone, Debug)]
-pub struct Cache {
+pub(crate) struct Cache {
     root: PathBuf,
     /// What this program itself runs on.
     host: Option<Platform>,
@@ -26,7 +26,7 @@ pub struct Cache {
 
 /// What is known of an installed client. It is written after the program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
+pub(crate) struct Receipt {
     /// The program's name, without `.exe`.
     pub program: ProgramName,
     /// Its version.
@@ -53,7 +53,7 @@ pub struct Receipt {
 /// Who said what a checksum should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verified {
+pub(crate) enum Verified {
     /// The user, with `--checksum`.
     Given,
     /// Those who saw it there before.
@@ -66,7 +66,7 @@ pub enum Verified {
 
 /// A client that is here.
 #[derive(Clone, Debug)]
-pub struct Installed {
+pub(crate) struct Installed {
     /// The service that it uses.
     pub service: ServiceName,
     /// What is known of it.
@@ -77,7 +77,7 @@ pub struct Installed {
 
 /// One version of a client for one platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Release {
+pub(crate) struct Release {
     /// The service that it uses.
     pub service: ServiceName,
     /// Its version.
@@ -88,19 +88,19 @@ pub struct Release {
 
 impl Cache {
     /// The cache below `root`.
-    pub fn new(root: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf) -> Self {
         Self { root, host: Platform::host().ok() }
     }
 
     /// Its folder.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// The release `wanted` of `service` that is here for `platform`, or one that stands in for it.
     ///
     /// Errors: others than the user can write what would be run.
-    pub fn find(
+    pub(crate) fn find(
         &self,
         service: &ServiceName,
         wanted: &ReleaseVersion,
@@ -125,7 +125,7 @@ impl Cache {
     /// All that are here, in the order of their names and versions; those too whose programs were changed since.
     ///
     /// Errors: the cache cannot be read.
-    pub fn all(&self) -> Result<Vec<Installed>, Error> {
+    pub(crate) fn all(&self) -> Result<Vec<Installed>, Error> {
         let mut all = Vec::new();
         for service in self.services()? {
             all.extend(self.of_service(&service)?);
@@ -141,7 +141,7 @@ impl Cache {
     /// installed or handed out a moment ago. False when it was left.
     ///
     /// Errors: it cannot be removed.
-    pub fn remove(
+    pub(crate) fn remove(
         &self,
         release: &Release,
         is_meant: impl Fn(Option<&Installed>, Duration) -> bool,
@@ -160,7 +160,7 @@ impl Cache {
     /// The folder of a release, for this process alone.
     ///
     /// Errors: it cannot be written, others than the user can write there, or another process keeps it.
-    pub fn lock(&self, release: &Release, on_wait: impl FnOnce()) -> Result<ProgramFolder, Error> {
+    pub(crate) fn lock(&self, release: &Release, on_wait: impl FnOnce()) -> Result<ProgramFolder, Error> {
         self.lock_until(release, Deadline::after(LONGEST_INSTALLATION), on_wait)
     }
 
@@ -178,14 +178,14 @@ impl Cache {
     }
 
     /// Where the program of a release will be.
-    pub fn path(&self, release: &Release, program: &str) -> PathBuf {
+    pub(crate) fn path(&self, release: &Release, program: &str) -> PathBuf {
         self.folder(release).join(program)
     }
 
     /// The releases that are not here, but something of them is, and nothing was done about it for `time`.
     ///
     /// Errors: the cache cannot be read.
-    pub fn leftovers(&self, time: Duration) -> Result<Vec<Release>, Error> {
+    pub(crate) fn leftovers(&self, time: Duration) -> Result<Vec<Release>, Error> {
         let mut leftovers = Vec::new();
         for service in self.services()? {
             for folder in files::folders_in(&self.root.join(service.as_str()))? {
@@ -204,14 +204,14 @@ impl Cache {
     /// The checksum that was recorded when the file at `url` was first seen.
     ///
     /// Errors: the record cannot be read.
-    pub fn recorded(&self, url: &str) -> Result<Option<Checksum>, Error> {
+    pub(crate) fn recorded(&self, url: &str) -> Result<Option<Checksum>, Error> {
         Ok(self.records()?.remove(url))
     }
 
     /// Records that the file at `url` has `checksum`.
     ///
     /// Errors: the record cannot be read or written.
-    pub fn record(&self, url: &str, checksum: &Checksum) -> Result<(), Error> {
+    pub(crate) fn record(&self, url: &str, checksum: &Checksum) -> Result<(), Error> {
         let folder = ProgramFolder::lock(&self.root, Deadline::after(LONGEST_RECORDING), || ())?;
         let mut records = self.records()?;
         records.insert(url.to_owned(), checksum.clone());
@@ -274,7 +274,7 @@ impl Cache {
 
 impl Installed {
     /// What it is.
-    pub fn release(&self) -> Release {
+    pub(crate) fn release(&self) -> Release {
         let Receipt { version, platform, .. } = self.receipt.clone();
         Release { service: self.service.clone(), version, platform }
     }
@@ -287,14 +287,18 @@ impl Installed {
     /// Writes the receipt of a program that is in its place in `folder`.
     ///
     /// Errors: it cannot be written.
-    pub fn write_receipt(&self, folder: &ProgramFolder) -> Result<(), Error> {
+    pub(crate) fn write_receipt(&self, folder: &ProgramFolder) -> Result<(), Error> {
         Ok(folder.write(RECEIPT, &as_json(&self.receipt))?)
     }
 
     /// The same, with a receipt that says for which version it stands in.
     ///
     /// Errors: the receipt cannot be written.
-    pub fn substituting(mut self, wanted: &ReleaseVersion, folder: &ProgramFolder) -> Result<Self, Error> {
+    pub(crate) fn substituting(
+        mut self,
+        wanted: &ReleaseVersion,
+        folder: &ProgramFolder,
+    ) -> Result<Self, Error> {
         let Receipt { version, instead_of, .. } = &mut self.receipt;
         if wanted != version && !instead_of.contains(wanted) {
             instead_of.push(wanted.clone());
@@ -304,29 +308,29 @@ impl Installed {
     }
 
     /// Says that it was handed out just now, where this process may.
-    pub fn touch(&self) {
+    pub(crate) fn touch(&self) {
         let _ = files::touch(&self.folder().join(RECEIPT));
     }
 
     /// When it was last handed out.
-    pub fn last_used(&self) -> Option<SystemTime> {
+    pub(crate) fn last_used(&self) -> Option<SystemTime> {
         fs::metadata(self.folder().join(RECEIPT)).and_then(|meta| meta.modified()).ok()
     }
 
     /// For how long it was not handed out.
-    pub fn unused_for(&self) -> Duration {
+    pub(crate) fn unused_for(&self) -> Duration {
         unused_for(&self.folder().join(RECEIPT))
     }
 
     /// The folder that is put on the PATH.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(&self.path)
     }
 
     /// True when the program is still what was installed.
     ///
     /// Errors: it cannot be read.
-    pub fn is_intact(&self) -> Result<bool, Error> {
+    pub(crate) fn is_intact(&self) -> Result<bool, Error> {
         let failed = |source| files::Error::Read { path: self.path.clone(), source };
         Ok(self.is_whole() && checksum_of(&self.path).map_err(failed)? == self.receipt.program_checksum)
     }

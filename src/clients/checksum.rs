@@ -140,7 +140,7 @@ impl From<Checksum> for String {
 
 /// Computes what may be needed of a file while it passes by: SHA-256 always, another one when it is expected.
 #[derive(Clone, Default)]
-pub struct Hasher {
+pub(crate) struct Hasher {
     sha256: Sha256,
     sha1: Option<Sha1>,
     sha512: Option<Sha512>,
@@ -160,7 +160,7 @@ impl io::Write for Hasher {
 
 impl Hasher {
     /// One that computes `other` besides SHA-256.
-    pub fn new(other: Option<Algorithm>) -> Self {
+    pub(crate) fn new(other: Option<Algorithm>) -> Self {
         Self {
             sha256: Sha256::new(),
             sha1: (other == Some(Algorithm::Sha1)).then(Sha1::new),
@@ -169,7 +169,7 @@ impl Hasher {
     }
 
     /// Takes the next bytes in.
-    pub fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.sha256.update(bytes);
         if let Some(sha1) = &mut self.sha1 {
             sha1.update(bytes);
@@ -180,7 +180,7 @@ impl Hasher {
     }
 
     /// The checksums of all bytes.
-    pub fn finish(self) -> Computed {
+    pub(crate) fn finish(self) -> Computed {
         let checksum = |algorithm, bytes: &[u8]| Checksum { algorithm, hex: hex(bytes) };
         let sha1 = self.sha1.map(|sha1| checksum(Algorithm::Sha1, &sha1.finalize()));
         let sha512 = self.sha512.map(|sha512| checksum(Algorithm::Sha512, &sha512.finalize()));
@@ -188,14 +188,14 @@ impl Hasher {
     }
 
     /// The SHA-256 of all bytes.
-    pub fn sha256(self) -> Checksum {
+    pub(crate) fn sha256(self) -> Checksum {
         self.finish().sha256
     }
 }
 
 /// The checksums that a file has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Computed {
+pub(crate) struct Computed {
     /// The one that is always computed.
     pub sha256: Checksum,
     other: Option<Checksum>,
@@ -203,7 +203,7 @@ pub struct Computed {
 
 impl Computed {
     /// The one to compare with those that are expected: of their algorithm.
-    pub fn like(&self, algorithm: Algorithm) -> &Checksum {
+    pub(crate) fn like(&self, algorithm: Algorithm) -> &Checksum {
         self.other.as_ref().filter(|other| other.algorithm == algorithm).unwrap_or(&self.sha256)
     }
 }

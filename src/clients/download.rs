@@ -19,7 +19,7 @@ use super::throughput::ThroughputGuard;
 use crate::base::files::{self, PartialFile};
 
 /// Fetches files.
-pub struct Fetcher<'w> {
+pub(crate) struct Fetcher<'w> {
     http: Client,
     mirrors: Mirrors,
     idle_timeout: Duration,
@@ -27,7 +27,7 @@ pub struct Fetcher<'w> {
 }
 
 /// A file that exists, before its content is read.
-pub struct Opened {
+pub(crate) struct Opened {
     /// The address that was asked for.
     pub url: String,
     body: Box<dyn Read>,
@@ -39,7 +39,7 @@ pub struct Opened {
 }
 
 /// What a publisher has at an address.
-pub enum Lookup<T> {
+pub(crate) enum Lookup<T> {
     /// The file.
     Found(T),
     /// Nothing: the server's answer, in words.
@@ -50,7 +50,7 @@ impl<'w> Fetcher<'w> {
     /// Prepares to fetch; nothing that stays silent for `idle_timeout` is waited for.
     ///
     /// Errors: the system's authorities cannot be read, or a proxy's address is none.
-    pub fn new(
+    pub(crate) fn new(
         mirrors: Mirrors,
         idle_timeout: Duration,
         watcher: Watcher<'w>,
@@ -82,7 +82,7 @@ impl<'w> Fetcher<'w> {
     /// The text at `url`. The statuses `missing`, besides 404 and 410, say that there is none.
     ///
     /// Errors: those of fetching it; it is no text, or longer than a file of checksums.
-    pub fn text(&self, url: &str, missing: &[u16]) -> Result<Lookup<String>, DownloadError> {
+    pub(crate) fn text(&self, url: &str, missing: &[u16]) -> Result<Lookup<String>, DownloadError> {
         self.with_retries(url, || match self.open_at(url, None, missing)? {
             Lookup::NotFound(answer) => Ok(Lookup::NotFound(answer)),
             Lookup::Found(opened) => {
@@ -110,7 +110,7 @@ impl<'w> Fetcher<'w> {
     /// and 410, say that there is none.
     ///
     /// Errors: those of fetching it.
-    pub fn open(
+    pub(crate) fn open(
         &self,
         url: &str,
         partial: &PartialFile,
@@ -123,7 +123,7 @@ impl<'w> Fetcher<'w> {
     /// and `other`.
     ///
     /// Errors: those of fetching and of writing it. `partial` keeps what came so far.
-    pub fn save(
+    pub(crate) fn save(
         &self,
         opened: Opened,
         partial: &mut PartialFile,

@@ -15,7 +15,7 @@ use crate::base::causes::chain;
 
 /// Why a file could not be fetched.
 #[derive(Debug, thiserror::Error)]
-pub enum DownloadError {
+pub(crate) enum DownloadError {
     /// The server has no good answer; after how long it wants to be asked again.
     #[error("the server answers HTTP {0}")]
     Status(StatusCode, Option<Duration>),
@@ -61,7 +61,7 @@ pub enum DownloadError {
 
 /// Why a redirection is not followed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-pub enum RedirectRefused {
+pub(crate) enum RedirectRefused {
     /// From https to an address whose answers others on the way could change.
     #[error("the server redirects to an address that is not https")]
     Unsafe,

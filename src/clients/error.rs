@@ -9,7 +9,7 @@ use crate::base::files;
 
 /// An address that was asked for a release, and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     /// The publisher's address, also where a mirror was asked instead.
     pub url: String,
     /// What was found there, in words: `HTTP 404`.
@@ -19,7 +19,7 @@ pub struct Attempt {
 /// Why there is no client to use.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message says what a variant is")]
-pub enum Error {
+pub(crate) enum Error {
     #[error(transparent)]
     Files(#[from] files::Error),
 

@@ -7,7 +7,7 @@ use crate::catalogue::platform::Platform;
 
 /// A step of an installation.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub(crate) enum Event<'a> {
     /// Another process installs the same release; this one waits for it.
     Waiting,
     /// A file begins to arrive, or goes on from where it broke off.
@@ -55,4 +55,4 @@ pub enum Event<'a> {
 }
 
 /// A function that is called with each event.
-pub type Watcher<'w> = &'w dyn Fn(&Event);
+pub(crate) type Watcher<'w> = &'w dyn Fn(&Event);

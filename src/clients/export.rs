@@ -11,7 +11,7 @@ use crate::base::files::{self, PartialFile};
 /// the publisher's checksums. Returns the paths of both.
 ///
 /// Errors: it cannot be fetched, is another file by now, or cannot be written.
-pub fn export(
+pub(crate) fn export(
     installed: &Installed,
     cache: &Cache,
     fetcher: &Fetcher,

@@ -21,7 +21,7 @@ use crate::catalogue::{Client, OutdatedRule};
 
 /// Which release is wanted, and what would do.
 #[derive(Clone, Debug)]
-pub struct InstallRequest<'a> {
+pub(crate) struct InstallRequest<'a> {
     /// The service.
     pub service: &'a ServiceName,
     /// Its client.
@@ -38,7 +38,7 @@ pub struct InstallRequest<'a> {
 
 /// Where a version is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VersionOrigin {
+pub(crate) enum VersionOrigin {
     /// The user names it, and gets that one or an error.
     User,
     /// The server in the machine says it. It need not have been published: the nearest release has to do.
@@ -47,7 +47,7 @@ pub enum VersionOrigin {
 
 /// Which checksum of a release is good enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChecksumPolicy {
+pub(crate) enum ChecksumPolicy {
     /// One that somebody else says, or else the first that is seen.
     Any,
     /// One that somebody else says.
@@ -58,7 +58,7 @@ pub enum ChecksumPolicy {
 
 /// With what a release is fetched.
 #[derive(Clone)]
-pub struct DownloadContext<'w> {
+pub(crate) struct DownloadContext<'w> {
     /// Where to look instead of at the publisher's.
     pub mirrors: Mirrors,
     /// How long to wait for a server that is silent.
@@ -82,7 +82,7 @@ impl InstallRequest<'_> {
     /// What is here already; nothing is asked.
     ///
     /// Errors: those of the cache; what is here is not as good as is wanted.
-    pub fn find(&self, cache: &Cache) -> Result<Option<Installed>, Error> {
+    pub(crate) fn find(&self, cache: &Cache) -> Result<Option<Installed>, Error> {
         self.find_version(&self.versions[0], cache)
     }
 
@@ -102,7 +102,7 @@ impl InstallRequest<'_> {
     /// Fetches the release: the first of its candidates that exists. One that exists and is not right ends it.
     ///
     /// Errors: it was never published, cannot be fetched, or is not what it should be.
-    pub fn install(&self, cache: &Cache, context: &DownloadContext) -> Result<Installed, Error> {
+    pub(crate) fn install(&self, cache: &Cache, context: &DownloadContext) -> Result<Installed, Error> {
         let fetcher = fetcher(context)?;
         let mut attempts = Vec::new();
         let candidates = release::candidates(self.client, &self.versions, &self.platform);
@@ -139,7 +139,7 @@ impl InstallRequest<'_> {
     }
 
     /// What is wrong with `installed`, if the machine wants a client that is too old.
-    pub fn outdated(&self, installed: &Installed) -> Option<&OutdatedRule> {
+    pub(crate) fn outdated(&self, installed: &Installed) -> Option<&OutdatedRule> {
         let is_old = |rule: &&OutdatedRule| !installed.receipt.version.is_at_least(&rule.until);
         self.client.outdated.as_ref().filter(|_| self.origin == VersionOrigin::Server).filter(is_old)
     }
@@ -147,7 +147,7 @@ impl InstallRequest<'_> {
     /// Where the release may be.
     ///
     /// Errors: nowhere.
-    pub fn candidates(&self) -> Result<Vec<Candidate>, Error> {
+    pub(crate) fn candidates(&self) -> Result<Vec<Candidate>, Error> {
         let mut candidates = release::candidates(self.client, &self.versions, &self.platform);
         if candidates.is_empty() && self.has_substitutes() {
             candidates = release::candidates(self.client, self.substitutes(), &self.platform);
@@ -209,7 +209,7 @@ impl InstallRequest<'_> {
     }
 
     /// Tells when `installed` stands in for another version.
-    pub fn notify_substitute(&self, installed: &Installed, watcher: Watcher) {
+    pub(crate) fn notify_substitute(&self, installed: &Installed, watcher: Watcher) {
         let (wanted, version) = (&self.wanted(), &installed.receipt.version);
         if wanted != version {
             watcher(&Event::VersionSubstituted { wanted, version });
@@ -400,7 +400,7 @@ impl Installation<'_> {
 /// What fetches with `context`.
 ///
 /// Errors: the system's authorities or proxies cannot be used.
-pub fn fetcher<'w>(context: &DownloadContext<'w>) -> Result<Fetcher<'w>, Error> {
+pub(crate) fn fetcher<'w>(context: &DownloadContext<'w>) -> Result<Fetcher<'w>, Error> {
     let failed = |source| Error::Network { source };
     Fetcher::new(context.mirrors.clone(), context.idle_timeout, context.watcher).map_err(failed)
 }

@@ -11,7 +11,7 @@ use super::error::Error;
 
 /// Addresses, and what to use in their place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mirrors {
+pub(crate) struct Mirrors {
     mirrors: Vec<Mirror>,
     /// Beyond this host they may do without encryption.
     allow_http: bool,
@@ -26,14 +26,14 @@ struct Mirror {
 
 impl Mirrors {
     /// None yet.
-    pub fn new(allow_http: bool) -> Self {
+    pub(crate) fn new(allow_http: bool) -> Self {
         Self { mirrors: Vec::new(), allow_http }
     }
 
     /// Those of `named`, which is `FROM=TO FROM=TO` as in `SERVICE_MANAGER_MIRROR`, then those of the settings.
     ///
     /// Errors: as for [`Self::add`].
-    pub fn from_settings(
+    pub(crate) fn from_settings(
         named: &str,
         settings: &BTreeMap<String, String>,
         allow_http: bool,
@@ -59,7 +59,7 @@ impl Mirrors {
     ///
     /// Errors: `from` is not https; `to` is neither https nor a folder, nor http where that is allowed or does not leave
     /// the host; one of them is no address.
-    pub fn add(&mut self, from: &str, to: &str) -> Result<(), Error> {
+    pub(crate) fn add(&mut self, from: &str, to: &str) -> Result<(), Error> {
         // A password with `=` in it is in both parts.
         let is_secret = from.contains('@') || to.contains('@');
         let refused = |text: &str, what| {
@@ -86,12 +86,12 @@ impl Mirrors {
     }
 
     /// True when nobody on the way to `url` can change what comes from there, or may.
-    pub fn allows(&self, url: &Url) -> bool {
+    pub(crate) fn allows(&self, url: &Url) -> bool {
         url.scheme() == "https" || url.scheme() == "http" && (self.allow_http || is_loopback(url))
     }
 
     /// The address to use for `url`: that of the mirror whose `from` fits longest, of equal ones the first.
-    pub fn address(&self, url: &Url) -> Url {
+    pub(crate) fn address(&self, url: &Url) -> Url {
         let fitting = self.mirrors.iter().filter_map(|mirror| mirror.replace(url));
         let longest = fitting.rev().max_by_key(|(length, _)| *length);
         longest.map_or_else(|| url.clone(), |(_, url)| url)

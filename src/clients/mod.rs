@@ -7,23 +7,23 @@
 //! 5. [`archive`] takes the one program out.
 //! 6. [`install`] does all this in its order.
 
-pub mod alias;
-pub mod archive;
-pub mod cache;
-pub mod checksum;
-pub mod download;
+pub(crate) mod alias;
+pub(crate) mod archive;
+pub(crate) mod cache;
+pub(crate) mod checksum;
+pub(crate) mod download;
 mod download_error;
 mod error;
 mod events;
-pub mod export;
+pub(crate) mod export;
 mod http_headers;
-pub mod install;
-pub mod mirror;
+pub(crate) mod install;
+pub(crate) mod mirror;
 mod pinned;
-pub mod release;
+pub(crate) mod release;
 mod throughput;
 
-pub use self::archive::ArchiveError;
-pub use self::download_error::DownloadError;
-pub use self::error::{Attempt, Error};
-pub use self::events::{Event, Watcher};
+pub(crate) use self::archive::ArchiveError;
+pub(crate) use self::download_error::DownloadError;
+pub(crate) use self::error::{Attempt, Error};
+pub(crate) use self::events::{Event, Watcher};

@@ -11,7 +11,7 @@ use crate::catalogue::{Client, ReleaseSource};
 
 /// A file that may be the release: of several the first that exists is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// The version that it holds.
     pub version: ReleaseVersion,
     /// What it is for: the platform that was asked for, or one whose programs run there too.
@@ -28,7 +28,7 @@ pub struct Candidate {
 
 /// What kind of file a release is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// The program itself.
     Raw,
     /// An archive.
@@ -42,7 +42,7 @@ pub enum Format {
 
 /// How an archive is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ArchiveKind {
+pub(crate) enum ArchiveKind {
     /// tar, compressed with gzip.
     TarGz,
     /// zip.
@@ -52,7 +52,7 @@ pub enum ArchiveKind {
 /// How the checksum of a release is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum ChecksumSource {
+pub(crate) enum ChecksumSource {
     /// It is one of those that were seen there before.
     Pinned {
         /// These.
@@ -69,14 +69,14 @@ pub enum ChecksumSource {
 
 impl Candidate {
     /// The last part of its address.
-    pub fn file_name(&self) -> &str {
+    pub(crate) fn file_name(&self) -> &str {
         file_name(&self.url)
     }
 }
 
 impl Format {
     /// The name that the program has in the archive; none when it is no archive.
-    pub fn member(&self) -> Option<&MemberPattern> {
+    pub(crate) fn member(&self) -> Option<&MemberPattern> {
         match self {
             Self::Raw => None,
             Self::Archive { member, .. } => Some(member),
@@ -95,7 +95,11 @@ impl Format {
 
 /// Where one of `versions` of `client` for `platform` may be, the likeliest first: what is made for the platform before
 /// what is translated there, a version before the next, sources in their order.
-pub fn candidates(client: &Client, versions: &[ReleaseVersion], platform: &Platform) -> Vec<Candidate> {
+pub(crate) fn candidates(
+    client: &Client,
+    versions: &[ReleaseVersion],
+    platform: &Platform,
+) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for platform in std::iter::once(platform.clone()).chain(platform.stand_in()) {
         for version in versions {
@@ -108,7 +112,7 @@ pub fn candidates(client: &Client, versions: &[ReleaseVersion], platform: &Platf
 }
 
 /// The names that the releases of `versions` may have: where publishers add something, with that first.
-pub fn published_names(client: &Client, versions: &[ReleaseVersion]) -> Vec<ReleaseVersion> {
+pub(crate) fn published_names(client: &Client, versions: &[ReleaseVersion]) -> Vec<ReleaseVersion> {
     let mut names: Vec<ReleaseVersion> = Vec::new();
     for version in versions {
         let rules = client.suffixes.iter();
@@ -124,14 +128,14 @@ pub fn published_names(client: &Client, versions: &[ReleaseVersion]) -> Vec<Rele
 }
 
 /// What may stand in for `wanted`, which was never published, the nearest first.
-pub fn substitutes<'a>(client: &'a Client, wanted: &ReleaseVersion) -> &'a [ReleaseVersion] {
+pub(crate) fn substitutes<'a>(client: &'a Client, wanted: &ReleaseVersion) -> &'a [ReleaseVersion] {
     let mut rules = client.substitutes.iter();
     let rule = rules.find(|rule| wanted.is_within(Some(&rule.since), Some(&rule.until)));
     rule.map_or(&[], |rule| &rule.versions)
 }
 
 /// True when one of `versions` may have been published, for whichever platform.
-pub fn is_known(client: &Client, versions: &[ReleaseVersion]) -> bool {
+pub(crate) fn is_known(client: &Client, versions: &[ReleaseVersion]) -> bool {
     let mut platforms = client.sources.iter().flat_map(|source| source.platforms.keys());
     platforms.any(|platform| !candidates(client, versions, platform).is_empty())
 }

@@ -294,7 +294,9 @@ pub(crate) fn for_each_service(
         return Ok(());
     }
     let failure = failures.remove(chosen);
-    failures.iter().for_each(|error| context.warn(error));
+    for error in &failures {
+        context.warn(error);
+    }
     Err(failure)
 }
 

@@ -94,7 +94,9 @@ fn inspect<'a>(
     let is_stopped = |error: &services::Error| matches!(error, services::Error::NotRunning { .. });
     // What failed is told each time, so it is looked for each time; and what is stopped may be started at any time.
     let is_cacheable = failed.is_empty() && !left_out.iter().any(is_stopped);
-    failed.into_iter().for_each(|error| context.warn(&error.into()));
+    for error in failed {
+        context.warn(&error.into());
+    }
     let exported = export(connected, &inspection.machine, args.api_version, context.deadline)?;
     if is_cacheable
         && let Err(error) =

@@ -24,7 +24,9 @@ pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error>
     let inspection = context.inspect(context.machine()?, &questions)?;
     let Connections { connected, left_out, failed } =
         connect(&inspection, &services, args.service.is_none(), context.deadline)?;
-    failed.into_iter().for_each(|error| context.warn(&error.into()));
+    for error in failed {
+        context.warn(&error.into());
+    }
     let machine = inspection.machine;
     if connected.is_empty() {
         let nothing = || Error::NoKubeconfig { what: format!("`{}`", machine.name) };

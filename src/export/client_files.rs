@@ -13,7 +13,7 @@ use crate::catalogue::{Access, DOCKER_FILES};
 use crate::machine::Machine;
 
 /// The files for the clients of some services of one machine.
-pub struct ClientFiles<'a> {
+pub(crate) struct ClientFiles<'a> {
     machine: &'a Machine,
     services: Vec<ServiceAccess<'a>>,
     kubeconfig: PathBuf,
@@ -23,7 +23,7 @@ impl<'a> ClientFiles<'a> {
     /// Says where the files of `services` are; writes nothing yet.
     ///
     /// Errors: a folder whose name kubectl cannot be given.
-    pub fn new(machine: &'a Machine, services: Vec<ServiceAccess<'a>>) -> Result<Self, Error> {
+    pub(crate) fn new(machine: &'a Machine, services: Vec<ServiceAccess<'a>>) -> Result<Self, Error> {
         let names: Vec<&str> = services.iter().filter(|service| has_kubeconfig(service)).map(name).collect();
         let kubeconfig = machine.files.kubeconfig(&names);
         let has_colon = kubeconfig.as_os_str().as_encoded_bytes().contains(&b':');
@@ -34,19 +34,19 @@ impl<'a> ClientFiles<'a> {
     }
 
     /// The kubeconfig, with a context for each of the services that has one.
-    pub fn kubeconfig(&self) -> &Path {
+    pub(crate) fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
 
     /// The folder for the certificates of `service`.
-    pub fn folder(&self, service: &ServiceAccess) -> PathBuf {
+    pub(crate) fn folder(&self, service: &ServiceAccess) -> PathBuf {
         self.machine.files.service(name(service))
     }
 
     /// Writes all of them.
     ///
     /// Errors: the machine's folder is locked or cannot be written.
-    pub fn write(&self, deadline: Deadline) -> Result<(), Error> {
+    pub(crate) fn write(&self, deadline: Deadline) -> Result<(), Error> {
         let folder = self.machine.lock(deadline)?;
         if self.services.iter().any(has_kubeconfig) {
             folder.write(&self.kubeconfig, self.kubeconfig_text()?.as_bytes())?;
@@ -66,7 +66,7 @@ impl<'a> ClientFiles<'a> {
     }
 
     /// The text of the kubeconfig. The first service's context is the current one.
-    pub fn kubeconfig_text(&self) -> Result<String, Error> {
+    pub(crate) fn kubeconfig_text(&self) -> Result<String, Error> {
         let services: Vec<&ServiceAccess> =
             self.services.iter().filter(|service| has_kubeconfig(service)).collect();
         let context = |service: &&ServiceAccess| format!("{}-{}", self.machine.name, name(service));

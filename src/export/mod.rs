@@ -3,7 +3,7 @@
 mod client_files;
 mod error;
 mod service_access;
-pub mod shell;
+pub(crate) mod shell;
 mod variables;
 
 pub(crate) use self::client_files::ClientFiles;

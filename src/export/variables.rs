@@ -79,7 +79,7 @@ impl Export {
 /// what all of them have.
 ///
 /// Errors: two machines of one name, or with different values for what is no list.
-pub fn join(machines: &[(&str, &[Block])]) -> Result<Vec<Block>, Error> {
+pub(crate) fn join(machines: &[(&str, &[Block])]) -> Result<Vec<Block>, Error> {
     for (index, (machine, _)) in machines.iter().enumerate() {
         if machines[..index].iter().any(|(other, _)| other == machine) {
             return Err(Error::Namesakes { machine: (*machine).to_owned() });
@@ -126,9 +126,9 @@ fn value_of_all(machines: &[(&str, &[Block])], export: &Export) -> Result<String
 
 /// What the placeholders in a service's templates stand for.
 #[derive(Clone, Copy, Debug)]
-pub struct Values<'a> {
+pub(crate) struct Values<'a> {
     /// The service, which is asked what the guest's files do not tell.
-    pub access: ServiceAccess<'a>,
+    pub(crate) access: ServiceAccess<'a>,
     /// The kubeconfig on the host.
     pub kubeconfig: &'a str,
     /// The folder of Docker's certificates on the host.

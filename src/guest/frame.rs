@@ -7,7 +7,7 @@ use std::fmt;
 /// The system has no random numbers.
 #[derive(Debug, thiserror::Error)]
 #[error("the system has no random numbers")]
-pub struct NoRandom {
+pub(crate) struct NoRandom {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 

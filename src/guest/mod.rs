@@ -1,8 +1,8 @@
 //! Everything that happens in the guest, over one SSH connection.
 
-pub mod control;
+pub(crate) mod control;
 mod frame;
-pub mod probe;
-pub mod ssh;
+pub(crate) mod probe;
+pub(crate) mod ssh;
 
-pub use self::frame::NoRandom;
+pub(crate) use self::frame::NoRandom;

@@ -7,7 +7,7 @@ use crate::base::types::{HostName, Invalid, SshUser};
 
 /// Where to log in, as far as it was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
+pub(crate) struct Address {
     /// The user before the `@`.
     pub user: Option<SshUser>,
     /// The host.

@@ -20,7 +20,7 @@ use crate::base::paths::Folders;
 
 /// What the user has allowed.
 #[derive(Clone, Copy)]
-pub struct Consents<'a> {
+pub(crate) struct Consents<'a> {
     env: &'a Env,
     folders: &'a Folders,
 }
@@ -52,7 +52,7 @@ enum Known {
 
 impl<'a> Consents<'a> {
     /// Those that are kept in `folders`.
-    pub fn new(env: &'a Env, folders: &'a Folders) -> Self {
+    pub(crate) fn new(env: &'a Env, folders: &'a Folders) -> Self {
         Self { env, folders }
     }
 
@@ -91,14 +91,14 @@ impl<'a> Consents<'a> {
     /// Lets Vagrant be started in `project`, as it is now.
     ///
     /// Errors: the project cannot be read, or this cannot be kept.
-    pub fn allow(&self, project: &Project, deadline: Deadline) -> Result<(), Error> {
+    pub(crate) fn allow(&self, project: &Project, deadline: Deadline) -> Result<(), Error> {
         self.keep_allowed(project, Some(project.code_digest()?), deadline)
     }
 
     /// Keeps Vagrant from being started in `project`, whatever its index says.
     ///
     /// Errors: this cannot be kept.
-    pub fn deny(&self, project: &Project, deadline: Deadline) -> Result<(), Error> {
+    pub(crate) fn deny(&self, project: &Project, deadline: Deadline) -> Result<(), Error> {
         self.keep_allowed(project, None, deadline)
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::store::UnreadableRecord;
 
 /// The user, as far as this module knows one.
-pub trait Dialog {
+pub(crate) trait Dialog {
     /// What is kept of a machine is not understood, so it counts for nothing.
     fn unreadable_record(&self, record: &UnreadableRecord);
 

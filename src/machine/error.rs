@@ -11,7 +11,7 @@ use crate::base::types::Invalid;
 /// Why no machine was found, or no route to it.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message says what a variant is")]
-pub enum Error {
+pub(crate) enum Error {
     #[error(transparent)]
     Files(#[from] files::Error),
     #[error(transparent)]
@@ -65,7 +65,7 @@ pub enum Error {
 
 /// How a project is found again.
 #[derive(Debug)]
-pub struct ProjectFolder {
+pub(crate) struct ProjectFolder {
     /// The folder.
     pub folder: PathBuf,
     /// The variables that say where Vagrant looks, where it is not where it looks by itself.
@@ -74,7 +74,7 @@ pub struct ProjectFolder {
 
 /// What Vagrant said about a failure, for people.
 #[derive(Debug)]
-pub struct VagrantMessage(pub(super) String);
+pub(crate) struct VagrantMessage(pub(super) String);
 
 impl fmt::Display for VagrantMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

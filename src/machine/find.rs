@@ -11,7 +11,7 @@ use crate::base::types::MachineName;
 /// The one of `known` that is called `wanted`, or the only one when no name is given.
 ///
 /// Errors: there is none, or several may be meant; `words` before a name say which.
-pub fn find<'m>(
+pub(crate) fn find<'m>(
     wanted: Option<&str>,
     known: &'m [Machine],
     words: &'static str,
@@ -36,7 +36,7 @@ pub fn find<'m>(
 /// has it or not, else the only one.
 ///
 /// Errors: as for [`find`]. Where the project has a machine of that name, no other one is meant.
-pub fn find_preferring_project<'m>(
+pub(crate) fn find_preferring_project<'m>(
     wanted: &str,
     known: &'m [Machine],
     env: &Env,

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 /// Stands for all that makes it the same machine, or project. No two have been found that have the same key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     key: String,
     /// Another machine with this one was found in a minute, so it proves nothing.
     former_key: String,

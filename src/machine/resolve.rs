@@ -27,7 +27,7 @@ use crate::guest::ssh::{Hop, Route};
 /// Errors: none or several machines fit, the ssh config cannot be read, does not name the machine or
 /// holds a value that is not of its kind; a Vagrant machine is not created, or Vagrant does not say how it is reached
 /// before `deadline`.
-pub fn resolve(
+pub(crate) fn resolve(
     selection: &Selection,
     env: &Env,
     folders: &Folders,
@@ -63,7 +63,7 @@ pub fn resolve(
 /// The machine that `remembered` is now.
 ///
 /// Errors: as for [`resolve`].
-pub fn resolve_remembered(
+pub(crate) fn resolve_remembered(
     remembered: &Machine,
     selection: &Selection,
     env: &Env,
@@ -78,7 +78,7 @@ pub fn resolve_remembered(
 /// of Vagrant's projects.
 ///
 /// Errors: none of the project's machines is remembered, or it is not said which is meant.
-pub fn resolve_from_cwd(
+pub(crate) fn resolve_from_cwd(
     env: &Env,
     folders: &Folders,
     dialog: &dyn Dialog,

@@ -9,7 +9,7 @@ use crate::guest::ssh::Hop;
 
 /// What the user said about the machine.
 #[derive(Clone, Debug, Default)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// `--machine`
     pub machine: Option<MachineName>,
     /// `--ssh-config`

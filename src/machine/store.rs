@@ -16,7 +16,7 @@ use crate::guest::ssh::{Hop, Route};
 
 /// A guest as the host knows it.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// Its name; also the context's name in its kubeconfig.
     pub name: MachineName,
     /// Its files on the host.
@@ -28,7 +28,7 @@ pub struct Machine {
 
 /// What is remembered of the machines that were used before.
 #[derive(Debug, Default)]
-pub struct Remembered {
+pub(crate) struct Remembered {
     /// In the order of their folders' names.
     pub machines: Vec<Machine>,
     /// The folders whose record is not understood.
@@ -37,7 +37,7 @@ pub struct Remembered {
 
 /// A machine's folder whose `machine.json` is not understood.
 #[derive(Clone, Debug)]
-pub struct UnreadableRecord {
+pub(crate) struct UnreadableRecord {
     /// The folder.
     pub files: MachineFiles,
     /// Another version of this program has written it; otherwise it is damaged.
@@ -63,7 +63,7 @@ pub(super) struct RouteState {
 
 /// A Vagrant machine, as it was when Vagrant said how it is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// Its project.
     pub project: Project,
     /// What Vagrant's files said of it.
@@ -85,7 +85,7 @@ struct Record {
 
 impl Origin {
     /// What has become of the machine `name`, if Vagrant's files say that it is not any more what it was.
-    pub fn loss(&self, name: &MachineName) -> Option<&'static str> {
+    pub(crate) fn loss(&self, name: &MachineName) -> Option<&'static str> {
         if !self.project.is_there() {
             return Some("its project is gone");
         }
@@ -100,7 +100,7 @@ impl Origin {
 impl Machine {
     /// The machine `name` reached by `route`. Its folder is named after its name and its address: two machines
     /// that are both called `default` share nothing.
-    pub fn new(name: MachineName, route: Route, folders: &Folders) -> Self {
+    pub(crate) fn new(name: MachineName, route: Route, folders: &Folders) -> Self {
         let files = files_of(&name, &route_identity(&name, &route), folders);
         Self::with_state(name, files, RouteState { route, origin: None, is_current: true })
     }
@@ -116,7 +116,7 @@ impl Machine {
     }
 
     /// How it is reached.
-    pub fn route(&self) -> &Route {
+    pub(crate) fn route(&self) -> &Route {
         &self.state.route
     }
 
@@ -126,7 +126,7 @@ impl Machine {
     }
 
     /// The Vagrant machine that it is, if it is one.
-    pub fn origin(&self) -> Option<&Origin> {
+    pub(crate) fn origin(&self) -> Option<&Origin> {
         self.state.origin.as_ref()
     }
 
@@ -137,17 +137,17 @@ impl Machine {
     }
 
     /// True when Vagrant, asked now, may know another route than this one.
-    pub fn may_have_moved(&self) -> bool {
+    pub(crate) fn may_have_moved(&self) -> bool {
         self.state.origin.is_some() && !self.state.is_current
     }
 
     /// Vagrant was asked, or the machine was reached after it was.
-    pub fn set_current(&mut self, is_current: bool) {
+    pub(crate) fn set_current(&mut self, is_current: bool) {
         self.state.is_current = is_current;
     }
 
     /// The notes that its user should read, each time.
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let name = &self.name;
         // A file in older releases, a folder of files in newer ones.
         let is_public = |path: &&PathBuf| {
@@ -168,12 +168,12 @@ impl Machine {
     }
 
     /// The name of its folder: unlike the machine's own name, no other has it.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         self.files.key()
     }
 
     /// What to call it so that no other of `machines` is meant: its name, or its key.
-    pub fn label(&self, machines: &[Machine]) -> String {
+    pub(crate) fn label(&self, machines: &[Machine]) -> String {
         let are_called = |label: &str| machines.iter().filter(|machine| machine.is_called(label)).count();
         let short: String = self.key().chars().take(shortest(&self.name)).collect();
         let labels = [self.name.to_string(), short];
@@ -181,7 +181,7 @@ impl Machine {
     }
 
     /// True when `wanted` is the machine's name, its key, or the beginning of that with eight digits at least.
-    pub fn is_called(&self, wanted: &str) -> bool {
+    pub(crate) fn is_called(&self, wanted: &str) -> bool {
         self.name.as_str() == wanted || is_key(wanted, &self.key(), &self.name)
     }
 
@@ -220,12 +220,12 @@ impl Machine {
     }
 
     /// Locks the machine's folder, creating it when it is missing.
-    pub fn lock(&self, deadline: Deadline) -> Result<PrivateFolder, Error> {
+    pub(crate) fn lock(&self, deadline: Deadline) -> Result<PrivateFolder, Error> {
         PrivateFolder::lock(self.files.folder(), deadline)
     }
 
     /// Keeps how the machine was reached, so that `--machine NAME` finds it later.
-    pub fn remember(&self, folder: &PrivateFolder) -> Result<(), Error> {
+    pub(crate) fn remember(&self, folder: &PrivateFolder) -> Result<(), Error> {
         let RouteState { route, origin: vagrant, .. } = self.state.clone();
         let record = Record { version: RECORD_VERSION, name: self.name.clone(), route, vagrant };
         let text = serde_json::to_vec_pretty(&record)
@@ -235,14 +235,14 @@ impl Machine {
     }
 
     /// When it was reached the last time.
-    pub fn last_use(&self) -> Option<SystemTime> {
+    pub(crate) fn last_use(&self) -> Option<SystemTime> {
         self.files.machine().metadata().and_then(|meta| meta.modified()).ok()
     }
 
     /// The user's own kubeconfigs that entries of this machine were put into.
     ///
     /// Errors: the list cannot be read.
-    pub fn merges(&self) -> Result<Vec<PathBuf>, Error> {
+    pub(crate) fn merges(&self) -> Result<Vec<PathBuf>, Error> {
         let path = self.files.merged();
         let Some(text) = files::read(&path, LONGEST_RECORD)? else { return Ok(Vec::new()) };
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
@@ -251,7 +251,7 @@ impl Machine {
     }
 
     /// Keeps that entries of this machine are put into the user's own kubeconfig `path`, so that they can be removed.
-    pub fn remember_merge(&self, folder: &PrivateFolder, path: &Path) -> Result<(), Error> {
+    pub(crate) fn remember_merge(&self, folder: &PrivateFolder, path: &Path) -> Result<(), Error> {
         let mut merges = self.merges()?;
         if merges.iter().any(|known| known == path) {
             return Ok(());
@@ -266,7 +266,7 @@ impl Machine {
 /// The machines that were used before.
 ///
 /// Errors: the folder cannot be read, or others than its user could have written to it.
-pub fn remembered(folders: &Folders) -> Result<Remembered, Error> {
+pub(crate) fn remembered(folders: &Folders) -> Result<Remembered, Error> {
     let mut remembered = Remembered::default();
     let mut paths = files::folders_in(&folders.machines())?;
     paths.sort();
@@ -281,7 +281,7 @@ pub fn remembered(folders: &Folders) -> Result<Remembered, Error> {
 }
 
 /// Removes everything that is kept of the machine with these `files`: credentials, host keys, how it is reached.
-pub fn forget(files: &MachineFiles, deadline: Deadline) -> Result<(), Error> {
+pub(crate) fn forget(files: &MachineFiles, deadline: Deadline) -> Result<(), Error> {
     PrivateFolder::lock(files.folder(), deadline)?.remove()
 }
 

@@ -20,7 +20,7 @@ use crate::guest::ssh::Route;
 
 /// Finds machines of Vagrant's projects. It alone starts Vagrant.
 #[derive(Clone, Copy)]
-pub struct VagrantResolver<'a> {
+pub(crate) struct VagrantResolver<'a> {
     env: &'a Env,
     folders: &'a Folders,
     selection: &'a Selection,
@@ -29,7 +29,12 @@ pub struct VagrantResolver<'a> {
 
 impl<'a> VagrantResolver<'a> {
     /// With what was typed, and for whom.
-    pub fn new(env: &'a Env, folders: &'a Folders, selection: &'a Selection, dialog: &'a dyn Dialog) -> Self {
+    pub(crate) fn new(
+        env: &'a Env,
+        folders: &'a Folders,
+        selection: &'a Selection,
+        dialog: &'a dyn Dialog,
+    ) -> Self {
         Self { env, folders, selection, dialog }
     }
 
@@ -104,7 +109,11 @@ impl<'a> VagrantResolver<'a> {
     /// route, or nobody can say.
     ///
     /// Errors: it is not created or not running any more, or Vagrant does not say.
-    pub fn refresh_route(&self, machine: &Machine, deadline: Deadline) -> Result<Option<Machine>, Error> {
+    pub(crate) fn refresh_route(
+        &self,
+        machine: &Machine,
+        deadline: Deadline,
+    ) -> Result<Option<Machine>, Error> {
         let Some(origin) = machine.origin().filter(|_| !deadline.is_over()) else { return Ok(None) };
         let Some(created) = origin.project.created(&machine.name) else {
             let (machine, folder) = (machine.name.to_string(), origin.project.folder.clone());

@@ -25,7 +25,7 @@ use crate::machine::Machine;
 
 /// `services.json`: what is known of a machine's services.
 #[derive(Default, PartialEq, Serialize, Deserialize)]
-pub struct ServiceCache {
+pub(crate) struct ServiceCache {
     /// The version of the program that wrote it.
     program: String,
     /// The way to the machine, and which one it was.
@@ -62,7 +62,7 @@ struct Used {
 
 /// How much an answer that is kept may leave open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// Each of the services was used.
     Named,
     /// It is known lately of each whether it can be used.
@@ -74,7 +74,7 @@ pub enum Scope {
 impl ServiceCache {
     /// What is remembered of `machine`. Nothing when anything about it is odd, of another version of the program, of
     /// another way to the machine, or of one that was there before.
-    pub fn of(machine: &Machine) -> Self {
+    pub(crate) fn of(machine: &Machine) -> Self {
         let read = || {
             files::refuse_shared(machine.files.folder()).ok()?;
             let text = files::read(&machine.files.services(), LONGEST).ok()??;
@@ -87,7 +87,7 @@ impl ServiceCache {
     /// Uses those of `services` again that were in use; all at once.
     ///
     /// None when anything is not as it was, or too long ago; of those that are merely [`Scope::Known`], when no one is.
-    pub fn reconnect<'a>(
+    pub(crate) fn reconnect<'a>(
         &self,
         services: &[&'a Service],
         scope: Scope,
@@ -113,14 +113,14 @@ impl ServiceCache {
     }
 
     /// True when one of `services` was used.
-    pub fn has_used(&self, services: &[&Service]) -> bool {
+    pub(crate) fn has_used(&self, services: &[&Service]) -> bool {
         let known = services.iter().filter_map(|service| self.services.get(&service.name));
         known.into_iter().any(|known| known.used.is_some())
     }
 
     /// True when each of `answers` has all values that it had. One that has lost some may only have been slow to
     /// answer.
-    pub fn is_matched_by(&self, answers: &[ExportedService]) -> bool {
+    pub(crate) fn is_matched_by(&self, answers: &[ExportedService]) -> bool {
         answers.iter().all(|answer| {
             let known = self.services.get(&answer.connected.detected.service.name);
             let used = known.and_then(|known| known.used.as_ref());
@@ -129,14 +129,14 @@ impl ServiceCache {
     }
 
     /// What was printed last for those who asked with the words `asked`, whatever has become of it.
-    pub fn printed(&self, asked: &str) -> Option<&[Block]> {
+    pub(crate) fn printed(&self, asked: &str) -> Option<&[Block]> {
         self.printed.get(asked).map(Vec::as_slice)
     }
 
     /// Keeps what a visit has found out: how `answers` are used, and that the others of `services` are not.
     ///
     /// Errors: the machine's folder is locked or cannot be written.
-    pub fn keep(
+    pub(crate) fn keep(
         machine: &Machine,
         services: &[&Service],
         answers: &[ExportedService],
@@ -160,7 +160,7 @@ impl ServiceCache {
     /// printed.
     ///
     /// Errors: the machine's folder is locked or cannot be written.
-    pub fn confirm(
+    pub(crate) fn confirm(
         self,
         machine: &Machine,
         answers: &[ExportedService],

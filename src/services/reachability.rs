@@ -12,7 +12,7 @@ use crate::base::{parallel, timeouts};
 
 /// An address of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Address {
+pub(crate) struct Address {
     /// The address.
     #[serde(rename = "address")]
     pub ip: IpAddr,
@@ -21,7 +21,7 @@ pub struct Address {
 }
 
 /// The first of [`addresses`]; the one that SSH reached is not tried again.
-pub fn address(inspection: &Inspection, deadline: Deadline) -> Option<Address> {
+pub(crate) fn address(inspection: &Inspection, deadline: Deadline) -> Option<Address> {
     let direct = direct(inspection).map(|ip| Address { ip, reachable: true });
     direct.or_else(|| addresses(inspection, deadline).first().copied())
 }
@@ -29,7 +29,7 @@ pub fn address(inspection: &Inspection, deadline: Deadline) -> Option<Address> {
 /// The guest's addresses, those first that the host can reach: the one that SSH reached, unless that is a port
 /// forwarded on the host itself, then the others in the guest's order. That order tells nothing about the host, so
 /// each is tried.
-pub fn addresses(inspection: &Inspection, deadline: Deadline) -> Vec<Address> {
+pub(crate) fn addresses(inspection: &Inspection, deadline: Deadline) -> Vec<Address> {
     let direct = direct(inspection);
     let others: Vec<IpAddr> =
         inspection.facts.addresses.iter().copied().filter(|ip| Some(*ip) != direct).collect();

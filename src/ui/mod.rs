@@ -137,7 +137,7 @@ fn labelled(style: &Style, label: &str, text: &str, color: bool) -> String {
 /// Standard output cannot be written to.
 #[derive(Debug, thiserror::Error)]
 #[error("could not write to standard output")]
-pub struct StdoutError(#[source] pub(crate) io::Error);
+pub(crate) struct StdoutError(#[source] pub(crate) io::Error);
 
 /// Writes `text` to standard output. A reader that has gone is no failure of ours.
 pub(crate) fn print(text: &str) -> Result<(), StdoutError> {

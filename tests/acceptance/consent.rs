@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{chown, lchown, symlink};
 
-use crate::support::{Defined, Guest, Project, User};
+use service_manager_test_support::{Defined, Guest, Project, User};
 
 const RELEASE: &str = "Debian GNU/Linux 12 (bookworm)\n";
 const VERSION: &str = "service-manager box version";

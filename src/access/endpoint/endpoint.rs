@@ -11,7 +11,7 @@ use crate::base::types::{ApiVersion, DnsName, HostName, Version};
 
 /// Where the host reaches a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// The address, or a name that leads there.
     pub host: HostName,
     /// The address that was connected to; `host` may be a name that leads there.
@@ -28,7 +28,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// `HOST:PORT`
-    pub fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         match self.host.as_str().parse() {
             Ok(address) => SocketAddr::new(address, self.port).to_string(),
             Err(_) => format!("{}:{}", self.host, self.port),
@@ -36,7 +36,7 @@ impl Endpoint {
     }
 
     /// The URL that clients are given.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://{}", self.place())
     }
 

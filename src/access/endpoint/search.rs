@@ -36,8 +36,7 @@ impl Search<'_> {
     /// Errors: nothing answers, no name of the certificate can be used, the certificate or the credentials
     /// are not accepted.
     pub(crate) fn run(&self, deadline: Deadline) -> Result<(Endpoint, ApiClient), Error> {
-        let access =
-            Access::new(self.api, self.credentials, deadline).map_err(|error| self.unusable(error))?;
+        let access = Access::new(self.api, self.credentials, deadline).map_err(Self::unusable)?;
         match self.try_addresses(&access, deadline) {
             Ok(good) => Ok(good),
             Err(failures) => match (&failures.names, failures.wrong_server(), self.given_name()) {
@@ -172,7 +171,7 @@ impl Search<'_> {
         }
     }
 
-    fn unusable(&self, error: AccessError) -> Error {
+    fn unusable(error: AccessError) -> Error {
         match error {
             AccessError::Credentials(error) => Error::Credentials(error),
             error => Error::NotPrepared(error.into()),

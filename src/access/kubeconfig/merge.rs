@@ -12,7 +12,7 @@ use super::step::{Outcome, Step};
 
 /// What is to be in the user's kubeconfig.
 #[derive(Clone, Copy, Debug)]
-pub struct Addition<'a> {
+pub(crate) struct Addition<'a> {
     /// The kubeconfig that [`super::write()`] made; it may have several contexts.
     pub kubeconfig: &'a str,
     /// The key of the machine that it is for: the mark of its entries.
@@ -23,7 +23,7 @@ pub struct Addition<'a> {
 
 /// The user's kubeconfig with our entries in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Merged {
+pub(crate) struct Merged {
     /// The whole text; the very same when there was nothing to do.
     pub text: String,
     /// Our contexts.
@@ -36,7 +36,7 @@ pub struct Merged {
 
 /// One of our contexts, together with its cluster and its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Context {
+pub(crate) struct Context {
     /// Its name.
     pub name: String,
     /// What became of it.
@@ -48,7 +48,7 @@ pub struct Context {
 /// Entries of the same machine are replaced; a context keeps its namespace and whatever else we do not set.
 ///
 /// Errors: `target` is not understood, or has entries of these names that are not of this machine.
-pub fn merge(target: &str, addition: Addition<'_>) -> Result<Merged, MergeError> {
+pub(crate) fn merge(target: &str, addition: Addition<'_>) -> Result<Merged, MergeError> {
     let file = Parsed::new(target)?;
     let ours = Parsed::new(addition.kubeconfig)?;
     let mut steps = Vec::new();
@@ -80,7 +80,7 @@ pub fn merge(target: &str, addition: Addition<'_>) -> Result<Merged, MergeError>
 /// The very same text when there are none.
 ///
 /// Errors: `target` is not understood.
-pub fn remove(target: &str, machine: &str) -> Result<String, MergeError> {
+pub(crate) fn remove(target: &str, machine: &str) -> Result<String, MergeError> {
     let file = Parsed::new(target)?;
     let mut steps = Vec::new();
     for list in LISTS {
@@ -98,7 +98,7 @@ pub fn remove(target: &str, machine: &str) -> Result<String, MergeError> {
 }
 
 /// The names of the contexts in the kubeconfig `text`; none when it is not understood.
-pub fn contexts(text: &str) -> Vec<String> {
+pub(crate) fn contexts(text: &str) -> Vec<String> {
     let entries = Parsed::new(text).and_then(|file| file.entries(List::Contexts));
     entries.unwrap_or_default().iter().map(name_of).collect()
 }

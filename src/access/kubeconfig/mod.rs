@@ -10,9 +10,8 @@ mod read;
 mod step;
 mod write;
 
-pub use self::error::{Error, MergeError};
-pub use self::list::List;
-pub use self::merge::{Addition, Context, Merged, contexts, merge, remove};
-pub use self::read::read;
-pub use self::step::Outcome;
-pub use self::write::{Entry, write};
+pub(crate) use self::error::{Error, MergeError};
+pub(crate) use self::merge::{Addition, Context, Merged, contexts, merge, remove};
+pub(crate) use self::read::read;
+pub(crate) use self::step::Outcome;
+pub(crate) use self::write::{Entry, write};

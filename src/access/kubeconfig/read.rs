@@ -16,7 +16,7 @@ use crate::base::types::{HostName, Token};
 /// in it.
 ///
 /// Errors: it is no kubeconfig, wants to run a program, or holds nothing to log in with.
-pub fn read(
+pub(crate) fn read(
     content: &[u8],
     file_of_guest: &dyn Fn(&str) -> Option<Vec<u8>>,
 ) -> Result<Credentials, CredentialError> {

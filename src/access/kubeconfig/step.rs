@@ -10,7 +10,7 @@ use crate::base::yaml;
 
 /// What became of an entry. The one that tells most is last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It was there.
     Unchanged,
     /// It was not there.

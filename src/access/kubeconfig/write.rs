@@ -11,7 +11,7 @@ use crate::base::yaml;
 
 /// A cluster, its admin, and the context that joins them.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// What all three are called.
     pub name: &'a str,
     /// The URL of the API server.
@@ -23,7 +23,7 @@ pub struct Entry<'a> {
 }
 
 /// Writes the kubeconfig for kubectl on the host. The first of `entries` is the current context.
-pub fn write(entries: &[Entry]) -> Result<String, Error> {
+pub(crate) fn write(entries: &[Entry]) -> Result<String, Error> {
     let file = File {
         api_version: "v1",
         kind: "Config",

@@ -18,7 +18,7 @@ use crate::base::platform::{Access, FileId, Owner, is_executable, set_access};
 /// not. A kill leaves at most a hidden file beside it, which the next copy removes.
 ///
 /// Errors: the folder cannot be created, or the copy not written; a folder is in its place.
-pub fn copy_program(from: &Path, to: &Path) -> Result<bool, Error> {
+pub(crate) fn copy_program(from: &Path, to: &Path) -> Result<bool, Error> {
     let failed = |source| Error::Write { path: to.to_owned(), source };
     let original = fs::metadata(from).map_err(failed)?;
     match fs::symlink_metadata(to) {
@@ -36,7 +36,7 @@ pub fn copy_program(from: &Path, to: &Path) -> Result<bool, Error> {
 /// Puts `text` at `path`, for all to read.
 ///
 /// Errors: the folder cannot be created, or the file not written.
-pub fn put_text(path: &Path, text: &str) -> Result<(), Error> {
+pub(crate) fn put_text(path: &Path, text: &str) -> Result<(), Error> {
     let put = put(path, &mut text.as_bytes(), Access::Readable);
     put.map_err(|source| Error::Write { path: path.to_owned(), source })
 }

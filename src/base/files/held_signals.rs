@@ -51,7 +51,7 @@ impl Drop for HeldSignals {
 /// For a process that ends while a thread of it may still be at work: sees to it that no
 /// [`SharedFile`](super::SharedFile) is locked then. Those that are have so long to be whole; from now on there are no
 /// others.
-pub fn unlock_before_the_end(limit: Duration) {
+pub(crate) fn unlock_before_the_end(limit: Duration) {
     let mut holders = holders();
     holders.is_ending = true;
     // What is still locked after that has to stay.

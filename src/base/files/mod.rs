@@ -15,14 +15,14 @@ mod program;
 mod read;
 mod shared;
 
-pub use self::copy::{copy_program, put_text};
-pub use self::error::Error;
-pub use self::held_signals::unlock_before_the_end;
-pub use self::ownership::{is_own, is_private, refuse_shared, refuse_writable_by_others};
-pub use self::partial::{PARTIAL, PartialFile};
-pub use self::private::PrivateFolder;
-pub use self::program::ProgramFolder;
-pub use self::read::{
+pub(crate) use self::copy::{copy_program, put_text};
+pub(crate) use self::error::Error;
+pub(crate) use self::held_signals::unlock_before_the_end;
+pub(crate) use self::ownership::{is_own, is_private, refuse_shared, refuse_writable_by_others};
+pub(crate) use self::partial::{PARTIAL, PartialFile};
+pub(crate) use self::private::PrivateFolder;
+pub(crate) use self::program::ProgramFolder;
+pub(crate) use self::read::{
     files_in, folders_in, open_regular, read, read_foreign, read_named_text, read_regular, read_text, touch,
 };
-pub use self::shared::{SharedFile, remove_backup};
+pub(crate) use self::shared::{SharedFile, remove_backup};

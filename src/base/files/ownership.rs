@@ -7,17 +7,17 @@ use super::error::Error;
 use crate::base::platform;
 
 /// True when nobody but this user and root can write what `path` leads to.
-pub fn is_own(path: &Path) -> io::Result<bool> {
+pub(crate) fn is_own(path: &Path) -> io::Result<bool> {
     platform::only_user_writes(path)
 }
 
 /// True when nobody but this user and root can read what `path` leads to.
-pub fn is_private(path: &Path) -> io::Result<bool> {
+pub(crate) fn is_private(path: &Path) -> io::Result<bool> {
     platform::only_user_reads(path)
 }
 
 /// Refuses what says which programs are run, if others than this user and root can write it.
-pub fn refuse_writable_by_others(path: &Path) -> Result<(), Error> {
+pub(crate) fn refuse_writable_by_others(path: &Path) -> Result<(), Error> {
     match is_own(path) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::WritableByOthers { path: path.to_owned() }),
@@ -28,7 +28,7 @@ pub fn refuse_writable_by_others(path: &Path) -> Result<(), Error> {
 /// State that another user of the host could have written is not ours to trust. The machine's folder and the two above
 /// it, those of them that exist, have to be this user's own; and nobody else may be able to replace them by writing
 /// into a folder above, as OpenSSH's `StrictModes` has it for keys.
-pub fn refuse_shared(folder: &Path) -> Result<(), Error> {
+pub(crate) fn refuse_shared(folder: &Path) -> Result<(), Error> {
     refuse_replaceable(folder)?;
     for folder in folder.ancestors().take(OWN_LEVELS) {
         match platform::is_own_folder(folder) {

@@ -14,7 +14,7 @@ use crate::base::platform::{Access, set_access, sync_folder, with_access};
 
 /// A file that arrives bit by bit, and where from.
 #[derive(Debug)]
-pub struct PartialFile {
+pub(crate) struct PartialFile {
     path: PathBuf,
     file: File,
     length: u64,
@@ -45,18 +45,18 @@ impl PartialFile {
     }
 
     /// How many bytes are there.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// What to read it from.
-    pub fn file(&self) -> &File {
+    pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
     /// Where the rest of the file at `url` begins, and what tells whether that is still the same file; none when nothing
     /// of it is here.
-    pub fn rest_of(&self, url: &str) -> Option<(u64, &str)> {
+    pub(crate) fn rest_of(&self, url: &str) -> Option<(u64, &str)> {
         let origin = self.origin.as_ref().filter(|origin| origin.url == url)?;
         let validator = origin.validator.as_deref()?;
         (self.length > 0).then_some((self.length, validator))
@@ -65,7 +65,7 @@ impl PartialFile {
     /// Prepares for bytes of the file at `url` from `offset` on.
     ///
     /// Errors: the disk's.
-    pub fn begin(&mut self, url: &str, validator: Option<&str>, offset: u64) -> io::Result<()> {
+    pub(crate) fn begin(&mut self, url: &str, validator: Option<&str>, offset: u64) -> io::Result<()> {
         let origin = Origin { url: url.to_owned(), validator: validator.map(ToOwned::to_owned) };
         if offset != self.length {
             self.file.set_len(offset)?;
@@ -85,7 +85,7 @@ impl PartialFile {
     /// Adds the next bytes.
     ///
     /// Errors: the disk's.
-    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.length += bytes.len() as u64;
         Ok(())
@@ -94,7 +94,7 @@ impl PartialFile {
     /// Writes all bytes `to` something else.
     ///
     /// Errors: the disk's, and the other's.
-    pub fn copy(&mut self, to: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn copy(&mut self, to: &mut impl Write) -> io::Result<()> {
         self.file.rewind()?;
         io::copy(&mut BufReader::with_capacity(BUFFER, &self.file), to).map(|_| ())
     }
@@ -102,7 +102,7 @@ impl PartialFile {
     /// Puts it at `path`, for all to read.
     ///
     /// Errors: the folder cannot be created, or the file not written.
-    pub fn put(self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn put(self, path: &Path) -> Result<(), Error> {
         let put = || {
             (&self.file).rewind()?;
             put(path, &mut &self.file, Access::Readable)
@@ -127,14 +127,14 @@ impl PartialFile {
     }
 
     /// Removes it, if nothing has come yet.
-    pub fn discard_if_empty(self) {
+    pub(crate) fn discard_if_empty(self) {
         if self.length == 0 {
             self.discard();
         }
     }
 
     /// Removes it.
-    pub fn discard(self) {
+    pub(crate) fn discard(self) {
         // What stays is begun anew by the next one.
         let _ = fs::remove_file(origin_of(&self.path));
         let _ = fs::remove_file(&self.path);
@@ -146,7 +146,7 @@ fn origin_of(partial: &Path) -> PathBuf {
 }
 
 /// The name of a download that is not complete.
-pub const PARTIAL: &str = ".partial";
+pub(crate) const PARTIAL: &str = ".partial";
 const ORIGIN: &str = ".partial.json";
 /// An address and what the server says of the file.
 const LONGEST_ORIGIN: u64 = 64 << 10;

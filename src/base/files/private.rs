@@ -15,7 +15,7 @@ use crate::base::platform::{Access, create_folders, is_private_file};
 ///
 /// The process that holds it may take any unfinished file in it for the left-over of a process that was killed.
 #[derive(Debug)]
-pub struct PrivateFolder {
+pub(crate) struct PrivateFolder {
     path: PathBuf,
     _lock: FolderLock,
 }
@@ -24,7 +24,7 @@ impl PrivateFolder {
     /// Creates the folder (0700) when it is missing and locks it, waiting for another process until `deadline`.
     ///
     /// Errors: the folder cannot be created, is somebody else's, can be written by others, or stays locked.
-    pub fn lock(path: &Path, deadline: Deadline) -> Result<Self, Error> {
+    pub(crate) fn lock(path: &Path, deadline: Deadline) -> Result<Self, Error> {
         let failed = |source| Error::Folder { path: path.to_owned(), source };
         let prepare = || {
             create_folders(path, Access::Private).map_err(failed)?;
@@ -37,7 +37,7 @@ impl PrivateFolder {
 
     /// Replaces the file `path` in this folder, or in a folder in it, by `content` (0600): written to a temporary
     /// name, synced and renamed. A file that already is so is left alone, which saves the disk's sync.
-    pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
         debug_assert!(path.starts_with(&self.path));
         if already_is(path, content) {
             return Ok(());
@@ -51,14 +51,14 @@ impl PrivateFolder {
 
     /// As [`Self::write`] for what can be found out again: it need not survive the loss of power, and the disk is not
     /// waited for.
-    pub fn write_unsynced(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write_unsynced(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
         let written = self.unfinished().with(content, Access::Private);
         let written = written.and_then(|file| persist_unsynced(file, path));
         written.map(drop).map_err(|source| Error::Write { path: path.to_owned(), source })
     }
 
     /// Removes the folder and everything in it.
-    pub fn remove(self) -> Result<(), Error> {
+    pub(crate) fn remove(self) -> Result<(), Error> {
         let Self { path, .. } = &self;
         fs::remove_dir_all(path).map_err(|source| Error::Write { path: path.clone(), source })
     }

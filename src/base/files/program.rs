@@ -15,7 +15,7 @@ use crate::base::platform::{Access, create_folders};
 
 /// A folder of programs, held by one process at a time.
 #[derive(Debug)]
-pub struct ProgramFolder {
+pub(crate) struct ProgramFolder {
     path: PathBuf,
     _lock: FolderLock,
 }
@@ -25,7 +25,7 @@ impl ProgramFolder {
     /// waited for until `deadline`.
     ///
     /// Errors: the folder cannot be created or written, or stays locked.
-    pub fn lock(path: &Path, deadline: Deadline, on_wait: impl FnOnce()) -> Result<Self, Error> {
+    pub(crate) fn lock(path: &Path, deadline: Deadline, on_wait: impl FnOnce()) -> Result<Self, Error> {
         let failed = |source| Error::Folder { path: path.to_owned(), source };
         let prepare = || create_folders(path, Access::Program).map_err(failed);
         let lock = FolderLock::take(path, LOCK, deadline, prepare, on_wait)?;
@@ -36,14 +36,14 @@ impl ProgramFolder {
     /// The download that was begun here, or a new one.
     ///
     /// Errors: it cannot be opened.
-    pub fn partial(&self) -> Result<PartialFile, Error> {
+    pub(crate) fn partial(&self) -> Result<PartialFile, Error> {
         PartialFile::open(&self.path)
     }
 
     /// A program that is not finished yet.
     ///
     /// Errors: it cannot be created.
-    pub fn unfinished(&self) -> Result<NamedTempFile, Error> {
+    pub(crate) fn unfinished(&self) -> Result<NamedTempFile, Error> {
         let created = Unfinished::of_folder(&self.path).create(Access::Program);
         created.map_err(|source| Error::Write { path: self.path.clone(), source })
     }
@@ -51,7 +51,7 @@ impl ProgramFolder {
     /// Puts `program` in its place, for good: a program of that name which runs goes on with its own file.
     ///
     /// Errors: it cannot be written.
-    pub fn finish(&self, program: NamedTempFile, name: &str) -> Result<(), Error> {
+    pub(crate) fn finish(&self, program: NamedTempFile, name: &str) -> Result<(), Error> {
         let path = self.path.join(name);
         persist(program, &path).map_err(|source| Error::Write { path, source })
     }
@@ -59,7 +59,7 @@ impl ProgramFolder {
     /// As [`Self::finish`] for what was downloaded as it is.
     ///
     /// Errors: it cannot be written.
-    pub fn finish_partial(&self, partial: PartialFile, name: &str) -> Result<(), Error> {
+    pub(crate) fn finish_partial(&self, partial: PartialFile, name: &str) -> Result<(), Error> {
         let path = self.path.join(name);
         partial.become_program(&path).map_err(|source| Error::Write { path, source })
     }
@@ -67,7 +67,7 @@ impl ProgramFolder {
     /// Replaces the file `name` by `content`.
     ///
     /// Errors: it cannot be written.
-    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         let path = self.path.join(name);
         let written = Unfinished::of_folder(&self.path).replace(&path, content, Access::Readable);
         written.map_err(|source| Error::Write { path, source })
@@ -76,7 +76,7 @@ impl ProgramFolder {
     /// Removes the file `name`, if there is one.
     ///
     /// Errors: it cannot be removed.
-    pub fn remove_file(&self, name: &str) -> Result<(), Error> {
+    pub(crate) fn remove_file(&self, name: &str) -> Result<(), Error> {
         let path = self.path.join(name);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Write { path, source }),
@@ -87,14 +87,14 @@ impl ProgramFolder {
     /// Removes the folder and everything in it.
     ///
     /// Errors: it cannot be removed.
-    pub fn remove(self) -> Result<(), Error> {
+    pub(crate) fn remove(self) -> Result<(), Error> {
         fs::remove_dir_all(&self.path).map_err(|source| Error::Write { path: self.path.clone(), source })?;
         self.remove_empty_parent();
         Ok(())
     }
 
     /// Removes the folder when there is nothing in it but its lock.
-    pub fn remove_if_empty(self) {
+    pub(crate) fn remove_if_empty(self) {
         let is_empty = fs::read_dir(&self.path)
             .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == LOCK)));
         // What stays is in nobody's way.

@@ -11,7 +11,7 @@ use crate::base::platform;
 /// Opens the regular file that `path` leads to. Nothing that would block is waited for.
 ///
 /// Errors: it is something else, or cannot be read.
-pub fn open_regular(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let file = platform::open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(not_regular()) }
 }
@@ -19,7 +19,7 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// Reads what `path` leads to, if that is a regular file of at most `limit` bytes.
 ///
 /// Errors: as for [`open_regular`]; it is longer.
-pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     read_all(open_regular(path)?, limit)
 }
 
@@ -44,18 +44,18 @@ pub(super) fn read_all(file: File, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Reads a regular file of at most `limit` bytes; `None` when there is none.
-pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
     content_of(path, open_regular(path), limit)
 }
 
 /// As [`read`], for text: what is not UTF-8 is an error.
-pub fn read_text(path: &Path, limit: u64) -> Result<Option<String>, Error> {
+pub(crate) fn read_text(path: &Path, limit: u64) -> Result<Option<String>, Error> {
     text_of(path, read(path, limit)?)
 }
 
 /// As [`read_text`] for a file that the user named on the command line: it may be a pipe, as `<(vagrant ssh-config)`
 /// is, and is waited for.
-pub fn read_named_text(path: &Path, limit: u64) -> Result<Option<String>, Error> {
+pub(crate) fn read_named_text(path: &Path, limit: u64) -> Result<Option<String>, Error> {
     text_of(path, content_of(path, File::open(path), limit)?)
 }
 
@@ -77,18 +77,18 @@ fn text_of(path: &Path, content: Option<Vec<u8>>) -> Result<Option<String>, Erro
 
 /// Reads a file that somebody else may have put there: `None` unless it is a regular file of at most `limit` bytes.
 /// A link is not followed, and nothing that would block is waited for.
-pub fn read_foreign(path: &Path, limit: u64) -> Option<Vec<u8>> {
+pub(crate) fn read_foreign(path: &Path, limit: u64) -> Option<Vec<u8>> {
     read_all(open_foreign(path).ok()??, limit).ok()
 }
 
 /// Has the file `path` say that it was changed now.
-pub fn touch(path: &Path) -> Result<(), Error> {
+pub(crate) fn touch(path: &Path) -> Result<(), Error> {
     let touched = open_regular(path).and_then(|file| file.set_modified(SystemTime::now()));
     touched.map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 /// The folders in `path`; none when there is no `path`.
-pub fn folders_in(path: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn folders_in(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let mut folders = Vec::new();
     for entry in entries_of(path)?.into_iter().flatten() {
@@ -102,7 +102,7 @@ pub fn folders_in(path: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// The files in `path` whose names end in one of `endings`, in the order of their names, hidden ones left out; none
 /// when there is no `path`.
-pub fn files_in(path: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn files_in(path: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let entries = entries_of(path)?.into_iter().flatten();
     let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();

@@ -20,7 +20,7 @@ use crate::base::platform::{Access, Mode, Owner, create_folders, with_access};
 /// Who was killed leaves that file behind, and no one can tell it from one that is in use. So it is never removed by
 /// anyone but its maker, and signals wait until it is gone.
 #[derive(Debug)]
-pub struct SharedFile {
+pub(crate) struct SharedFile {
     /// Where a link leads to.
     path: PathBuf,
     /// None when there is no file yet.
@@ -33,7 +33,7 @@ impl SharedFile {
     /// The file need not exist; its folder is made when it is missing.
     ///
     /// Errors: it stays locked, is not the user's own, is no regular file, or is read-only.
-    pub fn lock(path: &Path, deadline: Deadline) -> Result<Self, Error> {
+    pub(crate) fn lock(path: &Path, deadline: Deadline) -> Result<Self, Error> {
         let failed = |source| Error::SharedFile { path: path.to_owned(), source };
         if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
             create_folders(folder, Access::Private).map_err(failed)?;
@@ -57,13 +57,13 @@ impl SharedFile {
     }
 
     /// Its text; none when there is no file. At most `limit` bytes.
-    pub fn text(&self, limit: u64) -> Result<Option<String>, Error> {
+    pub(crate) fn text(&self, limit: u64) -> Result<Option<String>, Error> {
         read_text(&self.path, limit)
     }
 
     /// Replaces its content by one that holds credentials: only its user has access to it from now on. Keeps the old
     /// content beside it (`NAME.service-manager-backup`), for its user alone.
-    pub fn replace(&self, content: &[u8]) -> Result<(), Error> {
+    pub(crate) fn replace(&self, content: &[u8]) -> Result<(), Error> {
         let failed = |source| Error::SharedFile { path: self.path.clone(), source };
         if self.mode.is_some() {
             let old = open_regular(&self.path).and_then(|file| read_all(file, LARGEST)).map_err(failed)?;
@@ -74,12 +74,12 @@ impl SharedFile {
     }
 
     /// True when others than its user have access to it.
-    pub fn is_open_to_others(&self) -> bool {
+    pub(crate) fn is_open_to_others(&self) -> bool {
         self.mode.is_some_and(Mode::is_open_to_others)
     }
 
     /// Replaces its content; the old one that was kept is the business of [`remove_backup`].
-    pub fn replace_for_good(&self, content: &[u8]) -> Result<(), Error> {
+    pub(crate) fn replace_for_good(&self, content: &[u8]) -> Result<(), Error> {
         let failed = |source| Error::SharedFile { path: self.path.clone(), source };
         self.put(&self.path, content, self.mode.unwrap_or(Mode::private())).map_err(failed)
     }
@@ -111,7 +111,7 @@ impl SharedFile {
 /// Removes the content that was kept of the file `path`, which need not exist any more, if `is_unwanted`.
 ///
 /// Errors: it cannot be read or removed.
-pub fn remove_backup(path: &Path, is_unwanted: impl Fn(&[u8]) -> bool) -> Result<(), Error> {
+pub(crate) fn remove_backup(path: &Path, is_unwanted: impl Fn(&[u8]) -> bool) -> Result<(), Error> {
     let backup = with_suffix(&follow(path).unwrap_or_else(|_| path.to_owned()), BACKUP);
     let failed = |source| Error::SharedFile { path: backup.clone(), source };
     // A pipe, a link or a file that is larger than any kubeconfig is not from here.

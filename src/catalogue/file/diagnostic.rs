@@ -7,7 +7,7 @@ use crate::base::text::{escape_control, sanitize};
 
 /// One thing that is wrong with a service file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnostic {
+pub(crate) struct Diagnostic {
     /// Where it is; none when it is about the whole file.
     pub position: Option<Position>,
     /// The field, as `flavours[0].units[1]`; empty for the whole file.
@@ -20,7 +20,7 @@ pub struct Diagnostic {
 
 /// A place in a text, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position {
+pub(crate) struct Position {
     /// The line.
     pub line: usize,
     /// The character in that line.
@@ -29,12 +29,12 @@ pub struct Position {
 
 /// The way from the whole of a file to one field in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Field(String);
+pub(crate) struct Field(String);
 
 /// A mistake and the file it is in: `FILE:LINE:COLUMN: FIELD: what; hint`. Text of the file shows as
 /// [`sanitize`] has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileDiagnostic {
+pub(crate) struct FileDiagnostic {
     /// The file.
     pub path: PathBuf,
     /// The mistake.
@@ -75,8 +75,8 @@ impl Field {
         self.0.rsplit('.').next().unwrap_or_default()
     }
 
-    /// The way in words.
-    pub fn as_str(&self) -> &str {
+    #[cfg(test)]
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

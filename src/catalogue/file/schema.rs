@@ -20,7 +20,7 @@ pub(crate) fn schema() -> Schema {
 }
 
 /// The JSON Schema of service files, as `services/schema.json` has it.
-pub fn schema_text() -> String {
+pub(crate) fn schema_text() -> String {
     // A schema is JSON already.
     serde_json::to_string_pretty(&schema()).unwrap_or_default() + "\n"
 }

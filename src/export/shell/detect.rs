@@ -10,7 +10,7 @@ use crate::base::env::Env;
 
 /// The shell, and how it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Detected {
+pub(crate) enum Detected {
     /// This one.
     Known(Shell),
     /// This one; `SERVICE_MANAGER_SHELL` asks for one that is not known.
@@ -21,7 +21,7 @@ pub enum Detected {
 
 impl Detected {
     /// The shell to write for.
-    pub fn shell(&self) -> Shell {
+    pub(crate) fn shell(&self) -> Shell {
         match self {
             Self::Known(shell) | Self::Instead(shell, _) | Self::Assumed(shell, _) => *shell,
         }
@@ -31,7 +31,7 @@ impl Detected {
 /// Finds the shell: `SERVICE_MANAGER_SHELL`, the nearest ancestor process that is a shell, `SHELL`. The login
 /// shell in `SHELL` comes last, since another one may have been started from it. `ancestors` are the names of
 /// those processes, the nearest first.
-pub fn detect(env: &Env, ancestors: impl IntoIterator<Item = String>) -> Detected {
+pub(crate) fn detect(env: &Env, ancestors: impl IntoIterator<Item = String>) -> Detected {
     let mut unknown = Vec::new();
     let mut known = |name: &str| {
         let shell = named(name);

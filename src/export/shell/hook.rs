@@ -11,7 +11,7 @@ use crate::export::variables::Export;
 
 /// Who can be told to run something when the folder changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum HookTarget {
+pub(crate) enum HookTarget {
     /// bash, before each prompt
     Bash,
     /// zsh
@@ -28,7 +28,7 @@ pub enum HookTarget {
 
 impl HookTarget {
     /// The dialect that it evaluates.
-    pub fn shell(self) -> Shell {
+    pub(crate) fn shell(self) -> Shell {
         match self {
             Self::Bash | Self::Zsh | Self::Direnv => Shell::Posix,
             Self::Fish => Shell::Fish,
@@ -40,7 +40,7 @@ impl HookTarget {
     /// The text for its start-up file, which runs `command` for each folder.
     ///
     /// Errors: a command line that it cannot carry.
-    pub fn snippet(self, command: &[OsString]) -> Result<String, Error> {
+    pub(crate) fn snippet(self, command: &[OsString]) -> Result<String, Error> {
         let template = match self {
             Self::Bash => include_str!("hook/bash.sh"),
             Self::Zsh => include_str!("hook/zsh.sh"),
@@ -71,7 +71,7 @@ impl Shell {
 /// The line for `.envrc` that has it read again when `path` has changed (`direnv-stdlib(1)`).
 ///
 /// Errors: a path that bash cannot carry.
-pub fn watch_file(path: &Path) -> Result<String, Error> {
+pub(crate) fn watch_file(path: &Path) -> Result<String, Error> {
     let path = path.to_str().and_then(|path| Shell::Posix.quote(path));
     Ok(format!("watch_file {}\n", path.ok_or_else(|| unprintable("a path"))?))
 }

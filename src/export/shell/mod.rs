@@ -8,8 +8,8 @@ use std::ffi::OsString;
 
 use serde_json::json;
 
-pub use self::detect::{Detected, detect};
-pub use self::hook::{HookTarget, watch_file};
+pub(crate) use self::detect::{Detected, detect};
+pub(crate) use self::hook::{HookTarget, watch_file};
 use crate::base::text::sh_quote;
 use crate::base::types::VariableName;
 use crate::export::error::Error;
@@ -122,7 +122,7 @@ impl Shell {
 
 /// `NAME=value` lines for programs; the values stand as they are, but for those between single quotes, which are so
 /// quoted that sh reads them back.
-pub fn script_readable(blocks: &[Block]) -> String {
+pub(crate) fn script_readable(blocks: &[Block]) -> String {
     let exports = blocks.iter().flat_map(|block| &block.exports);
     let line = |Export { name, value, quoted, .. }: &Export| {
         if *quoted { format!("{name}={}\n", sh_quote(value)) } else { format!("{name}={value}\n") }

@@ -17,14 +17,14 @@ use crate::guest::ssh::Connection;
 
 /// What is done for it in the guest.
 #[derive(Clone, Debug)]
-pub struct Action {
+pub(crate) struct Action {
     instance: Instance,
     steps: Vec<Step>,
 }
 
 impl Action {
     /// What `verb` asks for. None when nothing in the guest can do it.
-    pub fn new(verb: Verb, target: Target) -> Option<Self> {
+    pub(crate) fn new(verb: Verb, target: Target) -> Option<Self> {
         let units = target.own_units();
         if units.is_empty() {
             return None;
@@ -41,7 +41,7 @@ impl Action {
     /// The same action, with `changes` to the service before it starts; `user` is given a client's keys.
     ///
     /// Errors: a proxy that cannot be set in this way.
-    pub fn with(self, changes: &Changes, target: Target, user: &SshUser) -> Result<Self, ProxyError> {
+    pub(crate) fn with(self, changes: &Changes, target: Target, user: &SshUser) -> Result<Self, ProxyError> {
         let mut steps = proxy_steps(changes, target)?;
         steps.extend(image_steps(changes, target));
         // This restarts what runs and starts what does not.
@@ -54,7 +54,7 @@ impl Action {
     }
 
     /// Lets what runs start with the machine too. None when nothing in the guest can do it, or `sccli` does it by itself.
-    pub fn enable(target: Target) -> Option<Self> {
+    pub(crate) fn enable(target: Target) -> Option<Self> {
         let units = target.own_units();
         if units.is_empty() || matches!(target.control, Control::Sccli { .. }) {
             return None;
@@ -63,7 +63,7 @@ impl Action {
     }
 
     /// Reports why the first unit that is down is so, and does nothing.
-    pub fn report_failure(target: Target) -> Self {
+    pub(crate) fn report_failure(target: Target) -> Self {
         let steps = target.down.first().cloned().map(Step::ReportFailure).into_iter().collect();
         Self { instance: Instance::of(target.control), steps }
     }
@@ -71,7 +71,7 @@ impl Action {
     /// Does it, over `connection`. Another one that is at work there has `patience` to end.
     ///
     /// Errors: those of the connection; the answer is cut off, too long or not of the agreed form.
-    pub fn execute(
+    pub(crate) fn execute(
         &self,
         connection: &mut Connection,
         user_is_root: bool,

@@ -10,7 +10,7 @@ use crate::guest::frame::Frame;
 
 /// How an action ended.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// All of it was done. For the changes these units had to start anew.
     Done(Vec<UnitName>),
     /// Nothing was done: the user may not act as root. What the guest said to it.
@@ -21,7 +21,7 @@ pub enum Outcome {
 
 /// Why a part of an action failed. Its words may be shown, and what is named may be part of a command to type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// What failed.
     pub step: FailedStep,
     /// What was said about it.
@@ -30,7 +30,7 @@ pub struct Failure {
 
 /// What fails in a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FailedStep {
+pub(crate) enum FailedStep {
     /// A unit.
     Unit(UnitName),
     /// A container engine that does not answer at its socket.

@@ -11,7 +11,7 @@ use crate::catalogue::Control;
 
 /// What is changed about a service when it is started.
 #[derive(Clone, Debug, Default)]
-pub struct Changes {
+pub(crate) struct Changes {
     /// The proxy that it goes through.
     pub proxy: Option<ProxyChange>,
     /// The image that it runs.
@@ -24,7 +24,7 @@ pub struct Changes {
 
 /// When changes to a service that runs take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Apply {
+pub(crate) enum Apply {
     /// There are none.
     None,
     /// At once: what they concern is restarted.
@@ -35,7 +35,7 @@ pub enum Apply {
 
 impl Changes {
     /// When they take effect while the service runs: `sccli` sets proxy and image when it starts a service.
-    pub fn apply(&self, control: &Control) -> Apply {
+    pub(crate) fn apply(&self, control: &Control) -> Apply {
         let is_set = matches!(self.proxy, Some(ProxyChange::Set(_))) || !self.image.is_empty();
         let is_any = self.proxy.is_some() || self.keys.is_some() || !self.image.is_empty();
         match control {
@@ -48,7 +48,7 @@ impl Changes {
 
 /// What becomes of the proxy.
 #[derive(Clone, Debug)]
-pub enum ProxyChange {
+pub(crate) enum ProxyChange {
     /// It is this one.
     Set(Proxy),
     /// There is none any more.
@@ -57,7 +57,7 @@ pub enum ProxyChange {
 
 /// The image that a service runs; what is not said stays as it is.
 #[derive(Clone, Debug, Default)]
-pub struct Image {
+pub(crate) struct Image {
     /// The registry that it is from.
     pub registry: Option<ImageRegistry>,
     /// Its name.
@@ -68,7 +68,7 @@ pub struct Image {
 
 impl Image {
     /// True when nothing is said.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.registry.is_none() && self.name.is_none() && self.tag.is_none()
     }
 

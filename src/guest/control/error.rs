@@ -7,7 +7,7 @@ use crate::guest::ssh;
 /// What goes wrong between an action and its outcome.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message says what a variant is")]
-pub enum Error {
+pub(crate) enum Error {
     #[error(transparent)]
     Ssh(#[from] ssh::Error),
     #[error(transparent)]
@@ -21,7 +21,7 @@ pub enum Error {
 
 impl Error {
     /// True when the time was over before the action had ended.
-    pub fn is_timeout(&self) -> bool {
+    pub(crate) fn is_timeout(&self) -> bool {
         matches!(self, Self::Ssh(error) if error.is_timeout())
     }
 }

@@ -13,7 +13,7 @@ use crate::guest::frame::NoRandom;
 
 /// A server's and a client's certificate of one authority, whose own key is kept nowhere.
 #[derive(Clone, Debug)]
-pub struct Keys {
+pub(crate) struct Keys {
     pub(super) authority: String,
     pub(super) server: Pair,
     pub(super) client: Pair,
@@ -32,7 +32,7 @@ impl Keys {
     /// Makes new ones for a server that is reached at `addresses`.
     ///
     /// Errors: the system has no random numbers.
-    pub fn make(addresses: &[IpAddr], now: SystemTime) -> Result<Self, NoRandom> {
+    pub(crate) fn make(addresses: &[IpAddr], now: SystemTime) -> Result<Self, NoRandom> {
         Self::try_make(addresses, now).map_err(NoRandom::new)
     }
 

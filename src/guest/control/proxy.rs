@@ -11,7 +11,7 @@ use crate::base::types::{HostName, Invalid, Port};
 /// Why what was given is no proxy. No value is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the message says what a variant is")]
-pub enum ProxyError {
+pub(crate) enum ProxyError {
     #[error("the proxy is {source}")]
     Value { source: Invalid },
     #[error("the proxy needs {what}")]
@@ -20,7 +20,7 @@ pub enum ProxyError {
 
 /// A proxy, and who may use it.
 #[derive(Clone, Debug)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     host: HostName,
     port: Port,
     login: Option<Login>,
@@ -34,7 +34,7 @@ struct Login {
 
 /// A proxy as the user gave it, part by part.
 #[derive(Clone, Debug, Default)]
-pub struct ProxyInput {
+pub(crate) struct ProxyInput {
     /// `http://HOST:PORT`, or without `http://`.
     pub url: Option<String>,
     /// The user.
@@ -45,7 +45,7 @@ pub struct ProxyInput {
 
 impl ProxyInput {
     /// True when nothing was.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.url.is_none() && self.user.is_none() && self.password.is_none()
     }
 }
@@ -54,7 +54,7 @@ impl Proxy {
     /// Reads what was given; none when nothing was.
     ///
     /// Errors: a part that is not of its form, or without the other part that it needs. No value is in them.
-    pub fn read(input: &ProxyInput) -> Result<Option<Self>, ProxyError> {
+    pub(crate) fn read(input: &ProxyInput) -> Result<Option<Self>, ProxyError> {
         let Some(url) = &input.url else {
             return if input.is_empty() {
                 Ok(None)

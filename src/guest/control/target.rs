@@ -5,7 +5,7 @@ use crate::catalogue::Control;
 
 /// What an action has to know of a service in the guest.
 #[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
+pub(crate) struct Target<'a> {
     /// How it is started and stopped.
     pub control: &'a Control,
     /// Those of its units that the guest has, in the order in which they start.

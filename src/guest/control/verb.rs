@@ -2,7 +2,7 @@
 
 /// What is to become of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// It runs, now and after the next boot.
     Start,
     /// It does not, and nothing starts it again.
@@ -13,7 +13,7 @@ pub enum Verb {
 
 impl Verb {
     /// The word that the user types.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Stop => "stop",
@@ -22,7 +22,7 @@ impl Verb {
     }
 
     /// What is going on.
-    pub fn participle(self) -> &'static str {
+    pub(crate) fn participle(self) -> &'static str {
         match self {
             Self::Start => "starting",
             Self::Stop => "stopping",
@@ -31,7 +31,7 @@ impl Verb {
     }
 
     /// What it leads to.
-    pub fn wanted(self) -> &'static str {
+    pub(crate) fn wanted(self) -> &'static str {
         match self {
             Self::Start | Self::Restart => "up",
             Self::Stop => "gone",

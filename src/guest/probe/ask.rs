@@ -10,7 +10,11 @@ use crate::guest::ssh::Connection;
 /// Asks `questions` over `connection`: one command, one answer.
 ///
 /// Errors: those of the connection; the answer is cut off, too long or not of the agreed form.
-pub fn ask(questions: &Questions, connection: &mut Connection, user_is_root: bool) -> Result<Facts, Error> {
+pub(crate) fn ask(
+    questions: &Questions,
+    connection: &mut Connection,
+    user_is_root: bool,
+) -> Result<Facts, Error> {
     let nonce = Nonce::random()?;
     let command = script::command(questions, &nonce, user_is_root);
     let mut end = End::of(&nonce);

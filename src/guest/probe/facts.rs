@@ -14,7 +14,7 @@ use crate::guest::frame::Frame;
 
 /// The answers.
 #[derive(Clone, Debug, Default)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// The questions that need root were asked as root.
     pub root: bool,
     /// No systemd runs there, so that no unit can be known.
@@ -36,7 +36,7 @@ pub struct Facts {
 
 /// What systemd says of a unit (`ActiveState` in `systemctl(1)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnitState {
+pub(crate) enum UnitState {
     /// Started.
     Active,
     /// On its way up.
@@ -49,7 +49,7 @@ pub enum UnitState {
 
 /// What was found of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileFact {
+pub(crate) enum FileFact {
     /// It exists; its content was not asked for.
     Present,
     /// It exists and cannot be read.
@@ -67,7 +67,7 @@ pub enum FileFact {
 
 /// What was found of a token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum TokenFact {
+pub(crate) enum TokenFact {
     /// It was not asked for.
     #[default]
     NotAsked,
@@ -79,11 +79,11 @@ pub enum TokenFact {
 
 /// What stands in a file of the guest; often a secret, so it never shows.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Content(Vec<u8>);
+pub(crate) struct Content(Vec<u8>);
 
 impl Content {
     /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 }

@@ -9,8 +9,8 @@ mod os_release;
 mod questions;
 mod script;
 
-pub use self::ask::ask;
-pub use self::error::Error;
-pub use self::facts::{Content, Facts, FileFact, TokenFact, UnitState};
-pub use self::os_release::OsRelease;
-pub use self::questions::Questions;
+pub(crate) use self::ask::ask;
+pub(crate) use self::error::Error;
+pub(crate) use self::facts::{Content, Facts, FileFact, TokenFact, UnitState};
+pub(crate) use self::os_release::OsRelease;
+pub(crate) use self::questions::Questions;

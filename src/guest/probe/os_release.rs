@@ -7,11 +7,11 @@ use crate::base::types::ReleaseValue;
 
 /// The fields of `/etc/os-release` (`os-release(5)`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OsRelease(BTreeMap<String, String>);
+pub(crate) struct OsRelease(BTreeMap<String, String>);
 
 impl OsRelease {
     /// Reads the assignments; what is none is left out.
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let field = |line: &str| {
             let (key, value) = line.trim().split_once('=')?;
             let is_plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_uppercase() || c == '_');
@@ -22,18 +22,18 @@ impl OsRelease {
     }
 
     /// The value of `key` for people.
-    pub fn text(&self, key: &str) -> Option<String> {
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
         self.0.get(key).map(|value| sanitize(value))
     }
 
     /// The value of `key` for programs, if it is plain enough to stand between double quotes in any shell.
-    pub fn value(&self, key: &str) -> Option<ReleaseValue> {
+    pub(crate) fn value(&self, key: &str) -> Option<ReleaseValue> {
         self.0.get(key).and_then(|value| ReleaseValue::parse(value).ok())
     }
 
     /// `KEY="VALUE"` as `os-release(5)` has it and a POSIX shell reads it. None without a value, and for one that has
     /// characters which do not show, or a `!`: an interactive shell expands that between double quotes, where nothing escapes it.
-    pub fn assignment(&self, key: &str) -> Option<String> {
+    pub(crate) fn assignment(&self, key: &str) -> Option<String> {
         let value = self.0.get(key)?.trim_end();
         let is_good = (1..=LONGEST_VALUE).contains(&value.len())
             && !value.contains('!')

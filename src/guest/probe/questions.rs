@@ -5,7 +5,7 @@ use crate::catalogue::{Access, Flavour, Service};
 
 /// What to ask in the guest.
 #[derive(Clone, Debug, Default)]
-pub struct Questions {
+pub(crate) struct Questions {
     /// The units whose states are wanted.
     pub units: Vec<UnitName>,
     /// The files that are looked for or read.
@@ -20,7 +20,7 @@ pub struct Questions {
 
 /// A file to look for, or several of one pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileQuestion {
+pub(crate) struct FileQuestion {
     /// Where it is.
     pub pattern: GuestPattern,
     /// Only root can see it.
@@ -31,7 +31,7 @@ pub struct FileQuestion {
 
 /// What is wanted of a file; what is greater includes what is less.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Detail {
+pub(crate) enum Detail {
     /// That it exists.
     Presence,
     /// Its content, and that of the files it names as a kubeconfig does.
@@ -43,12 +43,12 @@ pub enum Detail {
 
 impl Questions {
     /// Everything that must be known to find `services` and to see whether they answer.
-    pub fn about<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
+    pub(crate) fn about<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
         Self { addresses: true, ..Self::default() }.with(services)
     }
 
     /// Everything that must be known to find `services` and to log in to them.
-    pub fn to_use<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
+    pub(crate) fn to_use<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
         Self { addresses: true, token: true, ..Self::default() }.with(services)
     }
 

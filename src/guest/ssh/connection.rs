@@ -17,7 +17,7 @@ use crate::base::deadline::Deadline;
 
 /// What a command in the guest wrote. There may be secrets in it, so there is no `Debug`.
 #[derive(Default)]
-pub struct Output {
+pub(crate) struct Output {
     /// Its standard output.
     pub stdout: Vec<u8>,
     /// The beginning of its standard error.
@@ -25,7 +25,7 @@ pub struct Output {
 }
 
 /// A logged-in connection.
-pub struct Connection {
+pub(crate) struct Connection {
     transport: Transport,
     address: Option<IpAddr>,
     /// That of the last command, which nobody waited for.
@@ -37,7 +37,11 @@ impl Connection {
     ///
     /// Errors: the host is unknown, does not answer within 5 seconds or `deadline`, its key is not the
     /// one known, or no key is accepted.
-    pub fn open(route: &Route, known_hosts: &mut KnownHosts, deadline: Deadline) -> Result<Self, Error> {
+    pub(crate) fn open(
+        route: &Route,
+        known_hosts: &mut KnownHosts,
+        deadline: Deadline,
+    ) -> Result<Self, Error> {
         let Some(jump) = &route.jump else {
             let (stream, address) = connect(&route.target, deadline)?;
             return Self::log_in(stream.into(), &route.target, Some(address), known_hosts, deadline);
@@ -50,18 +54,18 @@ impl Connection {
 
     /// The guest's address as the connection reached it; none through a jump, where the host may
     /// not be able to reach it.
-    pub fn address(&self) -> Option<IpAddr> {
+    pub(crate) fn address(&self) -> Option<IpAddr> {
         self.address
     }
 
     /// True when it is better to connect anew than to go on with this one: libssh2 keeps until the end of a
     /// session what nobody asked for.
-    pub fn is_worn(&self) -> bool {
+    pub(crate) fn is_worn(&self) -> bool {
         self.transport.is_worn()
     }
 
     /// Has it be used until `deadline`.
-    pub fn set_deadline(&mut self, deadline: Deadline) {
+    pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
         self.transport.set_deadline(deadline);
     }
 
@@ -69,7 +73,7 @@ impl Connection {
     /// command ends. Not waiting for the end saves a round trip.
     ///
     /// Errors: standard output is longer than `limit` bytes, the connection ends or the deadline is over.
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         command: &str,
         limit: usize,
@@ -82,7 +86,7 @@ impl Connection {
     /// As [`Self::run`], with `input` for the command to read, which costs a round trip more.
     ///
     /// Errors: the same.
-    pub fn run_with(
+    pub(crate) fn run_with(
         &mut self,
         command: &str,
         input: &[u8],

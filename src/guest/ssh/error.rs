@@ -9,7 +9,7 @@ use crate::base::deadline::Timeout;
 /// What goes wrong between this host and a command in the guest.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message says what a variant is")]
-pub enum Error {
+pub(crate) enum Error {
     #[error("the host `{host}` is not known")]
     UnknownHost { host: String, source: io::Error },
     #[error("could not connect to {place}")]
@@ -47,7 +47,7 @@ impl Error {
     }
 
     /// True when the time was over before an answer came.
-    pub fn is_timeout(&self) -> bool {
+    pub(crate) fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout(_))
     }
 }

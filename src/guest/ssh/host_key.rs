@@ -7,7 +7,7 @@ use super::route::Hop;
 
 /// The host keys of one machine, and of the server it is reached through.
 #[derive(Debug)]
-pub struct KnownHosts {
+pub(crate) struct KnownHosts {
     machine: String,
     entries: Vec<Entry>,
     /// As the file had them.
@@ -24,7 +24,7 @@ impl KnownHosts {
     /// or `alias algorithm key`.
     ///
     /// None when a line is not of this form. Nothing is guessed: a key that is not read would be learnt anew.
-    pub fn parse(machine: String, text: &str) -> Option<Self> {
+    pub(crate) fn parse(machine: String, text: &str) -> Option<Self> {
         let entry = |line: &str| {
             let (name, key) = line.split_once(' ')?;
             Some((name.to_owned(), PublicKey::from_openssh(key).ok()?))
@@ -38,7 +38,7 @@ impl KnownHosts {
     /// all of that already.
     ///
     /// Errors: another connection has learnt another key meanwhile, which stays.
-    pub fn add_learnt(&self, mut now: Self) -> Result<Option<String>, Error> {
+    pub(crate) fn add_learnt(&self, mut now: Self) -> Result<Option<String>, Error> {
         let mut is_new = false;
         for entry in &self.learnt {
             is_new |= now.add(entry, &self.base)?;

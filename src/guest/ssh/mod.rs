@@ -9,7 +9,7 @@ mod relay;
 mod route;
 mod transport;
 
-pub use self::connection::Connection;
-pub use self::error::Error;
-pub use self::host_key::KnownHosts;
-pub use self::route::{Hop, Route};
+pub(crate) use self::connection::Connection;
+pub(crate) use self::error::Error;
+pub(crate) use self::host_key::KnownHosts;
+pub(crate) use self::route::{Hop, Route};

@@ -10,7 +10,7 @@ use crate::base::types::{HostName, MachineName, SshUser};
 /// One SSH server and how to log in to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Hop {
+pub(crate) struct Hop {
     /// The user to log in as.
     pub user: SshUser,
     /// Host name or address.
@@ -31,7 +31,7 @@ pub struct Hop {
 /// The way to the guest: directly, or through one other server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Route {
+pub(crate) struct Route {
     /// The guest.
     pub target: Hop,
     /// The server to go through (`ProxyJump`).
@@ -40,7 +40,7 @@ pub struct Route {
 
 impl Hop {
     /// Where the server listens: `HOST:PORT`.
-    pub fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         let Self { host, port, .. } = self;
         if host.as_str().contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }

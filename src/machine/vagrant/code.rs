@@ -20,7 +20,7 @@ impl Project {
     /// Changes when anything changes that Vagrant would run of this project.
     ///
     /// Errors: that is more than can be looked at.
-    pub fn code_digest(&self) -> Result<String, Error> {
+    pub(crate) fn code_digest(&self) -> Result<String, Error> {
         let mut code = Code { project: self, files: BTreeMap::new(), queue: Vec::new() };
         let fixed = [self.folder.join(".vagrantplugins"), self.data.join("plugins.json")];
         code.queue.extend(self.vagrantfile_path().into_iter().chain(fixed));

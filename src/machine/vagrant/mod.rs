@@ -12,4 +12,4 @@ mod project;
 pub(crate) use index::{index_ids, indexed};
 pub(crate) use program::Program;
 pub(crate) use project::CreatedMachine;
-pub use project::Project;
+pub(crate) use project::Project;

@@ -20,7 +20,7 @@ use crate::machine::identity::Identity;
 
 /// A folder with a Vagrantfile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Project {
+pub(crate) struct Project {
     /// The folder.
     pub folder: PathBuf,
     /// The Vagrantfile's name, where it is none that Vagrant looks for by itself.
@@ -32,7 +32,7 @@ pub struct Project {
 /// A machine that Vagrant has created: which one it is, and what decides whether Vagrant would still say the same
 /// about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CreatedMachine {
+pub(crate) struct CreatedMachine {
     /// The provider, also the name of a folder.
     pub provider: MachineName,
     /// Another one after `vagrant destroy` and `vagrant up`.
@@ -45,7 +45,7 @@ pub struct CreatedMachine {
 
 /// Stands for the provider's id of a machine. The id itself may hold anything: of it a digest is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MachineId(MachineName);
+pub(crate) struct MachineId(MachineName);
 
 impl MachineId {
     /// Reads the id that a provider has given; none where there is none.
@@ -61,7 +61,7 @@ impl MachineId {
     }
 
     /// A name that nothing else has.
-    pub fn name(&self) -> &MachineName {
+    pub(crate) fn name(&self) -> &MachineName {
         &self.0
     }
 }
@@ -72,7 +72,7 @@ impl Project {
     ///
     /// Errors: `VAGRANT_CWD` is no folder, or the Vagrantfile lies above the current folder and belongs to another
     /// user of the host. As a program it would run for who merely stands below it (in `/tmp`, for one).
-    pub fn find_from_cwd(env: &Env) -> Result<Option<Self>, Error> {
+    pub(crate) fn find_from_cwd(env: &Env) -> Result<Option<Self>, Error> {
         let start =
             env.vagrant_cwd.as_ref().map_or_else(|| env.current_folder.clone(), |cwd| env.expand(cwd));
         if env.vagrant_cwd.is_none() && !start.is_dir() {
@@ -84,7 +84,7 @@ impl Project {
     /// The project around the folder `start`, as Vagrant finds it.
     ///
     /// Errors: there is no such folder, or the Vagrantfile lies above it and belongs to another user of the host.
-    pub fn find_from(start: &Path, env: &Env) -> Result<Option<Self>, Error> {
+    pub(crate) fn find_from(start: &Path, env: &Env) -> Result<Option<Self>, Error> {
         let failed = |source| files::Error::Read { path: start.to_owned(), source };
         let start = fs::canonicalize(start).map_err(failed)?;
         for folder in start.ancestors() {
@@ -108,7 +108,7 @@ impl Project {
     }
 
     /// False when the folder or its Vagrantfile is gone.
-    pub fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         vagrantfile_in(&self.folder, self.vagrantfile.as_deref()).is_some()
     }
 
@@ -120,19 +120,19 @@ impl Project {
 
     /// The names of the machines that Vagrant has created, in order. Names that are none to this program are left
     /// out.
-    pub fn machines(&self) -> Vec<MachineName> {
+    pub(crate) fn machines(&self) -> Vec<MachineName> {
         let mut names = names_in(&self.data.join(MACHINES));
         names.retain(|name| self.created(name).is_some());
         names
     }
 
     /// True when Vagrant has met a machine called `name` here, created or not.
-    pub fn knows(&self, name: &MachineName) -> bool {
+    pub(crate) fn knows(&self, name: &MachineName) -> bool {
         self.data.join(MACHINES).join(name.as_str()).is_dir()
     }
 
     /// The machine `name`, if Vagrant has created it.
-    pub fn created(&self, name: &MachineName) -> Option<CreatedMachine> {
+    pub(crate) fn created(&self, name: &MachineName) -> Option<CreatedMachine> {
         let folder = self.data.join(MACHINES).join(name.as_str());
         names_in(&folder).into_iter().find_map(|provider| {
             let folder = folder.join(provider.as_str());
@@ -147,7 +147,7 @@ impl Project {
     }
 
     /// True when one of the machines is of `provider`.
-    pub fn uses(&self, provider: &str) -> bool {
+    pub(crate) fn uses(&self, provider: &str) -> bool {
         let is_one = |name: &MachineName| {
             self.created(name).is_some_and(|created| created.provider.as_str() == provider)
         };
@@ -155,24 +155,24 @@ impl Project {
     }
 
     /// When the Vagrantfile was changed.
-    pub fn vagrantfile_modified(&self) -> Option<SystemTime> {
+    pub(crate) fn vagrantfile_modified(&self) -> Option<SystemTime> {
         modified(&vagrantfile_in(&self.folder, self.vagrantfile.as_deref())?)
     }
 
     /// The Vagrantfile, if it is there.
-    pub fn vagrantfile_path(&self) -> Option<PathBuf> {
+    pub(crate) fn vagrantfile_path(&self) -> Option<PathBuf> {
         vagrantfile_in(&self.folder, self.vagrantfile.as_deref())
     }
 
     /// The variables that say where Vagrant looks, where that is not where it looks by itself.
-    pub fn variables(&self) -> Vec<(&'static str, PathBuf)> {
+    pub(crate) fn variables(&self) -> Vec<(&'static str, PathBuf)> {
         let vagrantfile = self.vagrantfile.clone().map(|name| ("VAGRANT_VAGRANTFILE", name));
         let data = (!self.has_usual_data()).then(|| ("VAGRANT_DOTFILE_PATH", self.data.clone()));
         vagrantfile.into_iter().chain(data).collect()
     }
 
     /// The ids that Vagrant's index has for the machines here, as the files here say.
-    pub fn index_ids(&self) -> Vec<String> {
+    pub(crate) fn index_ids(&self) -> Vec<String> {
         let machines = self.data.join(MACHINES);
         let folders = names_in(&machines).into_iter().flat_map(|name| {
             let folder = machines.join(name.as_str());
@@ -186,7 +186,7 @@ impl Project {
     }
 
     /// What this program's folders for it and its machine `name` are named after, whatever port and id that has.
-    pub fn identity(&self, name: &str) -> Identity {
+    pub(crate) fn identity(&self, name: &str) -> Identity {
         let parts: [&[u8]; 4] = [
             b"vagrant",
             self.folder.as_os_str().as_bytes(),
