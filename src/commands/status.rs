@@ -13,7 +13,6 @@ use crate::catalogue::Catalogue;
 use crate::cli::{OutputFormat, StatusArgs};
 use crate::error::Error;
 use crate::ui;
-use crate::ui::StdoutError;
 use crate::ui::json::Machines;
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
@@ -83,11 +82,8 @@ fn show_all(
     }
     match format {
         Format::Json => {
-            let document = |(context, report): (&Context, &'_ Report)| {
-                serde_json::to_value(report.document(context.invocation()))
-            };
-            let machines = contexts.iter().zip(reports).map(document).collect::<Result<_, _>>();
-            let machines: Vec<serde_json::Value> = machines.map_err(|error| StdoutError(error.into()))?;
+            let documents = contexts.iter().zip(reports);
+            let machines = documents.map(|(context, report)| report.document(context.invocation())).collect();
             print_json(&Machines { machines })
         }
         Format::Table => print(&table::render_all(reports, ui::stdout_width(), context.ui)),

@@ -50,7 +50,7 @@ impl Block {
     /// Fills in the templates of the service. What has no value is left out; `left_out` is told why.
     ///
     /// Errors: a value that no shell could carry, or that kubectl would take for several.
-    pub fn new(values: &Values, mut left_out: impl FnMut(&str)) -> Result<Self, Error> {
+    pub(crate) fn new(values: &Values, mut left_out: impl FnMut(&str)) -> Result<Self, Error> {
         let service = values.access.service;
         let mut exports = Vec::new();
         for template in &service.exports {
@@ -139,7 +139,7 @@ pub(crate) struct Values<'a> {
 
 impl Values<'_> {
     /// The value of `name`; none when there is none.
-    pub fn get(&self, name: &ValueName) -> Option<String> {
+    pub(crate) fn get(&self, name: &ValueName) -> Option<String> {
         match self.access.flavour.values.get(name) {
             Some(Source::Text(template)) => template.fill(&|name| self.simple(name)),
             _ => self.simple(name),
