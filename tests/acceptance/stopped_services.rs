@@ -89,10 +89,13 @@ fn reports_a_starting_service() {
 fn becomes(guest: &Guest, lines: &str, state: &str) {
     let folder = "/run/systemd/system/kubelet.service.d";
     guest.stops("kubelet");
-    // The kubelet wants it, and once it answers the service is used, whatever became of the kubelet.
+    // The kubelet wants the API server; once that answers, the service is used whatever became of the kubelet.
+    let server = "/run/systemd/system/static-pod-kube-apiserver.service.d";
     guest.changes(
-        "systemctl mask --quiet --runtime static-pod-kube-apiserver",
-        "systemctl unmask --quiet --runtime static-pod-kube-apiserver",
+        &format!(
+            "mkdir -p {server}; printf '[Service]\\nTimeoutStartSec=infinity\\nExecStartPre=sleep infinity\\n' >{server}/test.conf"
+        ),
+        &format!("rm -r {server}; systemctl daemon-reload"),
     );
     guest.changes(
         &format!(

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::places::repository;
 
@@ -53,7 +53,7 @@ impl Guest {
             let _ = fs::remove_file(guest.folder.join(LAYOUT));
             guest.run(&format!("lay-out {layout}"));
         }
-        fs::write(guest.folder.join(LAYOUT), layout).unwrap();
+        fs::write(guest.folder.join(LAYOUT), format!("{}\t{layout}", guest.uses() + 1)).unwrap();
         guest
     }
 
@@ -95,7 +95,9 @@ impl Guest {
 
     #[track_caller]
     pub fn stops(&self, unit: &str) {
-        self.changes(&format!("systemctl stop {unit}"), &format!("systemctl start {unit}; {UNTIL_READY}"));
+        // What systemd had to kill on a busy host counts as failed, and not as stopped.
+        let stop = format!("systemctl stop {unit}; systemctl reset-failed {unit} 2>/dev/null || true");
+        self.changes(&stop, &format!("systemctl start {unit}; {UNTIL_READY}"));
     }
 
     /// Starts a unit anew, with its file changed by an expression for `sed`.
@@ -140,13 +142,13 @@ impl Guest {
     }
 
     /// A spare guest that nobody uses: one that is laid out so already, else a new one, else the one whose layout was
-    /// used longest ago.
+    /// wanted least often.
     fn exclusive(layout: &str) -> Self {
         let mut started = 0;
         loop {
             let free = SPARE[..started].iter().filter_map(Recipe::take);
-            let best = free.min_by_key(|guest| (!guest.is_laid_out_as(layout), guest.last_use()));
-            let may_lay_out = |guest: &Self| started == SPARE.len() || guest.last_use().is_none();
+            let best = free.min_by_key(|guest| (!guest.is_laid_out_as(layout), guest.uses()));
+            let may_lay_out = |guest: &Self| started == SPARE.len() || guest.uses() == 0;
             match best.filter(|guest| guest.is_laid_out_as(layout) || may_lay_out(guest)) {
                 Some(guest) => return guest,
                 None if started < SPARE.len() => started += 1,
@@ -155,13 +157,19 @@ impl Guest {
         }
     }
 
-    /// When a test had it last; none when it was not laid out since it was started.
-    fn last_use(&self) -> Option<SystemTime> {
-        fs::metadata(self.folder.join(LAYOUT)).and_then(|meta| meta.modified()).ok()
+    /// How many tests have used its layout.
+    fn uses(&self) -> u32 {
+        self.layout().map_or(0, |(uses, _)| uses)
     }
 
     fn is_laid_out_as(&self, layout: &str) -> bool {
-        fs::read_to_string(self.folder.join(LAYOUT)).is_ok_and(|found| found == layout)
+        self.layout().is_some_and(|(_, found)| found == layout)
+    }
+
+    fn layout(&self) -> Option<(u32, String)> {
+        let text = fs::read_to_string(self.folder.join(LAYOUT)).ok()?;
+        let (uses, layout) = text.split_once('\t')?;
+        Some((uses.parse().ok()?, layout.to_owned()))
     }
 
     /// A file that is there while a test may change the guest.
@@ -270,7 +278,7 @@ static KUBEADM: Recipe = Recipe::new("kubeadm", &[]);
 static NAT: Recipe = Recipe::new("nat", &["--certificate", "nat"]);
 static LIGHT: Recipe = Recipe::new("light", &["--light"]);
 /// Light, since tests lay them out. One costs half a gigabyte of memory and a fiftieth of a processor, and laying one out
-/// anew takes five seconds, so there are more than are used at once.
+/// anew takes five seconds, so there are more than are used at once; with even more, what they cost outweighs that.
 static SPARE: [Recipe; 8] = [
     Recipe::new("spare-1", &["--light"]),
     Recipe::new("spare-2", &["--light"]),
@@ -284,6 +292,6 @@ static SPARE: [Recipe; 8] = [
 
 /// A line that waits until the guest's API server answers.
 pub const UNTIL_READY: &str = "timeout 60 bash -c 'until [[ $(curl -sk https://127.0.0.1:$(</var/lib/lay-out/port)/readyz) == ok ]]; do sleep 0.1; done'";
-/// A file in a spare guest's folder that says what it is laid out as.
+/// A file in a spare guest's folder: how many tests have used its layout, and what that is.
 const LAYOUT: &str = "layout";
 const POLL: Duration = Duration::from_millis(20);
