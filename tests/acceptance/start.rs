@@ -2,6 +2,7 @@
 
 use crate::env::KUBECTL;
 use crate::round_trip::journal_while;
+use crate::stopped_services::{HANG, the_api_server_hangs};
 use service_manager_test_support::{Guest, UNTIL_READY, User};
 
 /// What is printed when Kubernetes is up.
@@ -146,15 +147,15 @@ fn explains_a_unit_that_exits() {
     let guest = Guest::own("kubeadm", "address");
     let folder = DROP_INS.replace("k3s", "kubelet");
     guest.stops("kubelet");
+    the_api_server_hangs(&guest);
     guest.changes(
         &format!(
             "mkdir -p {folder}
             printf '[Service]\\nRestart=no\\nExecStart=\\nExecStart=/bin/sh -c \"sleep 1; echo swap is on; exit 3\"\\n' >{folder}/test.conf
-            systemctl mask --runtime static-pod-kube-apiserver; systemctl daemon-reload"
+            systemctl daemon-reload"
         ),
         &format!(
-            "rm -r {folder}; systemctl unmask --runtime static-pod-kube-apiserver
-            systemctl daemon-reload; systemctl reset-failed kubelet || true"
+            "rm -r {folder}; systemctl daemon-reload; systemctl reset-failed kubelet || true"
         ),
     );
     let user = User::of(&guest);
@@ -174,12 +175,8 @@ fn explains_a_unit_that_exits() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn times_out_when_a_service_never_answers() {
     let guest = Guest::own("kubeadm", "address");
-    guest.changes(
-        "systemctl stop kubelet; systemctl mask --runtime static-pod-kube-apiserver",
-        &format!(
-            "systemctl unmask --runtime static-pod-kube-apiserver; systemctl restart kubelet; {UNTIL_READY}"
-        ),
-    );
+    guest.stops("kubelet");
+    the_api_server_hangs(&guest);
     // Long enough for a busy host to ask the API server at least once.
     User::of(&guest)
         .types("service-manager start kubernetes --timeout 6")
@@ -333,19 +330,13 @@ fn reports_a_machine_that_goes_away() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_terminal_shows_the_current_step() {
     let guest = Guest::own("kubeadm", "address");
-    guest.changes(
-        "systemctl stop kubelet; systemctl mask --runtime static-pod-kube-apiserver",
-        &format!(
-            "systemctl unmask --runtime static-pod-kube-apiserver; systemctl restart kubelet; {UNTIL_READY}"
-        ),
-    );
+    guest.stops("kubelet");
+    the_api_server_hangs(&guest);
     let user = User::of(&guest);
     let typed = user.types("service-manager start kubernetes");
     let mut terminal = typed.in_a_terminal(100);
     terminal.shows("[..] waiting until Kubernetes answers ([..])");
-    guest.run(
-        "systemctl unmask --runtime static-pod-kube-apiserver; systemctl start static-pod-kube-apiserver",
-    );
+    guest.run(&format!("rm -r {HANG}; systemctl daemon-reload; systemctl restart static-pod-kube-apiserver"));
     terminal.shows(STARTED);
     assert_eq!(terminal.ends(), 0);
 }

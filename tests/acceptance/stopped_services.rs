@@ -90,13 +90,7 @@ fn becomes(guest: &Guest, lines: &str, state: &str) {
     let folder = "/run/systemd/system/kubelet.service.d";
     guest.stops("kubelet");
     // The kubelet wants the API server; once that answers, the service is used whatever became of the kubelet.
-    let server = "/run/systemd/system/static-pod-kube-apiserver.service.d";
-    guest.changes(
-        &format!(
-            "mkdir -p {server}; printf '[Service]\\nTimeoutStartSec=infinity\\nExecStartPre=sleep infinity\\n' >{server}/test.conf"
-        ),
-        &format!("rm -r {server}; systemctl daemon-reload"),
-    );
+    the_api_server_hangs(guest);
     guest.changes(
         &format!(
             "mkdir -p {folder}; printf '[Service]\\n{lines}\\n' >{folder}/test.conf; systemctl daemon-reload
@@ -106,3 +100,18 @@ fn becomes(guest: &Guest, lines: &str, state: &str) {
         &format!("rm -r {folder}; systemctl daemon-reload; systemctl stop kubelet; systemctl reset-failed kubelet || true"),
     );
 }
+
+/// From its next start on it never gets ready.
+pub(crate) fn the_api_server_hangs(guest: &Guest) {
+    let (unit, folder) = ("static-pod-kube-apiserver", HANG);
+    guest.changes(
+        &format!(
+            "mkdir -p {folder}; printf '[Service]\\nTimeoutStartSec=infinity\\nExecStartPre=sleep infinity\\n' >{folder}/test.conf
+            systemctl daemon-reload"
+        ),
+        &format!("rm -rf {folder}; systemctl daemon-reload; systemctl stop {unit}"),
+    );
+}
+
+/// Where it is said that it hangs.
+pub(crate) const HANG: &str = "/run/systemd/system/static-pod-kube-apiserver.service.d";
