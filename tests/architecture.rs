@@ -74,6 +74,18 @@ fn a_planted_import_that_points_up_is_found() {
 }
 
 #[test]
+fn what_differs_between_systems_is_in_one_folder() {
+    let mut texts = Vec::new();
+    collect(Path::new("src"), Path::new("src"), &mut texts);
+    let marks = ["std::os::", "rustix::", "signal_hook", "\"/proc", "cfg(unix)", "cfg(windows)", "cfg(target_os"];
+    let is_odd = |(path, text): &(String, String)| {
+        !path.starts_with("base/platform/") && marks.iter().any(|mark| text.contains(mark))
+    };
+    let odd: Vec<&str> = texts.iter().filter(|file| is_odd(file)).map(|(path, _)| path.as_str()).collect();
+    assert_eq!(odd, Vec::<&str>::new());
+}
+
+#[test]
 fn every_path_that_a_document_names_exists() {
     let documents = fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().path());
     let documents = documents.chain(["README.md", "CONTRIBUTING.md", "fuzz/README.md"].map(PathBuf::from));

@@ -138,20 +138,7 @@ impl Env {
     }
 }
 
-/// The names of the processes that started this one, the nearest first; none where there is no `/proc`.
-pub(crate) fn ancestors() -> impl Iterator<Item = String> {
-    let parent_of = |pid: &u32| {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
-        parent.trim().parse().ok().filter(|parent| *parent != 0)
-    };
-    let name_of = |pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok();
-    let pids = std::iter::successors(Some(std::process::id()), parent_of);
-    pids.skip(1).take(MOST_ANCESTORS).filter_map(name_of).map(|name| name.trim_end().to_owned())
-}
-
 const PROXY_PASSWORD: &str = "SERVICE_MANAGER_PROXY_PASSWORD";
-const MOST_ANCESTORS: usize = 5;
 
 #[cfg(test)]
 mod tests {

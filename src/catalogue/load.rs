@@ -152,10 +152,10 @@ const OWN_LEVELS: usize = 2;
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
     use crate::base::env::Env;
+    use crate::base::platform::testing::{set_mode, symlink};
     use crate::catalogue::entry::SCHEMA_LINE;
 
     /// A folder of service files.
@@ -260,7 +260,7 @@ mod tests {
         let own = Own::with(&[("1.yaml", PODMAN)]);
         for name in ["1.yaml", "", ".."] {
             let path = fs::canonicalize(own.path(name)).unwrap();
-            let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let mode = |mode| set_mode(&path, mode);
             for shared in [0o720, 0o702] {
                 mode(shared);
                 let diagnostics = own.diagnostics();
@@ -277,11 +277,11 @@ mod tests {
         let own = Own::with(&[]);
         let elsewhere = own.0.path().join("podman");
         fs::write(&elsewhere, PODMAN).unwrap();
-        std::os::unix::fs::symlink(&elsewhere, own.path("link.yaml")).unwrap();
+        symlink(&elsewhere, own.path("link.yaml"));
         assert!(Catalogue::load(&own.folders()).is_ok());
 
         fs::create_dir(own.path("folder.yaml")).unwrap();
-        std::os::unix::fs::symlink(own.path("none"), own.path("dangling.yaml")).unwrap();
+        symlink(own.path("none"), own.path("dangling.yaml"));
         fs::write(own.path("large.yaml"), " ".repeat(1 << 21)).unwrap();
         fs::write(own.path("latin1.yaml"), b"name: \xe9").unwrap();
         assert_eq!(own.diagnostics().len(), 4, "{:?}", own.diagnostics());

@@ -9,7 +9,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::base::deadline::Deadline;
-use crate::base::env::{Env, ancestors};
+use crate::base::env::Env;
+use crate::base::platform::ancestors;
 use crate::base::parallel;
 use crate::base::paths::Folders;
 use crate::base::text::{escape_control, sh_word};

@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use clap::ValueEnum;
 
 use super::ExitCode;
-use crate::base::env::{Env, ancestors};
+use crate::base::env::Env;
+use crate::base::platform::ancestors;
 use crate::cli::{Command, OutputFormat, option_in};
 use crate::export::shell::{self, HookTarget, Shell};
 

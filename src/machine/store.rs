@@ -325,11 +325,11 @@ const PUBLIC_KEY: &str = "insecure_private_key";
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::DirBuilderExt;
     use std::time::Duration;
 
     use super::*;
     use crate::base::env::Env;
+    use crate::base::platform::{Access, create_folders};
 
     fn machine(folders: &Folders, name: &str) -> Machine {
         let target = Hop {
@@ -443,7 +443,7 @@ mod tests {
                 r#"{"version":1,"name":"d","route":{"target":{"user":"-u","host":"h","port":1,"identities":[],"identities_only":false,"default_identities":[]},"jump":null}}"#,
             ),
         ] {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(folders.machines().join(name)).unwrap();
+            create_folders(&folders.machines().join(name), Access::Private).unwrap();
             fs::write(folders.machines().join(name).join("machine.json"), text).unwrap();
         }
         let Remembered { machines, unreadable } = remembered(&folders).unwrap();

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use console::{Style, Term, measure_text_width};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
+use crate::base::platform::reader_goes_away;
 use crate::base::text::{escape_control, sanitize_line};
 use crate::clients::Event;
 
@@ -314,11 +314,7 @@ pub(crate) fn stdout_width() -> Option<usize> {
 /// Waits. False when nobody reads standard output any more.
 pub(crate) fn wait(time: Duration) -> bool {
     let end = Instant::now() + time;
-    let stdout = stdout();
-    let mut streams = [PollFd::new(&stdout, PollFlags::empty())];
-    let timeout = Timespec::try_from(time).ok();
-    let gone = poll(&mut streams, timeout.as_ref()).is_ok()
-        && streams[0].revents().intersects(PollFlags::ERR | PollFlags::HUP);
+    let gone = reader_goes_away(&stdout(), time);
     // It may have been interrupted.
     thread::sleep(if gone { Duration::ZERO } else { end.saturating_duration_since(Instant::now()) });
     !gone

@@ -123,7 +123,7 @@ fn refuses_a_tampered_cache() {
     let user = User::of(&guest);
     let types = || user.types("service-manager env kubernetes").stdout(ANNOUNCED).succeeds();
     types();
-    let facts = user.machine_folder().join("facts.json");
+    let facts = user.machine_folder().join("services.json");
     let text = fs::read_to_string(&facts).unwrap();
     let at = text.split_once("\"at\":").unwrap().1.split(',').next().unwrap().to_owned();
     for odd in [

@@ -111,7 +111,7 @@ fn finds_a_newly_installed_service_after_five_minutes() {
     guest.lays_out_docker("tls");
     let all = format!("{}{READABLE}", "DOCKER_[..]\n".repeat(3));
     // What is known of all is four minutes old, and then six.
-    let facts = user.machine_folder().join("facts.json");
+    let facts = user.machine_folder().join("services.json");
     let ago = |minutes: u64| {
         let text = fs::read_to_string(&facts).unwrap();
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() - minutes * 60;

@@ -138,7 +138,7 @@ fn a_kill_leaves_no_partial_file() {
     all_is_whole_and_private(&folder);
     let mut left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["facts.json", "known_hosts", "kubernetes", "lock", "machine.json"]);
+    assert_eq!(left, ["services.json", "known_hosts", "kubernetes", "lock", "machine.json"]);
 }
 
 /// Every file is private, and every file that is not marked as unfinished is whole.
@@ -156,7 +156,7 @@ fn all_is_whole_and_private(folder: &Path) {
         let is_whole = match name {
             "lock" => text.is_empty(),
             "known_hosts" => text.starts_with('[') && text.ends_with('\n'),
-            "facts.json" | "machine.json" => serde_json::from_str::<serde_json::Value>(&text).is_ok(),
+            "services.json" | "machine.json" => serde_json::from_str::<serde_json::Value>(&text).is_ok(),
             "kubeconfig" => serde_yaml::from_str::<serde_yaml::Value>(&text)
                 .is_ok_and(|kubeconfig| kubeconfig["current-context"].is_string()),
             name => name.starts_with(".unfinished-"),

@@ -3,7 +3,6 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use ssh2::Channel;
@@ -14,6 +13,7 @@ use super::route::{Hop, Route};
 use super::transport::Transport;
 use super::{auth, jump};
 use crate::base::deadline::Deadline;
+use crate::base::platform::OwnedSocket;
 
 /// What a command in the guest wrote. There may be secrets in it, so there is no `Debug`.
 #[derive(Default)]
@@ -157,7 +157,7 @@ impl Connection {
     }
 
     fn log_in(
-        stream: OwnedFd,
+        stream: OwnedSocket,
         hop: &Hop,
         address: Option<IpAddr>,
         known_hosts: &mut KnownHosts,

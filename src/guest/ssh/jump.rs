@@ -1,25 +1,24 @@
 //! `ProxyJump`: the connection to the guest runs inside a channel of another connection.
 
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::thread;
 
-use rustix::event::{PollFd, PollFlags, poll};
 use ssh2::Channel;
 
 use super::error::Error;
 use super::route::Hop;
 use super::transport::Transport;
+use crate::base::platform::{Interest, LocalStream, local_pair, wait_for};
 
 /// Opens a channel from the server `gate` to `target` and returns a socket that leads into it. A thread
 /// copies between both until either ends.
-pub(super) fn forward(gate: Transport, target: &Hop) -> Result<UnixStream, Error> {
+pub(super) fn forward(gate: Transport, target: &Hop) -> Result<LocalStream, Error> {
     let host = target.host.as_str();
     let channel = gate
         .attempt(|session| session.channel_direct_tcpip(host, target.port, None))?
         .map_err(|source| Error::Jump { place: target.place(), source })?;
     let failed = |source| Error::lost(source);
-    let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+    let (ours, theirs) = local_pair().map_err(failed)?;
     theirs.set_nonblocking(true).map_err(failed)?;
     thread::spawn(move || Pump { gate, channel, local: theirs }.run());
     Ok(ours)
@@ -28,7 +27,7 @@ pub(super) fn forward(gate: Transport, target: &Hop) -> Result<UnixStream, Error
 struct Pump {
     gate: Transport,
     channel: Channel,
-    local: UnixStream,
+    local: LocalStream,
 }
 
 impl Pump {
@@ -50,13 +49,9 @@ impl Pump {
     /// Waits for what can be moved on. A side whose last bytes are still here is not asked for more.
     fn wait(&self, inbound: &Pending, outbound: &Pending) -> io::Result<()> {
         self.gate.acknowledge_at_once();
-        let mut local = PollFlags::empty();
-        local.set(PollFlags::OUT, !inbound.is_empty());
-        local.set(PollFlags::IN, outbound.is_empty());
+        let local = Interest { read: outbound.is_empty(), write: !inbound.is_empty() };
         let socket = self.gate.socket();
-        let gate = PollFd::new(&*socket, self.gate.interest());
-        poll(&mut [gate, PollFd::new(&self.local, local)], None)?;
-        Ok(())
+        wait_for(&[(&*socket, self.gate.interest()), (&self.local, local)], None)
     }
 }
 

@@ -8,16 +8,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 
-use rustix::event::PollFlags;
 use socket2::SockRef;
+
+use crate::base::platform::{Interest, LocalStream, OwnedSocket, local_pair};
 
 /// Carries bytes between a socket and libssh2, and counts them.
 pub(super) struct Relay {
-    socket: OwnedFd,
-    inner: UnixStream,
+    socket: OwnedSocket,
+    inner: LocalStream,
     incoming: Pending,
     outgoing: Pending,
     received: u64,
@@ -40,8 +39,8 @@ pub(super) struct Flood;
 impl Relay {
     /// A relay for `socket`, and the end that libssh2 uses in its place. The first limit is for what comes before the
     /// server has proved who it is.
-    pub(super) fn new(socket: OwnedFd) -> io::Result<(Self, UnixStream)> {
-        let (inner, theirs) = UnixStream::pair()?;
+    pub(super) fn new(socket: OwnedSocket) -> io::Result<(Self, LocalStream)> {
+        let (inner, theirs) = local_pair()?;
         SockRef::from(&socket).set_nonblocking(true)?;
         inner.set_nonblocking(true)?;
         theirs.set_nonblocking(true)?;
@@ -92,14 +91,11 @@ impl Relay {
     }
 
     /// What to wait for at the socket; empty when libssh2 has not yet read what is there.
-    pub(super) fn interest(&self) -> PollFlags {
-        let mut interest = PollFlags::empty();
-        interest.set(PollFlags::IN, self.incoming.is_empty() && !self.has_ended);
-        interest.set(PollFlags::OUT, !self.outgoing.is_empty());
-        interest
+    pub(super) fn interest(&self) -> Interest {
+        Interest { read: self.incoming.is_empty() && !self.has_ended, write: !self.outgoing.is_empty() }
     }
 
-    pub(super) fn socket(&self) -> &OwnedFd {
+    pub(super) fn socket(&self) -> &OwnedSocket {
         &self.socket
     }
 }
@@ -163,15 +159,15 @@ const MOST_AFTER_LOGIN: u64 = 4 << 20;
 mod tests {
     use super::*;
 
-    fn relay() -> (Relay, UnixStream, UnixStream) {
-        let (server, socket) = UnixStream::pair().unwrap();
+    fn relay() -> (Relay, LocalStream, LocalStream) {
+        let (server, socket) = local_pair().unwrap();
         server.set_nonblocking(true).unwrap();
         let (relay, client) = Relay::new(socket.into()).unwrap();
         (relay, server, client)
     }
 
     /// Sends `count` bytes and has the client read what comes.
-    fn send(relay: &mut Relay, server: &UnixStream, client: &UnixStream, count: usize) -> Result<(), Flood> {
+    fn send(relay: &mut Relay, server: &LocalStream, client: &LocalStream, count: usize) -> Result<(), Flood> {
         let (mut left, mut read) = (count, 0);
         let mut buffer = vec![0; BUFFER];
         while read < count {
@@ -228,7 +224,7 @@ mod tests {
         while server.write(&buffer).is_ok() {
             relay.pump().unwrap();
         }
-        assert!(!relay.interest().contains(PollFlags::IN));
+        assert!(!relay.interest().read);
         assert!(relay.unread() < 2 << 20, "{}", relay.unread());
     }
 }

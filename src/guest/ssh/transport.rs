@@ -1,16 +1,15 @@
 //! libssh2 without its blocking mode: every wait is ours, with a deadline and with acknowledgements sent at once.
 
 use std::cell::{Ref, RefCell};
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::SockRef;
 use ssh2::{ErrorCode, MethodType, Session};
 
 use super::error::Error;
 use super::relay::Relay;
 use crate::base::deadline::Deadline;
+use crate::base::platform::{Interest, OwnedSocket, acknowledge_at_once, wait_for};
 
 /// An SSH session on a socket, before and after logging in.
 pub(super) struct Transport {
@@ -22,7 +21,7 @@ pub(super) struct Transport {
 
 impl Transport {
     /// Puts a session on `socket`; `place` names the server in errors.
-    pub(super) fn new(socket: OwnedFd, place: String, deadline: Deadline) -> Result<Self, Error> {
+    pub(super) fn new(socket: OwnedSocket, place: String, deadline: Deadline) -> Result<Self, Error> {
         let options = SockRef::from(&socket);
         // A jump's end is a Unix socket, which has neither.
         let _ = options.set_tcp_nodelay(true);
@@ -105,12 +104,12 @@ impl Transport {
     }
 
     /// The socket to the server.
-    pub(super) fn socket(&self) -> Ref<'_, OwnedFd> {
+    pub(super) fn socket(&self) -> Ref<'_, OwnedSocket> {
         Ref::map(self.relay.borrow(), Relay::socket)
     }
 
     /// What to wait for there; empty when there is something for libssh2 already.
-    pub(super) fn interest(&self) -> PollFlags {
+    pub(super) fn interest(&self) -> Interest {
         self.relay.borrow().interest()
     }
 
@@ -144,10 +143,7 @@ impl Transport {
             let interest = self.interest();
             if !interest.is_empty() {
                 // An interrupted wait is no answer; the caller asks again.
-                let _ = poll(
-                    &mut [PollFd::new(&*self.socket(), interest)],
-                    Timespec::try_from(left).ok().as_ref(),
-                );
+                let _ = wait_for(&[(&*self.socket(), interest)], Some(left));
                 self.try_pump()?;
             }
         }
@@ -157,8 +153,7 @@ impl Transport {
     /// SSH answers small packets with small packets; a delayed acknowledgement would add 40 ms to several
     /// of them. The kernel forgets the option, so it is set before each wait (`tcp(7)`).
     pub(super) fn acknowledge_at_once(&self) {
-        #[cfg(target_os = "linux")]
-        let _ = SockRef::from(&*self.socket()).set_tcp_quickack(true);
+        acknowledge_at_once(&*self.socket());
     }
 
     fn error(&self, stop: Stop) -> Error {

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -76,7 +75,7 @@ impl Code<'_> {
         if !path.starts_with(folder) && !path.starts_with(data) || self.files.contains_key(&path) {
             return;
         }
-        let is_wildcard = |part: &Component| part.as_os_str().as_bytes().iter().any(|b| b"*?[{".contains(b));
+        let is_wildcard = |part: &Component| part.as_os_str().as_encoded_bytes().iter().any(|b| b"*?[{".contains(b));
         let plain: PathBuf = path.components().take_while(|part| !is_wildcard(part)).collect();
         if plain != path {
             let is_deep = path.components().any(|part| part.as_os_str() == "**");
@@ -125,7 +124,7 @@ impl Code<'_> {
     fn digest(&self) -> String {
         let mut digest = Sha256::new();
         for (path, content) in &self.files {
-            let path = path.as_os_str().as_bytes();
+            let path = path.as_os_str().as_encoded_bytes();
             digest.update((path.len() as u64).to_be_bytes());
             digest.update(path);
             digest.update(content);
@@ -148,7 +147,7 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."))
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 fn too_much(path: PathBuf) -> Error {

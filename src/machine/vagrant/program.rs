@@ -4,17 +4,14 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
 use super::project::Project;
 use crate::base::deadline::Deadline;
+use crate::base::platform::ProcessTree;
 use crate::base::env::Env;
 use crate::base::paths::Folders;
 use crate::base::text::escape_control;
@@ -136,7 +133,7 @@ impl Environment {
         let exported = certificates.is_some_and(|(_, path)| Path::new(path).starts_with(&self.exported));
         let is_for_docker = !exported && project.uses("docker");
         let is_kept = |name: &OsStr| {
-            let name = name.as_bytes();
+            let name = name.as_encoded_bytes();
             !OTHERS.iter().any(|other| other.as_bytes() == name)
                 && !OTHERS_BEGIN.iter().any(|begin| name.starts_with(begin.as_bytes()))
                 && (is_for_docker || !name.starts_with(b"DOCKER_"))
@@ -192,21 +189,19 @@ fn command(path: &Path) -> Command {
     Command::new(path)
 }
 
-/// Runs `command` to its end, or until `deadline`: then it is killed with all that it started, for which it has a
-/// process group of its own.
+/// Runs `command` to its end, or until `deadline`: then it is killed with all that it started.
 fn run(mut command: Command, path: &Path, shown: &str, deadline: Deadline) -> Result<Answer, Error> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let child = command.spawn().map_err(|source| Error::NotStarted { path: path.to_owned(), source })?;
-    let group = Pid::from_child(&child);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let not_started = |source| Error::NotStarted { path: path.to_owned(), source };
+    let (child, tree) = ProcessTree::start(&mut command).map_err(not_started)?;
     let (sender, receiver) = mpsc::channel();
     // The receiver is gone only when the time is over.
     thread::spawn(move || sender.send(wait(child)));
     let Ok(answer) = receiver.recv_timeout(deadline.left()) else {
-        // It may have ended in this moment.
-        let _ = kill_process_group(group, Signal::KILL);
+        tree.kill();
         return Err(deadline.timeout(format!("`{shown}`")).into());
     };
-    answer.map_err(|source| Error::NotStarted { path: path.to_owned(), source })
+    answer.map_err(not_started)
 }
 
 /// Reads all that `child` writes, and waits for its end.
@@ -242,9 +237,8 @@ const LONGEST_MESSAGE: usize = 2000;
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::process::ExitStatusExt;
-
     use super::*;
+    use crate::base::platform::testing::ended_with;
 
     fn project(provider: &str) -> (tempfile::TempDir, Project) {
         let folder = tempfile::tempdir().unwrap();
@@ -318,12 +312,12 @@ mod tests {
         };
         let path = format!(".::bin:{}", folder.path().display());
         assert_eq!(found(path.clone()), None, "no program");
-        std::fs::set_permissions(&vagrant, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        crate::base::platform::testing::set_mode(&vagrant, 0o755);
         assert_eq!(found(path), Some(vagrant));
     }
 
     fn answer(code: i32, stdout: &str, stderr: &str) -> Answer {
-        let status = ExitStatus::from_raw(code << 8);
+        let status = ended_with(code);
         Answer { status, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
     }
 

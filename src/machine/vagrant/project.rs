@@ -4,8 +4,6 @@
 //! holds `id` while there is such a machine, and `private_key` once Vagrant has given it one of its own.
 
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -14,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::base::env::Env;
 use crate::base::files;
+use crate::base::platform;
 use crate::base::types::MachineName;
 use crate::machine::error::Error;
 use crate::machine::identity::Identity;
@@ -91,7 +90,7 @@ impl Project {
             let Some(vagrantfile) = vagrantfile_in(folder, env.vagrant_vagrantfile.as_deref()) else {
                 continue;
             };
-            if folder != start && is_foreign(&vagrantfile) {
+            if folder != start && platform::is_of_another_user(&vagrantfile) {
                 return Err(Error::ForeignVagrantfile { path: vagrantfile });
             }
             let data = env.vagrant_dotfile_path.as_deref();
@@ -189,11 +188,11 @@ impl Project {
     pub(crate) fn identity(&self, name: &str) -> Identity {
         let parts: [&[u8]; 4] = [
             b"vagrant",
-            self.folder.as_os_str().as_bytes(),
-            self.data.as_os_str().as_bytes(),
+            self.folder.as_os_str().as_encoded_bytes(),
+            self.data.as_os_str().as_encoded_bytes(),
             name.as_bytes(),
         ];
-        let vagrant = [b"vagrant\0", self.data.as_os_str().as_bytes(), &[0], name.as_bytes()];
+        let vagrant = [b"vagrant\0", self.data.as_os_str().as_encoded_bytes(), &[0], name.as_bytes()];
         Identity::new(&parts, &vagrant.concat())
     }
 }
@@ -202,13 +201,6 @@ fn vagrantfile_in(folder: &Path, name: Option<&Path>) -> Option<PathBuf> {
     let usual = [Path::new("Vagrantfile"), Path::new("vagrantfile")];
     let names = name.as_ref().map_or(usual.as_slice(), std::slice::from_ref);
     names.iter().map(|name| folder.join(name)).find(|path| path.is_file())
-}
-
-/// True for what belongs to another user, and for a link that does or leads to such.
-fn is_foreign(path: &Path) -> bool {
-    let own = rustix::process::geteuid().as_raw();
-    let is_foreign = |meta: fs::Metadata| meta.uid() != own && meta.uid() != 0;
-    fs::symlink_metadata(path).is_ok_and(is_foreign) || fs::metadata(path).is_ok_and(is_foreign)
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
@@ -314,7 +306,7 @@ mod tests {
     fn a_project_is_the_same_through_a_link() {
         let mut scene = scene();
         let direct = scene.around();
-        std::os::unix::fs::symlink(scene.path("project"), scene.path("link")).unwrap();
+        platform::testing::symlink(scene.path("project"), scene.path("link"));
         scene.env.vagrant_cwd = Some("~/link/sub".into());
         assert_eq!(scene.around(), direct);
     }
@@ -361,17 +353,10 @@ mod tests {
             scene.writes(&format!("project/.vagrant/machines/{hostile}/docker/id"), "id");
         }
         fs::create_dir_all(folder.join("link/docker")).unwrap();
-        std::os::unix::fs::symlink(scene.path("secret"), folder.join("link/docker/id")).unwrap();
-        std::os::unix::fs::symlink(scene.path("other"), folder.join("folder-link")).unwrap();
+        platform::testing::symlink(scene.path("secret"), folder.join("link/docker/id"));
+        platform::testing::symlink(scene.path("other"), folder.join("folder-link"));
         fs::create_dir_all(folder.join("pipe/docker")).unwrap();
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            folder.join("pipe/docker/id"),
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR,
-            0,
-        )
-        .unwrap();
+        platform::testing::fifo(&folder.join("pipe/docker/id"));
         scene.writes("project/.vagrant/machines/long/docker/id", &"x".repeat(5000));
         assert!(project.machines().is_empty(), "{:?}", project.machines());
     }

@@ -124,6 +124,12 @@ impl Owner {
     }
 }
 
+/// True for what belongs to another user than this one and root, and for a link that does or leads to such.
+pub(crate) fn is_of_another_user(path: &Path) -> bool {
+    let is_foreign = |meta: Metadata| Owner::from(&meta) == Owner::Other;
+    fs::symlink_metadata(path).is_ok_and(is_foreign) || fs::metadata(path).is_ok_and(is_foreign)
+}
+
 /// True when nobody but this user and root can write what `path` leads to.
 pub(crate) fn only_user_writes(path: &Path) -> io::Result<bool> {
     let meta = fs::metadata(path)?;

@@ -30,3 +30,8 @@ pub(crate) fn fifo(path: &Path) {
 pub(crate) fn give_away(path: &Path) -> bool {
     std::os::unix::fs::chown(path, Some(65_534), None).is_ok()
 }
+
+/// The status of a program that has ended with `code`.
+pub(crate) fn ended_with(code: i32) -> std::process::ExitStatus {
+    std::os::unix::process::ExitStatusExt::from_raw(code << 8)
+}
