@@ -143,16 +143,16 @@ mod tests {
     fn what_a_shell_would_expand_is_escaped_for_programs() {
         let text = r#"NAME="Foo \"Bar\" Linux"
 PRETTY_NAME="Foo \"Bar\" Linux \$5 \`x\`"
-ID='$(id)'
+ID=foo
 VERSION_ID="1.0"
 "#;
-        let lines = "NAME=\"Foo \\\"Bar\\\" Linux\"\nID=\"\\$(id)\"\nVERSION_ID=\"1.0\"\n";
+        let lines = "NAME=\"Foo \\\"Bar\\\" Linux\"\nID=\"foo\"\nVERSION_ID=\"1.0\"\n";
         assert_eq!(version(text), (r#"Foo "Bar" Linux $5 `x`"#.into(), lines.into()));
     }
 
     #[test]
-    fn what_does_not_show_is_left_out_for_programs() {
-        let hostile = OsRelease::parse("NAME=\"a\x1b[2J\"\nPRETTY_NAME=\"a\x1b[2J\u{202e}b\"\n");
+    fn what_a_shell_could_run_is_for_people_only() {
+        let hostile = OsRelease::parse("NAME=\"$(id)\"\nPRETTY_NAME=\"a\x1b[2J\u{202e}b\"\n");
         assert!(script_readable(&hostile).is_err());
         assert_eq!(product(&hostile).unwrap(), "a\\u{1b}[2J\\u{202e}b");
         let nothing = OsRelease::parse("# nothing\n");
