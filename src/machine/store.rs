@@ -174,10 +174,8 @@ impl Machine {
 
     /// What to call it so that no other of `machines` is meant: its name, or its key.
     pub(crate) fn label(&self, machines: &[Machine]) -> String {
-        let are_called = |label: &str| machines.iter().filter(|machine| machine.is_called(label)).count();
-        let short: String = self.key().chars().take(shortest(&self.name)).collect();
-        let labels = [self.name.to_string(), short];
-        labels.into_iter().find(|label| are_called(label) <= 1).unwrap_or_else(|| self.key())
+        let namesakes = machines.iter().filter(|machine| machine.name == self.name).count();
+        if namesakes > 1 { self.key() } else { self.name.to_string() }
     }
 
     /// True when `wanted` is the machine's name, its key, or the beginning of that with eight digits at least.
@@ -315,7 +313,7 @@ fn route_identity(name: &MachineName, route: &Route) -> Identity {
     Identity::new(&parts, format!("{target} {jump}").as_bytes())
 }
 
-/// Digits of a key that people are shown.
+/// Digits of a key that are enough to name it.
 const SHORTEST_KEY: usize = 8;
 const RECORD_VERSION: u32 = 1;
 const LONGEST_RECORD: u64 = 64 << 10;
@@ -407,9 +405,11 @@ mod tests {
         let other = Machine::new(one.name.clone(), route, &folders);
         let both = [one.clone(), other];
         assert_eq!(one.label(&both[..1]), "box");
-        let label = one.label(&both);
-        assert_eq!(label.len(), "box-01234567".len());
-        assert!(one.key().starts_with(&label) && one.is_called(&label) && !both[1].is_called(&label));
+        assert_eq!(one.label(&both), one.key());
+        let label = one.key()["box-01234567".len()..].to_owned();
+        assert!(!one.is_called(&label));
+        let label = one.key()[.."box-01234567".len()].to_owned();
+        assert!(one.is_called(&label) && !both[1].is_called(&label));
         assert!(!one.is_called(&label[..label.len() - 1]));
     }
 
