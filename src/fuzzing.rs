@@ -24,6 +24,7 @@ use serde_yaml::{Mapping, Value};
 use crate::access::certificate::{Certificates, Names};
 use crate::access::credentials::{ClientAuth, Credentials};
 use crate::access::kubeconfig::{self, Addition, Entry};
+use crate::access::tls::Material;
 use crate::base::fuzzing::{assert_plain, assert_printable, records};
 use crate::base::types::{DnsName, HostName, Version, VersionAlias};
 use crate::base::version::ReleaseVersion;
@@ -128,6 +129,15 @@ pub fn certificates(data: &[u8]) {
             assert!(rest.is_empty(), "there is more than a certificate");
             assert_names(&Names::of(der));
         }
+        let credentials = Credentials {
+            authority: read.clone(),
+            client_auth: ClientAuth::Anonymous,
+            port: 1,
+            server_name: None,
+        };
+        // Whatever is wrong with an authority is told when a server shows what it has signed.
+        let material = Material::new(&credentials).unwrap();
+        assert!(material.config().is_ok());
         for seconds in [0, 1_700_000_000, 253_402_300_799] {
             let now = UNIX_EPOCH + Duration::from_secs(seconds);
             let day = read.expired(now);

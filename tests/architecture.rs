@@ -77,7 +77,8 @@ fn a_planted_import_that_points_up_is_found() {
 fn what_differs_between_systems_is_in_one_folder() {
     let mut texts = Vec::new();
     collect(Path::new("src"), Path::new("src"), &mut texts);
-    let marks = ["std::os::", "rustix::", "signal_hook", "\"/proc", "cfg(unix)", "cfg(windows)", "cfg(target_os"];
+    let marks =
+        ["std::os::", "rustix::", "signal_hook", "\"/proc", "cfg(unix)", "cfg(windows)", "cfg(target_os"];
     let is_odd = |(path, text): &(String, String)| {
         !path.starts_with("base/platform/") && marks.iter().any(|mark| text.contains(mark))
     };

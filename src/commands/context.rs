@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use crate::base::deadline::Deadline;
 use crate::base::env::Env;
-use crate::base::platform::ancestors;
 use crate::base::parallel;
 use crate::base::paths::Folders;
+use crate::base::platform::ancestors;
 use crate::base::text::{escape_control, sh_word};
 use crate::base::types::MachineName;
 use crate::catalogue::{Catalogue, Service};

@@ -139,8 +139,9 @@ fn refuses_a_tampered_cache() {
         text.replace("\"port\":6443", "\"port\":1"),
         text.replace(&guest.address(), "127.0.0.1"),
         text.replace(&format!("\"host\":\"{}\"", guest.address()), "\"host\":\"$(id)\""),
-        text.replace("apiVersion: v1", "apiVersion: v1\\nx: &a [*a]"),
+        text.replace(r#"apiVersion: \"v1\""#, r#"apiVersion: \"v1\"\nx: &a [*a]"#),
     ] {
+        assert_ne!(odd, text);
         fs::write(&facts, &odd).unwrap();
         logs_in(1, &guest, || {
             types();

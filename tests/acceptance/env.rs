@@ -139,12 +139,12 @@ fn writes_private_files() {
         [
             "700 machines".to_owned(),
             format!("700 {folder}"),
-            "600 services.json".to_owned(),
             "600 known_hosts".to_owned(),
             "700 kubernetes".to_owned(),
             "600 kubeconfig".to_owned(),
             "600 lock".to_owned(),
             "600 machine.json".to_owned(),
+            "600 services.json".to_owned(),
         ]
     );
 }

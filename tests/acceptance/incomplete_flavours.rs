@@ -106,8 +106,8 @@ fn explains_a_missing_kubeconfig() {
     let path = "/etc/rancher/k3s/k3s.yaml";
     guest.changes(&format!("mv {path} {path}.away"), &format!("mv {path}.away {path}"));
     Failure::of(&guest)
-        .error("there is no kubernetes in `[NAME]`")
-        .hint("`service-manager status` shows what the machine has")
+        .error(&format!("`[NAME]` has no `{path}`, which kubernetes (k3s) should have"))
+        .hint(&format!("in the machine: `sudo ls -l {path}`"))
         .ends();
 }
 

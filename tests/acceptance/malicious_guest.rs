@@ -243,11 +243,13 @@ fn a_lying_api_server_is_contained() {
         says(&guest, &[("api", &format!("{OK}{{}}")), ("version", &version)]);
         let user = User::of(&guest);
         user.types(frugally("service-manager env kubernetes --script-readable"))
-            .stdout("KUBECONFIG='[MACHINE]/kubernetes/kubeconfig'\n")
+            .stdout("KUBECONFIG=[MACHINE]/kubernetes/kubeconfig\n")
             .succeeds();
-        user.types("service-manager status kubernetes --output json | grep --only-matching '\"version\":null'")
-            .stdout("\"version\":null\n")
-            .succeeds();
+        user.types(
+            "service-manager status kubernetes --output json | grep --only-matching '\"version\":null'",
+        )
+        .stdout("\"version\":null\n")
+        .succeeds();
         assert!(!user.home().join("pwned").exists());
     }
     for endless in ["version", "api"] {

@@ -16,7 +16,15 @@ fn adds_a_flavour_with_yaml() {
         "mv /opt/acme/admin.yaml /etc/rancher/k3s/k3s.yaml; rmdir /opt/acme",
     );
     let user = User::of(&guest);
-    user.types("service-manager status kubernetes").stdout("kubernetes - not installed\n").succeeds();
+    user.types("service-manager status kubernetes")
+        .stdout("kubernetes - running\n")
+        .stderr(
+            "
+            warning: `[NAME]` has no `/etc/rancher/k3s/k3s.yaml`, which kubernetes (k3s) should have
+            hint: in the machine: `sudo ls -l /etc/rancher/k3s/k3s.yaml`
+            ",
+        )
+        .succeeds();
 
     user.writes(&in_config("acme.yaml"), documented()[0]);
     user.types("service-manager services validate")
@@ -156,7 +164,7 @@ fn show_prints_a_valid_service_file() {
     .stdout("shown.yaml: valid\n")
     .succeeds();
     let shown = fs::read_to_string(user.home().join("shown.yaml")).unwrap();
-    assert!(shown.contains("name: acme") && shown.contains("name: k3s"), "{shown}");
+    assert!(shown.contains("name: \"acme\"") && shown.contains("name: \"k3s\""), "{shown}");
 
     user.types("service-manager services show kubernets")
         .stderr(

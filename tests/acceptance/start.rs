@@ -297,7 +297,7 @@ fn explains_an_unusable_lock() {
         .stderr(
             "
             error: could not start docker in `[NAME]`: /run/service-manager.lock cannot be written
-            hint: in the machine: `sudo ls -ld '/run/service-manager.lock'`
+            hint: in the machine: `sudo ls -ld /run/service-manager.lock`
             ",
         )
         .fails(126);

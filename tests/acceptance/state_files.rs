@@ -138,7 +138,7 @@ fn a_kill_leaves_no_partial_file() {
     all_is_whole_and_private(&folder);
     let mut left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["services.json", "known_hosts", "kubernetes", "lock", "machine.json"]);
+    assert_eq!(left, ["known_hosts", "kubernetes", "lock", "machine.json", "services.json"]);
 }
 
 /// Every file is private, and every file that is not marked as unfinished is whole.

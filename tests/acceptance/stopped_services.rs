@@ -62,7 +62,7 @@ fn reports_a_failed_service() {
     let user = User::of(&guest);
     user.types("service-manager status kubernetes").stdout("kubernetes - failed\n").succeeds();
     Failure::of(&guest)
-        .error("kubernetes is failed in `[NAME]`")
+        .error("kubernetes is in a failed state in `[NAME]`")
         .hint("`service-manager start kubernetes`")
         .ends();
     report("kubernetes", "kubeadm", "failed");

@@ -9,7 +9,9 @@ mod unix;
 pub(crate) use self::unix::testing;
 #[cfg(unix)]
 pub(crate) use self::unix::{
-    Access, FileId, Interest, LocalStream, Mode, OwnedSocket, Owner, ProcessTree, acknowledge_at_once, ancestors, create_folders, hold_signals, is_executable, is_of_another_user, local_pair, reader_goes_away, wait_for, is_own_folder, is_private_file,
-    only_user_reads, only_user_writes, open, open_no_follow, others_can_rename_in, release_signals,
-    set_access, sync_folder, temporary_file, with_access,
+    Access, FileId, Interest, LocalStream, Mode, OwnedSocket, Owner, ProcessTree, acknowledge_at_once,
+    ancestors, create_folders, hold_signals, is_executable, is_of_another_user, is_own_folder,
+    is_private_file, local_pair, only_user_reads, only_user_writes, open, open_no_follow,
+    others_can_rename_in, reader_goes_away, release_signals, set_access, sync_folder, temporary_file,
+    wait_for, with_access,
 };

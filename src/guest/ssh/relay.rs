@@ -167,7 +167,12 @@ mod tests {
     }
 
     /// Sends `count` bytes and has the client read what comes.
-    fn send(relay: &mut Relay, server: &LocalStream, client: &LocalStream, count: usize) -> Result<(), Flood> {
+    fn send(
+        relay: &mut Relay,
+        server: &LocalStream,
+        client: &LocalStream,
+        count: usize,
+    ) -> Result<(), Flood> {
         let (mut left, mut read) = (count, 0);
         let mut buffer = vec![0; BUFFER];
         while read < count {

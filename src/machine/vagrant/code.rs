@@ -75,7 +75,8 @@ impl Code<'_> {
         if !path.starts_with(folder) && !path.starts_with(data) || self.files.contains_key(&path) {
             return;
         }
-        let is_wildcard = |part: &Component| part.as_os_str().as_encoded_bytes().iter().any(|b| b"*?[{".contains(b));
+        let is_wildcard =
+            |part: &Component| part.as_os_str().as_encoded_bytes().iter().any(|b| b"*?[{".contains(b));
         let plain: PathBuf = path.components().take_while(|part| !is_wildcard(part)).collect();
         if plain != path {
             let is_deep = path.components().any(|part| part.as_os_str() == "**");

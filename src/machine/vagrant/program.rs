@@ -11,9 +11,9 @@ use std::thread;
 
 use super::project::Project;
 use crate::base::deadline::Deadline;
-use crate::base::platform::ProcessTree;
 use crate::base::env::Env;
 use crate::base::paths::Folders;
+use crate::base::platform::ProcessTree;
 use crate::base::text::escape_control;
 use crate::base::types::MachineName;
 use crate::machine::error::{Error, VagrantMessage};

@@ -39,8 +39,10 @@ pub(crate) fn local_pair() -> io::Result<(LocalStream, LocalStream)> {
 
 /// Waits until one of `sockets` can do what it is waited for, or `timeout` is over. It may return early.
 pub(crate) fn wait_for(sockets: &[(&dyn AsFd, Interest)], timeout: Option<Duration>) -> io::Result<()> {
-    let mut waiting: Vec<PollFd> =
-        sockets.iter().map(|(socket, interest)| PollFd::from_borrowed_fd(socket.as_fd(), interest.flags())).collect();
+    let mut waiting: Vec<PollFd> = sockets
+        .iter()
+        .map(|(socket, interest)| PollFd::from_borrowed_fd(socket.as_fd(), interest.flags()))
+        .collect();
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     poll(&mut waiting, timeout.as_ref())?;
     Ok(())
