@@ -253,8 +253,21 @@ fn a_lying_api_server_is_contained() {
         assert!(!user.home().join("pwned").exists());
     }
     for endless in ["version", "api"] {
-        guest.run(&format!("printf '%b{{}}' '{OK}' | tee /run/liar/api >/run/liar/version; truncate --size=1G /run/liar/{endless}"));
-        fails_with(&guest, ODD);
+        says(&guest, &[("api", &format!("{OK}{{}}")), ("version", &format!("{OK}{{}}"))]);
+        guest.run(&format!(
+            "{{ printf '%b{{\"gitVersion\": \"' '{OK}'; yes | tr --delete '\\n' | head --bytes=100M; }} >/run/liar/{endless}"
+        ));
+        // Of the list of APIs it matters only that the server hands it out.
+        match endless {
+            "api" => {
+                let line = frugally("service-manager env kubernetes --script-readable");
+                User::of(&guest)
+                    .types(line)
+                    .stdout("KUBECONFIG=[MACHINE]/kubernetes/kubeconfig\n")
+                    .succeeds();
+            }
+            _ => fails_with(&guest, ODD),
+        }
     }
     guest.run("{ printf 'HTTP/1.0 200 OK\\r\\n'; yes 'X: y' | head --bytes=100M; } >/run/liar/api");
     fails_with(&guest, "kubernetes does not answer at any address of `[NAME]`");

@@ -142,7 +142,7 @@ fn changes_nothing_without_the_option() {
         .stdout("Docker service restarted successfully...\n")
         .succeeds();
     user.types("service-manager -q start docker").stdout(DOCKER_STARTED).succeeds();
-    assert_eq!(guest.run("ls /etc/docker/*.pem /home/vagrant/.docker /etc/systemd/system/docker.service.d 2>/dev/null || true"), "");
+    assert_eq!(guest.run("find /etc/docker/*.pem /home/vagrant/.docker /etc/systemd/system/docker.service.d -type f 2>/dev/null || true"), "");
 }
 
 #[test]
