@@ -85,18 +85,16 @@ fn inspect<'a>(
     let questions = Questions::to_use(services.iter().copied());
     let inspection = context.inspect(machine, &questions)?;
     let all = args.services.is_empty();
-    let Connections { connected, left_out, failed } =
-        connect(&inspection, services, all, context.deadline).map_err(Error::from)?;
+    let warn = |error: services::Error| context.warn(&error.into());
+    let Connections { connected, left_out, has_failed } =
+        connect(&inspection, services, all, context.deadline, warn).map_err(Error::from)?;
     // In a shell's start-up, what is left out on purpose would be noise.
     if connected.is_empty() {
         note_nothing(&left_out, &inspection.machine, context);
     }
     let is_stopped = |error: &services::Error| matches!(error, services::Error::NotRunning { .. });
     // What failed is told each time, so it is looked for each time; and what is stopped may be started at any time.
-    let is_cacheable = failed.is_empty() && !left_out.iter().any(is_stopped);
-    for error in failed {
-        context.warn(&error.into());
-    }
+    let is_cacheable = !has_failed && !left_out.iter().any(is_stopped);
     let exported = export(connected, &inspection.machine, args.api_version, context.deadline)?;
     if is_cacheable
         && let Err(error) =

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::export::ClientFiles;
 use crate::guest::probe::Questions;
 use crate::machine::Machine;
-use crate::services::{ConnectedService, Connections, connect};
+use crate::services::{self, ConnectedService, Connections, connect};
 
 pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
@@ -22,11 +22,9 @@ pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error>
     let target = args.merge.as_ref().map(|file| target(file.as_deref(), &catalogue, context)).transpose()?;
     let questions = Questions::to_use(services.iter().copied());
     let inspection = context.inspect(context.machine()?, &questions)?;
-    let Connections { connected, left_out, failed } =
-        connect(&inspection, &services, args.service.is_none(), context.deadline)?;
-    for error in failed {
-        context.warn(&error.into());
-    }
+    let warn = |error: services::Error| context.warn(&error.into());
+    let Connections { connected, left_out, .. } =
+        connect(&inspection, &services, args.service.is_none(), context.deadline, warn)?;
     let machine = inspection.machine;
     if connected.is_empty() {
         let nothing = || Error::NoKubeconfig { what: format!("`{}`", machine.name) };
@@ -118,19 +116,19 @@ fn report(merged: &Merged, path: &Path, switch: bool, context: &Context) -> Resu
     Ok(())
 }
 
-/// Takes the entries of `machine` out of the user's kubeconfig at `path`, if it is still there, and out of what was
+/// Takes the entries of the machine `key`, called `name`, out of the user's kubeconfig at `path`, if it is still there, and out of what was
 /// kept of it.
 pub(super) fn take_out(
-    machine: &Machine,
+    key: &str,
+    name: &str,
     path: &Path,
     deadline: Deadline,
     context: &Context,
 ) -> Result<(), Error> {
-    let key = machine.key();
-    let removed = if path.exists() { remove_entries(&key, path, deadline) } else { Ok(false) };
+    let removed = if path.exists() { remove_entries(key, path, deadline) } else { Ok(false) };
     let was_there = matches!(removed, Ok(true));
     if was_there {
-        context.note(&format!("took `{}` out of `{}`", machine.name, path.display()));
+        context.note(&format!("took `{name}` out of `{}`", path.display()));
     }
     // Of a file that cannot be parsed it may be the only good copy, so it goes only when it holds our credentials.
     let has_ours = |content: &[u8]| content.windows(key.len()).any(|part| part == key.as_bytes());

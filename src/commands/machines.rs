@@ -1,4 +1,4 @@
-//! `service-manager machines` and `service-manager machines forget NAME`
+//! `service-manager machines [forget NAME | allow [FOLDER] | deny [FOLDER]]`
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,6 +10,7 @@ use super::context::{Context, print, print_json};
 use super::kubeconfig::take_out;
 use crate::access::kubeconfig;
 use crate::base::files;
+use crate::base::paths::MachineFiles;
 use crate::base::text::{escape_control, humanize_duration};
 use crate::cli::{AllowArgs, DenyArgs, ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat};
 use crate::error::Error;
@@ -83,8 +84,8 @@ fn state(machine: &Machine) -> String {
 }
 
 /// The names of the contexts in the kubeconfigs of a machine: those of its entries elsewhere too.
-fn contexts(machine: &Machine) -> Vec<String> {
-    let paths = machine.files.kubeconfigs().into_iter();
+fn contexts(machine: &MachineFiles) -> Vec<String> {
+    let paths = machine.kubeconfigs().into_iter();
     let texts = paths.filter_map(|path| files::read_text(&path, LONGEST_KUBECONFIG).ok().flatten());
     let contexts: BTreeSet<String> = texts.flat_map(|text| kubeconfig::contexts(&text)).collect();
     contexts.into_iter().collect()
@@ -98,14 +99,19 @@ fn forget_one(args: &ForgetArgs, context: &Context) -> Result<(), Error> {
     let folders = context.folders()?;
     let Remembered { machines: known, unreadable } = remembered(&folders).map_err(machine::Error::from)?;
     if let Some(record) = unreadable.iter().find(|record| record.files.key() == args.name) {
-        return Ok(forget(&record.files, context.deadline)?);
+        return forget_files(&record.files, &args.name, context);
     }
     let words = "service-manager machines forget";
     let machine = match machine::find_preferring_project(&args.name, &known, &context.env, &folders, words) {
         Err(machine::Error::UnknownMachine { .. }) if args.ignore_unknown => return Ok(()),
         found => found?,
     };
-    let (merges, mut failed) = match machine.merges() {
+    forget_files(&machine.files, machine.name.as_str(), context)
+}
+
+/// Removes what is kept of the machine `name`, and its entries in the user's own kubeconfigs.
+fn forget_files(machine: &MachineFiles, name: &str, context: &Context) -> Result<(), Error> {
+    let (merges, mut failed) = match machine::merges(machine) {
         Ok(merges) => (merges, Vec::new()),
         Err(error) => (Vec::new(), vec![error.into()]),
     };
@@ -113,12 +119,12 @@ fn forget_one(args: &ForgetArgs, context: &Context) -> Result<(), Error> {
     for path in merges {
         // Some time has to be left for the rest.
         let deadline = context.deadline.at_most(context.deadline.left() / 2);
-        if let Err(error) = take_out(machine, &path, deadline, context) {
-            let (machine, contexts) = (machine.name.to_string(), contexts.clone());
+        if let Err(error) = take_out(&machine.key(), name, &path, deadline, context) {
+            let (machine, contexts) = (name.to_owned(), contexts.clone());
             failed.push(Error::NotTakenOut { machine, path, contexts, source: error.into() });
         }
     }
-    failed.extend(forget(&machine.files, context.deadline).err().map(Error::from));
+    failed.extend(forget(machine, context.deadline).err().map(Error::from));
     let last = failed.pop();
     for error in &failed {
         context.warn(error);

@@ -237,20 +237,9 @@ impl Machine {
         self.files.machine().metadata().and_then(|meta| meta.modified()).ok()
     }
 
-    /// The user's own kubeconfigs that entries of this machine were put into.
-    ///
-    /// Errors: the list cannot be read.
-    pub(crate) fn merges(&self) -> Result<Vec<PathBuf>, Error> {
-        let path = self.files.merged();
-        let Some(text) = files::read(&path, LONGEST_RECORD)? else { return Ok(Vec::new()) };
-        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-        let merges = serde_json::from_slice(&text).map_err(invalid);
-        merges.map_err(|source| Error::Read { path, source })
-    }
-
     /// Keeps that entries of this machine are put into the user's own kubeconfig `path`, so that they can be removed.
     pub(crate) fn remember_merge(&self, folder: &PrivateFolder, path: &Path) -> Result<(), Error> {
-        let mut merges = self.merges()?;
+        let mut merges = merges(&self.files)?;
         if merges.iter().any(|known| known == path) {
             return Ok(());
         }
@@ -259,6 +248,17 @@ impl Machine {
             .map_err(|error| Error::Write { path: self.files.merged(), source: io::Error::from(error) })?;
         folder.write(&self.files.merged(), &text)
     }
+}
+
+/// The user's own kubeconfigs that entries of `machine` were put into.
+///
+/// Errors: the list cannot be read.
+pub(crate) fn merges(machine: &MachineFiles) -> Result<Vec<PathBuf>, Error> {
+    let path = machine.merged();
+    let Some(text) = files::read(&path, LONGEST_RECORD)? else { return Ok(Vec::new()) };
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    let merges = serde_json::from_slice(&text).map_err(invalid);
+    merges.map_err(|source| Error::Read { path, source })
 }
 
 /// The machines that were used before.
@@ -418,13 +418,13 @@ mod tests {
         let below = tempfile::tempdir().unwrap();
         let machine = machine(&folders(&below), "box");
         let folder = machine.lock(Deadline::after(Duration::from_secs(1))).unwrap();
-        assert!(machine.merges().unwrap().is_empty());
+        assert!(merges(&machine.files).unwrap().is_empty());
         for path in ["/home/dev/.kube/config", "/b", "/b"] {
             machine.remember_merge(&folder, Path::new(path)).unwrap();
         }
-        assert_eq!(machine.merges().unwrap(), [Path::new("/home/dev/.kube/config"), Path::new("/b")]);
+        assert_eq!(merges(&machine.files).unwrap(), [Path::new("/home/dev/.kube/config"), Path::new("/b")]);
         fs::write(machine.files.merged(), "{").unwrap();
-        assert!(matches!(machine.merges(), Err(Error::Read { .. })));
+        assert!(matches!(merges(&machine.files), Err(Error::Read { .. })));
     }
 
     #[test]

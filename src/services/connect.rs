@@ -8,46 +8,46 @@ use crate::base::deadline::Deadline;
 use crate::catalogue::Service;
 
 /// What became of the services that were asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Connections<'a> {
     pub(crate) connected: Vec<ConnectedService<'a>>,
     /// Why services are left out that do not run or cannot be used from outside, when all that run were asked for.
     pub(crate) left_out: Vec<Error>,
-    /// Why others could not be connected to.
-    pub(crate) failed: Vec<Error>,
+    /// Others could not be connected to, and were warned of.
+    pub(crate) has_failed: bool,
 }
 
 /// Connects to `services`. With `all`, one that is not installed, stopped or unusable from outside is skipped and is
-/// not an error, and one that fails does not keep the others from being used.
+/// not an error, and one that fails does not keep the others from being used. `warn` gets each failure but the one
+/// that is returned.
 ///
-/// Errors: the first that cannot be used; with `all`, the first failure if no service could be connected to.
+/// Errors: the first that is not installed or cannot be used; with `all`, the first failure if no service could be
+/// connected to.
 pub(crate) fn connect<'a>(
     inspection: &Inspection,
     services: &[&'a Service],
     all: bool,
     deadline: Deadline,
+    warn: impl FnMut(Error),
 ) -> Result<Connections<'a>, Error> {
-    let mut connections = Connections::default();
-    for assessment in inspection.assess(services, deadline) {
-        connections.add(assessment, all, inspection);
+    if !all {
+        services.iter().try_for_each(|service| inspection.require_installed(service))?;
     }
-    let is_failure = !all || connections.connected.is_empty();
-    if is_failure && !connections.failed.is_empty() {
-        return Err(connections.failed.swap_remove(0));
-    }
-    Ok(connections)
-}
-
-impl<'a> Connections<'a> {
-    fn add(&mut self, assessment: Assessment<'a>, all: bool, inspection: &Inspection) {
-        match assessment.availability {
-            Availability::Connected(connected) => self.connected.push(*connected),
+    let (mut connected, mut left_out, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for Assessment { availability, .. } in inspection.assess(services, deadline) {
+        match availability {
+            Availability::Connected(service) => connected.push(*service),
             Availability::NotInstalled(_) if all => {}
-            Availability::Down(_, error) | Availability::NoAccess(error) if all => self.left_out.push(error),
+            Availability::Down(_, error) | Availability::NoAccess(error) if all => left_out.push(error),
             Availability::NotInstalled(error)
             | Availability::Down(_, error)
             | Availability::NoAccess(error)
-            | Availability::Unusable(error) => self.failed.push(inspection.look_closer(error)),
+            | Availability::Unusable(error) => failed.push(inspection.look_closer(error)),
         }
     }
+    let is_failure = !failed.is_empty() && (!all || connected.is_empty());
+    let failure = is_failure.then(|| failed.remove(0));
+    let has_failed = !failed.is_empty();
+    failed.into_iter().for_each(warn);
+    failure.map_or(Ok(Connections { connected, left_out, has_failed }), Err)
 }

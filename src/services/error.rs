@@ -145,10 +145,9 @@ impl Error {
         }
     }
 
-    /// True when the machine cannot be reached, so that nothing else of it can be used either.
-    pub(super) fn is_about_the_way(&self) -> bool {
-        matches!(self, Self::Ssh(_) | Self::Machine(_) | Self::Timeout(_))
-            || matches!(self, Self::Probe(probe::Error::Ssh(_)) | Self::Control(control::Error::Ssh(_)))
+    /// True when the machine cannot be reached, so that another route may lead there.
+    pub(super) fn is_about_the_route(&self) -> bool {
+        matches!(self, Self::Ssh(_) | Self::Timeout(_))
     }
 }
 

@@ -46,13 +46,22 @@ impl Inspection {
         let detected = detect(service, &self.facts);
         let availability = match &detected {
             Some(detected) => self.availability(detected, deadline),
-            None => Availability::NotInstalled(Error::NotInstalled {
-                service: service.name.to_string(),
-                machine: self.machine.name.to_string(),
-                no_systemd: self.facts.no_systemd,
-            }),
+            None => Availability::NotInstalled(self.not_installed(service)),
         };
         Assessment { service, detected, availability }
+    }
+
+    /// Errors: no flavour of `service` is in the guest.
+    pub(super) fn require_installed(&self, service: &Service) -> Result<(), Error> {
+        detect(service, &self.facts).map(drop).ok_or_else(|| self.not_installed(service))
+    }
+
+    fn not_installed(&self, service: &Service) -> Error {
+        Error::NotInstalled {
+            service: service.name.to_string(),
+            machine: self.machine.name.to_string(),
+            no_systemd: self.facts.no_systemd,
+        }
     }
 
     fn availability<'a>(&self, detected: &DetectedService<'a>, deadline: Deadline) -> Availability<'a> {

@@ -232,7 +232,8 @@ impl<'c> Lifecycle<'c> {
                 Readiness::Ready => return Ok(assessment.into_connected()),
                 Readiness::Stuck => return assessment.into_error().map_or(Ok(None), Err),
                 Readiness::Coming | Readiness::Down => {
-                    let error = assessment.into_error();
+                    let error =
+                        assessment.into_error().filter(|error| !matches!(error, Error::NoAccess { .. }));
                     // An attempt that was cut short knows less.
                     last = if self.deadline.is_over() { last.or(error) } else { error.or(last) };
                 }

@@ -29,7 +29,7 @@ impl MachineSession {
     ) -> Result<Self, Error> {
         files::refuse_shared(machine.files.folder())?;
         let (connection, known_hosts) = match connect(machine, deadline) {
-            Err(error) if error.is_about_the_way() && machine.may_have_moved() => {
+            Err(error) if error.is_about_the_route() && machine.may_have_moved() => {
                 machine.set_current(true);
                 *machine = vagrant.refresh_route(machine, deadline)?.ok_or(error)?;
                 log::debug!("Vagrant knows another route: {}", machine.route());
@@ -67,7 +67,7 @@ impl MachineSession {
     ///
     /// Errors: those of asking.
     pub(crate) fn inspect(&mut self, questions: &Questions) -> Result<Inspection, Error> {
-        let user_is_root = self.machine.route().target.user.as_str() == "root";
+        let user_is_root = self.user_is_root();
         let facts = probe::ask(questions, &mut self.connection, user_is_root)?;
         log::debug!("the guest answered; units: {}, files: {}", facts.units.len(), facts.files.len());
         Ok(Inspection { machine: self.machine.clone(), facts, address: self.connection.address() })
@@ -77,8 +77,12 @@ impl MachineSession {
     ///
     /// Errors: those of the connection; the answer is not of the agreed form.
     pub(super) fn execute(&mut self, action: &Action, patience: Duration) -> Result<Outcome, Error> {
-        let user_is_root = self.machine.route().target.user.as_str() == "root";
+        let user_is_root = self.user_is_root();
         Ok(action.execute(&mut self.connection, user_is_root, patience)?)
+    }
+
+    fn user_is_root(&self) -> bool {
+        self.machine.route().target.user.as_str() == "root"
     }
 }
 

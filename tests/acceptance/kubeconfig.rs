@@ -353,6 +353,23 @@ fn forget_removes_the_machines_entries() {
     assert_eq!(files(&path), ["600 config"], "a copy would hold the credentials");
 }
 
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn forget_removes_the_entries_of_a_machine_with_a_damaged_record() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    let path = writes_own(&user, ".kube/config", MINE);
+    user.types("service-manager --quiet kubeconfig --merge").succeeds();
+    let folder = user.machine_folder();
+    fs::write(folder.join("machine.json"), "{").unwrap();
+    let key = folder.file_name().unwrap().to_str().unwrap();
+    user.types(format!("service-manager machines forget {key}"))
+        .stderr(&format!("note: took `{key}` out of `[HOME]/.kube/config`\n"))
+        .succeeds();
+    assert!(user.machine_folders().is_empty());
+    assert_eq!(fs::read_to_string(&path).unwrap(), MINE);
+}
+
 /// What cannot be changed is told, and keeps nothing else from going.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

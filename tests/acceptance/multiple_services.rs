@@ -41,3 +41,30 @@ fn gives_each_orchestrator_a_context() {
         .stdout("KUBECONFIG=[MACHINE]/kubernetes/kubeconfig\n")
         .succeeds();
 }
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn tells_each_service_that_fails() {
+    let guest = Guest::own("k3s", "address");
+    let folder = "/home/vagrant/openshift.local.clusterup";
+    guest.changes(
+        &format!("echo '{{' | install -D /dev/stdin {folder}/kube-apiserver/admin.kubeconfig"),
+        &format!("rm -r {folder}"),
+    );
+    guest.replaces("/etc/rancher/k3s/k3s.yaml", "{");
+    let user = User::of(&guest);
+    user.types("service-manager -q env kubernetes openshift --script-readable 2>&1 | cut --delimiter=' ' --fields=1-6")
+        .stdout(
+            "
+            warning: the kubeconfig `~/openshift.local.clusterup/kube-apiserver/admin.kubeconfig` in `[NAME]`
+            caused by: it is not the
+            error: the kubeconfig `/etc/rancher/k3s/k3s.yaml` in `[NAME]`
+            caused by: it is not the
+            ",
+        )
+        .succeeds();
+    // What is not there is told before anything else is tried.
+    user.types("service-manager -q env kubernetes bogus --script-readable")
+        .stderr("error: there is no service `bogus`\n")
+        .fails(126);
+}
