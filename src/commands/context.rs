@@ -1,8 +1,8 @@
 //! What every command is given.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
@@ -40,6 +40,8 @@ pub(crate) struct Context {
     may_ask: bool,
     /// The records that the user was told of, here and in every copy.
     unreadable: Arc<Mutex<BTreeSet<String>>>,
+    /// Whether the user has allowed Vagrant to run each Vagrantfile, here and in every copy.
+    answers: Arc<Mutex<BTreeMap<PathBuf, bool>>>,
 }
 
 impl Context {
@@ -59,8 +61,9 @@ impl Context {
             }
         }
         let invocation = Invocation::new(&env, global);
-        let (may_ask, unreadable) = (false, Arc::default());
-        Self { env, ui, deadline, machines, selection, invocation, may_ask, unreadable }
+        let may_ask = false;
+        let (unreadable, answers) = (Arc::default(), Arc::default());
+        Self { env, ui, deadline, machines, selection, invocation, may_ask, unreadable, answers }
     }
 
     /// The same for a user who can be asked.
@@ -215,11 +218,17 @@ impl Dialog for Context {
         }
         let path = escape_control(&vagrantfile.to_string_lossy());
         let changed = if has_changed { ", which has changed since you allowed it" } else { "" };
-        // One question at a time.
-        let _turn = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
-        ui::confirm(&format!(
-            "To find the machine, Vagrant has to run `{path}`, a program{changed}. Allow that?"
-        ))
+        // One question at a time, and each once.
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        *answers.entry(vagrantfile.to_owned()).or_insert_with(|| {
+            ui::confirm(&format!(
+                "To find the machine, Vagrant has to run `{path}`, a program{changed}. Allow that?"
+            ))
+        })
+    }
+
+    fn vagrant_not_asked(&self, error: machine::Error) {
+        self.warn(&error.into());
     }
 
     fn unreadable_record(&self, record: &UnreadableRecord) {

@@ -114,7 +114,7 @@ impl<'a> Consents<'a> {
     }
 
     fn known(&self, project: &Project, digest: &str, deadline: Deadline) -> Result<Known, Error> {
-        let mut record = self.read(project)?;
+        let record = self.read(project)?;
         if record.is_denied {
             return Ok(Known::Denied);
         }
@@ -129,12 +129,13 @@ impl<'a> Consents<'a> {
         let mut ids = project.index_ids();
         ids.retain(|id| indexed.contains(id));
         if ids.iter().any(|id| !record.seen.contains_key(id)) {
-            // Ids of machines that are gone too: else their former guests could come back with them.
-            for id in indexed {
-                record.seen.entry(id).or_insert_with(|| digest.to_owned());
-            }
-            self.write(project, record, deadline)?;
-            return Ok(Known::Allowed);
+            let record = self.update(project, deadline, |record| {
+                // Ids of machines that are gone too: else their former guests could come back with them.
+                for id in indexed {
+                    record.seen.entry(id).or_insert_with(|| digest.to_owned());
+                }
+            })?;
+            return Ok(if record.is_denied { Known::Denied } else { Known::Allowed });
         }
         let is_seen = ids.iter().any(|id| record.seen.get(id).is_some_and(|seen| seen == digest));
         let has_changed = !ids.is_empty() || record.allowed.is_some();
@@ -153,9 +154,11 @@ impl<'a> Consents<'a> {
         digest: Option<String>,
         deadline: Deadline,
     ) -> Result<(), Error> {
-        let is_denied = digest.is_none();
-        let record = Record { allowed: digest, is_denied, ..self.read(project)? };
-        self.write(project, record, deadline)
+        self.update(project, deadline, |record| {
+            record.is_denied = digest.is_none();
+            record.allowed = digest;
+        })
+        .map(drop)
     }
 
     fn folder(&self, project: &Project) -> PathBuf {
@@ -171,13 +174,22 @@ impl<'a> Consents<'a> {
         Ok(record.filter(|record| record.version == VERSION).unwrap_or_default())
     }
 
-    fn write(&self, project: &Project, record: Record, deadline: Deadline) -> Result<(), Error> {
+    /// Changes the record under its folder's lock, so that nothing is lost of what another process writes meanwhile.
+    fn update(
+        &self,
+        project: &Project,
+        deadline: Deadline,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<Record, Error> {
         let folder = self.folder(project);
         let path = folder.join(FILE);
-        let record = Record { version: VERSION, folder: project.folder.clone(), ..record };
+        let lock = PrivateFolder::lock(&folder, deadline)?;
+        let mut record = Record { version: VERSION, folder: project.folder.clone(), ..self.read(project)? };
+        change(&mut record);
         let text = serde_json::to_vec_pretty(&record)
             .map_err(|error| files::Error::Write { path: path.clone(), source: io::Error::from(error) })?;
-        Ok(PrivateFolder::lock(&folder, deadline)?.write(&path, &text)?)
+        lock.write(&path, &text)?;
+        Ok(record)
     }
 }
 

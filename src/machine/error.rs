@@ -34,7 +34,7 @@ pub(crate) enum Error {
     NoSuchAlias { name: Option<String>, path: PathBuf, nearest: Option<String>, known: Vec<String> },
     #[error("`{}` goes through more than one jump host", .path.display())]
     SeveralJumps { path: PathBuf },
-    #[error("this was not asked of `{machine}` before")]
+    #[error("nothing is cached for `{machine}` yet")]
     NoCachedOutput { machine: String },
     #[error("`{}` is damaged", .path.display())]
     KnownHostsDamaged { path: PathBuf, machine: String },

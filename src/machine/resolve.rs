@@ -237,6 +237,8 @@ mod tests {
     struct Silent;
 
     impl Dialog for Silent {
+        fn vagrant_not_asked(&self, _: Error) {}
+
         fn unreadable_record(&self, _: &UnreadableRecord) {}
 
         fn allows_vagrant(&self, _: &Path, _: bool) -> bool {

@@ -82,7 +82,7 @@ impl<'a> VagrantResolver<'a> {
             self.note_started_by_vagrant(&project, deadline);
         } else if let Some(kept) = kept.as_ref().filter(|_| !is_same && !is_rebuilt)
             && !self.selection.as_remembered
-            && !Consents::new(self.env, self.folders).is_given(&project, deadline)?
+            && !Consents::new(self.env, self.folders).is_given(&project, deadline).unwrap_or(false)
         {
             // Nobody has to allow anything as long as the known route leads there.
             let mut machine = kept.clone();
@@ -123,7 +123,11 @@ impl<'a> VagrantResolver<'a> {
             Ok(route) if route == *machine.route() => Ok(None),
             Ok(route) => Ok(Some(machine.with_route(route, Origin { created, ..origin.clone() }))),
             // What went wrong before says more.
-            Err(Error::NoVagrant { .. }) => Ok(None),
+            Err(Error::NoVagrant { .. } | Error::VagrantDenied { .. }) => Ok(None),
+            Err(error @ Error::VagrantNotAllowed { .. }) => {
+                self.dialog.vagrant_not_asked(error);
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

@@ -193,7 +193,7 @@ fn cached_option_asks_nobody() {
     let user = User::of(&guest);
     let cached =
         |services: &str| user.types(format!("service-manager env {services} --cached --script-readable"));
-    let nothing = "error: this was not asked of `[NAME]` before\nhint: leave out `--cached` once\n";
+    let nothing = "error: nothing is cached for `[NAME]` yet\nhint: leave out `--cached` once\n";
     cached("openshift").stderr(nothing).fails(126);
     // Each question has its own answer.
     user.types("service-manager -q env >/dev/null").succeeds();

@@ -275,7 +275,32 @@ fn a_link_to_the_data_of_another_project_exports_nothing_of_it() {
     project.starts(0, || {
         user.types(format!("cd clone; {VERSION}")).stderr(&refusal("clone")).fails(1);
         user.types("cd clone; service-manager env --cached kubernetes >/dev/null")
-            .stderr("error: this was not asked of `default` before\nhint: [..]\n")
+            .stderr("error: nothing is cached for `default` yet\nhint: [..]\n")
             .fails(126);
+    });
+}
+
+/// Vagrant may know another route. That it is not asked does not hide that nobody is at the known one.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn without_consent_an_unreachable_machine_is_told() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::near(&guest).with_vagrant();
+    let project = Project::fake(&user, "project", &guest);
+    project.types(VERSION).stdout(RELEASE).succeeds();
+    guest.changes("systemctl stop ssh.socket ssh.service", "systemctl start ssh.service");
+    project.has("Vagrantfile", "# changed\n");
+    project.starts(0, || {
+        project
+            .types(&format!("{VERSION} 2>&1 | head --lines=3"))
+            .stdout(&format!(
+                "warning: Vagrant would run `[HOME]/project/Vagrantfile`, which has changed since you allowed it\n\
+                 hint: `service-manager machines allow [..]project[..]`, if you trust it\n\
+                 error: could not connect to [ADDRESS]:22\n"
+            ))
+            .succeeds();
+        project.types(&format!("{VERSION} 2>/dev/null")).fails(3);
+        project.types("service-manager -q machines deny").succeeds();
+        project.types(&format!("{VERSION} 2>/dev/null")).fails(3);
     });
 }

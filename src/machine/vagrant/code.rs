@@ -44,6 +44,9 @@ impl Code<'_> {
         if self.files.contains_key(&path) {
             return Ok(());
         }
+        if is_data(&path) {
+            return self.put(path, &[]);
+        }
         let Some(content) = read(&path)? else { return Ok(()) };
         if is_read_for_names(&path) {
             let text = String::from_utf8_lossy(&content);
@@ -163,6 +166,12 @@ fn is_read_for_names(path: &Path) -> bool {
     is_other || has_ending(path, "rb") || path.extension().is_none()
 }
 
+/// True for what a machine writes while it runs, or what is too large for a program: nobody loads it as Ruby.
+fn is_data(path: &Path) -> bool {
+    let is_large = fs::metadata(path).is_ok_and(|found| found.len() > LARGEST_FILE);
+    DATA.iter().any(|ending| has_ending(path, ending)) || is_large && !is_read_for_names(path)
+}
+
 fn has_ending(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
@@ -189,6 +198,8 @@ fn normalize(path: &Path) -> PathBuf {
 }
 
 const LARGEST_FILE: u64 = 32 << 20;
+/// Images of disks, and logs.
+const DATA: [&str; 8] = ["vdi", "vmdk", "vhd", "vhdx", "qcow2", "img", "iso", "log"];
 /// A plugin with all gems that it needs has some thousands.
 const MOST_FILES: usize = 20_000;
 const DEEPEST: usize = 32;
@@ -287,6 +298,19 @@ mod tests {
         let folder = scene.0.path().to_owned();
         let project = Project::new(folder.clone(), None, folder.join(".vagrant"));
         assert!(matches!(project.code_digest(), Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn the_disk_of_a_machine_does_not_count() {
+        let scene = Scene::new("disk = './data.vdi'; system 'tool.bin'");
+        scene.writes("data.vdi", "");
+        let before = scene.digest();
+        scene.writes("data.vdi", "written by the guest");
+        assert_eq!(scene.digest(), before);
+        fs::File::create(scene.0.path().join("data.vdi")).unwrap().set_len(LARGEST_FILE + 1).unwrap();
+        assert_eq!(scene.digest(), before);
+        fs::File::create(scene.0.path().join("tool.bin")).unwrap().set_len(LARGEST_FILE + 1).unwrap();
+        scene.digest();
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Starting Vagrant. With it runs the Vagrantfile, a program: it is started for the project that the user is in,
-//! has named, or has used before, and for no other.
+//! Starting Vagrant. With it runs the Vagrantfile, a program: it is started only in projects that the user has
+//! allowed.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -29,7 +29,7 @@ struct Environment {
 }
 
 impl Program {
-    /// The Vagrant of the environment of `host`.
+    /// The Vagrant of the environment `env`.
     pub(crate) fn new(env: &Env, folders: &Folders) -> Self {
         Self(Arc::new(Environment { variables: env.environment.clone(), exported: folders.machines() }))
     }
