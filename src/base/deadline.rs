@@ -1,5 +1,6 @@
 //! One limit for a whole command.
 
+use crate::base::timeouts;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -81,11 +82,11 @@ where
         // The receiver is gone only when the time is over.
         let _ = sender.send(work(deadline));
     });
-    let in_time = receiver.recv_timeout(limit + GRACE);
+    let in_time = receiver.recv_timeout(limit + timeouts::GRACE);
     let result = in_time.or_else(|error| match error {
         RecvTimeoutError::Timeout => {
             finish();
-            receiver.recv_timeout(GRACE)
+            receiver.recv_timeout(timeouts::GRACE)
         }
         RecvTimeoutError::Disconnected => Err(error),
     });
@@ -96,9 +97,6 @@ where
         })
     })
 }
-
-/// What work may take beyond its time to say itself what it was waiting for.
-const GRACE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,5 @@
 //! How long the program waits, each time named for what it limits. All of it is within the limit of the whole command
-//! (`--timeout`).
+//! (`--timeout`, whose defaults are in `src/cli.rs`), but for [`UNLOCK`] and [`GRACE`], which come after it.
 
 use std::time::Duration;
 
@@ -33,3 +33,17 @@ pub(crate) const RESTART_BY_SYSTEMD: Duration = Duration::from_secs(12);
 pub(crate) const OTHER_ACTION: Duration = Duration::from_mins(2);
 /// For a file that is being changed when the time of the command is over.
 pub(crate) const UNLOCK: Duration = Duration::from_secs(5);
+/// For work whose time is over to say itself what it was waiting for.
+pub(crate) const GRACE: Duration = Duration::from_millis(500);
+/// To connect to the SSH server of a machine.
+pub(crate) const SSH_CONNECT: Duration = Duration::from_secs(5);
+/// Between two looks at a lock that another process holds.
+pub(crate) const LOCK_POLL: Duration = Duration::from_millis(5);
+/// Before a download is tried again for the first time; each pause is twice as long as the one before.
+pub(crate) const FIRST_RETRY: Duration = Duration::from_millis(250);
+/// A server that asks for a longer pause is not asked again.
+pub(crate) const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// For another process that installs the same client; it gives up itself when nothing comes any more.
+pub(crate) const OTHER_INSTALLATION: Duration = Duration::from_hours(1);
+/// For another process that records what it has installed.
+pub(crate) const OTHER_RECORDING: Duration = Duration::from_secs(30);

@@ -12,6 +12,7 @@ use super::checksum::{Checksum, Hasher};
 use super::error::Error;
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, ProgramFolder};
+use crate::base::timeouts;
 use crate::base::types::{ProgramName, ServiceName};
 use crate::base::version::ReleaseVersion;
 use crate::catalogue::platform::Platform;
@@ -146,7 +147,7 @@ impl Cache {
         release: &Release,
         is_meant: impl Fn(Option<&Installed>, Duration) -> bool,
     ) -> Result<bool, Error> {
-        let folder = match self.lock_until(release, Deadline::after(LONGEST_RECORDING), || ()) {
+        let folder = match self.lock_until(release, Deadline::after(timeouts::OTHER_RECORDING), || ()) {
             Ok(folder) => folder,
             Err(Error::Files(files::Error::FolderLocked { .. })) => return Ok(false),
             Err(error) => return Err(error),
@@ -161,7 +162,7 @@ impl Cache {
     ///
     /// Errors: it cannot be written, others than the user can write there, or another process keeps it.
     pub(crate) fn lock(&self, release: &Release, on_wait: impl FnOnce()) -> Result<ProgramFolder, Error> {
-        self.lock_until(release, Deadline::after(LONGEST_INSTALLATION), on_wait)
+        self.lock_until(release, Deadline::after(timeouts::OTHER_INSTALLATION), on_wait)
     }
 
     fn lock_until(
@@ -212,7 +213,7 @@ impl Cache {
     ///
     /// Errors: the record cannot be read or written.
     pub(crate) fn record(&self, url: &str, checksum: &Checksum) -> Result<(), Error> {
-        let folder = ProgramFolder::lock(&self.root, Deadline::after(LONGEST_RECORDING), || ())?;
+        let folder = ProgramFolder::lock(&self.root, Deadline::after(timeouts::OTHER_RECORDING), || ())?;
         let mut records = self.records()?;
         records.insert(url.to_owned(), checksum.clone());
         Ok(folder.write(RECORDS, &as_json(&records))?)
@@ -373,7 +374,4 @@ const LONGEST_RECEIPT: u64 = 64 << 10;
 const LONGEST_RECORDS: u64 = 4 << 20;
 /// The program, its version, its service, `bin`, `service-manager`.
 const OWN_LEVELS: usize = 5;
-/// How long another process is waited for that installs the same; it gives up itself when nothing comes any more.
-const LONGEST_INSTALLATION: Duration = Duration::from_hours(1);
-const LONGEST_RECORDING: Duration = Duration::from_secs(30);
 const BUFFER: usize = 128 << 10;

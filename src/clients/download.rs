@@ -11,12 +11,13 @@ use reqwest::{StatusCode, Url, header, redirect};
 use rustls::crypto::ring;
 
 use super::checksum::{Algorithm, Computed, Hasher};
-use super::download_error::{DownloadError, LONGEST_PAUSE, MOST_REDIRECTS, RedirectRefused};
+use super::download_error::{DownloadError, MOST_REDIRECTS, RedirectRefused};
 use super::events::{Event, Watcher};
 use super::http_headers::{content_length, content_range, retry_after, validator};
 use super::mirror::{FILE, Mirrors, without_password};
 use super::throughput::ThroughputGuard;
 use crate::base::files::{self, PartialFile};
+use crate::base::timeouts;
 
 /// Fetches files.
 pub(crate) struct Fetcher<'w> {
@@ -258,7 +259,7 @@ impl<'w> Fetcher<'w> {
         attempt: &mut u32,
     ) -> Result<(), DownloadError> {
         let pause = error.pause(*attempt);
-        if !error.is_transient() || *attempt >= RETRIES || pause > LONGEST_PAUSE {
+        if !error.is_transient() || *attempt >= RETRIES || pause > timeouts::LONGEST_RETRY {
             return Err(error);
         }
         *attempt += 1;

@@ -12,6 +12,7 @@ use tower_service::Service;
 
 use crate::access::tls::tls_error;
 use crate::base::causes::chain;
+use crate::base::timeouts;
 
 /// Why a file could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +92,7 @@ impl DownloadError {
     /// How long to wait before attempt number `attempt`, counted from 0.
     pub(super) fn pause(&self, attempt: u32) -> Duration {
         let asked = if let Self::Status(_, Some(asked)) = self { *asked } else { Duration::ZERO };
-        asked.max(FIRST_PAUSE * 2_u32.pow(attempt))
+        asked.max(timeouts::FIRST_RETRY * 2_u32.pow(attempt))
     }
 
     pub(super) fn from_request(error: &reqwest::Error) -> Self {
@@ -141,9 +142,6 @@ fn wants_proxy_login(cause: &(dyn StdError + 'static)) -> bool {
 pub(super) const MOST_REDIRECTS: usize = 10;
 /// Bytes a second; a download that stays below it is given up.
 pub(super) const SLOWEST: u64 = 1 << 10;
-/// A server that asks for a longer pause is not asked again.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 mod tests {

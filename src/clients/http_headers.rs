@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{self, HeaderMap};
 
-use super::download_error::LONGEST_PAUSE;
+use crate::base::timeouts::LONGEST_RETRY;
 
 /// What tells whether the file is still the same one (RFC 9110, 13.1.5): a strong tag, else its date.
 pub(super) fn validator(headers: &HeaderMap) -> Option<String> {
@@ -27,7 +27,7 @@ pub(super) fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
 /// `Retry-After` in seconds (RFC 9110, 10.2.3); a date counts as the longest pause.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-    Some(text.parse().map_or(LONGEST_PAUSE, Duration::from_secs))
+    Some(text.parse().map_or(LONGEST_RETRY, Duration::from_secs))
 }
 
 #[cfg(test)]
@@ -59,6 +59,6 @@ mod tests {
     fn a_server_may_ask_for_patience() {
         let pause = |value| retry_after(&headers(header::RETRY_AFTER, value)).unwrap();
         assert_eq!(pause("2"), Duration::from_secs(2));
-        assert_eq!(pause("Fri, 31 Dec 1999 23:59:59 GMT"), LONGEST_PAUSE);
+        assert_eq!(pause("Fri, 31 Dec 1999 23:59:59 GMT"), LONGEST_RETRY);
     }
 }

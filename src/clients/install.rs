@@ -184,7 +184,7 @@ impl InstallRequest<'_> {
         for candidate in candidates {
             let release = self.release(candidate);
             let folder = cache.lock(&release, || (context.watcher)(&Event::Waiting))?;
-            // It may be here for another wish, or since a moment ago.
+            // Another request may have installed it, or it is here since a moment ago.
             if let Some(installed) = self.find_version(&candidate.version, cache)? {
                 let installed = installed.substituting(&self.versions[0], &folder)?;
                 self.notify_substitute(&installed, context.watcher);

@@ -3,11 +3,11 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use super::error::Error;
 use crate::base::deadline::Deadline;
 use crate::base::platform::{Access, FileId, set_access, with_access};
+use crate::base::timeouts;
 
 /// A lock file in a folder. The system unlocks it when the process ends, however it ends.
 #[derive(Debug)]
@@ -71,9 +71,7 @@ fn wait_for_lock(file: &File, path: &Path, deadline: Deadline) -> Result<(), Err
         if deadline.is_over() {
             return Err(Error::FolderLocked { path: path.to_owned() });
         }
-        std::thread::sleep(LOCK_POLL);
+        std::thread::sleep(timeouts::LOCK_POLL);
     }
     Ok(())
 }
-
-pub(super) const LOCK_POLL: Duration = Duration::from_millis(5);

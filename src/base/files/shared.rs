@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime};
 use super::atomic::{Unfinished, persist};
 use super::error::Error;
 use super::held_signals::HeldSignals;
-use super::lock::LOCK_POLL;
 use super::read::{open_foreign, open_regular, read_all, read_text};
 use crate::base::deadline::Deadline;
 use crate::base::platform::{Access, Mode, Owner, create_folders, with_access};
+use crate::base::timeouts;
 
 /// A file of the user's, locked as kubectl locks a kubeconfig: a file `NAME.lock` beside it exists (client-go,
 /// `tools/clientcmd/loader.go`).
@@ -172,7 +172,7 @@ impl Locks {
                 Err(error) => return Err(error),
             }
             drop(signals);
-            std::thread::sleep(LOCK_POLL);
+            std::thread::sleep(timeouts::LOCK_POLL);
         }
     }
 }

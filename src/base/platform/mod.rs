@@ -1,4 +1,5 @@
-//! What differs between operating systems. Nothing else in this program knows which one it runs on.
+//! What differs between operating systems. Nothing else in this program knows which one it runs on, but
+//! for `catalogue/platform.rs`, which chooses a client.
 //!
 //! Each system has a module with the same functions and types; those of Windows would be in `windows.rs`.
 

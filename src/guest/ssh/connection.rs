@@ -14,6 +14,7 @@ use super::transport::Transport;
 use super::{auth, jump};
 use crate::base::deadline::Deadline;
 use crate::base::platform::OwnedSocket;
+use crate::base::timeouts;
 
 /// What a command in the guest wrote. There may be secrets in it, so there is no `Debug`.
 #[derive(Default)]
@@ -179,7 +180,7 @@ fn connect(hop: &Hop, deadline: Deadline) -> Result<(TcpStream, IpAddr), Error> 
     let addresses: Vec<SocketAddr> = (host, hop.port).to_socket_addrs().map_err(unknown)?.collect();
     let mut failure = unknown(io::Error::from(io::ErrorKind::AddrNotAvailable));
     for address in addresses {
-        let limit = deadline.at_most(CONNECT_LIMIT);
+        let limit = deadline.at_most(timeouts::SSH_CONNECT);
         match TcpStream::connect_timeout(&address, limit.left().max(Duration::from_millis(1))) {
             Ok(stream) => return Ok((stream, address.ip())),
             Err(source) => failure = Error::Connect { place: address.to_string(), source },
@@ -207,6 +208,5 @@ fn drain(stream: &mut impl Read, into: &mut Vec<u8>, limit: usize) -> Result<usi
     Ok(read)
 }
 
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const LONGEST_STDERR: usize = 64 << 10;
 const MOST_READS: usize = 64;
