@@ -31,7 +31,7 @@ fn embed_services() -> Result<(), Box<dyn Error>> {
         let (name, json) = (name(path), serde_json::to_string(&value)?);
         writeln!(expression, "({name:?}, {text:?}, {json:?}),")?;
     }
-    #[allow(clippy::disallowed_methods, reason = "a build script has no `files` and no `host`")]
+    #[allow(clippy::disallowed_methods, reason = "a build script has no `base::files` and no `base::env`")]
     fs::write(Path::new(&env::var("OUT_DIR")?).join("services.rs"), expression + "]")?;
     Ok(())
 }
@@ -41,7 +41,7 @@ fn has_guest() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed={VARIABLE}");
     println!("cargo::rustc-check-cfg=cfg(no_guest)");
-    #[allow(clippy::disallowed_methods, reason = "a build script has no `host`")]
+    #[allow(clippy::disallowed_methods, reason = "a build script has no `base::env`")]
     if env::var_os(VARIABLE).is_some_and(|value| value == "none") {
         println!("cargo::rustc-cfg=no_guest");
     }

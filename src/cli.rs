@@ -508,7 +508,7 @@ pub(crate) struct ClientsExportArgs {
     pub(crate) folder: PathBuf,
 }
 
-/// Prints what has a shell follow you from project to project
+/// Prints a shell hook that sets the variables when you enter a project
 ///
 /// For its start-up file, evaluated there as `env` is. When you enter a Vagrant project whose machine was used before, its
 /// variables are set, if they are good still; when you leave, they are what they were. Nothing is started, and nobody waits:

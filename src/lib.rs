@@ -39,7 +39,7 @@ pub use crate::export::shell::Shell;
 pub use crate::export::{Block, Error as ExportError, Export, PathEntry};
 use crate::ui::{ColorChoice, Ui};
 
-/// Runs the command that `host` was given and says how it ended. Errors are told to the user here and
+/// Runs the command that `env` was given and says how it ended. Errors are told to the user here and
 /// nowhere else.
 pub fn run(env: &Env) -> ExitCode {
     let cli = match Cli::parse_as(env.program(), &env.arguments) {

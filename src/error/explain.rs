@@ -21,7 +21,8 @@ pub enum ExitCode {
     NotRunning = 126,
 }
 
-/// What an error of a module means to the user. This folder has a file for each module.
+/// What an error of a module means to the user. This folder has a file for each module, and
+/// `command.rs` for the errors of the commands.
 pub(crate) trait Explain: StdError + Sized {
     /// The exit code that stands for it.
     fn exit_code(&self) -> ExitCode;

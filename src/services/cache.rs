@@ -133,7 +133,7 @@ impl ServiceCache {
         self.printed.get(asked).map(Vec::as_slice)
     }
 
-    /// Keeps what a visit has found out: how `answers` are used, and that the others of `services` are not.
+    /// Keeps what an inspection has found out: how `answers` are used, and that the others of `services` are not.
     ///
     /// Errors: the machine's folder is locked or cannot be written.
     pub(crate) fn keep(

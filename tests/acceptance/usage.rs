@@ -167,7 +167,7 @@ const COMMANDS: [(&str, &str); 12] = [
     ("box version", "Prints the product that runs in the machine, and its version"),
     ("machines", "Lists the machines that were used from here"),
     ("machines forget", "Removes what is kept of a machine: credentials, host keys, how it is reached"),
-    ("hook", "Prints what has a shell follow you from project to project"),
+    ("hook", "Prints a shell hook that sets the variables when you enter a project"),
     ("man", "Prints a page of the manual, for `man -l -`"),
     ("completions", "Prints the completions for a shell"),
 ];
