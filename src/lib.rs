@@ -1,6 +1,6 @@
 //! Makes the services inside a development VM (the *guest*) usable from the developer's machine (the *host*).
 //!
-//! [`base`] knows nothing of the field. `catalogue` holds what `services/*.yaml` say, `access` turns credentials into
+//! `base` knows nothing of the field. `catalogue` holds what `services/*.yaml` say, `access` turns credentials into
 //! a verified endpoint, `guest` talks SSH, `clients` is the cache of programs, `machine` knows which guest is meant,
 //! `ui` shows, `export` makes variables and files, `services` joins all of that. `cli` is the command line, `error` what a
 //! command ends with, `commands` has a file for each command. Imports point down, in this order from right to left.

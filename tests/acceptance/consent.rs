@@ -293,11 +293,13 @@ fn without_consent_an_unreachable_machine_is_told() {
     project.starts(0, || {
         project
             .types(&format!("{VERSION} 2>&1 | head --lines=3"))
-            .stdout(&format!(
-                "warning: Vagrant would run `[HOME]/project/Vagrantfile`, which has changed since you allowed it\n\
-                 hint: `service-manager machines allow [..]project[..]`, if you trust it\n\
-                 error: could not connect to [ADDRESS]:22\n"
-            ))
+            .stdout(
+                "
+                warning: Vagrant would run `[HOME]/project/Vagrantfile`, which has changed since you allowed it
+                hint: `service-manager machines allow [..]project[..]`, if you trust it
+                error: could not connect to [ADDRESS]:22
+                ",
+            )
             .succeeds();
         project.types(&format!("{VERSION} 2>/dev/null")).fails(3);
         project.types("service-manager -q machines deny").succeeds();
