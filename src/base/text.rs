@@ -15,6 +15,11 @@ pub(crate) fn sanitize_line(text: &str) -> String {
     cut(text, LONGEST)
 }
 
+/// `bytes` in hexadecimal, two small digits each.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What a program in the guest wrote to standard error, for the end of a message; empty when it wrote nothing.
 pub(crate) fn quote_stderr(stderr: &str) -> String {
     if stderr.trim().is_empty() { String::new() } else { format!("; it said: {}", sanitize(stderr)) }

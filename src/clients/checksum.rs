@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 
+use crate::base::text::hex;
 use crate::base::types::Invalid;
 
 /// How a checksum is computed. The length of a checksum says which one it is.
@@ -206,10 +207,6 @@ impl Computed {
     pub(crate) fn like(&self, algorithm: Algorithm) -> &Checksum {
         self.other.as_ref().filter(|other| other.algorithm == algorithm).unwrap_or(&self.sha256)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! A nonce and lengths: what a banner, a `.bashrc` or a file's content says cannot be taken for a frame.
 
+use crate::base::text::hex;
 use std::fmt;
 
 /// The system has no random numbers.
@@ -46,7 +47,7 @@ impl Nonce {
     pub(crate) fn random() -> Result<Self, NoRandom> {
         let mut bits = [0; 16];
         getrandom::fill(&mut bits).map_err(NoRandom::new)?;
-        Ok(Self(bits.iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Self(hex(&bits)))
     }
 
     /// A known one, so that answers can be written beforehand.

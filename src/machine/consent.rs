@@ -5,7 +5,6 @@
 //! which neither a repository nor a guest can write; what it would run is remembered at first sight.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -182,13 +181,10 @@ impl<'a> Consents<'a> {
         change: impl FnOnce(&mut Record),
     ) -> Result<Record, Error> {
         let folder = self.folder(project);
-        let path = folder.join(FILE);
         let lock = PrivateFolder::lock(&folder, deadline)?;
         let mut record = Record { version: VERSION, folder: project.folder.clone(), ..self.read(project)? };
         change(&mut record);
-        let text = serde_json::to_vec_pretty(&record)
-            .map_err(|error| files::Error::Write { path: path.clone(), source: io::Error::from(error) })?;
-        lock.write(&path, &text)?;
+        lock.write_json(&folder.join(FILE), &record)?;
         Ok(record)
     }
 }

@@ -1,5 +1,6 @@
 //! What tells one machine, or one project, from all others.
 
+use crate::base::text::hex;
 use sha2::{Digest, Sha256};
 
 /// Stands for all that makes it the same machine, or project. No two have been found that have the same key.
@@ -19,8 +20,8 @@ impl Identity {
             digest.update(part);
         }
         Self {
-            key: hexadecimal(&digest.finalize(), KEY_LENGTH),
-            former_key: hexadecimal(&Sha256::digest(former), FORMER_KEY_LENGTH),
+            key: hex(&digest.finalize()[..KEY_LENGTH]),
+            former_key: hex(&Sha256::digest(former)[..FORMER_KEY_LENGTH]),
         }
     }
 
@@ -33,10 +34,6 @@ impl Identity {
     pub(super) fn former_key(&self) -> &str {
         &self.former_key
     }
-}
-
-fn hexadecimal(bytes: &[u8], length: usize) -> String {
-    bytes.iter().take(length).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// In bytes.

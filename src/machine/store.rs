@@ -141,7 +141,7 @@ impl Machine {
         self.state.origin.is_some() && !self.state.is_current
     }
 
-    /// Vagrant was asked, or the machine was reached after it was.
+    /// Says whether Vagrant was just asked, so that asking it again would bring nothing new.
     pub(crate) fn set_current(&mut self, is_current: bool) {
         self.state.is_current = is_current;
     }
@@ -226,9 +226,7 @@ impl Machine {
     pub(crate) fn remember(&self, folder: &PrivateFolder) -> Result<(), Error> {
         let RouteState { route, origin: vagrant, .. } = self.state.clone();
         let record = Record { version: RECORD_VERSION, name: self.name.clone(), route, vagrant };
-        let text = serde_json::to_vec_pretty(&record)
-            .map_err(|error| Error::Write { path: self.files.machine(), source: io::Error::from(error) })?;
-        folder.write(&self.files.machine(), &text)?;
+        folder.write_json(&self.files.machine(), &record)?;
         files::touch(&self.files.machine())
     }
 
@@ -244,9 +242,7 @@ impl Machine {
             return Ok(());
         }
         merges.push(path.to_owned());
-        let text = serde_json::to_vec_pretty(&merges)
-            .map_err(|error| Error::Write { path: self.files.merged(), source: io::Error::from(error) })?;
-        folder.write(&self.files.merged(), &text)
+        folder.write_json(&self.files.merged(), &merges)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::access::endpoint::Endpoint;
 use crate::access::kubeconfig::{self, Entry};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, PrivateFolder};
+use crate::base::text::hex;
 use crate::base::types::{DnsName, HostName, ServiceName};
 use crate::base::{parallel, timeouts};
 use crate::catalogue::{self, Service};
@@ -303,7 +304,7 @@ fn digest(service: &Service) -> Result<String, Error> {
         catalogue::Error::ServiceFile { file, source }
     };
     let text = serde_json::to_vec(service).map_err(failed)?;
-    Ok(Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&Sha256::digest(text)[..8]))
 }
 
 fn seconds(time: SystemTime) -> u64 {

@@ -1,7 +1,10 @@
 //! A folder of this program's own state.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use super::atomic::{Unfinished, persist_unsynced};
 use super::error::Error;
@@ -47,6 +50,12 @@ impl PrivateFolder {
         create_folders(parent, Access::Private).map_err(failed)?;
         refuse_shared(parent)?;
         self.unfinished().replace(path, content, Access::Private).map_err(failed)
+    }
+
+    /// As [`Self::write`], with `value` as JSON.
+    pub(crate) fn write_json(&self, path: &Path, value: &impl Serialize) -> Result<(), Error> {
+        let failed = |error| Error::Write { path: path.to_owned(), source: io::Error::from(error) };
+        self.write(path, &serde_json::to_vec_pretty(value).map_err(failed)?)
     }
 
     /// As [`Self::write`] for what can be found out again: it need not survive the loss of power, and the disk is not

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::project::Project;
 use crate::base::files::{self, Error};
+use crate::base::text::hex;
 
 impl Project {
     /// Changes when anything changes that Vagrant would run of this project.
@@ -133,7 +134,7 @@ impl Code<'_> {
             digest.update(path);
             digest.update(content);
         }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&digest.finalize())
     }
 }
 

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::base::env::Env;
 use crate::base::files;
 use crate::base::platform;
+use crate::base::text::hex;
 use crate::base::types::MachineName;
 use crate::machine::error::Error;
 use crate::machine::identity::Identity;
@@ -55,7 +56,7 @@ impl MachineId {
         let is_there = !text.is_empty() && text != b"preparing";
         let digest =
             Sha256::new().chain_update(provider.as_str()).chain_update([0]).chain_update(text).finalize();
-        let name: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        let name = hex(&digest[..12]);
         is_there.then(|| MachineName::parse(&format!("vagrant-{name}")).ok().map(Self)).flatten()
     }
 
