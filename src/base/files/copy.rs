@@ -27,8 +27,10 @@ pub(crate) fn copy_program(from: &Path, to: &Path) -> Result<bool, Error> {
         _ => {}
     }
     let copy = || {
-        put(to, &mut open_regular(from)?, Access::Program)?;
-        open_regular(to)?.set_modified(original.modified()?)
+        let file = unfinished(to, &mut open_regular(from)?, Access::Program)?;
+        // Before others see it, as they compare it with theirs.
+        file.as_file().set_modified(original.modified()?)?;
+        persist(file, to)
     };
     copy().map(|()| true).map_err(failed)
 }
@@ -43,6 +45,11 @@ pub(crate) fn put_text(path: &Path, text: &str) -> Result<(), Error> {
 
 /// Replaces `path` by all of `content`, and makes its folder when it is missing.
 pub(super) fn put(path: &Path, content: &mut impl Read, access: Access) -> io::Result<()> {
+    persist(unfinished(path, content, access)?, path)
+}
+
+/// A hidden file beside `path` with all of `content`. Its folder is made when it is missing.
+fn unfinished(path: &Path, content: &mut impl Read, access: Access) -> io::Result<NamedTempFile> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;
     let prefix = prefix(path);
@@ -50,7 +57,7 @@ pub(super) fn put(path: &Path, content: &mut impl Read, access: Access) -> io::R
     let mut file = create(Unfinished { folder, prefix: &prefix })?;
     io::copy(content, file.as_file_mut())?;
     set_access(file.as_file(), access)?;
-    persist(file, path)
+    Ok(file)
 }
 
 /// A file that this process holds the lock of, for as long as it writes.
@@ -112,7 +119,7 @@ const MOST_ATTEMPTS: u32 = 20;
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::time::Instant;
+    use std::time::{Instant, SystemTime};
 
     use super::*;
     use crate::base::platform::testing::{fifo, symlink};
@@ -123,6 +130,28 @@ mod tests {
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn nobody_sees_a_copy_with_another_time() {
+        let below = tempfile::tempdir().unwrap();
+        let from = below.path().join("from");
+        fs::write(&from, "one").unwrap();
+        File::options().write(true).open(&from).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        std::thread::scope(|scope| {
+            for copy in 0..200 {
+                let to = below.path().join(copy.to_string());
+                let copied = scope.spawn({
+                    let (from, to) = (from.clone(), to.clone());
+                    move || copy_program(&from, &to).unwrap()
+                });
+                while !to.exists() {
+                    std::hint::spin_loop();
+                }
+                assert_eq!(fs::metadata(&to).unwrap().modified().unwrap(), SystemTime::UNIX_EPOCH);
+                assert!(copied.join().unwrap());
+            }
+        });
     }
 
     #[test]
