@@ -5,10 +5,10 @@
 
 use serde_yaml::Value;
 
+use super::edit::{Outcome, Step};
 use super::error::MergeError;
 use super::list::{LISTS, List, machine_of, mark, name_of, text};
 use super::parsed::Parsed;
-use super::step::{Outcome, Step};
 
 /// What is to be in the user's kubeconfig.
 #[derive(Clone, Copy, Debug)]
@@ -121,8 +121,8 @@ mod tests {
     use serde_yaml::Mapping;
 
     use super::*;
+    use crate::access::kubeconfig::edit::CURRENT;
     use crate::access::kubeconfig::parsed::BYTE_ORDER_MARK;
-    use crate::access::kubeconfig::step::CURRENT;
 
     const MACHINE: &str = "box-1c5d0f2e";
 

@@ -2,16 +2,16 @@
 //! paths name. So none is ever copied. What may be carried over is read into `Credentials`, and a new file
 //! is written from them, which `merge` puts into the user's own on request. Pure: text in, text out.
 
+mod edit;
 mod error;
 mod list;
 mod merge;
 mod parsed;
 mod read;
-mod step;
 mod write;
 
+pub(crate) use self::edit::Outcome;
 pub(crate) use self::error::{Error, MergeError};
 pub(crate) use self::merge::{Addition, Context, Merged, contexts, merge, remove};
 pub(crate) use self::read::read;
-pub(crate) use self::step::Outcome;
 pub(crate) use self::write::{Entry, write};

@@ -7,9 +7,9 @@ use serde::de::IgnoredAny;
 use serde_yaml::{Mapping, Value};
 use yaml_edit::YamlFile;
 
+use super::edit::{CURRENT, Step};
 use super::error::MergeError;
 use super::list::{LISTS, List, keep_the_rest, machine_of, name_of, text};
-use super::step::{CURRENT, Step};
 use crate::base::yaml;
 
 /// A kubeconfig, as text and as data.
