@@ -13,7 +13,7 @@ use secrecy::SecretString;
 
 use crate::base::types::{ImageName, ImageRegistry, ImageTag, MachineName, Version, VersionAlias};
 use crate::catalogue::platform::Platform;
-use crate::clients::checksum::{Algorithm, Checksum};
+use crate::clients::checksum::{Checksum, ChecksumAlgorithm};
 use crate::export::shell::{HookTarget, Shell};
 use crate::guest::control::Image;
 use crate::machine::Address;
@@ -164,7 +164,7 @@ pub(crate) struct StartArgs {
     pub(crate) proxy_user: Option<String>,
     /// The user's password, which others see here; in `SERVICE_MANAGER_PROXY_PASSWORD` they do not
     #[arg(long, value_name = "PASSWORD", help_heading = "Proxy", allow_hyphen_values = true)]
-    proxy_password: Option<Hidden>,
+    proxy_password: Option<HiddenArgument>,
     /// Have nothing in the machine go through one any more, whatever services are named
     #[arg(long, help_heading = "Proxy", conflicts_with_all = ["proxy", "proxy_user", "proxy_password"])]
     pub(crate) no_proxy: bool,
@@ -182,9 +182,9 @@ pub(crate) struct StartArgs {
 
 /// What was typed and must not show.
 #[derive(Clone, Debug)]
-struct Hidden(SecretString);
+struct HiddenArgument(SecretString);
 
-impl FromStr for Hidden {
+impl FromStr for HiddenArgument {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
@@ -194,7 +194,7 @@ impl FromStr for Hidden {
 
 impl StartArgs {
     pub(crate) fn proxy_password(&self) -> Option<SecretString> {
-        self.proxy_password.as_ref().map(|Hidden(password)| password.clone())
+        self.proxy_password.as_ref().map(|HiddenArgument(password)| password.clone())
     }
 
     pub(crate) fn image(&self) -> Image {
@@ -629,7 +629,7 @@ fn shell_parser() -> impl TypedValueParser<Value = Shell> {
 /// Takes the one kind of checksum that receipts have.
 fn parse_sha256(text: &str) -> Result<Checksum, String> {
     let checksum = Checksum::parse(text).map_err(|invalid| invalid.to_string())?;
-    let is_sha256 = checksum.algorithm() == Algorithm::Sha256;
+    let is_sha256 = checksum.algorithm() == ChecksumAlgorithm::Sha256;
     is_sha256.then_some(checksum).ok_or_else(|| "not a SHA-256 checksum (64 hexadecimal digits)".to_owned())
 }
 

@@ -23,7 +23,7 @@ use serde_yaml::{Mapping, Value};
 
 use crate::access::certificate::{Certificates, Names};
 use crate::access::credentials::{ClientAuth, Credentials};
-use crate::access::kubeconfig::{self, Addition, Entry};
+use crate::access::kubeconfig::{self, Addition, ClusterEntry};
 use crate::access::tls::Material;
 use crate::base::fuzzing::{assert_plain, assert_printable, records};
 use crate::base::types::{DnsName, HostName, Version, VersionAlias};
@@ -56,8 +56,12 @@ pub fn kubeconfig(data: &[u8]) {
         Some(name) => format!("https://{name}:{}", credentials.port),
         None => format!("https://192.0.2.7:{}", credentials.port),
     };
-    let entry =
-        Entry { name: "box", server: &server, server_name: server_name.as_ref(), credentials: &credentials };
+    let entry = ClusterEntry {
+        name: "box",
+        server: &server,
+        server_name: server_name.as_ref(),
+        credentials: &credentials,
+    };
     let written = kubeconfig::write(&[entry]).unwrap();
     assert_own(&serde_yaml::from_str(&written).unwrap());
     assert_says(&written, &credentials.client_auth);

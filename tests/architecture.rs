@@ -1,5 +1,5 @@
 //! The rules of docs/architecture.md that a compiler does not check: imports point down, no files import each other in
-//! circles, and every path that a document names exists.
+//! circles, no type's name stands for two things, and every path that a document names exists.
 
 #![allow(missing_docs, reason = "the names of tests are sentences")]
 #![allow(clippy::disallowed_methods, reason = "this is another program")]
@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use syn::visit::Visit;
-use syn::{Attribute, ItemMod, ItemUse, UseTree, Visibility};
+use syn::{
+    Attribute, Item, ItemEnum, ItemMod, ItemStruct, ItemTrait, ItemType, ItemUse, UseTree, Visibility,
+};
 
 /// The floors of the house, lowest first. A room imports from floors below its own, and from itself.
 const FLOORS: &[&[&str]] = &[
@@ -74,6 +76,23 @@ fn a_planted_import_that_points_up_is_found() {
 }
 
 #[test]
+fn no_name_of_a_type_stands_for_two_things() {
+    assert_eq!(Sources::read(Path::new("src")).shared_names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_planted_name_for_two_things_is_found() {
+    let planted = Sources::of(&[
+        ("lib.rs", "mod a; mod b; enum Error {}"),
+        ("a.rs", "struct Entry; enum Error {}"),
+        ("b.rs", "type Entry = u8; #[cfg(test)] mod tests { struct A; }"),
+        ("base/platform/unix.rs", "pub struct Owner;"),
+        ("base/platform/windows.rs", "pub struct Owner;"),
+    ]);
+    assert_eq!(planted.shared_names(), ["Entry: a.rs, b.rs"]);
+}
+
+#[test]
 fn what_differs_between_systems_is_in_one_folder() {
     let mut texts = Vec::new();
     collect(Path::new("src"), Path::new("src"), &mut texts);
@@ -125,6 +144,8 @@ struct Parsed {
     imports: BTreeSet<Vec<String>>,
     /// Names that are re-exported, and where they are from.
     reexports: BTreeMap<String, Vec<String>>,
+    /// The names of types and traits that are defined here.
+    types: BTreeSet<String>,
 }
 
 impl Sources {
@@ -181,6 +202,20 @@ impl Sources {
             }
         }
         upward
+    }
+
+    /// Names of types that several files define, with the files. Each module has an `Error`, and the systems' files have
+    /// one interface.
+    fn shared_names(&self) -> Vec<String> {
+        let mut files: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (file, parsed) in &self.files {
+            let owner = if file.starts_with("base/platform/") { "base/platform" } else { file };
+            for name in parsed.types.iter().filter(|name| *name != "Error") {
+                files.entry(name).or_default().insert(owner);
+            }
+        }
+        let shared = files.into_iter().filter(|(_, files)| files.len() > 1);
+        shared.map(|(name, files)| format!("{name}: {}", Vec::from_iter(files).join(", "))).collect()
     }
 
     /// The groups of files each of which leads to each other one.
@@ -281,6 +316,22 @@ impl Reader {
 }
 
 impl<'ast> Visit<'ast> for Reader {
+    fn visit_item(&mut self, item: &'ast Item) {
+        let name = match item {
+            Item::Struct(ItemStruct { ident, attrs, .. })
+            | Item::Enum(ItemEnum { ident, attrs, .. })
+            | Item::Trait(ItemTrait { ident, attrs, .. })
+            | Item::Type(ItemType { ident, attrs, .. })
+                if !is_for_tests(attrs) =>
+            {
+                Some(ident.to_string())
+            }
+            _ => None,
+        };
+        self.parsed.types.extend(name);
+        syn::visit::visit_item(self, item);
+    }
+
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
         if !is_for_tests(&item.attrs) {
             syn::visit::visit_item_mod(self, item);

@@ -75,15 +75,21 @@ static ALGORITHMS: LazyLock<WebPkiSupportedAlgorithms> = LazyLock::new(|| {
         (*scheme, &*algorithms.leak())
     });
     let mapping = mapping.chain([(SignatureScheme::ECDSA_NISTP521_SHA512, &WITH_SHA512[..])]);
-    let all = ring.all.iter().copied().chain(WITH_SHA512).chain([&P521_SHA384 as Known, &P521_SHA256]);
+    let all = ring
+        .all
+        .iter()
+        .copied()
+        .chain(WITH_SHA512)
+        .chain([&P521_SHA384 as VerificationAlgorithm, &P521_SHA256]);
     WebPkiSupportedAlgorithms {
         all: all.collect::<Vec<_>>().leak(),
         mapping: mapping.collect::<Vec<_>>().leak(),
     }
 });
 
-type Known = &'static dyn SignatureVerificationAlgorithm;
-static WITH_SHA512: [Known; 3] = [&P521_SHA512, &P384_SHA512, &P256_SHA512];
+/// How a signature is verified.
+pub(super) type VerificationAlgorithm = &'static dyn SignatureVerificationAlgorithm;
+static WITH_SHA512: [VerificationAlgorithm; 3] = [&P521_SHA512, &P384_SHA512, &P256_SHA512];
 
 /// A private key on P-521, for signatures of the client.
 #[derive(Clone)]
@@ -143,7 +149,7 @@ impl Signer for P521Key {
 }
 
 /// A curve, a digest, and how a signature with them is verified.
-struct Algorithm {
+struct CurveAlgorithm {
     public_key: AlgorithmIdentifier,
     signature: AlgorithmIdentifier,
     digest: fn(&[u8]) -> Vec<u8>,
@@ -151,13 +157,13 @@ struct Algorithm {
     is_valid: fn(&[u8], &[u8], &[u8]) -> bool,
 }
 
-impl std::fmt::Debug for Algorithm {
+impl std::fmt::Debug for CurveAlgorithm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Algorithm").field("signature", &self.signature).finish_non_exhaustive()
     }
 }
 
-impl SignatureVerificationAlgorithm for Algorithm {
+impl SignatureVerificationAlgorithm for CurveAlgorithm {
     fn verify_signature(
         &self,
         public_key: &[u8],
@@ -177,18 +183,18 @@ impl SignatureVerificationAlgorithm for Algorithm {
     }
 }
 
-static P521_SHA512: Algorithm =
-    Algorithm { signature: alg_id::ECDSA_SHA512, digest: |text| Sha512::digest(text).to_vec(), ..P521 };
-static P521_SHA384: Algorithm =
-    Algorithm { signature: alg_id::ECDSA_SHA384, digest: |text| Sha384::digest(text).to_vec(), ..P521 };
-static P521_SHA256: Algorithm =
-    Algorithm { signature: alg_id::ECDSA_SHA256, digest: |text| Sha256::digest(text).to_vec(), ..P521 };
-static P384_SHA512: Algorithm =
-    Algorithm { public_key: alg_id::ECDSA_P384, is_valid: is_valid_on_p384, ..P521 };
-static P256_SHA512: Algorithm =
-    Algorithm { public_key: alg_id::ECDSA_P256, is_valid: is_valid_on_p256, ..P521 };
+static P521_SHA512: CurveAlgorithm =
+    CurveAlgorithm { signature: alg_id::ECDSA_SHA512, digest: |text| Sha512::digest(text).to_vec(), ..P521 };
+static P521_SHA384: CurveAlgorithm =
+    CurveAlgorithm { signature: alg_id::ECDSA_SHA384, digest: |text| Sha384::digest(text).to_vec(), ..P521 };
+static P521_SHA256: CurveAlgorithm =
+    CurveAlgorithm { signature: alg_id::ECDSA_SHA256, digest: |text| Sha256::digest(text).to_vec(), ..P521 };
+static P384_SHA512: CurveAlgorithm =
+    CurveAlgorithm { public_key: alg_id::ECDSA_P384, is_valid: is_valid_on_p384, ..P521 };
+static P256_SHA512: CurveAlgorithm =
+    CurveAlgorithm { public_key: alg_id::ECDSA_P256, is_valid: is_valid_on_p256, ..P521 };
 
-const P521: Algorithm = Algorithm {
+const P521: CurveAlgorithm = CurveAlgorithm {
     public_key: alg_id::ECDSA_P521,
     signature: alg_id::ECDSA_SHA512,
     digest: |text| Sha512::digest(text).to_vec(),

@@ -11,7 +11,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, Error, StreamOwned};
 
 use super::credentials::{CredentialError, Credentials};
-use super::kubeconfig::{self, Entry};
+use super::kubeconfig::{self, ClusterEntry};
 use super::tls::{Material, certificate_error, tls_error};
 
 /// How the certificates are made; `openssl` has the words.
@@ -130,7 +130,7 @@ impl Made {
     fn kubectl(&self, server: &Server) -> Option<Result<(), String>> {
         let credentials = self.credentials(server.port).unwrap();
         let url = format!("https://127.0.0.1:{}", server.port);
-        let entry = Entry { name: "box", server: &url, server_name: None, credentials: &credentials };
+        let entry = ClusterEntry { name: "box", server: &url, server_name: None, credentials: &credentials };
         fs::write(self.path("kubeconfig"), kubeconfig::write(&[entry]).unwrap()).unwrap();
         let output = Command::new("kubectl")
             .args(["get", "--raw", "/", "--kubeconfig", "kubeconfig"])

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 use x509_parser::asn1_rs::{SerializeError, ToDer};
@@ -16,6 +16,7 @@ use x509_parser::time::ASN1Time;
 use x509_parser::x509::AlgorithmIdentifier;
 
 use super::certificate::{Certificates, Names};
+use super::curves::VerificationAlgorithm;
 use super::go_x509::{self, Unfit};
 
 /// The authorities of one set of credentials.
@@ -246,10 +247,16 @@ fn refused(whose: &'static str, unfit: Unfit) -> Error {
 }
 
 /// The signature of `certificate` is that of `issuer`.
-fn is_signed_by(certificate: &X509Certificate, issuer: &X509Certificate, algorithms: &[Known]) -> bool {
+fn is_signed_by(
+    certificate: &X509Certificate,
+    issuer: &X509Certificate,
+    algorithms: &[VerificationAlgorithm],
+) -> bool {
     let (key, algorithm) = (issuer.public_key(), &certificate.signature_algorithm);
     let (Ok(key_kind), Ok(kind)) = (content(&key.algorithm), content(algorithm)) else { return false };
-    let fits = |known: &&Known| *known.public_key_alg_id() == *key_kind && *known.signature_alg_id() == *kind;
+    let fits = |known: &&VerificationAlgorithm| {
+        *known.public_key_alg_id() == *key_kind && *known.signature_alg_id() == *kind
+    };
     algorithms.iter().filter(fits).any(|known| {
         let (text, signature) = (certificate.tbs_certificate.as_ref(), &certificate.signature_value.data);
         known.verify_signature(&key.subject_public_key.data, text, signature).is_ok()
@@ -264,8 +271,6 @@ fn content(algorithm: &AlgorithmIdentifier) -> Result<Vec<u8>, SerializeError> {
     }
     Ok(content)
 }
-
-type Known = &'static dyn SignatureVerificationAlgorithm;
 
 /// In DER; empty for what is no certificate.
 fn subject(der: &[u8]) -> Vec<u8> {

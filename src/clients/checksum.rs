@@ -11,7 +11,7 @@ use crate::base::types::Invalid;
 
 /// How a checksum is computed. The length of a checksum says which one it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
+pub enum ChecksumAlgorithm {
     /// Only kubectl before 1.12 has no better one.
     Sha1,
     /// What this program itself computes.
@@ -20,7 +20,7 @@ pub enum Algorithm {
     Sha512,
 }
 
-impl Algorithm {
+impl ChecksumAlgorithm {
     const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Sha512];
 
     /// The number of hexadecimal digits.
@@ -45,7 +45,7 @@ impl Algorithm {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Checksum {
-    algorithm: Algorithm,
+    algorithm: ChecksumAlgorithm,
     hex: String,
 }
 
@@ -55,7 +55,7 @@ impl Checksum {
         let invalid =
             Invalid { kind: "checksum", form: "40, 64 or 128 hexadecimal digits, perhaps after `sha256:`" };
         let (name, hex) = text.split_once(':').map_or((None, text), |(name, hex)| (Some(name), hex));
-        let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.length() == hex.len());
+        let algorithm = ChecksumAlgorithm::ALL.into_iter().find(|algorithm| algorithm.length() == hex.len());
         let algorithm = algorithm.filter(|_| hex.chars().all(|c| c.is_ascii_hexdigit())).ok_or(invalid)?;
         if name.is_some_and(|name| name != algorithm.name()) {
             return Err(invalid);
@@ -64,7 +64,7 @@ impl Checksum {
     }
 
     /// How it was computed.
-    pub fn algorithm(&self) -> Algorithm {
+    pub fn algorithm(&self) -> ChecksumAlgorithm {
         self.algorithm
     }
 
@@ -161,11 +161,11 @@ impl io::Write for Hasher {
 
 impl Hasher {
     /// One that computes `other` besides SHA-256.
-    pub(crate) fn new(other: Option<Algorithm>) -> Self {
+    pub(crate) fn new(other: Option<ChecksumAlgorithm>) -> Self {
         Self {
             sha256: Sha256::new(),
-            sha1: (other == Some(Algorithm::Sha1)).then(Sha1::new),
-            sha512: (other == Some(Algorithm::Sha512)).then(Sha512::new),
+            sha1: (other == Some(ChecksumAlgorithm::Sha1)).then(Sha1::new),
+            sha512: (other == Some(ChecksumAlgorithm::Sha512)).then(Sha512::new),
         }
     }
 
@@ -183,9 +183,12 @@ impl Hasher {
     /// The checksums of all bytes.
     pub(crate) fn finish(self) -> Computed {
         let checksum = |algorithm, bytes: &[u8]| Checksum { algorithm, hex: hex(bytes) };
-        let sha1 = self.sha1.map(|sha1| checksum(Algorithm::Sha1, &sha1.finalize()));
-        let sha512 = self.sha512.map(|sha512| checksum(Algorithm::Sha512, &sha512.finalize()));
-        Computed { sha256: checksum(Algorithm::Sha256, &self.sha256.finalize()), other: sha1.or(sha512) }
+        let sha1 = self.sha1.map(|sha1| checksum(ChecksumAlgorithm::Sha1, &sha1.finalize()));
+        let sha512 = self.sha512.map(|sha512| checksum(ChecksumAlgorithm::Sha512, &sha512.finalize()));
+        Computed {
+            sha256: checksum(ChecksumAlgorithm::Sha256, &self.sha256.finalize()),
+            other: sha1.or(sha512),
+        }
     }
 
     /// The SHA-256 of all bytes.
@@ -204,7 +207,7 @@ pub(crate) struct Computed {
 
 impl Computed {
     /// The one to compare with those that are expected: of their algorithm.
-    pub(crate) fn like(&self, algorithm: Algorithm) -> &Checksum {
+    pub(crate) fn like(&self, algorithm: ChecksumAlgorithm) -> &Checksum {
         self.other.as_ref().filter(|other| other.algorithm == algorithm).unwrap_or(&self.sha256)
     }
 }
@@ -264,7 +267,7 @@ mod tests {
 
     #[test]
     fn the_hasher_computes_what_is_asked_for() {
-        let of = |algorithm, computed: Option<Algorithm>| {
+        let of = |algorithm, computed: Option<ChecksumAlgorithm>| {
             let mut hasher = Hasher::new(computed);
             hasher.update(b"a");
             hasher.update(b"bc");
@@ -272,15 +275,15 @@ mod tests {
         };
         // FIPS 180-4, the example "abc".
         let sha256 = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(of(Algorithm::Sha256, None), sha256);
-        assert_eq!(of(Algorithm::Sha256, Some(Algorithm::Sha1)), sha256);
+        assert_eq!(of(ChecksumAlgorithm::Sha256, None), sha256);
+        assert_eq!(of(ChecksumAlgorithm::Sha256, Some(ChecksumAlgorithm::Sha1)), sha256);
         assert_eq!(
-            of(Algorithm::Sha1, Some(Algorithm::Sha1)),
+            of(ChecksumAlgorithm::Sha1, Some(ChecksumAlgorithm::Sha1)),
             "sha1:a9993e364706816aba3e25717850c26c9cd0d89d"
         );
-        let sha512 = of(Algorithm::Sha512, Some(Algorithm::Sha512));
+        let sha512 = of(ChecksumAlgorithm::Sha512, Some(ChecksumAlgorithm::Sha512));
         assert!(sha512.starts_with("sha512:ddaf35a193617abacc417349ae204131"), "{sha512}");
-        assert_eq!(of(Algorithm::Sha512, None), sha256, "what was not computed is equal to nothing");
+        assert_eq!(of(ChecksumAlgorithm::Sha512, None), sha256, "what was not computed is equal to nothing");
     }
 
     proptest! {

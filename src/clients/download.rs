@@ -10,7 +10,7 @@ use reqwest::blocking::{Client, Response};
 use reqwest::{StatusCode, Url, header, redirect};
 use rustls::crypto::ring;
 
-use super::checksum::{Algorithm, Computed, Hasher};
+use super::checksum::{ChecksumAlgorithm, Computed, Hasher};
 use super::download_error::{DownloadError, MOST_REDIRECTS, RedirectRefused};
 use super::events::{Event, Watcher};
 use super::http_headers::{content_length, content_range, retry_after, validator};
@@ -128,7 +128,7 @@ impl<'w> Fetcher<'w> {
         &self,
         opened: Opened,
         partial: &mut PartialFile,
-        other: Option<Algorithm>,
+        other: Option<ChecksumAlgorithm>,
     ) -> Result<Computed, DownloadError> {
         let url = opened.url.clone();
         let mut seen = HashedBytes { hasher: Hasher::new(other), length: 0, other };
@@ -273,7 +273,7 @@ impl<'w> Fetcher<'w> {
 struct HashedBytes {
     hasher: Hasher,
     length: u64,
-    other: Option<Algorithm>,
+    other: Option<ChecksumAlgorithm>,
 }
 
 impl HashedBytes {

@@ -12,7 +12,7 @@ use super::download::{Fetcher, Lookup};
 use super::error::{Attempt, Error};
 use super::events::{Event, Watcher};
 use super::mirror::Mirrors;
-use super::release::{self, Candidate, ChecksumSource, Format};
+use super::release::{self, Candidate, ChecksumSource, ReleaseFormat};
 use crate::base::files::{PartialFile, ProgramFolder};
 use crate::base::types::ServiceName;
 use crate::base::version::ReleaseVersion;
@@ -218,7 +218,7 @@ impl InstallRequest<'_> {
 }
 
 /// A program that has yet to be put into its place.
-enum Program {
+enum UnplacedProgram {
     /// The file that was downloaded.
     Whole(PartialFile),
     /// What was in it.
@@ -358,13 +358,13 @@ impl Installation<'_> {
         let program = platform.program(self.request.client.program.as_str());
         let path = self.cache.path(&self.request.release(self.candidate), &program);
         let (finished, program_checksum) = match format {
-            Format::Raw => (Program::Whole(partial), computed.sha256.clone()),
-            Format::Archive { kind, member } => {
+            ReleaseFormat::Raw => (UnplacedProgram::Whole(partial), computed.sha256.clone()),
+            ReleaseFormat::Archive { kind, member } => {
                 let mut unfinished = folder.unfinished()?;
                 let extracted = archive::extract(partial.file(), *kind, member, unfinished.as_file_mut());
                 partial.discard();
                 let checksum = extracted.map_err(|source| Error::Archive { url: url.clone(), source })?;
-                (Program::Unpacked(unfinished), checksum)
+                (UnplacedProgram::Unpacked(unfinished), checksum)
             }
         };
         if expected.values.is_empty() {
@@ -375,8 +375,8 @@ impl Installation<'_> {
         // Until here all is as it was. What is replaced is gone from now on: its receipt would vouch for another program.
         folder.remove_file(cache::RECEIPT)?;
         match finished {
-            Program::Whole(partial) => folder.finish_partial(partial, &program)?,
-            Program::Unpacked(unfinished) => folder.finish(unfinished, &program)?,
+            UnplacedProgram::Whole(partial) => folder.finish_partial(partial, &program)?,
+            UnplacedProgram::Unpacked(unfinished) => folder.finish(unfinished, &program)?,
         }
         let failed = |source| crate::base::files::Error::Read { path: path.clone(), source };
         let receipt = Receipt {

@@ -19,7 +19,7 @@ pub(crate) struct Candidate {
     /// Its address.
     pub url: String,
     /// What kind of file it is.
-    pub format: Format,
+    pub format: ReleaseFormat,
     /// How its checksum is known.
     pub checksum: ChecksumSource,
     /// The HTTP statuses, besides 404 and 410, that say that it was not published.
@@ -28,7 +28,7 @@ pub(crate) struct Candidate {
 
 /// What kind of file a release is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum ReleaseFormat {
     /// The program itself.
     Raw,
     /// An archive.
@@ -74,7 +74,7 @@ impl Candidate {
     }
 }
 
-impl Format {
+impl ReleaseFormat {
     /// The name that the program has in the archive; none when it is no archive.
     pub(crate) fn member(&self) -> Option<&MemberPattern> {
         match self {
@@ -155,7 +155,7 @@ impl ReleaseSource {
             let name = self.member.as_ref().map_or(client.program.as_str(), MemberPattern::as_str);
             let member = MemberPattern::parse(&platform.program(name)).ok()?;
             let checksum = self.checksum_source(&url);
-            let format = Format::of(&url, member);
+            let format = ReleaseFormat::of(&url, member);
             let (version, platform, missing) = (version.clone(), platform.clone(), self.missing.clone());
             Some(Candidate { version, platform, url, format, checksum, missing })
         };

@@ -9,7 +9,7 @@ use crate::cli::{BoxArgs, BoxCommand, BoxIpArgs, BoxVersionArgs, OutputFormat};
 use crate::error::Error;
 use crate::guest::probe::{OsRelease, Questions};
 use crate::machine::Machine;
-use crate::services::{Address, address, addresses};
+use crate::services::{GuestAddress, address, addresses};
 
 pub(super) fn run(args: &BoxArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
@@ -44,7 +44,7 @@ fn ip(args: &BoxIpArgs, context: &Context) -> Result<(), Error> {
 }
 
 /// Of the machine's addresses `address` is the first.
-fn note_guess(address: Address, context: &Context) {
+fn note_guess(address: GuestAddress, context: &Context) {
     if !address.reachable {
         context.note(&format!("{} is a guess: no SSH server was reached at any address", address.ip));
     }
@@ -56,7 +56,7 @@ fn version(args: &BoxVersionArgs, context: &Context) -> Result<(), Error> {
     let inspection = context.inspect(machine, &questions)?;
     let (machine, release) = (&inspection.machine, &inspection.facts.release);
     if args.output == OutputFormat::Json {
-        return print_json(&Version::of(machine, release)?);
+        return print_json(&BoxVersionJson::of(machine, release)?);
     }
     print(&if args.script_readable { script_readable(release)? } else { product(release)? + "\n" })
 }
@@ -65,18 +65,18 @@ fn version(args: &BoxVersionArgs, context: &Context) -> Result<(), Error> {
 #[derive(Serialize)]
 struct Addresses<'a> {
     machine: &'a str,
-    addresses: &'a [Address],
+    addresses: &'a [GuestAddress],
 }
 
 /// What `box version --output json` prints. The texts are for people: a shell would expand some of them.
 #[derive(Serialize)]
-struct Version<'a> {
+struct BoxVersionJson<'a> {
     machine: &'a str,
     product: String,
     release: BTreeMap<&'static str, Option<String>>,
 }
 
-impl<'a> Version<'a> {
+impl<'a> BoxVersionJson<'a> {
     fn of(machine: &'a Machine, release: &OsRelease) -> Result<Self, Error> {
         let product = product(release)?;
         let release = FIELDS.into_iter().map(|(name, key)| (name, release.text(key))).collect();

@@ -31,7 +31,7 @@ pub(super) fn run(command: &ClientsCommand, context: &Context) -> Result<(), Err
 
 /// A client in JSON.
 #[derive(Serialize)]
-struct Listed<'a> {
+struct ClientJson<'a> {
     service: &'a ServiceName,
     client: &'a str,
     release: &'a ReleaseVersion,
@@ -47,11 +47,11 @@ struct Listed<'a> {
 }
 
 #[derive(Serialize)]
-struct Listing<'a> {
-    clients: Vec<Listed<'a>>,
+struct ClientsJson<'a> {
+    clients: Vec<ClientJson<'a>>,
 }
 
-impl<'a> Listed<'a> {
+impl<'a> ClientJson<'a> {
     fn new(installed: &'a Installed, intact: Option<bool>) -> Self {
         let last_used = installed.last_used().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let receipt = &installed.receipt;
@@ -73,7 +73,7 @@ fn list(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), Er
     let all = cache.all()?;
     note_when_empty(&all, cache, context);
     if format == OutputFormat::Json {
-        return print_listing(all.iter().map(|installed| Listed::new(installed, None)).collect());
+        return print_listing(all.iter().map(|installed| ClientJson::new(installed, None)).collect());
     }
     let rows = all.iter().map(|installed| {
         let receipt = &installed.receipt;
@@ -97,7 +97,9 @@ fn verify(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), 
     let verdicts: Vec<bool> = all.iter().map(Installed::is_intact).collect::<Result<_, _>>()?;
     let judged = || all.iter().zip(&verdicts);
     if format == OutputFormat::Json {
-        print_listing(judged().map(|(installed, intact)| Listed::new(installed, Some(*intact))).collect())?;
+        print_listing(
+            judged().map(|(installed, intact)| ClientJson::new(installed, Some(*intact))).collect(),
+        )?;
     } else {
         let line = |(installed, intact): (&Installed, &bool)| {
             let verdict = if *intact { "intact" } else { "changed since it was installed" };
@@ -176,7 +178,7 @@ fn only_removed<T>(
 
 fn tell_removed(removed: &[Installed], what: &str, format: OutputFormat) -> Result<(), Error> {
     if format == OutputFormat::Json {
-        return print_listing(removed.iter().map(|installed| Listed::new(installed, None)).collect());
+        return print_listing(removed.iter().map(|installed| ClientJson::new(installed, None)).collect());
     }
     let line = |installed: &Installed| format!("{what} {}\n", installed.path.display());
     print(&removed.iter().map(line).collect::<String>())
@@ -217,8 +219,8 @@ fn note_when_empty(all: &[Installed], cache: &Cache, context: &Context) {
     }
 }
 
-fn print_listing(clients: Vec<Listed>) -> Result<(), Error> {
-    print_json(&Listing { clients })
+fn print_listing(clients: Vec<ClientJson>) -> Result<(), Error> {
+    print_json(&ClientsJson { clients })
 }
 
 fn count(number: usize, of: &str) -> String {

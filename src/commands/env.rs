@@ -110,9 +110,9 @@ fn print_all(all: &[MachineExports], args: &EnvArgs, context: &Context) -> Resul
         service.notes().iter().for_each(|note| context.note(note));
     }
     match (args.output, all) {
-        (OutputFormat::Json, [only]) => print_json(&Document::from(only)),
+        (OutputFormat::Json, [only]) => print_json(&EnvJson::from(only)),
         (OutputFormat::Json, several) => {
-            print_json(&json::Machines { machines: several.iter().map(Document::from).collect() })
+            print_json(&json::Machines { machines: several.iter().map(EnvJson::from).collect() })
         }
         (OutputFormat::Text, all) => {
             let blocks: Vec<(&str, Vec<Block>)> = all.iter().map(MachineExports::blocks).collect();
@@ -172,14 +172,14 @@ fn note_nothing(left_out: &[services::Error], machine: &Machine, context: &Conte
 
 /// What `--output json` prints.
 #[derive(Serialize)]
-struct Document<'a> {
+struct EnvJson<'a> {
     machine: &'a str,
-    services: Vec<Entry<'a>>,
+    services: Vec<EnvServiceJson<'a>>,
 }
 
-impl<'a> From<&'a MachineExports<'_>> for Document<'a> {
+impl<'a> From<&'a MachineExports<'_>> for EnvJson<'a> {
     fn from(exports: &'a MachineExports) -> Self {
-        let services = exports.services.iter().map(Entry::from).collect();
+        let services = exports.services.iter().map(EnvServiceJson::from).collect();
         Self { machine: exports.machine.name.as_str(), services }
     }
 }
@@ -192,7 +192,7 @@ struct Unset<'a> {
 
 /// A service in JSON.
 #[derive(Serialize)]
-struct Entry<'a> {
+struct EnvServiceJson<'a> {
     service: &'a ServiceName,
     flavour: &'a ServiceName,
     version: Option<Version>,
@@ -207,7 +207,7 @@ struct Variable<'a> {
     value: &'a str,
 }
 
-impl<'a> From<&'a ExportedService<'_>> for Entry<'a> {
+impl<'a> From<&'a ExportedService<'_>> for EnvServiceJson<'a> {
     fn from(service: &'a ExportedService) -> Self {
         let ExportedService { connected, block, .. } = service;
         let variable = |export: &'a Export| Variable { name: &export.name, value: &export.value };

@@ -1,7 +1,7 @@
 //! `service-manager hook SHELL [SERVICE...]`: exports that follow the user from project to project.
 //!
-//! Whoever enters a folder is not kept waiting and starts nothing: what is exported is what was used before, if it is good
-//! still. No machine is logged in to, and no Vagrantfile run because somebody looked into a folder.
+//! Changing directory never opens an SSH connection and never starts Vagrant. The hook exports the services that `env` has
+//! connected to before, if they still answer.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -30,7 +30,7 @@ pub(super) fn run(args: &HookArgs, context: &Context) -> Result<(), Error> {
     }
     match args.shell {
         HookTarget::Direnv => in_direnv(&services, context),
-        target => follow(target, &services, context),
+        target => print_change(target, &services, context),
     }
 }
 
@@ -45,8 +45,8 @@ fn command(env: &Env) -> Vec<OsString> {
     words
 }
 
-/// Prints what changes for who enters the current folder: nothing, unless another machine belongs to it.
-fn follow(target: HookTarget, services: &[&Service], context: &Context) -> Result<(), Error> {
+/// Prints what changes in the current folder: nothing, unless another machine belongs to it.
+fn print_change(target: HookTarget, services: &[&Service], context: &Context) -> Result<(), Error> {
     let before = HookState::read(&context.env);
     let machine = context.machine_here().inspect_err(|error| log::debug!("{error}")).unwrap_or_default();
     let key = machine.as_ref().map(Machine::key);
@@ -55,10 +55,10 @@ fn follow(target: HookTarget, services: &[&Service], context: &Context) -> Resul
     if before.as_ref().map_or(key.is_none(), is_in_place) {
         return Ok(());
     }
-    let exported = machine.as_ref().and_then(|machine| export_again(services, machine, context));
+    let exported = machine.as_ref().and_then(|machine| reconnect(services, machine, context));
     if let Some(machine) = machine.as_ref().filter(|_| exported.is_none()) {
         let is_told = before.as_ref().is_some_and(|before| before.machine == machine.key());
-        if !is_told && ServiceCache::of(machine).has_used(services) {
+        if !is_told && ServiceCache::of(machine).has_connected(services) {
             note_ask(machine, context);
         }
     }
@@ -67,20 +67,20 @@ fn follow(target: HookTarget, services: &[&Service], context: &Context) -> Resul
     print(&target.shell().change(&change.exports, &change.gone)?)
 }
 
-/// Prints what the user has allowed in `.envrc`, and when direnv has to look again; direnv itself puts everything back.
+/// Prints exports for an `.envrc`, and the files that direnv has to watch. direnv itself restores the environment.
 fn in_direnv(services: &[&Service], context: &Context) -> Result<(), Error> {
     let mut text = watch_file(&context.folders()?.machines())?;
     match context.remembered_machine() {
         Ok(machine) => {
             text += &watch_file(&machine.files.services())?;
-            match export_again(services, &machine, context) {
+            match reconnect(services, &machine, context) {
                 Some(exported) => {
                     text += &HookTarget::Direnv.shell().change(&exports_of(exported, &machine), &[])?;
                 }
                 None => note_ask(&machine, context),
             }
         }
-        // Once it is known, direnv looks again.
+        // direnv looks again as soon as the machine is known.
         Err(error) => context.warn(&error),
     }
     print(&text)
@@ -98,8 +98,8 @@ fn note_ask(machine: &Machine, context: &Context) {
     context.note(&format!("`{}` is not as it was; `service-manager env` asks it", machine.name));
 }
 
-/// Connects to `services` where they were before, without making anybody wait. None when one does not answer as it did.
-fn export_again<'a>(
+/// Connects to `services` where they were before, within the hook's short limit. None when one no longer answers.
+fn reconnect<'a>(
     services: &[&'a Service],
     machine: &Machine,
     context: &Context,
@@ -109,13 +109,13 @@ fn export_again<'a>(
     exported.inspect_err(|error| log::debug!("{error}")).ok()?.map(|(_, exported)| exported)
 }
 
-/// What was changed in the shell's environment, in a variable of its own there.
+/// What the hook has changed in the shell's environment. The shell keeps it in a variable.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HookState {
     /// The key of the machine that belongs to the folder.
     machine: String,
-    /// None as long as the machine does not answer as it did.
+    /// None until the machine answers again.
     variables: Option<Vec<Replaced>>,
 }
 
@@ -131,9 +131,9 @@ struct Replaced {
 }
 
 impl HookState {
-    /// What this shell is told to remember; none when it is nothing that could be.
+    /// Reads the variable; none when it is missing or not ours.
     fn read(env: &Env) -> Option<Self> {
-        serde_json::from_str(variable(env, FOLLOWED)?).ok()
+        serde_json::from_str(variable(env, STATE_VARIABLE)?).ok()
     }
 
     fn variables(&self) -> &[Replaced] {
@@ -141,7 +141,7 @@ impl HookState {
     }
 }
 
-/// What is to be changed in the shell's environment.
+/// What changes in the shell's environment.
 #[derive(Debug, PartialEq)]
 struct Change {
     exports: Vec<Export>,
@@ -149,7 +149,8 @@ struct Change {
 }
 
 impl Change {
-    /// From what was set `before` to `exports` of the machine with this key. What the user has set meanwhile stays.
+    /// From what was set `before` to the exports `wanted` of the machine with this key. What the user has set meanwhile
+    /// stays.
     fn new(
         before: Option<&HookState>,
         machine: Option<String>,
@@ -180,8 +181,8 @@ impl Change {
                 None => gone.push(name.clone()),
             }
         }
-        let own: VariableName =
-            VariableName::parse(FOLLOWED).map_err(|source| Error::Value { what: FOLLOWED.into(), source })?;
+        let own: VariableName = VariableName::parse(STATE_VARIABLE)
+            .map_err(|source| Error::Value { what: STATE_VARIABLE.into(), source })?;
         match machine {
             Some(machine) => {
                 let text = serde_json::to_string(&HookState { machine, variables })
@@ -194,7 +195,7 @@ impl Change {
     }
 }
 
-/// What several services have is the same, and is to be put back once.
+/// Services may share a variable; it is set and restored once.
 fn unique(exports: Vec<Export>) -> Vec<Export> {
     let mut unique: Vec<Export> = Vec::new();
     for export in exports {
@@ -214,8 +215,8 @@ fn variable<'h>(env: &'h Env, name: &str) -> Option<&'h str> {
     value.to_str()
 }
 
-/// Keeps what was replaced (README, "Variables").
-const FOLLOWED: &str = "SERVICE_MANAGER_HOOK";
+/// The variable that keeps [`HookState`] (README, "Variables").
+const STATE_VARIABLE: &str = "SERVICE_MANAGER_HOOK";
 
 #[cfg(test)]
 mod tests {
@@ -239,22 +240,22 @@ mod tests {
     ) -> (Change, Option<HookState>) {
         let wanted = wanted.map(|path| vec![kubeconfig(path)]);
         let mut change = Change::new(before, machine.map(ToOwned::to_owned), wanted, env).unwrap();
-        let followed = change.exports.pop_if(|export| export.name.as_str() == FOLLOWED);
-        (change, followed.map(|export| serde_json::from_str(&export.value).unwrap()))
+        let state = change.exports.pop_if(|export| export.name.as_str() == STATE_VARIABLE);
+        (change, state.map(|export| serde_json::from_str(&export.value).unwrap()))
     }
 
     #[test]
     fn what_was_set_is_put_back() {
         for before in [None, Some("/own config")] {
             let at_home: Vec<(&str, &str)> = before.iter().map(|path| ("KUBECONFIG", *path)).collect();
-            let (entered, followed) = change(None, Some("a"), Some("/a"), &env(&at_home));
+            let (entered, state) = change(None, Some("a"), Some("/a"), &env(&at_home));
             assert_eq!(entered, Change { exports: vec![kubeconfig("/a")], gone: vec![] });
             let inside = env(&[("KUBECONFIG", "/a")]);
-            let (moved, followed) = change(followed.as_ref(), Some("b"), Some("/b"), &inside);
+            let (moved, state) = change(state.as_ref(), Some("b"), Some("/b"), &inside);
             assert_eq!(moved, Change { exports: vec![kubeconfig("/b")], gone: vec![] });
             let inside = env(&[("KUBECONFIG", "/b")]);
-            let (left, nothing) = change(followed.as_ref(), None, None, &inside);
-            let own = FOLLOWED.parse().unwrap();
+            let (left, nothing) = change(state.as_ref(), None, None, &inside);
+            let own = STATE_VARIABLE.parse().unwrap();
             assert_eq!(
                 left,
                 match before {
@@ -268,27 +269,27 @@ mod tests {
 
     #[test]
     fn what_two_services_have_is_put_back_once() {
-        let (_, followed) = change(None, Some("a"), Some("/a"), &env(&[]));
+        let (_, state) = change(None, Some("a"), Some("/a"), &env(&[]));
         let both = Some(vec![kubeconfig("/b"), kubeconfig("/b")]);
         let mut moved =
-            Change::new(followed.as_ref(), Some("b".into()), both, &env(&[("KUBECONFIG", "/a")])).unwrap();
-        let followed = serde_json::from_str(&moved.exports.pop().unwrap().value).ok();
+            Change::new(state.as_ref(), Some("b".into()), both, &env(&[("KUBECONFIG", "/a")])).unwrap();
+        let state = serde_json::from_str(&moved.exports.pop().unwrap().value).ok();
         assert_eq!(moved.exports, [kubeconfig("/b")]);
-        let (left, _) = change(followed.as_ref(), None, None, &env(&[("KUBECONFIG", "/b")]));
-        assert_eq!(left.gone, ["KUBECONFIG".parse().unwrap(), FOLLOWED.parse().unwrap()]);
+        let (left, _) = change(state.as_ref(), None, None, &env(&[("KUBECONFIG", "/b")]));
+        assert_eq!(left.gone, ["KUBECONFIG".parse().unwrap(), STATE_VARIABLE.parse().unwrap()]);
     }
 
     #[test]
     fn what_the_user_has_set_meanwhile_stays() {
-        let (_, followed) = change(None, Some("a"), Some("/a"), &env(&[]));
-        let (left, _) = change(followed.as_ref(), None, None, &env(&[("KUBECONFIG", "/mine")]));
-        assert_eq!(left, Change { exports: vec![], gone: vec![FOLLOWED.parse().unwrap()] });
+        let (_, state) = change(None, Some("a"), Some("/a"), &env(&[]));
+        let (left, _) = change(state.as_ref(), None, None, &env(&[("KUBECONFIG", "/mine")]));
+        assert_eq!(left, Change { exports: vec![], gone: vec![STATE_VARIABLE.parse().unwrap()] });
     }
 
     #[test]
     fn a_machine_that_does_not_answer_is_tried_again() {
-        let (_, followed) = change(None, Some("a"), None, &env(&[]));
-        assert_eq!(followed, Some(HookState { machine: "a".into(), variables: None }));
+        let (_, state) = change(None, Some("a"), None, &env(&[]));
+        assert_eq!(state, Some(HookState { machine: "a".into(), variables: None }));
     }
 
     #[test]
@@ -301,7 +302,7 @@ mod tests {
             "{\"machine\":1}",
             "{\"machine\":\"a\",\"variables\":[{\"name\":\"A=1;id\",\"before\":null,\"now\":\"\"}]}",
         ] {
-            assert_eq!(HookState::read(&env(&[(FOLLOWED, odd)])), None, "{odd}");
+            assert_eq!(HookState::read(&env(&[(STATE_VARIABLE, odd)])), None, "{odd}");
         }
     }
 }

@@ -197,7 +197,7 @@ fn show(
     let folder = path.parent().and_then(Path::to_str).ok_or_else(unprintable)?;
     let receipt = &installed.receipt;
     if args.output == OutputFormat::Json {
-        return print_json(&Document {
+        return print_json(&InstallJson {
             service: &installed.service,
             client: receipt.program.as_str(),
             path: text,
@@ -225,7 +225,7 @@ fn show(
 
 /// What `--output json` prints.
 #[derive(Serialize)]
-struct Document<'a> {
+struct InstallJson<'a> {
     service: &'a ServiceName,
     client: &'a str,
     path: &'a str,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::context::{Context, print};
-use crate::access::kubeconfig::{self, Addition, Merged, Outcome};
+use crate::access::kubeconfig::{self, Addition, MergeOutcome, Merged};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, SharedFile};
 use crate::base::paths;
@@ -92,11 +92,11 @@ fn merge(
 
 /// Says what became of the user's kubeconfig and how to use it.
 fn report(merged: &Merged, path: &Path, switch: bool, context: &Context) -> Result<(), Error> {
-    for kubeconfig::Context { name, outcome } in &merged.contexts {
+    for kubeconfig::MergedContext { name, outcome } in &merged.contexts {
         let done = match outcome {
-            Outcome::Added => format!("added the context `{name}` to"),
-            Outcome::Replaced => format!("replaced the context `{name}` in"),
-            Outcome::Unchanged => format!("the context `{name}` is already as it should be in"),
+            MergeOutcome::Added => format!("added the context `{name}` to"),
+            MergeOutcome::Replaced => format!("replaced the context `{name}` in"),
+            MergeOutcome::Unchanged => format!("the context `{name}` is already as it should be in"),
         };
         context.note(&format!("{done} `{}`", path.display()));
         if merged.current.as_ref() != Some(name) {

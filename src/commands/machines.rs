@@ -52,7 +52,7 @@ fn project(folder: Option<&Path>, context: &Context) -> Result<(Project, String)
 fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
     let machines = context.remembered_machines()?.machines;
     if output == OutputFormat::Json {
-        return print_json(&json::Machines { machines: machines.iter().map(Entry::from).collect() });
+        return print_json(&json::Machines { machines: machines.iter().map(MachineJson::from).collect() });
     }
     if machines.is_empty() {
         context.note("no machine was used from here yet; `service-manager status` uses one");
@@ -134,7 +134,7 @@ fn forget_files(machine: &MachineFiles, name: &str, context: &Context) -> Result
 
 /// A machine in JSON.
 #[derive(Serialize)]
-struct Entry {
+struct MachineJson {
     machine: String,
     key: String,
     route: String,
@@ -145,7 +145,7 @@ struct Entry {
     lost: Option<&'static str>,
 }
 
-impl From<&Machine> for Entry {
+impl From<&Machine> for MachineJson {
     fn from(machine: &Machine) -> Self {
         let last_used = machine.last_use().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let folder = machine.origin().map(|origin| escape_control(&origin.project.folder.to_string_lossy()));

@@ -23,9 +23,9 @@ pub(super) fn run(args: &ServicesArgs, context: &Context) -> Result<(), Error> {
 
 fn list(format: OutputFormat, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
-    let services: Vec<Listed> = catalogue.entries().iter().map(Listed::new).collect();
+    let services: Vec<ServiceJson> = catalogue.entries().iter().map(ServiceJson::new).collect();
     print(&match format {
-        OutputFormat::Json => return print_json(&Listing { services }),
+        OutputFormat::Json => return print_json(&ServicesJson { services }),
         OutputFormat::Text => {
             let comma = if ui::is_stdout_terminal() { ", " } else { "," };
             let rows = services.iter().map(|service| service.cells(comma)).collect();
@@ -36,12 +36,12 @@ fn list(format: OutputFormat, context: &Context) -> Result<(), Error> {
 
 /// docs/json.md
 #[derive(Serialize)]
-struct Listing<'a> {
-    services: Vec<Listed<'a>>,
+struct ServicesJson<'a> {
+    services: Vec<ServiceJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct Listed<'a> {
+struct ServiceJson<'a> {
     name: &'a str,
     title: &'a str,
     flavours: Vec<&'a str>,
@@ -50,7 +50,7 @@ struct Listed<'a> {
     files: Vec<String>,
 }
 
-impl<'a> Listed<'a> {
+impl<'a> ServiceJson<'a> {
     fn new(Entry { service, built_in, files, .. }: &'a Entry) -> Self {
         let flavours = service.flavours.iter().map(|flavour| flavour.name.as_str()).collect();
         let files = files.iter().map(|path| path.display().to_string()).collect();

@@ -16,7 +16,7 @@ use crate::ui;
 use crate::ui::json::Machines;
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
-    let format = Format::of(args);
+    let format = StatusFormat::of(args);
     let catalogue = Arc::new(context.catalogue()?);
     // A wrong name is no machine's problem.
     catalogue.select(&args.services)?;
@@ -61,12 +61,12 @@ fn ask(catalogue: &Arc<Catalogue>, names: &[String], context: &Context) -> Resul
     )
 }
 
-fn show(report: &Report, format: Format, context: &Context) -> Result<(), Error> {
+fn show(report: &Report, format: StatusFormat, context: &Context) -> Result<(), Error> {
     report.warnings().for_each(|warning| context.warn(warning));
     match format {
-        Format::Json => print_json(&report.document(context.invocation())),
-        Format::Table => print(&table::render(&report.rows, ui::stdout_width(), context.ui)),
-        Format::Lines => print(&report.lines()),
+        StatusFormat::Json => print_json(&report.document(context.invocation())),
+        StatusFormat::Table => print(&table::render(&report.rows, ui::stdout_width(), context.ui)),
+        StatusFormat::Lines => print(&report.lines()),
     }
 }
 
@@ -74,26 +74,26 @@ fn show(report: &Report, format: Format, context: &Context) -> Result<(), Error>
 fn show_all(
     contexts: &[Context],
     reports: &[Report],
-    format: Format,
+    format: StatusFormat,
     context: &Context,
 ) -> Result<(), Error> {
     for (context, report) in contexts.iter().zip(reports) {
         report.warnings().for_each(|warning| context.warn(warning));
     }
     match format {
-        Format::Json => {
+        StatusFormat::Json => {
             let documents = contexts.iter().zip(reports);
             let machines = documents.map(|(context, report)| report.document(context.invocation())).collect();
             print_json(&Machines { machines })
         }
-        Format::Table => print(&table::render_all(reports, ui::stdout_width(), context.ui)),
-        Format::Lines => print(&reports.iter().map(Report::lines_of_machine).collect::<String>()),
+        StatusFormat::Table => print(&table::render_all(reports, ui::stdout_width(), context.ui)),
+        StatusFormat::Lines => print(&reports.iter().map(Report::lines_of_machine).collect::<String>()),
     }
 }
 
 /// What is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
+enum StatusFormat {
     /// A promise to scripts: `kubernetes - running`.
     Lines,
     /// For people.
@@ -102,7 +102,7 @@ enum Format {
     Json,
 }
 
-impl Format {
+impl StatusFormat {
     fn of(args: &StatusArgs) -> Self {
         match args.output {
             OutputFormat::Json => Self::Json,

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use super::error::Error;
 use super::service_access::ServiceAccess;
 use crate::access::credentials::ClientAuth;
-use crate::access::kubeconfig::{self, Entry};
+use crate::access::kubeconfig::{self, ClusterEntry};
 use crate::base::deadline::Deadline;
 use crate::catalogue::{Access, DOCKER_FILES};
 use crate::machine::Machine;
@@ -72,10 +72,10 @@ impl<'a> ClientFiles<'a> {
         let context = |service: &&ServiceAccess| format!("{}-{}", self.machine.name, name(service));
         let names: Vec<String> = services.iter().map(context).collect();
         let servers: Vec<String> = services.iter().map(|service| service.endpoint.url()).collect();
-        let entries: Vec<Entry> = services
+        let entries: Vec<ClusterEntry> = services
             .iter()
             .zip(names.iter().zip(&servers))
-            .map(|(service, (name, server))| Entry {
+            .map(|(service, (name, server))| ClusterEntry {
                 name,
                 server,
                 server_name: service.endpoint.server_name.as_ref(),

@@ -26,7 +26,7 @@ pub(crate) struct Consents<'a> {
 
 /// `consent.json`
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
+struct ConsentRecord {
     version: u32,
     /// For people.
     folder: PathBuf,
@@ -41,7 +41,7 @@ struct Record {
 }
 
 /// What is known without asking.
-enum Known {
+enum ConsentState {
     Allowed,
     Denied,
     /// Something was allowed before, but not this.
@@ -60,7 +60,7 @@ impl<'a> Consents<'a> {
     /// Errors: the project, or what is kept about it, cannot be read or written.
     pub(super) fn is_given(&self, project: &Project, deadline: Deadline) -> Result<bool, Error> {
         let digest = project.code_digest()?;
-        Ok(matches!(self.known(project, &digest, deadline)?, Known::Allowed))
+        Ok(matches!(self.known(project, &digest, deadline)?, ConsentState::Allowed))
     }
 
     /// Asks for what is not allowed yet.
@@ -76,10 +76,10 @@ impl<'a> Consents<'a> {
         let path = project.vagrantfile_path().unwrap_or_else(|| project.folder.clone());
         let found = ProjectFolder { folder: project.folder.clone(), variables: project.variables() };
         let has_changed = match self.known(project, &digest, deadline)? {
-            Known::Allowed => return Ok(()),
-            Known::Denied => return Err(Error::VagrantDenied { path, project: found }),
-            Known::Changed => true,
-            Known::Unknown => false,
+            ConsentState::Allowed => return Ok(()),
+            ConsentState::Denied => return Err(Error::VagrantDenied { path, project: found }),
+            ConsentState::Changed => true,
+            ConsentState::Unknown => false,
         };
         if dialog.allows_vagrant(&path, has_changed) {
             return self.keep_allowed(project, Some(digest), deadline);
@@ -112,16 +112,16 @@ impl<'a> Consents<'a> {
         self.keep_allowed(project, Some(digest), deadline)
     }
 
-    fn known(&self, project: &Project, digest: &str, deadline: Deadline) -> Result<Known, Error> {
+    fn known(&self, project: &Project, digest: &str, deadline: Deadline) -> Result<ConsentState, Error> {
         let record = self.read(project)?;
         if record.is_denied {
-            return Ok(Known::Denied);
+            return Ok(ConsentState::Denied);
         }
         if record.allowed.as_deref() == Some(digest) {
-            return Ok(Known::Allowed);
+            return Ok(ConsentState::Allowed);
         }
         if self.env.plugin.is_some() && Project::find_from_cwd(self.env)?.as_ref() == Some(project) {
-            return Ok(Known::Allowed);
+            return Ok(ConsentState::Allowed);
         }
         // An id alone may be known to a guest, and a folder's name to everybody.
         let indexed = index_ids(self.env, project)?;
@@ -134,16 +134,16 @@ impl<'a> Consents<'a> {
                     record.seen.entry(id).or_insert_with(|| digest.to_owned());
                 }
             })?;
-            return Ok(if record.is_denied { Known::Denied } else { Known::Allowed });
+            return Ok(if record.is_denied { ConsentState::Denied } else { ConsentState::Allowed });
         }
         let is_seen = ids.iter().any(|id| record.seen.get(id).is_some_and(|seen| seen == digest));
         let has_changed = !ids.is_empty() || record.allowed.is_some();
         Ok(if is_seen {
-            Known::Allowed
+            ConsentState::Allowed
         } else if has_changed {
-            Known::Changed
+            ConsentState::Changed
         } else {
-            Known::Unknown
+            ConsentState::Unknown
         })
     }
 
@@ -165,11 +165,11 @@ impl<'a> Consents<'a> {
     }
 
     /// What is not understood allows nothing.
-    fn read(&self, project: &Project) -> Result<Record, Error> {
+    fn read(&self, project: &Project) -> Result<ConsentRecord, Error> {
         let folder = self.folder(project);
         files::refuse_shared(&folder)?;
         let text = files::read(&folder.join(FILE), LONGEST_RECORD)?.unwrap_or_default();
-        let record: Option<Record> = serde_json::from_slice(&text).ok();
+        let record: Option<ConsentRecord> = serde_json::from_slice(&text).ok();
         Ok(record.filter(|record| record.version == VERSION).unwrap_or_default())
     }
 
@@ -178,11 +178,12 @@ impl<'a> Consents<'a> {
         &self,
         project: &Project,
         deadline: Deadline,
-        change: impl FnOnce(&mut Record),
-    ) -> Result<Record, Error> {
+        change: impl FnOnce(&mut ConsentRecord),
+    ) -> Result<ConsentRecord, Error> {
         let folder = self.folder(project);
         let lock = PrivateFolder::lock(&folder, deadline)?;
-        let mut record = Record { version: VERSION, folder: project.folder.clone(), ..self.read(project)? };
+        let mut record =
+            ConsentRecord { version: VERSION, folder: project.folder.clone(), ..self.read(project)? };
         change(&mut record);
         lock.write_json(&folder.join(FILE), &record)?;
         Ok(record)

@@ -3,7 +3,7 @@
 #![allow(clippy::missing_panics_doc, reason = "panicking is how they say what they found")]
 
 use super::address::{Address, parse_port};
-use super::ssh_config::{Settings, SshConfig};
+use super::ssh_config::{HostSettings, SshConfig};
 use crate::base::fuzzing::assert_plain;
 use crate::base::types::{HostName, SshUser};
 
@@ -30,7 +30,7 @@ pub fn ssh_config(data: &[u8]) {
     }
 }
 
-fn said(settings: &Settings) -> Vec<(&'static str, &str)> {
+fn said(settings: &HostSettings) -> Vec<(&'static str, &str)> {
     let options = [
         ("hostname", &settings.host_name),
         ("port", &settings.port),
@@ -56,7 +56,7 @@ fn is_said(line: &str, keyword: &str, value: &str) -> bool {
 }
 
 /// What becomes a route is plain.
-fn assert_accepted(settings: &Settings) {
+fn assert_accepted(settings: &HostSettings) {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     if let Ok(host) = HostName::parse(&text(&settings.host_name)) {
         assert_plain(host.as_str());

@@ -37,7 +37,7 @@ pub(crate) fn resolve(
     if let Some(address) = &selection.host {
         return from_address(address, selection, env, folders);
     }
-    let search = Search { selection, env, folders, dialog, deadline };
+    let search = MachineSearch { selection, env, folders, dialog, deadline };
     if let Some(file) = &selection.ssh_config {
         return search.ssh_config(&env.expand(file));
     }
@@ -71,7 +71,7 @@ pub(crate) fn resolve_remembered(
     dialog: &dyn Dialog,
     deadline: Deadline,
 ) -> Result<Machine, Error> {
-    Search { selection, env, folders, dialog, deadline }.remembered(remembered)
+    MachineSearch { selection, env, folders, dialog, deadline }.remembered(remembered)
 }
 
 /// The machine that belongs to the current folder, as it is remembered: nobody is asked and nothing started. None outside
@@ -90,7 +90,7 @@ pub(crate) fn resolve_from_cwd(
 }
 
 /// The places where a machine may be found.
-struct Search<'a> {
+struct MachineSearch<'a> {
     selection: &'a Selection,
     env: &'a Env,
     folders: &'a Folders,
@@ -98,7 +98,7 @@ struct Search<'a> {
     deadline: Deadline,
 }
 
-impl Search<'_> {
+impl MachineSearch<'_> {
     fn vagrant(&self) -> VagrantResolver<'_> {
         VagrantResolver::new(self.env, self.folders, self.selection, self.dialog)
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::address::{Address, parse_port};
 use super::error::Error;
-use super::ssh_config::{Settings, SshConfig};
+use super::ssh_config::{HostSettings, SshConfig};
 use crate::base::env::Env;
 use crate::base::suggest::nearest;
 use crate::base::text::sanitize;
@@ -76,7 +76,7 @@ impl RouteReader<'_> {
         })
     }
 
-    fn jump(&self, settings: &Settings) -> Result<Option<Hop>, Error> {
+    fn jump(&self, settings: &HostSettings) -> Result<Option<Hop>, Error> {
         match settings.proxy_jump.as_deref() {
             None => Ok(None),
             Some(value) if value.eq_ignore_ascii_case("none") => Ok(None),

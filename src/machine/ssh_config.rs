@@ -12,12 +12,12 @@ use crate::base::files::{self, Error};
 /// An ssh config, reduced to what this program takes from one.
 #[derive(Debug)]
 pub(super) struct SshConfig {
-    blocks: Vec<Block>,
+    blocks: Vec<HostBlock>,
 }
 
 /// What a config says of one alias; the text is not validated yet.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Settings {
+pub(super) struct HostSettings {
     /// `HostName`
     pub(super) host_name: Option<String>,
     /// `Port`
@@ -34,7 +34,7 @@ pub(super) struct Settings {
 
 /// The lines that hold for the aliases matching one `Host` line, and those that the file is included below.
 #[derive(Debug)]
-struct Block {
+struct HostBlock {
     hosts: Vec<Vec<String>>,
     lines: Vec<(String, String)>,
 }
@@ -62,7 +62,7 @@ impl SshConfig {
     fn add(&mut self, text: &str, outer: &[Vec<String>], included: &mut Included) {
         let below = |hosts: Vec<String>| [outer, &[hosts]].concat();
         let mut hosts = outer.to_vec();
-        self.blocks.push(Block { hosts: hosts.clone(), lines: Vec::new() });
+        self.blocks.push(HostBlock { hosts: hosts.clone(), lines: Vec::new() });
         for (keyword, arguments) in text.lines().filter_map(split_line) {
             match keyword.as_str() {
                 "host" => hosts = below(arguments),
@@ -78,7 +78,7 @@ impl SshConfig {
                     continue;
                 }
             }
-            self.blocks.push(Block { hosts: hosts.clone(), lines: Vec::new() });
+            self.blocks.push(HostBlock { hosts: hosts.clone(), lines: Vec::new() });
         }
     }
 
@@ -113,8 +113,8 @@ impl SshConfig {
     }
 
     /// What the file says of `alias`: the first value of each keyword wins, identity files add up.
-    pub(super) fn settings(&self, alias: &str) -> Settings {
-        let mut settings = Settings::default();
+    pub(super) fn settings(&self, alias: &str) -> HostSettings {
+        let mut settings = HostSettings::default();
         for (keyword, value) in self.blocks.iter().filter(|block| block.matches(alias)).flat_map(|b| &b.lines)
         {
             let slot = match keyword.as_str() {
@@ -135,7 +135,7 @@ impl SshConfig {
     }
 }
 
-impl Block {
+impl HostBlock {
     fn matches(&self, alias: &str) -> bool {
         let negated = |pattern: &String| pattern.strip_prefix('!').is_some_and(|rest| wildcard(rest, alias));
         let fits = |patterns: &Vec<String>| {
@@ -273,7 +273,7 @@ Host default
         assert_eq!(config.aliases(), ["default"]);
         assert_eq!(
             config.settings("default"),
-            Settings {
+            HostSettings {
                 host_name: Some("127.0.0.1".into()),
                 port: Some("2222".into()),
                 user: Some("vagrant".into()),

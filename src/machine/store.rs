@@ -75,7 +75,7 @@ pub(crate) struct Origin {
 
 /// `machine.json`
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct MachineRecord {
     version: u32,
     name: MachineName,
     route: Route,
@@ -204,13 +204,13 @@ impl Machine {
 
     fn parse(text: &[u8], files: MachineFiles) -> Recorded {
         #[derive(Deserialize)]
-        struct Version {
+        struct VersionOnly {
             version: u32,
         }
-        let version = serde_json::from_slice(text).map(|Version { version }| version).ok();
+        let version = serde_json::from_slice(text).map(|VersionOnly { version }| version).ok();
         let is_foreign = version.is_some_and(|version| version != RECORD_VERSION);
         let record = serde_json::from_slice(text).ok().filter(|_| version == Some(RECORD_VERSION));
-        let Some(Record { name, route, vagrant: origin, .. }) = record else {
+        let Some(MachineRecord { name, route, vagrant: origin, .. }) = record else {
             return Recorded::Unreadable(UnreadableRecord { files, is_foreign });
         };
         let state = RouteState { route, origin, is_current: false };
@@ -225,7 +225,7 @@ impl Machine {
     /// Keeps how the machine was reached, so that `--machine NAME` finds it later.
     pub(crate) fn remember(&self, folder: &PrivateFolder) -> Result<(), Error> {
         let RouteState { route, origin: vagrant, .. } = self.state.clone();
-        let record = Record { version: RECORD_VERSION, name: self.name.clone(), route, vagrant };
+        let record = MachineRecord { version: RECORD_VERSION, name: self.name.clone(), route, vagrant };
         folder.write_json(&self.files.machine(), &record)?;
         files::touch(&self.files.machine())
     }
@@ -323,7 +323,7 @@ mod tests {
 
     use super::*;
     use crate::base::env::Env;
-    use crate::base::platform::{Access, create_folders};
+    use crate::base::platform::{FileAccess, create_folders};
 
     fn machine(folders: &Folders, name: &str) -> Machine {
         let target = Hop {
@@ -439,7 +439,7 @@ mod tests {
                 r#"{"version":1,"name":"d","route":{"target":{"user":"-u","host":"h","port":1,"identities":[],"identities_only":false,"default_identities":[]},"jump":null}}"#,
             ),
         ] {
-            create_folders(&folders.machines().join(name), Access::Private).unwrap();
+            create_folders(&folders.machines().join(name), FileAccess::Private).unwrap();
             fs::write(folders.machines().join(name).join("machine.json"), text).unwrap();
         }
         let Remembered { machines, unreadable } = remembered(&folders).unwrap();

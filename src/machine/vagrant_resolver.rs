@@ -10,7 +10,7 @@ use super::route_reader::{RouteReader, choose_alias};
 use super::selection::Selection;
 use super::ssh_config::{LONGEST_CONFIG, SshConfig};
 use super::store::{Machine, Origin, Recorded, RouteState, files_of};
-use super::vagrant::{CreatedMachine, Program, Project};
+use super::vagrant::{CreatedMachine, Project, VagrantProgram};
 use crate::base::deadline::Deadline;
 use crate::base::env::{Env, Plugin};
 use crate::base::files;
@@ -210,8 +210,8 @@ impl<'a> VagrantResolver<'a> {
     /// Vagrant, if it may be started in `project`.
     ///
     /// Errors: the user has not allowed that.
-    fn program(&self, project: &Project, deadline: Deadline) -> Result<Program, Error> {
-        let program = Program::new(self.env, self.folders);
+    fn program(&self, project: &Project, deadline: Deadline) -> Result<VagrantProgram, Error> {
+        let program = VagrantProgram::new(self.env, self.folders);
         // What is not there cannot be allowed.
         if program.is_there() {
             Consents::new(self.env, self.folders).require(project, self.dialog, deadline)?;

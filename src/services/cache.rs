@@ -1,5 +1,5 @@
-//! What the last `env` found out, so that the next one can do without SSH. It is a guess about where to look and never
-//! an answer: every service is connected to, with the very credentials that are exported, before anything is printed.
+//! How services were connected to last, so that the next `env` needs no SSH. The cache only says where to look: `env`
+//! connects to every service with the very credentials that it exports, before it prints anything.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use super::error::Error;
 use super::exported::{ExportedService, export};
 use crate::access::credentials::Credentials;
 use crate::access::endpoint::Endpoint;
-use crate::access::kubeconfig::{self, Entry};
+use crate::access::kubeconfig::{self, ClusterEntry};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, PrivateFolder};
 use crate::base::text::hex;
@@ -29,27 +29,27 @@ use crate::machine::Machine;
 pub(crate) struct ServiceCache {
     /// The version of the program that wrote it.
     program: String,
-    /// The way to the machine, and which one it was.
-    way: String,
-    services: BTreeMap<ServiceName, Known>,
+    /// The route to the machine, and which one it was.
+    route_key: String,
+    services: BTreeMap<ServiceName, CachedService>,
     /// What was printed last, by the words that asked for it.
     printed: BTreeMap<String, Vec<Block>>,
 }
 
 /// What is known of one service.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct Known {
+struct CachedService {
     /// When that was, in seconds since 1970.
     at: u64,
     /// The digest of its definition.
     definition: String,
-    /// How it was used; none when it could not be.
-    used: Option<Used>,
+    /// How it was connected to; none when it could not be.
+    connection: Option<CachedConnection>,
 }
 
-/// How a service was used.
+/// How a service was connected to.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct Used {
+struct CachedConnection {
     flavour: ServiceName,
     host: HostName,
     address: IpAddr,
@@ -64,28 +64,32 @@ struct Used {
 /// How much an answer that is kept may leave open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Each of the services was used.
+    /// Each of the services was connected to.
     Named,
-    /// It is known lately of each whether it can be used.
+    /// It was found out lately of each whether it can be connected to.
     All,
-    /// Those that were used, whenever that was; nothing is said of the others.
+    /// Those that were connected to, whenever that was; nothing is said of the others.
     Known,
 }
 
 impl ServiceCache {
-    /// What is remembered of `machine`. Nothing when anything about it is odd, of another version of the program, of
-    /// another way to the machine, or of one that was there before.
+    /// Reads what is cached for `machine`. Empty when the file is damaged, or from another version of the program, another
+    /// route, or an earlier machine of that name.
     pub(crate) fn of(machine: &Machine) -> Self {
         let read = || {
             files::refuse_shared(machine.files.folder()).ok()?;
             let text = files::read(&machine.files.services(), LONGEST).ok()??;
             let cache: Self = serde_json::from_slice(&text).ok()?;
-            (cache.program == PROGRAM && cache.way == way(machine)).then_some(cache)
+            (cache.program == PROGRAM && cache.route_key == route_key(machine)).then_some(cache)
         };
-        read().unwrap_or_else(|| Self { program: PROGRAM.to_owned(), way: way(machine), ..Self::default() })
+        read().unwrap_or_else(|| Self {
+            program: PROGRAM.to_owned(),
+            route_key: route_key(machine),
+            ..Self::default()
+        })
     }
 
-    /// Uses those of `services` again that were in use; all at once.
+    /// Connects again to those of `services` that are cached; all at once.
     ///
     /// None when anything is not as it was, or too long ago; of those that are merely [`Scope::Known`], when no one is.
     pub(crate) fn reconnect<'a>(
@@ -95,14 +99,14 @@ impl ServiceCache {
         now: SystemTime,
         deadline: Deadline,
     ) -> Option<Vec<ConnectedService<'a>>> {
-        let used = self.used(services, scope, now)?;
+        let connections = self.connections(services, scope, now)?;
         let deadline = deadline.at_most(timeouts::CACHED_ENDPOINT);
-        let again = |(service, used): (&'a Service, &Used)| {
-            let detected = DetectedService::remembered(service, &used.flavour)?;
-            let credentials = used.credentials(now)?;
-            ConnectedService::reconnect(detected, credentials, &used.endpoint(), deadline)
+        let reconnect = |(service, connection): (&'a Service, &CachedConnection)| {
+            let detected = DetectedService::remembered(service, &connection.flavour)?;
+            let credentials = connection.credentials(now)?;
+            ConnectedService::reconnect(detected, credentials, &connection.endpoint(), deadline)
         };
-        let attempts = parallel::map(used, MOST_AT_ONCE, again).into_iter();
+        let attempts = parallel::map(connections, MOST_AT_ONCE, reconnect).into_iter();
         let attempts: Vec<Option<ConnectedService>> =
             attempts.map(|attempt| attempt.ok().flatten()).collect();
         match scope {
@@ -113,10 +117,10 @@ impl ServiceCache {
         }
     }
 
-    /// True when one of `services` was used.
-    pub(crate) fn has_used(&self, services: &[&Service]) -> bool {
+    /// True when one of `services` was connected to.
+    pub(crate) fn has_connected(&self, services: &[&Service]) -> bool {
         let known = services.iter().filter_map(|service| self.services.get(&service.name));
-        known.into_iter().any(|known| known.used.is_some())
+        known.into_iter().any(|known| known.connection.is_some())
     }
 
     /// True when each of `answers` has all values that it had. One that has lost some may only have been slow to
@@ -124,17 +128,18 @@ impl ServiceCache {
     pub(crate) fn is_matched_by(&self, answers: &[ExportedService]) -> bool {
         answers.iter().all(|answer| {
             let known = self.services.get(&answer.connected.detected.service.name);
-            let used = known.and_then(|known| known.used.as_ref());
-            used.is_some_and(|used| answer.left_out.len() <= used.left_out)
+            let connection = known.and_then(|known| known.connection.as_ref());
+            connection.is_some_and(|connection| answer.left_out.len() <= connection.left_out)
         })
     }
 
-    /// What was printed last for those who asked with the words `asked`, whatever has become of it.
+    /// What was printed last for the question `asked`, whatever has become of it.
     pub(crate) fn printed(&self, asked: &str) -> Option<&[Block]> {
         self.printed.get(asked).map(Vec::as_slice)
     }
 
-    /// Keeps what an inspection has found out: how `answers` are used, and that the others of `services` are not.
+    /// Keeps what an inspection has found out: how `answers` were connected to, and that the others of `services` were
+    /// not.
     ///
     /// Errors: the machine's folder is locked or cannot be written.
     pub(crate) fn keep(
@@ -149,16 +154,15 @@ impl ServiceCache {
         let mut cache = Self::of(machine);
         for service in services {
             let answer = answers.iter().find(|answer| answer.connected.detected.service.name == service.name);
-            let used = answer.map(Used::new).transpose()?;
-            let known = Known { at: seconds(SystemTime::now()), definition: digest(service)?, used };
-            cache.services.insert(service.name.clone(), known);
+            let connection = answer.map(CachedConnection::new).transpose()?;
+            let (at, definition) = (seconds(SystemTime::now()), digest(service)?);
+            cache.services.insert(service.name.clone(), CachedService { at, definition, connection });
         }
         cache.print(answers, asked);
         cache.write(machine, &folder)
     }
 
-    /// Keeps that `answers` were good still: the way to the machine, which Vagrant may have said anew, and what is
-    /// printed.
+    /// Keeps that `answers` are still good: the route, which Vagrant may have changed, and what is printed.
     ///
     /// Errors: the machine's folder is locked or cannot be written.
     pub(crate) fn confirm(
@@ -188,26 +192,26 @@ impl ServiceCache {
         Ok(folder.write_unsynced(&machine.files.services(), &serde_json::to_vec(self).map_err(failed)?)?)
     }
 
-    fn used<'a>(
+    fn connections<'a>(
         &self,
         services: &[&'a Service],
         scope: Scope,
         now: SystemTime,
-    ) -> Option<Vec<(&'a Service, &Used)>> {
-        let mut in_use = Vec::new();
+    ) -> Option<Vec<(&'a Service, &CachedConnection)>> {
+        let mut connections = Vec::new();
         for service in services {
             let known = self.services.get(&service.name).filter(|known| known.holds(service, scope, now));
-            match (known.map(|known| &known.used), scope) {
-                (Some(Some(used)), _) => in_use.push((*service, used)),
+            match (known.map(|known| &known.connection), scope) {
+                (Some(Some(connection)), _) => connections.push((*service, connection)),
                 (Some(None), Scope::All) | (_, Scope::Known) => {}
                 (Some(None), Scope::Named) | (None, _) => return None,
             }
         }
-        (!in_use.is_empty()).then_some(in_use)
+        (!connections.is_empty()).then_some(connections)
     }
 }
 
-impl Known {
+impl CachedService {
     /// True when it is about `service` as that is defined now, and not too old for `scope`.
     fn holds(&self, service: &Service, scope: Scope, now: SystemTime) -> bool {
         let limit = match scope {
@@ -215,17 +219,17 @@ impl Known {
             Scope::All => FRESH_FOR_ALL,
             Scope::Known => Duration::MAX,
         };
-        // From the future it is when a clock has jumped.
+        // A time in the future means that a clock has jumped.
         let age = seconds(now).checked_sub(self.at);
         age.is_some_and(|age| age <= limit.as_secs())
             && digest(service).is_ok_and(|digest| digest == self.definition)
     }
 }
 
-impl Used {
+impl CachedConnection {
     fn new(answer: &ExportedService) -> Result<Self, Error> {
         let ConnectedService { detected, credentials, endpoint, .. } = &answer.connected;
-        let entry = Entry {
+        let entry = ClusterEntry {
             name: detected.service.name.as_str(),
             server: &endpoint.url(),
             server_name: endpoint.server_name.as_ref(),
@@ -242,13 +246,12 @@ impl Used {
         })
     }
 
-    /// Where it was.
     fn endpoint(&self) -> Endpoint {
         let Self { host, address, port, server_name, .. } = self.clone();
         Endpoint { host, address, port, server_name, version: None, api_version: None }
     }
 
-    /// The credentials, if they are good for a while yet.
+    /// The credentials, unless they expire soon.
     fn credentials(&self, now: SystemTime) -> Option<Credentials> {
         let credentials = kubeconfig::read(self.kubeconfig.as_bytes(), &|_| None).ok()?;
         let soon = now + NEARLY_OVER;
@@ -259,8 +262,8 @@ impl Used {
     }
 }
 
-/// Connects to the services where they were and exports them, without asking the machine. None when anything is not as
-/// it was.
+/// Connects to the services where they were and exports them, without asking the machine. None when anything has
+/// changed.
 ///
 /// Errors: what the clients read cannot be written.
 pub(crate) fn export_cached<'a>(
@@ -282,7 +285,7 @@ pub(crate) fn export_cached<'a>(
     Ok(cache.is_matched_by(&exported).then_some((cache, exported)))
 }
 
-/// Writes what the clients of a service read, and caches how it is used, as printing its exports would.
+/// Writes the files that a service's clients read, and caches the connection, as printing its exports would.
 ///
 /// Errors: the machine's folder is locked or cannot be written.
 pub(crate) fn keep(connected: ConnectedService, machine: &Machine, deadline: Deadline) -> Result<(), Error> {
@@ -291,8 +294,8 @@ pub(crate) fn keep(connected: ConnectedService, machine: &Machine, deadline: Dea
     ServiceCache::keep(machine, &services, &exported, None, deadline)
 }
 
-/// The way to `machine`, as whom, and which one it is: another user of the guest may see other services.
-fn way(machine: &Machine) -> String {
+/// The route to `machine`, with its user, and the machine's id: another user of the guest may see other services.
+fn route_key(machine: &Machine) -> String {
     let origin = machine.origin().map(|origin| format!(" {:?}", origin.created.id)).unwrap_or_default();
     format!("{}{origin}", machine.route())
 }
@@ -315,9 +318,9 @@ const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// Services of one machine.
 const MOST_AT_ONCE: usize = 20;
 const LONGEST: u64 = 4 << 20;
-/// What is named is used again, so its age matters little.
+/// A service that was named is connected to again, so its age matters little.
 const FRESH: Duration = Duration::from_hours(12);
-/// So long it may go unnoticed that a service was started of which nothing was exported before.
+/// For so long `env` may miss that somebody started a service which it did not export before.
 const FRESH_FOR_ALL: Duration = Duration::from_mins(5);
-/// Credentials that end so soon are looked for anew.
+/// Credentials that expire sooner are asked for again.
 const NEARLY_OVER: Duration = Duration::from_hours(1);

@@ -8,7 +8,7 @@ use crate::access::credentials::{ClientAuth, CredentialError, Credentials};
 use crate::access::kubeconfig;
 use crate::base::types::{GuestPath, GuestPattern, Port};
 use crate::catalogue::{Access, DOCKER_FILES};
-use crate::guest::probe::{Content, Facts, FileFact, TokenFact};
+use crate::guest::probe::{Facts, FileContent, FileFact, TokenFact};
 use crate::machine::Machine;
 
 /// Credentials from the guest, and where they were.
@@ -109,7 +109,7 @@ impl CredentialReader<'_> {
         Ok(vec![GuestCredentials { path: folder.to_string(), credentials }])
     }
 
-    fn text(&self, path: &GuestPath) -> Result<(&Content, &BTreeMap<String, Content>), Error> {
+    fn text(&self, path: &GuestPath) -> Result<(&FileContent, &BTreeMap<String, FileContent>), Error> {
         let (user, machine) = (self.machine.route().target.user.to_string(), self.machine.name.to_string());
         match self.facts.files.get(path) {
             Some(FileFact::Text { content, parts }) => Ok((content, parts)),

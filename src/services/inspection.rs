@@ -10,7 +10,7 @@ use super::error::Error;
 use super::guest_credentials::{CredentialReader, GuestCredentials};
 use super::state::State;
 use crate::access::credentials::Expired;
-use crate::access::endpoint::{self, Search};
+use crate::access::endpoint::{self, EndpointSearch};
 use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::types::Port;
 use crate::base::{parallel, timeouts};
@@ -127,7 +127,7 @@ impl Inspection {
         let credentials = credentials.current(SystemTime::now()).map_err(expired)?;
         let addresses = self.addresses();
         let api = api(&detected.flavour.access);
-        let search = Search { api, addresses: &addresses, credentials: &credentials };
+        let search = EndpointSearch { api, addresses: &addresses, credentials: &credentials };
         let (endpoint, client) =
             search.run(deadline).map_err(|error| self.explain(error, detected, &path))?;
         let version = endpoint.version.iter().map(|version| format!(" {version}")).collect::<String>();

@@ -15,7 +15,7 @@ use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::timeouts;
 use crate::base::types::UnitName;
 use crate::catalogue::{Catalogue, Control, Service};
-use crate::guest::control::{Action, Changes, Failure, Outcome, Verb};
+use crate::guest::control::{Action, ActionOutcome, Changes, Failure, Verb};
 use crate::guest::probe::Questions;
 use crate::ui::{Spinner, Ui};
 
@@ -197,14 +197,14 @@ impl<'c> Lifecycle<'c> {
         // Before this side has given up.
         let patience = (self.deadline.left() / 2).min(timeouts::OTHER_ACTION);
         match self.session.execute(action, patience) {
-            Ok(Outcome::Done(restarted)) => Ok(restarted),
-            Ok(Outcome::NotRoot(stderr)) => Err(Error::NoSudo {
+            Ok(ActionOutcome::Done(restarted)) => Ok(restarted),
+            Ok(ActionOutcome::NotRoot(stderr)) => Err(Error::NoSudo {
                 user: user.to_string(),
                 machine: self.machine_name(),
                 what: format!("only root can {} {service}", verb.as_str()),
                 stderr,
             }),
-            Ok(Outcome::Failed(Failure { step, said })) => {
+            Ok(ActionOutcome::Failed(Failure { step, said })) => {
                 let machine = self.machine_name();
                 Err(Error::ActionFailed { verb: verb.as_str(), service, machine, step, said })
             }

@@ -23,6 +23,6 @@ pub(crate) use self::error::Error;
 pub(crate) use self::exported::{ExportedService, export};
 pub(crate) use self::inspection::Inspection;
 pub(crate) use self::lifecycle::{Inspected, Lifecycle};
-pub(crate) use self::reachability::{Address, address, addresses};
+pub(crate) use self::reachability::{GuestAddress, address, addresses};
 pub(crate) use self::session::MachineSession;
 pub(crate) use self::state::State;

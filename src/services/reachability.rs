@@ -12,7 +12,7 @@ use crate::base::{parallel, timeouts};
 
 /// An address of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Address {
+pub(crate) struct GuestAddress {
     /// The address.
     #[serde(rename = "address")]
     pub ip: IpAddr,
@@ -21,15 +21,15 @@ pub(crate) struct Address {
 }
 
 /// The first of [`addresses`]; the one that SSH reached is not tried again.
-pub(crate) fn address(inspection: &Inspection, deadline: Deadline) -> Option<Address> {
-    let direct = direct(inspection).map(|ip| Address { ip, reachable: true });
+pub(crate) fn address(inspection: &Inspection, deadline: Deadline) -> Option<GuestAddress> {
+    let direct = direct(inspection).map(|ip| GuestAddress { ip, reachable: true });
     direct.or_else(|| addresses(inspection, deadline).first().copied())
 }
 
 /// The guest's addresses, those first that the host can reach: the one that SSH reached, unless that is a port
 /// forwarded on the host itself, then the others in the guest's order. That order tells nothing about the host, so
 /// each is tried.
-pub(crate) fn addresses(inspection: &Inspection, deadline: Deadline) -> Vec<Address> {
+pub(crate) fn addresses(inspection: &Inspection, deadline: Deadline) -> Vec<GuestAddress> {
     let direct = direct(inspection);
     let others: Vec<IpAddr> =
         inspection.facts.addresses.iter().copied().filter(|ip| Some(*ip) != direct).collect();
@@ -43,11 +43,11 @@ fn direct(inspection: &Inspection) -> Option<IpAddr> {
     inspection.address.filter(|ip| !ip.is_loopback())
 }
 
-fn sorted(direct: Option<IpAddr>, others: &[IpAddr], reached: &[IpAddr]) -> Vec<Address> {
-    let other = |ip: &IpAddr| Address { ip: *ip, reachable: reached.contains(ip) };
-    let mut addresses: Vec<Address> = others.iter().map(other).collect();
+fn sorted(direct: Option<IpAddr>, others: &[IpAddr], reached: &[IpAddr]) -> Vec<GuestAddress> {
+    let other = |ip: &IpAddr| GuestAddress { ip: *ip, reachable: reached.contains(ip) };
+    let mut addresses: Vec<GuestAddress> = others.iter().map(other).collect();
     addresses.sort_by_key(|address| (!address.reachable, address.ip == VIRTUALBOX_NAT));
-    addresses.splice(0..0, direct.map(|ip| Address { ip, reachable: true }));
+    addresses.splice(0..0, direct.map(|ip| GuestAddress { ip, reachable: true }));
     addresses
 }
 

@@ -6,7 +6,7 @@ use super::error::Error;
 use super::inspection::Inspection;
 use crate::base::deadline::Deadline;
 use crate::base::files;
-use crate::guest::control::{Action, Outcome};
+use crate::guest::control::{Action, ActionOutcome};
 use crate::guest::probe::{self, Questions};
 use crate::guest::ssh::{Connection, KnownHosts};
 use crate::machine::{self, Machine, VagrantResolver};
@@ -76,7 +76,7 @@ impl MachineSession {
     /// Executes `action`; another one that is going on in the guest is waited for with `patience`.
     ///
     /// Errors: those of the connection; the answer is not of the agreed form.
-    pub(super) fn execute(&mut self, action: &Action, patience: Duration) -> Result<Outcome, Error> {
+    pub(super) fn execute(&mut self, action: &Action, patience: Duration) -> Result<ActionOutcome, Error> {
         let user_is_root = self.user_is_root();
         Ok(action.execute(&mut self.connection, user_is_root, patience)?)
     }

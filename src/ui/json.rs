@@ -9,7 +9,7 @@ use crate::ui;
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct Document<'a, T> {
+struct Versioned<'a, T> {
     version: u32,
     #[serde(flatten)]
     content: &'a T,
@@ -23,7 +23,7 @@ pub(crate) struct Machines<T> {
 
 /// Prints `content`: over several lines for a person, on one for a program.
 pub(crate) fn print<T: Serialize>(content: &T) -> Result<(), StdoutError> {
-    let document = Document { version: VERSION, content };
+    let document = Versioned { version: VERSION, content };
     let text = if ui::is_stdout_terminal() {
         serde_json::to_string_pretty(&document)
     } else {
@@ -34,7 +34,7 @@ pub(crate) fn print<T: Serialize>(content: &T) -> Result<(), StdoutError> {
 
 /// `content` on one line.
 pub(crate) fn line<T: Serialize>(content: &T) -> Result<String, StdoutError> {
-    Ok(serde_json::to_string(&Document { version: VERSION, content }).map_err(failed)? + "\n")
+    Ok(serde_json::to_string(&Versioned { version: VERSION, content }).map_err(failed)? + "\n")
 }
 
 fn failed(error: serde_json::Error) -> StdoutError {

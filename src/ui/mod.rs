@@ -151,11 +151,11 @@ pub(crate) fn print(text: &str) -> Result<(), StdoutError> {
 /// A text on the terminal that is replaced by the next one. The cursor stays below it and is never hidden, so
 /// that whatever ends the program leaves the terminal as it should be.
 #[derive(Debug, Default)]
-pub(crate) struct Frame {
+pub(crate) struct TerminalFrame {
     text: String,
 }
 
-impl Frame {
+impl TerminalFrame {
     /// Shows what `render` makes for the terminal's width, in place of what was shown before.
     ///
     /// Errors: the terminal cannot be written to.

@@ -23,8 +23,8 @@ use crate::base::types::{ApiVersion, DnsName, Version};
 
 /// How an attempt to use a service at one address ended.
 #[derive(Debug)]
-pub(super) enum Outcome {
-    Good(Box<(ApiClient, Answer)>),
+pub(super) enum AttemptOutcome {
+    Good(Box<(ApiClient, ApiAnswer)>),
     /// The certificate is good, but for other names.
     OtherNames(Names),
     /// The service does not answer there.
@@ -38,7 +38,7 @@ pub(super) enum Outcome {
 
 /// What a service says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct ApiAnswer {
     pub(super) version: Option<Version>,
     pub(super) api_version: Option<ApiVersion>,
 }
@@ -52,7 +52,7 @@ pub(crate) enum Api {
 
 /// How a service is used: what is the same for all of its addresses.
 #[derive(Clone)]
-pub(super) struct Access {
+pub(super) struct ApiConfig {
     pub(super) api: Api,
     client: Client,
     material: Material,
@@ -60,7 +60,7 @@ pub(super) struct Access {
     deadline: Deadline,
 }
 
-impl Access {
+impl ApiConfig {
     /// Prepares to use a service with `credentials` until `deadline`.
     ///
     /// Errors: they cannot be used.
@@ -71,18 +71,18 @@ impl Access {
     }
 
     /// Uses the service at `place`. With a `name`, that one is expected in its certificate.
-    pub(super) fn attempt(&self, place: SocketAddr, name: Option<&DnsName>) -> Outcome {
+    pub(super) fn attempt(&self, place: SocketAddr, name: Option<&DnsName>) -> AttemptOutcome {
         let client = match self.client(place, name) {
             Ok(client) => client,
-            Err(error) => return Outcome::Unexpected(error.into()),
+            Err(error) => return AttemptOutcome::Unexpected(error.into()),
         };
         match client.prove(self.api) {
-            Ok(Verdict::Good(answer)) => Outcome::Good(Box::new((client, answer))),
+            Ok(Verdict::Good(answer)) => AttemptOutcome::Good(Box::new((client, answer))),
             Ok(Verdict::Other(outcome)) => outcome,
             Err(error) => match tls_error(&error) {
                 Some(tls) => self.judge_tls(tls, place, name),
                 None if error.is_timeout() => {
-                    Outcome::Silent(NoResponse::Timeout, "no answer in time".to_owned())
+                    AttemptOutcome::Silent(NoResponse::Timeout, "no answer in time".to_owned())
                 }
                 None => judge_connection(&error),
             },
@@ -98,12 +98,12 @@ impl Access {
         Ok(ApiClient { client, base: format!("https://{name}:{}", place.port()), auth })
     }
 
-    fn judge_tls(&self, error: rustls::Error, place: SocketAddr, name: Option<&DnsName>) -> Outcome {
+    fn judge_tls(&self, error: rustls::Error, place: SocketAddr, name: Option<&DnsName>) -> AttemptOutcome {
         use CertificateError::{NotValidForName, NotValidForNameContext};
         match error {
             rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
                 let asked = name.map_or_else(|| place.ip().to_string(), ToString::to_string);
-                Outcome::OtherNames(self.material.names_shown_for(&asked))
+                AttemptOutcome::OtherNames(self.material.names_shown_for(&asked))
             }
             error => judge_tls(error),
         }
@@ -141,8 +141,8 @@ pub(crate) struct ApiClient {
 
 /// What the answers to an [`ApiClient`]'s requests mean.
 enum Verdict {
-    Good(Answer),
-    Other(Outcome),
+    Good(ApiAnswer),
+    Other(AttemptOutcome),
 }
 
 impl ApiClient {
@@ -194,7 +194,7 @@ impl ApiClient {
         let response = self.get("/version")?;
         Ok(match response.status() {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Verdict::Good(Answer { version: None, api_version: None })
+                Verdict::Good(ApiAnswer { version: None, api_version: None })
             }
             _ => judge::<KubernetesVersion>(response),
         })
@@ -220,7 +220,7 @@ struct KubernetesVersion {
     version: Option<String>,
 }
 
-impl From<KubernetesVersion> for Answer {
+impl From<KubernetesVersion> for ApiAnswer {
     fn from(info: KubernetesVersion) -> Self {
         Self { version: version(info.version.as_deref()), api_version: None }
     }
@@ -235,7 +235,7 @@ struct DockerVersion {
     api_version: Option<String>,
 }
 
-impl From<DockerVersion> for Answer {
+impl From<DockerVersion> for ApiAnswer {
     fn from(info: DockerVersion) -> Self {
         let api_version = info.api_version.and_then(|text| ApiVersion::parse(&text).ok());
         Self { version: version(info.version.as_deref()), api_version }
@@ -244,11 +244,11 @@ impl From<DockerVersion> for Answer {
 
 /// `Server: Docker/20.10.24 (linux)` and `Api-Version: 1.41`
 /// (<https://docs.docker.com/reference/api/engine/version/v1.41/>, `SystemPing`).
-fn docker_headers(response: &Response) -> Option<Answer> {
+fn docker_headers(response: &Response) -> Option<ApiAnswer> {
     let header = |name| response.headers().get(name)?.to_str().ok();
     let server = header("server")?.strip_prefix("Docker/")?.split(' ').next();
     let api_version = ApiVersion::parse(header("api-version")?).ok()?;
-    Some(Answer { version: version(server), api_version: Some(api_version) })
+    Some(ApiAnswer { version: version(server), api_version: Some(api_version) })
 }
 
 /// A build of one's own may call itself anything; then its version is not known, and all else is as good.
@@ -256,43 +256,43 @@ fn version(text: Option<&str>) -> Option<Version> {
     Version::parse(text?).inspect_err(|error| log::debug!("the service's version: {error}")).ok()
 }
 
-fn judge<T: DeserializeOwned + Into<Answer>>(response: Response) -> Verdict {
+fn judge<T: DeserializeOwned + Into<ApiAnswer>>(response: Response) -> Verdict {
     if !response.status().is_success() {
         return Verdict::Other(judge_status(response.status()));
     }
     match read_body(response, LONGEST_BODY) {
-        Err(error) => Verdict::Other(Outcome::Silent(NoResponse::Timeout, error.to_string())),
+        Err(error) => Verdict::Other(AttemptOutcome::Silent(NoResponse::Timeout, error.to_string())),
         Ok(body) => match serde_json::from_slice::<T>(&body) {
             Ok(info) => Verdict::Good(info.into()),
-            Err(error) => Verdict::Other(Outcome::Unexpected(error.into())),
+            Err(error) => Verdict::Other(AttemptOutcome::Unexpected(error.into())),
         },
     }
 }
 
-fn judge_status(status: StatusCode) -> Outcome {
+fn judge_status(status: StatusCode) -> AttemptOutcome {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            Outcome::Refused(format!("HTTP {}", status.as_u16()))
+            AttemptOutcome::Refused(format!("HTTP {}", status.as_u16()))
         }
         // As a server says it while it starts.
         status if status.is_server_error() => {
-            Outcome::Silent(NoResponse::ConnectionRefused, format!("HTTP {status}"))
+            AttemptOutcome::Silent(NoResponse::ConnectionRefused, format!("HTTP {status}"))
         }
-        status => Outcome::Unexpected(format!("HTTP {status}").into()),
+        status => AttemptOutcome::Unexpected(format!("HTTP {status}").into()),
     }
 }
 
-fn judge_tls(error: rustls::Error) -> Outcome {
+fn judge_tls(error: rustls::Error) -> AttemptOutcome {
     use AlertDescription as Alert;
     match error {
         // On the host's own address it may be any program of the host.
         rustls::Error::InvalidCertificate(
             CertificateError::UnknownIssuer | CertificateError::BadSignature,
-        ) => Outcome::Silent(
+        ) => AttemptOutcome::Silent(
             NoResponse::WrongServer,
             "another server answers, whose certificate is from another authority".to_owned(),
         ),
-        rustls::Error::InvalidCertificate(error) => Outcome::BadCertificate(error),
+        rustls::Error::InvalidCertificate(error) => AttemptOutcome::BadCertificate(error),
         rustls::Error::AlertReceived(
             alert @ (Alert::BadCertificate
             | Alert::UnsupportedCertificate
@@ -302,17 +302,17 @@ fn judge_tls(error: rustls::Error) -> Outcome {
             | Alert::UnknownCA
             | Alert::AccessDenied
             | Alert::CertificateRequired),
-        ) => Outcome::Refused(format!("TLS alert {alert:?}")),
-        error => Outcome::Unexpected(error.into()),
+        ) => AttemptOutcome::Refused(format!("TLS alert {alert:?}")),
+        error => AttemptOutcome::Unexpected(error.into()),
     }
 }
 
-fn judge_connection(error: &reqwest::Error) -> Outcome {
+fn judge_connection(error: &reqwest::Error) -> AttemptOutcome {
     let innermost = chain(error.source()).last();
     let io = innermost.and_then(|cause| cause.downcast_ref::<io::Error>());
     let refused = io.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
     let reason = innermost.map_or_else(|| error.to_string(), ToString::to_string);
-    Outcome::Silent(if refused { NoResponse::ConnectionRefused } else { NoResponse::Timeout }, reason)
+    AttemptOutcome::Silent(if refused { NoResponse::ConnectionRefused } else { NoResponse::Timeout }, reason)
 }
 
 /// At most `limit` bytes of what is in `response`.
@@ -332,13 +332,13 @@ mod tests {
 
     #[test]
     fn a_status_tells_who_is_to_blame() {
-        assert!(matches!(judge_status(StatusCode::UNAUTHORIZED), Outcome::Refused(_)));
-        assert!(matches!(judge_status(StatusCode::FORBIDDEN), Outcome::Refused(_)));
+        assert!(matches!(judge_status(StatusCode::UNAUTHORIZED), AttemptOutcome::Refused(_)));
+        assert!(matches!(judge_status(StatusCode::FORBIDDEN), AttemptOutcome::Refused(_)));
         assert!(matches!(
             judge_status(StatusCode::SERVICE_UNAVAILABLE),
-            Outcome::Silent(NoResponse::ConnectionRefused, _)
+            AttemptOutcome::Silent(NoResponse::ConnectionRefused, _)
         ));
-        assert!(matches!(judge_status(StatusCode::NOT_FOUND), Outcome::Unexpected(_)));
-        assert!(matches!(judge_status(StatusCode::FOUND), Outcome::Unexpected(_)));
+        assert!(matches!(judge_status(StatusCode::NOT_FOUND), AttemptOutcome::Unexpected(_)));
+        assert!(matches!(judge_status(StatusCode::FOUND), AttemptOutcome::Unexpected(_)));
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::api_client::{Access, Answer, Api, ApiClient, Outcome};
+use super::api_client::{Api, ApiAnswer, ApiClient, ApiConfig, AttemptOutcome};
 use crate::access::credentials::Credentials;
 use crate::base::deadline::Deadline;
 use crate::base::types::{ApiVersion, DnsName, HostName, Version};
@@ -47,12 +47,12 @@ impl Endpoint {
         credentials: &Credentials,
         deadline: Deadline,
     ) -> Option<(Self, ApiClient)> {
-        let access = Access::new(api, credentials, deadline).ok()?;
+        let access = ApiConfig::new(api, credentials, deadline).ok()?;
         let place = SocketAddr::new(self.address, self.port);
         let name = self.server_name.clone().or_else(|| DnsName::parse(self.host.as_str()).ok());
         match access.attempt(place, name.as_ref()) {
-            Outcome::Good(good) => {
-                let (client, Answer { version, api_version }) = *good;
+            AttemptOutcome::Good(good) => {
+                let (client, ApiAnswer { version, api_version }) = *good;
                 Some((Self { version, api_version, ..self.clone() }, client))
             }
             outcome => {

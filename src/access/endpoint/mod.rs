@@ -11,4 +11,4 @@ mod search;
 pub(crate) use self::api_client::{Api, ApiClient};
 pub(crate) use self::endpoint::Endpoint;
 pub(crate) use self::error::{Error, NoResponse};
-pub(crate) use self::search::Search;
+pub(crate) use self::search::EndpointSearch;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustls::CertificateError;
 
-use super::api_client::{Access, AccessError, Answer, Api, ApiClient, Outcome};
+use super::api_client::{AccessError, Api, ApiAnswer, ApiClient, ApiConfig, AttemptOutcome};
 use super::endpoint::Endpoint;
 use super::error::{Error, NoResponse};
 use crate::access::certificate::Names;
@@ -23,20 +23,20 @@ use crate::base::types::{DnsName, HostName};
 
 /// Looks for the address at which a service can be used with `credentials`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Search<'a> {
+pub(crate) struct EndpointSearch<'a> {
     pub(crate) api: Api,
     /// The addresses to try, the likeliest first.
     pub(crate) addresses: &'a [IpAddr],
     pub(crate) credentials: &'a Credentials,
 }
 
-impl Search<'_> {
+impl EndpointSearch<'_> {
     /// Tries all addresses at once and returns the first good one, with the connection to it.
     ///
     /// Errors: nothing answers, no name of the certificate can be used, the certificate or the credentials
     /// are not accepted.
     pub(crate) fn run(&self, deadline: Deadline) -> Result<(Endpoint, ApiClient), Error> {
-        let access = Access::new(self.api, self.credentials, deadline).map_err(Self::unusable)?;
+        let access = ApiConfig::new(self.api, self.credentials, deadline).map_err(Self::unusable)?;
         match self.try_addresses(&access, deadline) {
             Ok(good) => Ok(good),
             Err(failures) => match (&failures.names, failures.wrong_server(), self.given_name()) {
@@ -53,7 +53,7 @@ impl Search<'_> {
 
     fn try_addresses(
         &self,
-        access: &Access,
+        access: &ApiConfig,
         deadline: Deadline,
     ) -> Result<(Endpoint, ApiClient), Box<Failures>> {
         let attempts = self.start_attempts(access);
@@ -62,9 +62,9 @@ impl Search<'_> {
         while let Ok((address, outcome)) = attempts.recv_timeout(failures.patience(&pending, deadline)) {
             pending.retain(|candidate| *candidate != address);
             match outcome {
-                Outcome::Good(good) => return Ok(self.endpoint(address, address.into(), None, *good)),
-                Outcome::OtherNames(names) => failures.names = Some((address, names)),
-                Outcome::Silent(reason, answer) => {
+                AttemptOutcome::Good(good) => return Ok(self.endpoint(address, address.into(), None, *good)),
+                AttemptOutcome::OtherNames(names) => failures.names = Some((address, names)),
+                AttemptOutcome::Silent(reason, answer) => {
                     log::debug!("{}: {answer}", self.place(address));
                     failures.silent.push((address, reason, answer));
                 }
@@ -74,7 +74,7 @@ impl Search<'_> {
         Err(Box::new(failures))
     }
 
-    fn start_attempts(&self, access: &Access) -> Receiver<(IpAddr, Outcome)> {
+    fn start_attempts(&self, access: &ApiConfig) -> Receiver<(IpAddr, AttemptOutcome)> {
         let (sender, receiver) = mpsc::channel();
         for address in self.addresses.iter().copied() {
             let (sender, access, place) = (sender.clone(), access.clone(), self.place(address));
@@ -91,7 +91,7 @@ impl Search<'_> {
         &self,
         address: IpAddr,
         names: &Names,
-        access: &Access,
+        access: &ApiConfig,
     ) -> Result<(Endpoint, ApiClient), Error> {
         if let Some(name) = self.leading_name(names, address) {
             let good = self.try_name(address, name, access)?;
@@ -109,10 +109,10 @@ impl Search<'_> {
         &self,
         address: IpAddr,
         name: &DnsName,
-        access: &Access,
-    ) -> Result<(ApiClient, Answer), Error> {
+        access: &ApiConfig,
+    ) -> Result<(ApiClient, ApiAnswer), Error> {
         match access.attempt(self.place(address), Some(name)) {
-            Outcome::Good(good) => Ok(*good),
+            AttemptOutcome::Good(good) => Ok(*good),
             outcome => {
                 Err(self.explain(Failures { answered: Some((address, outcome)), ..Failures::default() }))
             }
@@ -147,17 +147,17 @@ impl Search<'_> {
         };
         let place = self.place(address);
         match outcome {
-            Outcome::BadCertificate(error) => {
+            AttemptOutcome::BadCertificate(error) => {
                 let is_early = matches!(
                     error,
                     CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }
                 );
                 Error::Certificate { address: place, is_early, source: certificate_error(error) }
             }
-            Outcome::Refused(reason) => Error::Refused { address: place, reason },
-            Outcome::Unexpected(source) => Error::Unexpected { address: place, source },
-            Outcome::Silent(reason, answer) => self.no_response(&[(address, reason, answer)]),
-            Outcome::Good(_) | Outcome::OtherNames(_) => self.no_response(&[]),
+            AttemptOutcome::Refused(reason) => Error::Refused { address: place, reason },
+            AttemptOutcome::Unexpected(source) => Error::Unexpected { address: place, source },
+            AttemptOutcome::Silent(reason, answer) => self.no_response(&[(address, reason, answer)]),
+            AttemptOutcome::Good(_) | AttemptOutcome::OtherNames(_) => self.no_response(&[]),
         }
     }
 
@@ -183,9 +183,9 @@ impl Search<'_> {
         address: IpAddr,
         host: HostName,
         server_name: Option<DnsName>,
-        (client, answer): (ApiClient, Answer),
+        (client, answer): (ApiClient, ApiAnswer),
     ) -> (Endpoint, ApiClient) {
-        let Answer { version, api_version } = answer;
+        let ApiAnswer { version, api_version } = answer;
         let port = self.credentials.port;
         (Endpoint { host, address, port, server_name, version, api_version }, client)
     }
@@ -199,7 +199,7 @@ impl Search<'_> {
 #[derive(Debug, Default)]
 struct Failures {
     names: Option<(IpAddr, Names)>,
-    answered: Option<(IpAddr, Outcome)>,
+    answered: Option<(IpAddr, AttemptOutcome)>,
     silent: Vec<(IpAddr, NoResponse, String)>,
 }
 

@@ -10,7 +10,7 @@ use crate::base::yaml;
 
 /// What became of an entry. The one that tells most is last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Outcome {
+pub(crate) enum MergeOutcome {
     /// It was there.
     Unchanged,
     /// It was not there.
@@ -20,7 +20,7 @@ pub(crate) enum Outcome {
 }
 
 /// One change of a kubeconfig.
-pub(super) enum Step {
+pub(super) enum Edit {
     Keep,
     Append { list: List, entry: Value },
     Replace { list: List, index: usize, entry: Value },
@@ -28,12 +28,12 @@ pub(super) enum Step {
     Current(String),
 }
 
-impl Step {
-    pub(super) fn outcome(&self) -> Outcome {
+impl Edit {
+    pub(super) fn outcome(&self) -> MergeOutcome {
         match self {
-            Self::Append { .. } => Outcome::Added,
-            Self::Replace { .. } => Outcome::Replaced,
-            _ => Outcome::Unchanged,
+            Self::Append { .. } => MergeOutcome::Added,
+            Self::Replace { .. } => MergeOutcome::Replaced,
+            _ => MergeOutcome::Unchanged,
         }
     }
 

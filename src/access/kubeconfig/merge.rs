@@ -5,7 +5,7 @@
 
 use serde_yaml::Value;
 
-use super::edit::{Outcome, Step};
+use super::edit::{Edit, MergeOutcome};
 use super::error::MergeError;
 use super::list::{LISTS, List, machine_of, mark, name_of, text};
 use super::parsed::Parsed;
@@ -27,7 +27,7 @@ pub(crate) struct Merged {
     /// The whole text; the very same when there was nothing to do.
     pub text: String,
     /// Our contexts.
-    pub contexts: Vec<Context>,
+    pub contexts: Vec<MergedContext>,
     /// The current context before.
     pub previous: Option<String>,
     /// The current context after.
@@ -36,11 +36,11 @@ pub(crate) struct Merged {
 
 /// One of our contexts, together with its cluster and its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Context {
+pub(crate) struct MergedContext {
     /// Its name.
     pub name: String,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: MergeOutcome,
 }
 
 /// Puts the entries of `addition` into the user's kubeconfig `target`, an empty one if there is none.
@@ -52,7 +52,7 @@ pub(crate) fn merge(target: &str, addition: Addition<'_>) -> Result<Merged, Merg
     let file = Parsed::new(target)?;
     let ours = Parsed::new(addition.kubeconfig)?;
     let mut steps = Vec::new();
-    let mut outcomes: Vec<(String, Outcome)> = Vec::new();
+    let mut outcomes: Vec<(String, MergeOutcome)> = Vec::new();
     for list in LISTS {
         for mut entry in ours.entries(list)? {
             mark(&mut entry, list, addition.machine);
@@ -64,12 +64,12 @@ pub(crate) fn merge(target: &str, addition: Addition<'_>) -> Result<Merged, Merg
     }
     let current = ours.current_context();
     if addition.switch && current.is_some() && file.current_context() != current {
-        steps.extend(current.map(Step::Current));
+        steps.extend(current.map(Edit::Current));
     }
     let contexts = ours.entries(List::Contexts)?;
     let text = file.edited(&steps)?;
     Ok(Merged {
-        contexts: contexts.iter().map(|context| Context::new(context, &outcomes)).collect(),
+        contexts: contexts.iter().map(|context| MergedContext::new(context, &outcomes)).collect(),
         previous: file.current_context(),
         current: Parsed::new(&text)?.current_context(),
         text,
@@ -89,9 +89,9 @@ pub(crate) fn remove(target: &str, machine: &str) -> Result<String, MergeError> 
                 continue;
             }
             if list == List::Contexts && file.current_context() == Some(name_of(entry)) {
-                steps.push(Step::Current(String::new()));
+                steps.push(Edit::Current(String::new()));
             }
-            steps.push(Step::Remove { list, index });
+            steps.push(Edit::Remove { list, index });
         }
     }
     file.edited(&steps)
@@ -103,13 +103,13 @@ pub(crate) fn contexts(text: &str) -> Vec<String> {
     entries.unwrap_or_default().iter().map(name_of).collect()
 }
 
-impl Context {
-    fn new(context: &Value, outcomes: &[(String, Outcome)]) -> Self {
+impl MergedContext {
+    fn new(context: &Value, outcomes: &[(String, MergeOutcome)]) -> Self {
         let name = name_of(context);
         let part = |of: &str| text(&context["context"][of]);
         let names = [Some(name.clone()), part("cluster"), part("user")];
         let own = outcomes.iter().filter(|(entry, _)| names.contains(&Some(entry.clone())));
-        let outcome = own.map(|(_, outcome)| *outcome).max().unwrap_or(Outcome::Unchanged);
+        let outcome = own.map(|(_, outcome)| *outcome).max().unwrap_or(MergeOutcome::Unchanged);
         Self { name, outcome }
     }
 }
@@ -147,7 +147,7 @@ mod tests {
         serde_yaml::from_str(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)).unwrap()
     }
 
-    fn outcome(merged: &Merged) -> Outcome {
+    fn outcome(merged: &Merged) -> MergeOutcome {
         assert_eq!(merged.contexts.len(), 1);
         assert_eq!(merged.contexts[0].name, "box");
         merged.contexts[0].outcome
@@ -196,7 +196,7 @@ mod tests {
     #[track_caller]
     fn keeps_all(file: &str, comment: &str) {
         let first = merged(file);
-        assert_eq!(outcome(&first), Outcome::Added);
+        assert_eq!(outcome(&first), MergeOutcome::Added);
         assert_same_rest(file, &first.text, comment);
         assert_eq!(
             data(&first.text)["users"].as_sequence().unwrap().last().unwrap()["user"]["token"],
@@ -205,10 +205,10 @@ mod tests {
 
         let again = merged(&first.text);
         assert_eq!(again.text, first.text, "nothing is left to do");
-        assert_eq!(outcome(&again), Outcome::Unchanged);
+        assert_eq!(outcome(&again), MergeOutcome::Unchanged);
 
         let second = merge_token(&first.text, "second", true).unwrap();
-        assert_eq!(outcome(&second), Outcome::Replaced);
+        assert_eq!(outcome(&second), MergeOutcome::Replaced);
         assert_same_rest(file, &second.text, comment);
         assert_eq!(
             data(&second.text)["users"].as_sequence().unwrap().last().unwrap()["user"]["token"],
@@ -284,7 +284,7 @@ mod tests {
         let first = merged("").text;
         let edited = first.replace("    user: \"box\"\n    extensions:\n", "    user: box\n    namespace: web\n    extensions:\n    - name: other\n      extension: {a: b}\n");
         assert_ne!(edited, first);
-        assert_eq!(outcome(&merged(&edited)), Outcome::Replaced, "the order of the extensions is ours");
+        assert_eq!(outcome(&merged(&edited)), MergeOutcome::Replaced, "the order of the extensions is ours");
         let second = merge_token(&edited, "second", false).unwrap().text;
         let context = &data(&second)["contexts"][0]["context"];
         assert_eq!(context["namespace"], "web");
@@ -371,7 +371,7 @@ mod tests {
     fn comments_in_our_own_entries_are_no_obstacle() {
         let commented: String =
             merged("a: b\n").text.lines().map(|line| format!("{line} # x\n# y\n  # z\n")).collect();
-        assert_eq!(outcome(&merged(&commented)), Outcome::Unchanged);
+        assert_eq!(outcome(&merged(&commented)), MergeOutcome::Unchanged);
         for text in [&commented, &commented.replace('\n', "\r\n")] {
             let second = merge_token(text, "second", true).unwrap();
             assert_eq!(data(&second.text)["users"][0]["user"]["token"], "second");

@@ -10,8 +10,8 @@ mod parsed;
 mod read;
 mod write;
 
-pub(crate) use self::edit::Outcome;
+pub(crate) use self::edit::MergeOutcome;
 pub(crate) use self::error::{Error, MergeError};
-pub(crate) use self::merge::{Addition, Context, Merged, contexts, merge, remove};
+pub(crate) use self::merge::{Addition, Merged, MergedContext, contexts, merge, remove};
 pub(crate) use self::read::read;
-pub(crate) use self::write::{Entry, write};
+pub(crate) use self::write::{ClusterEntry, write};

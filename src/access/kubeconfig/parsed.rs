@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_yaml::{Mapping, Value};
 use yaml_edit::YamlFile;
 
-use super::edit::{CURRENT, Step};
+use super::edit::{CURRENT, Edit};
 use super::error::MergeError;
 use super::list::{LISTS, List, keep_the_rest, machine_of, name_of, text};
 use crate::base::yaml;
@@ -83,10 +83,10 @@ impl<'a> Parsed<'a> {
         name: &str,
         mut entry: Value,
         machine: &str,
-    ) -> Result<Step, MergeError> {
+    ) -> Result<Edit, MergeError> {
         let entries = self.entries(list)?;
         let Some(index) = entries.iter().position(|entry| name_of(entry) == name) else {
-            return Ok(Step::Append { list, entry });
+            return Ok(Edit::Append { list, entry });
         };
         let name = name.to_owned();
         match machine_of(&entries[index], list) {
@@ -97,12 +97,12 @@ impl<'a> Parsed<'a> {
         if list == List::Contexts {
             keep_the_rest(&entries[index], &mut entry, list);
         }
-        Ok(if entries[index] == entry { Step::Keep } else { Step::Replace { list, index, entry } })
+        Ok(if entries[index] == entry { Edit::Keep } else { Edit::Replace { list, index, entry } })
     }
 
     /// The text after `steps`.
-    pub(super) fn edited(&self, steps: &[Step]) -> Result<String, MergeError> {
-        if steps.iter().all(|step| matches!(step, Step::Keep)) {
+    pub(super) fn edited(&self, steps: &[Edit]) -> Result<String, MergeError> {
+        if steps.iter().all(|step| matches!(step, Edit::Keep)) {
             return Ok(format!("{}{}", self.mark, self.text));
         }
         let mut wanted = self.root.clone();
@@ -133,7 +133,7 @@ impl<'a> Parsed<'a> {
         Some(format!("{}{between}{text}", self.text))
     }
 
-    fn with_steps(&self, steps: &[Step]) -> Option<String> {
+    fn with_steps(&self, steps: &[Edit]) -> Option<String> {
         let file = YamlFile::from_str(self.text).ok()?;
         let root = file.document()?.as_mapping()?;
         let given_up =
@@ -153,8 +153,8 @@ impl<'a> Parsed<'a> {
 }
 
 /// The lines of `text` that go with `step`, with the comments in them; empty when nothing goes.
-fn replaced(step: &Step, root: &yaml_edit::Mapping, text: &str) -> Option<Range<usize>> {
-    let (Step::Replace { list, index, .. } | Step::Remove { list, index }) = step else { return Some(0..0) };
+fn replaced(step: &Edit, root: &yaml_edit::Mapping, text: &str) -> Option<Range<usize>> {
+    let (Edit::Replace { list, index, .. } | Edit::Remove { list, index }) = step else { return Some(0..0) };
     let entry = root.get_sequence(list.key())?.get(*index)?.as_mapping()?.byte_range();
     let (before, after) = (text.get(..entry.start as usize)?, text.get(entry.end as usize..)?);
     let mut start = before.rfind('\n').map_or(0, |end| end + 1);

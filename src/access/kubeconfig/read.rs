@@ -20,7 +20,7 @@ pub(crate) fn read(
     content: &[u8],
     file_of_guest: &dyn Fn(&str) -> Option<Vec<u8>>,
 ) -> Result<Credentials, CredentialError> {
-    let file = File::parse(content)?;
+    let file = GuestKubeconfig::parse(content)?;
     let (cluster, user) = file.current()?;
     if user.exec.is_some() {
         return Err(CredentialError::Program("exec"));
@@ -28,7 +28,7 @@ pub(crate) fn read(
     if user.auth_provider.is_some() {
         return Err(CredentialError::Program("auth-provider"));
     }
-    let source = Source(file_of_guest);
+    let source = GuestFiles(file_of_guest);
     let authority = source
         .bytes(
             filled(cluster.authority_data.as_ref()),
@@ -48,10 +48,10 @@ pub(crate) fn read(
 }
 
 /// Where a kubeconfig's values come from: itself, or files of the guest.
-struct Source<'a>(&'a dyn Fn(&str) -> Option<Vec<u8>>);
+struct GuestFiles<'a>(&'a dyn Fn(&str) -> Option<Vec<u8>>);
 
-impl Source<'_> {
-    fn client_auth(&self, user: &User) -> Result<ClientAuth, CredentialError> {
+impl GuestFiles<'_> {
+    fn client_auth(&self, user: &GuestUser) -> Result<ClientAuth, CredentialError> {
         let certificate = self.bytes(
             filled(user.certificate_data.as_ref()),
             filled(user.certificate.as_ref()),
@@ -146,7 +146,7 @@ fn is_plain(text: &str) -> bool {
 /// The guest's file. Only the entries of the current context have to be complete.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct File {
+struct GuestKubeconfig {
     clusters: Option<Vec<NamedCluster>>,
     users: Option<Vec<NamedUser>>,
     contexts: Option<Vec<NamedContext>>,
@@ -156,29 +156,29 @@ struct File {
 #[derive(Deserialize)]
 struct NamedCluster {
     name: String,
-    cluster: Cluster,
+    cluster: GuestCluster,
 }
 
 #[derive(Deserialize)]
 struct NamedUser {
     name: String,
-    user: User,
+    user: GuestUser,
 }
 
 #[derive(Deserialize)]
 struct NamedContext {
     name: String,
-    context: Context,
+    context: GuestContext,
 }
 
 #[derive(Deserialize)]
-struct Context {
+struct GuestContext {
     cluster: Option<String>,
     user: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Cluster {
+struct GuestCluster {
     server: Option<String>,
     #[serde(rename = "certificate-authority-data")]
     authority_data: Option<String>,
@@ -187,7 +187,7 @@ struct Cluster {
 }
 
 #[derive(Deserialize)]
-struct User {
+struct GuestUser {
     #[serde(rename = "client-certificate-data")]
     certificate_data: Option<String>,
     #[serde(rename = "client-certificate")]
@@ -206,7 +206,7 @@ struct User {
     auth_provider: Option<IgnoredAny>,
 }
 
-impl File {
+impl GuestKubeconfig {
     fn parse(content: &[u8]) -> Result<Self, CredentialError> {
         if content.len() > LONGEST {
             return Err(CredentialError::TooLong);
@@ -223,7 +223,7 @@ impl File {
     }
 
     /// The cluster and the user of the current context, or of the only one.
-    fn current(&self) -> Result<(&Cluster, &User), CredentialError> {
+    fn current(&self) -> Result<(&GuestCluster, &GuestUser), CredentialError> {
         let contexts = self.contexts.as_deref().unwrap_or_default();
         let context = match (filled(self.current_context.as_ref()), contexts) {
             (Some(name), contexts) => contexts.iter().find(|context| context.name == *name),

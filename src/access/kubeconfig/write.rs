@@ -11,7 +11,7 @@ use crate::base::yaml;
 
 /// A cluster, its admin, and the context that joins them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry<'a> {
+pub(crate) struct ClusterEntry<'a> {
     /// What all three are called.
     pub name: &'a str,
     /// The URL of the API server.
@@ -23,8 +23,8 @@ pub(crate) struct Entry<'a> {
 }
 
 /// Writes the kubeconfig for kubectl on the host. The first of `entries` is the current context.
-pub(crate) fn write(entries: &[Entry]) -> Result<String, Error> {
-    let file = File {
+pub(crate) fn write(entries: &[ClusterEntry]) -> Result<String, Error> {
+    let file = KubeconfigFile {
         api_version: "v1",
         kind: "Config",
         clusters: named(entries, |entry| Of::Cluster(Cluster::of(entry))),
@@ -37,7 +37,7 @@ pub(crate) fn write(entries: &[Entry]) -> Result<String, Error> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct File<'a> {
+struct KubeconfigFile<'a> {
     #[serde(rename = "apiVersion")]
     api_version: &'a str,
     kind: &'a str,
@@ -63,7 +63,7 @@ enum Of<'a> {
 }
 
 impl<'a> Cluster<'a> {
-    fn of(entry: &Entry<'a>) -> Self {
+    fn of(entry: &ClusterEntry<'a>) -> Self {
         Self {
             server: entry.server,
             server_name: entry.server_name.map(DnsName::as_str),
@@ -89,7 +89,7 @@ impl<'a> User<'a> {
     }
 }
 
-fn named<'a>(entries: &[Entry<'a>], of: impl Fn(&Entry<'a>) -> Of<'a>) -> Vec<Named<'a>> {
+fn named<'a>(entries: &[ClusterEntry<'a>], of: impl Fn(&ClusterEntry<'a>) -> Of<'a>) -> Vec<Named<'a>> {
     entries.iter().map(|entry| Named { name: entry.name, of: of(entry) }).collect()
 }
 
@@ -134,7 +134,7 @@ mod tests {
     fn written(server_name: Option<&str>) -> serde_yaml::Value {
         let server_name = server_name.map(|name| name.parse().unwrap());
         let credentials = credentials(ClientAuth::Token("abc".into()));
-        let entry = |name| Entry {
+        let entry = |name| ClusterEntry {
             name,
             server: "https://172.30.0.2:6443",
             server_name: server_name.as_ref(),
@@ -206,7 +206,7 @@ mod tests {
         let names: Vec<String> = ODD.iter().flat_map(|odd| [(*odd).to_owned(), format!("{odd} p")]).collect();
         let all: Vec<Credentials> =
             ODD.iter().flat_map(|odd| [token(odd), password(odd)]).map(credentials).collect();
-        let entries = names.iter().zip(&all).map(|(name, credentials)| Entry {
+        let entries = names.iter().zip(&all).map(|(name, credentials)| ClusterEntry {
             name,
             server: "https://192.0.2.7:6443",
             server_name: None,

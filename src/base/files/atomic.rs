@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use crate::base::platform::{self, Access};
+use crate::base::platform::{self, FileAccess};
 
 /// How files are called until they are whole.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +24,11 @@ impl<'a> Unfinished<'a> {
         Self { folder, prefix: OsStr::new(UNFINISHED) }
     }
 
-    pub(super) fn create(self, access: Access) -> io::Result<NamedTempFile> {
+    pub(super) fn create(self, access: FileAccess) -> io::Result<NamedTempFile> {
         platform::temporary_file(self.prefix, self.folder, access)
     }
 
-    pub(super) fn with(self, content: &[u8], access: Access) -> io::Result<NamedTempFile> {
+    pub(super) fn with(self, content: &[u8], access: FileAccess) -> io::Result<NamedTempFile> {
         let mut file = self.create(access)?;
         // On the file itself: tempfile's own methods add the temporary name to an error.
         file.as_file_mut().write_all(content)?;
@@ -36,7 +36,7 @@ impl<'a> Unfinished<'a> {
     }
 
     /// Replaces the file `path` by `content`, for good.
-    pub(super) fn replace(self, path: &Path, content: &[u8], access: Access) -> io::Result<()> {
+    pub(super) fn replace(self, path: &Path, content: &[u8], access: FileAccess) -> io::Result<()> {
         persist(self.with(content, access)?, path)
     }
 

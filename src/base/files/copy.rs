@@ -12,7 +12,7 @@ use super::atomic::{Unfinished, persist};
 use super::error::Error;
 use super::ownership::is_own;
 use super::read::{open_foreign, open_regular};
-use crate::base::platform::{Access, FileId, Owner, is_executable, set_access};
+use crate::base::platform::{FileAccess, FileId, Owner, is_executable, set_access};
 
 /// Puts a copy of the program `from` at `to`, unless it is there: the time of its last change tells. True when it was
 /// not. A kill leaves at most a hidden file beside it, which the next copy removes.
@@ -27,7 +27,7 @@ pub(crate) fn copy_program(from: &Path, to: &Path) -> Result<bool, Error> {
         _ => {}
     }
     let copy = || {
-        let file = unfinished(to, &mut open_regular(from)?, Access::Program)?;
+        let file = unfinished(to, &mut open_regular(from)?, FileAccess::Program)?;
         // Before others see it, as they compare it with theirs.
         file.as_file().set_modified(original.modified()?)?;
         persist(file, to)
@@ -39,17 +39,17 @@ pub(crate) fn copy_program(from: &Path, to: &Path) -> Result<bool, Error> {
 ///
 /// Errors: the folder cannot be created, or the file not written.
 pub(crate) fn put_text(path: &Path, text: &str) -> Result<(), Error> {
-    let put = put(path, &mut text.as_bytes(), Access::Readable);
+    let put = put(path, &mut text.as_bytes(), FileAccess::Readable);
     put.map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 /// Replaces `path` by all of `content`, and makes its folder when it is missing.
-pub(super) fn put(path: &Path, content: &mut impl Read, access: Access) -> io::Result<()> {
+pub(super) fn put(path: &Path, content: &mut impl Read, access: FileAccess) -> io::Result<()> {
     persist(unfinished(path, content, access)?, path)
 }
 
 /// A hidden file beside `path` with all of `content`. Its folder is made when it is missing.
-fn unfinished(path: &Path, content: &mut impl Read, access: Access) -> io::Result<NamedTempFile> {
+fn unfinished(path: &Path, content: &mut impl Read, access: FileAccess) -> io::Result<NamedTempFile> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;
     let prefix = prefix(path);
@@ -65,7 +65,7 @@ fn create(unfinished: Unfinished) -> io::Result<NamedTempFile> {
     let mut attempts = 0;
     loop {
         // Only its user can open it, so nobody else can lock it.
-        let file = unfinished.create(Access::Private)?;
+        let file = unfinished.create(FileAccess::Private)?;
         let is_locked = file.as_file().try_lock().is_ok();
         // Another process may have taken it for a left-over before it was locked.
         let is_there = || Ok::<_, io::Error>(FileId::at(file.path())? == FileId::of(file.as_file())?);

@@ -10,7 +10,7 @@ use super::atomic::{Unfinished, persist_unsynced};
 use super::copy::put;
 use super::error::Error;
 use super::read::read_foreign;
-use crate::base::platform::{Access, set_access, sync_folder, with_access};
+use crate::base::platform::{FileAccess, set_access, sync_folder, with_access};
 
 /// A file that arrives bit by bit, and where from.
 #[derive(Debug)]
@@ -18,12 +18,12 @@ pub(crate) struct PartialFile {
     path: PathBuf,
     file: File,
     length: u64,
-    origin: Option<Origin>,
+    origin: Option<PartialOrigin>,
 }
 
 /// Where a partial file is from, and what tells whether it is still the same there.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Origin {
+struct PartialOrigin {
     url: String,
     validator: Option<String>,
 }
@@ -37,7 +37,7 @@ impl PartialFile {
         let failed = |source| Error::Write { path: path.clone(), source };
         let mut options = OpenOptions::new();
         options.create(true).read(true).append(true);
-        let file = with_access(&mut options, Access::Readable).open(&path).map_err(failed)?;
+        let file = with_access(&mut options, FileAccess::Readable).open(&path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         let origin = read_foreign(&origin_of(&path), LONGEST_ORIGIN);
         let origin = origin.and_then(|text| serde_json::from_slice(&text).ok());
@@ -66,7 +66,7 @@ impl PartialFile {
     ///
     /// Errors: the disk's.
     pub(crate) fn begin(&mut self, url: &str, validator: Option<&str>, offset: u64) -> io::Result<()> {
-        let origin = Origin { url: url.to_owned(), validator: validator.map(ToOwned::to_owned) };
+        let origin = PartialOrigin { url: url.to_owned(), validator: validator.map(ToOwned::to_owned) };
         if offset != self.length {
             self.file.set_len(offset)?;
             self.length = offset;
@@ -75,7 +75,7 @@ impl PartialFile {
             // Until it is written the bytes are nobody's.
             let folder = self.path.parent().unwrap_or(&self.path);
             let text = serde_json::to_vec(&origin)?;
-            let written = Unfinished::of_folder(folder).with(&text, Access::Readable)?;
+            let written = Unfinished::of_folder(folder).with(&text, FileAccess::Readable)?;
             persist_unsynced(written, &origin_of(&self.path))?;
             self.origin = Some(origin);
         }
@@ -105,7 +105,7 @@ impl PartialFile {
     pub(crate) fn put(self, path: &Path) -> Result<(), Error> {
         let put = || {
             (&self.file).rewind()?;
-            put(path, &mut &self.file, Access::Readable)
+            put(path, &mut &self.file, FileAccess::Readable)
         };
         put().map_err(|source| Error::Write { path: path.to_owned(), source })?;
         self.discard();
@@ -115,7 +115,7 @@ impl PartialFile {
     /// Puts it at `path` in its folder, for all to run.
     pub(super) fn become_program(self, path: &Path) -> io::Result<()> {
         let Self { path: from, file, .. } = self;
-        set_access(&file, Access::Program)?;
+        set_access(&file, FileAccess::Program)?;
         file.sync_all()?;
         // Nobody can run what somebody may still write.
         drop(file);

@@ -12,7 +12,7 @@ use super::lock::FolderLock;
 use super::ownership::refuse_shared;
 use super::read::read_foreign;
 use crate::base::deadline::Deadline;
-use crate::base::platform::{Access, create_folders, is_private_file};
+use crate::base::platform::{FileAccess, create_folders, is_private_file};
 
 /// A folder that only its user can enter, held by one process at a time.
 ///
@@ -30,7 +30,7 @@ impl PrivateFolder {
     pub(crate) fn lock(path: &Path, deadline: Deadline) -> Result<Self, Error> {
         let failed = |source| Error::Folder { path: path.to_owned(), source };
         let prepare = || {
-            create_folders(path, Access::Private).map_err(failed)?;
+            create_folders(path, FileAccess::Private).map_err(failed)?;
             refuse_shared(path)
         };
         let lock = FolderLock::take(path, LOCK, deadline, prepare, || ())?;
@@ -47,9 +47,9 @@ impl PrivateFolder {
         }
         let parent = path.parent().unwrap_or(&self.path);
         let failed = |source| Error::Write { path: path.to_owned(), source };
-        create_folders(parent, Access::Private).map_err(failed)?;
+        create_folders(parent, FileAccess::Private).map_err(failed)?;
         refuse_shared(parent)?;
-        self.unfinished().replace(path, content, Access::Private).map_err(failed)
+        self.unfinished().replace(path, content, FileAccess::Private).map_err(failed)
     }
 
     /// As [`Self::write`], with `value` as JSON.
@@ -61,7 +61,7 @@ impl PrivateFolder {
     /// As [`Self::write`] for what can be found out again: it need not survive the loss of power, and the disk is not
     /// waited for.
     pub(crate) fn write_unsynced(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
-        let written = self.unfinished().with(content, Access::Private);
+        let written = self.unfinished().with(content, FileAccess::Private);
         let written = written.and_then(|file| persist_unsynced(file, path));
         written.map(drop).map_err(|source| Error::Write { path: path.to_owned(), source })
     }

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::lock::FolderLock;
 use super::partial::PartialFile;
 use crate::base::deadline::Deadline;
-use crate::base::platform::{Access, create_folders};
+use crate::base::platform::{FileAccess, create_folders};
 
 /// A folder of programs, held by one process at a time.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl ProgramFolder {
     /// Errors: the folder cannot be created or written, or stays locked.
     pub(crate) fn lock(path: &Path, deadline: Deadline, on_wait: impl FnOnce()) -> Result<Self, Error> {
         let failed = |source| Error::Folder { path: path.to_owned(), source };
-        let prepare = || create_folders(path, Access::Program).map_err(failed);
+        let prepare = || create_folders(path, FileAccess::Program).map_err(failed);
         let lock = FolderLock::take(path, LOCK, deadline, prepare, on_wait)?;
         Unfinished::of_folder(path).remove_leftovers().map_err(failed)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
@@ -44,7 +44,7 @@ impl ProgramFolder {
     ///
     /// Errors: it cannot be created.
     pub(crate) fn unfinished(&self) -> Result<NamedTempFile, Error> {
-        let created = Unfinished::of_folder(&self.path).create(Access::Program);
+        let created = Unfinished::of_folder(&self.path).create(FileAccess::Program);
         created.map_err(|source| Error::Write { path: self.path.clone(), source })
     }
 
@@ -69,7 +69,7 @@ impl ProgramFolder {
     /// Errors: it cannot be written.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         let path = self.path.join(name);
-        let written = Unfinished::of_folder(&self.path).replace(&path, content, Access::Readable);
+        let written = Unfinished::of_folder(&self.path).replace(&path, content, FileAccess::Readable);
         written.map_err(|source| Error::Write { path, source })
     }
 

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::held_signals::HeldSignals;
 use super::read::{open_foreign, open_regular, read_all, read_text};
 use crate::base::deadline::Deadline;
-use crate::base::platform::{Access, Mode, Owner, create_folders, with_access};
+use crate::base::platform::{FileAccess, Mode, Owner, create_folders, with_access};
 use crate::base::timeouts;
 
 /// A file of the user's, locked as kubectl locks a kubeconfig: a file `NAME.lock` beside it exists (client-go,
@@ -36,7 +36,7 @@ impl SharedFile {
     pub(crate) fn lock(path: &Path, deadline: Deadline) -> Result<Self, Error> {
         let failed = |source| Error::SharedFile { path: path.to_owned(), source };
         if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
-            create_folders(folder, Access::Private).map_err(failed)?;
+            create_folders(folder, FileAccess::Private).map_err(failed)?;
         }
         let target = follow(path)?;
         // kubectl may have been given either name.
@@ -90,7 +90,7 @@ impl SharedFile {
     }
 
     fn put(&self, path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
-        let file = self.unfinished(&self.prefix()).with(content, Access::Private)?;
+        let file = self.unfinished(&self.prefix()).with(content, FileAccess::Private)?;
         mode.set(file.as_file())?;
         persist(file, path)
     }
@@ -183,7 +183,7 @@ struct LockFile(PathBuf);
 impl LockFile {
     fn make(path: &Path) -> Result<Self, Error> {
         let lock = with_suffix(path, LOCK);
-        match with_access(OpenOptions::new().write(true).create_new(true), Access::Private).open(&lock) {
+        match with_access(OpenOptions::new().write(true).create_new(true), FileAccess::Private).open(&lock) {
             Ok(_) => Ok(Self(lock)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(Error::SharedFileLocked { path: path.to_owned(), age: age(&lock), lock })

@@ -10,7 +10,7 @@ mod unix;
 pub(crate) use self::unix::testing;
 #[cfg(unix)]
 pub(crate) use self::unix::{
-    Access, FileId, Interest, LocalStream, Mode, OwnedSocket, Owner, ProcessTree, acknowledge_at_once,
+    FileAccess, FileId, Interest, LocalStream, Mode, OwnedSocket, Owner, ProcessTree, acknowledge_at_once,
     ancestors, create_folders, hold_signals, is_executable, is_of_another_user, is_own_folder,
     is_private_file, local_pair, only_user_reads, only_user_writes, open, open_no_follow,
     others_can_rename_in, reader_goes_away, release_signals, set_access, sync_folder, temporary_file,

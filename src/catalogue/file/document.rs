@@ -10,7 +10,7 @@ use super::diagnostic::{Diagnostic, Field, Position};
 
 /// The content of a file.
 #[derive(Debug)]
-pub(crate) struct Document {
+pub(crate) struct YamlDocument {
     /// Its root; `null` when there is nothing in it.
     pub(crate) root: Rc<Node>,
     /// What is wrong with it as YAML.
@@ -21,7 +21,7 @@ pub(crate) struct Document {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) position: Position,
-    pub(crate) content: Content,
+    pub(crate) content: NodeContent,
     /// The number of values that it stands for, itself among them, when every alias is written out.
     size: usize,
     /// How deep they are nested.
@@ -29,14 +29,14 @@ pub(crate) struct Node {
 }
 
 #[derive(Debug)]
-pub(crate) enum Content {
+pub(crate) enum NodeContent {
     /// Null, a truth value, a number or text.
     Scalar(Value),
     Sequence(Vec<Rc<Node>>),
     Mapping(Vec<(Rc<Node>, Rc<Node>)>),
 }
 
-impl Document {
+impl YamlDocument {
     /// Reads the one document in `text`.
     ///
     /// Errors: it is not YAML, or stands for more than it should.
@@ -51,17 +51,17 @@ impl Document {
             }
             loader.take(event, position(span))?;
         }
-        let root = loader.root.unwrap_or_else(|| Rc::new(Node::new(START, Content::Scalar(Value::Null))));
+        let root = loader.root.unwrap_or_else(|| Rc::new(Node::new(START, NodeContent::Scalar(Value::Null))));
         Ok(Self { root, diagnostics: loader.diagnostics })
     }
 }
 
 impl Node {
-    fn new(position: Position, content: Content) -> Self {
+    fn new(position: Position, content: NodeContent) -> Self {
         let children: Vec<&Rc<Self>> = match &content {
-            Content::Scalar(_) => Vec::new(),
-            Content::Sequence(items) => items.iter().collect(),
-            Content::Mapping(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
+            NodeContent::Scalar(_) => Vec::new(),
+            NodeContent::Sequence(items) => items.iter().collect(),
+            NodeContent::Mapping(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
         };
         let size = children.iter().fold(1_usize, |sum, child| sum.saturating_add(child.size));
         let depth = 1 + children.iter().map(|child| child.depth).max().unwrap_or(0);
@@ -74,32 +74,33 @@ impl Node {
     }
 
     pub(crate) fn is_mapping(&self) -> bool {
-        matches!(self.content, Content::Mapping(_))
+        matches!(self.content, NodeContent::Mapping(_))
     }
 
     /// What is in it, if it is a mapping.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&Node, &Node)> {
-        let entries = if let Content::Mapping(entries) = &self.content { entries.as_slice() } else { &[] };
+        let entries =
+            if let NodeContent::Mapping(entries) = &self.content { entries.as_slice() } else { &[] };
         entries.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
     }
 
     /// What is in it, if it is a list.
     pub(crate) fn items(&self) -> impl Iterator<Item = &Node> {
-        let items = if let Content::Sequence(items) = &self.content { items.as_slice() } else { &[] };
+        let items = if let NodeContent::Sequence(items) = &self.content { items.as_slice() } else { &[] };
         items.iter().map(AsRef::as_ref)
     }
 
     /// The text, if it is text.
     pub(crate) fn text(&self) -> Option<&str> {
-        if let Content::Scalar(value) = &self.content { value.as_str() } else { None }
+        if let NodeContent::Scalar(value) = &self.content { value.as_str() } else { None }
     }
 
     /// The same without the positions, every alias written out.
     pub(crate) fn value(&self) -> Value {
         match &self.content {
-            Content::Scalar(value) => value.clone(),
-            Content::Sequence(_) => Value::Sequence(self.items().map(Self::value).collect()),
-            Content::Mapping(_) => {
+            NodeContent::Scalar(value) => value.clone(),
+            NodeContent::Sequence(_) => Value::Sequence(self.items().map(Self::value).collect()),
+            NodeContent::Mapping(_) => {
                 Value::Mapping(self.entries().map(|(key, value)| (key.value(), value.value())).collect())
             }
         }
@@ -133,7 +134,7 @@ impl Loader {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), position);
                 let value = if style == ScalarStyle::Plain { plain(&text) } else { text.as_ref().into() };
-                self.add(Node::new(position, Content::Scalar(value)), anchor)
+                self.add(Node::new(position, NodeContent::Scalar(value)), anchor)
             }
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).cloned();
@@ -162,8 +163,8 @@ impl Loader {
     fn close(&mut self) -> Result<(), Diagnostic> {
         let Some(Open { position, anchor, collected }) = self.open.pop() else { return Ok(()) };
         let content = match collected {
-            Collected::Items(items) => Content::Sequence(items),
-            Collected::Entries { entries, .. } => Content::Mapping(entries),
+            Collected::Items(items) => NodeContent::Sequence(items),
+            Collected::Entries { entries, .. } => NodeContent::Mapping(entries),
         };
         self.add(Node::new(position, content), anchor)
     }
@@ -271,7 +272,7 @@ mod tests {
     use super::*;
 
     fn diagnostic(text: &str) -> Diagnostic {
-        match Document::parse(text) {
+        match YamlDocument::parse(text) {
             Err(diagnostic) => diagnostic,
             Ok(mut document) => document.diagnostics.remove(0),
         }
@@ -287,13 +288,13 @@ mod tests {
             "",
         ] {
             let expected: Value = serde_yaml::from_str(text).unwrap();
-            assert_eq!(Document::parse(text).unwrap().root.value(), expected, "{text}");
+            assert_eq!(YamlDocument::parse(text).unwrap().root.value(), expected, "{text}");
         }
     }
 
     #[test]
     fn positions_are_those_of_an_editor() {
-        let document = Document::parse("# é\na:\n  - b: ü\n    c: [1, 2]\n").unwrap();
+        let document = YamlDocument::parse("# é\na:\n  - b: ü\n    c: [1, 2]\n").unwrap();
         let item = document.root.get("a").unwrap().items().next().unwrap();
         assert_eq!(item.position, Position { line: 3, column: 5 });
         let two = item.get("c").unwrap().items().nth(1).unwrap();
@@ -328,7 +329,7 @@ mod tests {
         assert_eq!(many.what, "it stands for more than 100000 values");
         assert_eq!(diagnostic(&nested(1, "x")).what, "it is nested more than 32 deep");
 
-        assert!(Document::parse(&"[".repeat(1 << 20)).is_err());
+        assert!(YamlDocument::parse(&"[".repeat(1 << 20)).is_err());
         let wide = format!("a: &a [{}]\nb: [{}]", "1,".repeat(50_000), "*a,".repeat(50_000));
         assert_eq!(diagnostic(&wide).what, "it stands for more than 100000 values");
     }
@@ -336,7 +337,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_makes_the_reader_panic(text in "([ \\n:,\\-?#&*!|>'\"%@`{}\\[\\]ab1~]|.){0,60}") {
-            let _ = Document::parse(&text).map(|document| document.root.value());
+            let _ = YamlDocument::parse(&text).map(|document| document.root.value());
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::diagnostic::Diagnostic;
-use super::document::Document;
+use super::document::YamlDocument;
 use super::service_file::ServiceFile;
 use super::{lint, schema_check};
 use crate::catalogue::types::Service;
@@ -15,7 +15,8 @@ pub(crate) fn read<'s>(
     text: &str,
     mut known: impl Iterator<Item = &'s Service>,
 ) -> Result<ServiceFile, Vec<Diagnostic>> {
-    let Document { root, mut diagnostics } = Document::parse(text).map_err(|diagnostic| vec![diagnostic])?;
+    let YamlDocument { root, mut diagnostics } =
+        YamlDocument::parse(text).map_err(|diagnostic| vec![diagnostic])?;
     let name = root.get("name").and_then(|name| name.text());
     let known = known.find(|service| name == Some(service.name.as_str()));
     diagnostics.extend(schema_check::diagnostics(&root));

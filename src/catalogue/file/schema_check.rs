@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use serde_json::Value as Json;
 
 use super::diagnostic::{Diagnostic, Field};
-use super::document::{Content, Node};
+use super::document::{Node, NodeContent};
 use super::schema;
 use crate::base::suggest::nearest;
 
@@ -39,17 +39,17 @@ impl<'s> SchemaCheck<'s> {
             kind => kind.as_str(),
         };
         match (kind, &node.content) {
-            (Some("object"), Content::Mapping(_)) => self.mapping(node, schema, field),
-            (Some("array"), Content::Sequence(_)) => self.sequence(node, schema, field),
-            (Some("string"), Content::Scalar(serde_yaml::Value::String(text))) => {
+            (Some("object"), NodeContent::Mapping(_)) => self.mapping(node, schema, field),
+            (Some("array"), NodeContent::Sequence(_)) => self.sequence(node, schema, field),
+            (Some("string"), NodeContent::Scalar(serde_yaml::Value::String(text))) => {
                 self.text(node, text, schema, field);
             }
-            (Some("integer"), Content::Scalar(value)) => self.integer(node, value, schema, field),
-            (Some("boolean"), Content::Scalar(serde_yaml::Value::Bool(_))) | (None, _) => {}
+            (Some("integer"), NodeContent::Scalar(value)) => self.integer(node, value, schema, field),
+            (Some("boolean"), NodeContent::Scalar(serde_yaml::Value::Bool(_))) | (None, _) => {}
             (Some(kind), _) => {
                 let diagnostic = Diagnostic::new(node.position, field, format!("is not {}", in_words(kind)));
                 let is_bare =
-                    kind == "string" && matches!(node.content, Content::Scalar(_)) && !is_null(node);
+                    kind == "string" && matches!(node.content, NodeContent::Scalar(_)) && !is_null(node);
                 self.diagnostics.push(if is_bare {
                     diagnostic.hint("put it between quotes")
                 } else {
@@ -99,7 +99,7 @@ impl<'s> SchemaCheck<'s> {
     /// A mapping with one key, which says what is meant.
     fn variant(&mut self, node: &Node, variants: &'s [Json], field: &Field) {
         let known: Vec<String> = variants.iter().flat_map(properties).collect();
-        if !matches!(&node.content, Content::Mapping(entries) if entries.len() == 1) {
+        if !matches!(&node.content, NodeContent::Mapping(entries) if entries.len() == 1) {
             let one_of = format!("is not one of these, with a colon: {}", known.join(", "));
             return self.diagnostics.push(Diagnostic::new(node.position, field, one_of));
         }
@@ -175,7 +175,7 @@ fn suggestion(name: &str, known: &[String]) -> String {
 }
 
 fn is_null(node: &Node) -> bool {
-    matches!(node.content, Content::Scalar(serde_yaml::Value::Null))
+    matches!(node.content, NodeContent::Scalar(serde_yaml::Value::Null))
 }
 
 fn in_words(kind: &str) -> &'static str {

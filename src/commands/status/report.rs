@@ -105,14 +105,14 @@ impl Report {
     /// The same for JSON; hints repeat what was `typed`.
     pub(super) fn document(&self, typed: &Invocation) -> impl Serialize {
         #[derive(Serialize)]
-        struct Document<'a> {
+        struct StatusJson<'a> {
             machine: &'a str,
             problem: Option<Explanation>,
-            services: Vec<Entry<'a>>,
+            services: Vec<ServiceStatusJson<'a>>,
         }
         let Self { machine, rows, problem } = self;
-        let services = rows.iter().map(|row| Entry::new(row, typed)).collect();
-        Document { machine, problem: problem.as_ref().map(|problem| problem.explain(typed)), services }
+        let services = rows.iter().map(|row| ServiceStatusJson::new(row, typed)).collect();
+        StatusJson { machine, problem: problem.as_ref().map(|problem| problem.explain(typed)), services }
     }
 }
 
@@ -149,7 +149,7 @@ impl Row {
 
 /// A service in JSON.
 #[derive(Serialize)]
-struct Entry<'a> {
+struct ServiceStatusJson<'a> {
     service: &'a ServiceName,
     state: &'static str,
     flavour: Option<&'a ServiceName>,
@@ -158,7 +158,7 @@ struct Entry<'a> {
     problem: Option<Explanation>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> ServiceStatusJson<'a> {
     fn new(row: &'a Row, typed: &Invocation) -> Self {
         let Row { service, flavour, version, endpoint, problem, .. } = row;
         Self {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::report::{Inquiry, Report, Row};
-use super::{Format, table};
+use super::{StatusFormat, table};
 use crate::base::deadline::in_time;
 use crate::commands::context::{Context, print};
 use crate::error::{Error, Explain, Invocation};
 use crate::services::MachineSession;
 use crate::ui::json;
-use crate::ui::{self, Frame, Ui};
+use crate::ui::{self, TerminalFrame, Ui};
 
 /// Asks every `interval` and shows what changes, until somebody ends the program or nobody reads any more.
 ///
@@ -17,7 +17,7 @@ use crate::ui::{self, Frame, Ui};
 pub(super) fn watch(
     mut inquiry: Inquiry,
     interval: Duration,
-    format: Format,
+    format: StatusFormat,
     context: &Context,
 ) -> Result<(), Error> {
     let mut display = Display::new(format, context.ui, context.invocation().clone());
@@ -66,32 +66,32 @@ fn ask_over(
 
 /// What is shown, and what was.
 struct Display {
-    format: Format,
+    format: StatusFormat,
     ui: Ui,
     typed: Invocation,
-    frame: Frame,
+    frame: TerminalFrame,
     lines: Vec<String>,
     warnings: Vec<String>,
     document: String,
 }
 
 impl Display {
-    fn new(format: Format, ui: Ui, typed: Invocation) -> Self {
+    fn new(format: StatusFormat, ui: Ui, typed: Invocation) -> Self {
         let (lines, warnings) = (Vec::new(), Vec::new());
-        Self { format, ui, typed, frame: Frame::default(), lines, warnings, document: String::new() }
+        Self { format, ui, typed, frame: TerminalFrame::default(), lines, warnings, document: String::new() }
     }
 
     fn show(&mut self, report: &Report) -> Result<(), Error> {
         match self.format {
-            Format::Table => {
+            StatusFormat::Table => {
                 let table = |width| table::render(&report.rows, width, self.ui);
                 let ui = self.ui;
                 let text = |warning: &Error| ui.warning_text(&warning.explain(&self.typed));
                 let warnings: String = report.warnings().map(text).collect();
                 return Ok(self.frame.show(|width| table(width) + &warnings)?);
             }
-            Format::Lines => print(&self.changed_lines(&report.rows))?,
-            Format::Json => print(&self.changed_document(report)?)?,
+            StatusFormat::Lines => print(&self.changed_lines(&report.rows))?,
+            StatusFormat::Json => print(&self.changed_document(report)?)?,
         }
         self.warn(report);
         Ok(())
@@ -133,7 +133,7 @@ mod tests {
     use crate::ui::ColorChoice;
 
     fn display() -> Display {
-        Display::new(Format::Lines, Ui::new(ColorChoice::Never, true, true), Invocation::default())
+        Display::new(StatusFormat::Lines, Ui::new(ColorChoice::Never, true, true), Invocation::default())
     }
 
     fn rows(docker: State, kubernetes: Option<State>) -> Vec<Row> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::answer::{Outcome, outcome};
+use super::answer::{ActionOutcome, outcome};
 use super::changes::{Changes, ProxyChange};
 use super::error::Error;
 use super::proxy::ProxyError;
@@ -76,7 +76,7 @@ impl Action {
         connection: &mut Connection,
         user_is_root: bool,
         patience: Duration,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<ActionOutcome, Error> {
         let nonce = Nonce::random()?;
         let command = script::command(self.instance == Instance::System && !user_is_root);
         let script = script::script(self.instance, &self.steps, &nonce, patience);
@@ -86,7 +86,7 @@ impl Action {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         match parse(&output.stdout, &nonce) {
             Ok(frames) => outcome(&frames),
-            Err(_) if !has_begun(&output.stdout, &nonce) => Ok(Outcome::NotRoot(stderr)),
+            Err(_) if !has_begun(&output.stdout, &nonce) => Ok(ActionOutcome::NotRoot(stderr)),
             Err(Malformed::CutOff) => Err(Error::BrokenOff { stderr }),
             Err(Malformed::Form) => Err(Error::Malformed),
         }

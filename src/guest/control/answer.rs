@@ -10,7 +10,7 @@ use crate::guest::frame::Frame;
 
 /// How an action ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum ActionOutcome {
     /// All of it was done. For the changes these units had to start anew.
     Done(Vec<UnitName>),
     /// Nothing was done: the user may not act as root. What the guest said to it.
@@ -83,7 +83,7 @@ fn sccli_meaning(code: u8) -> Option<&'static str> {
 /// Reads the answer.
 ///
 /// Errors: it says what nobody asked for.
-pub(super) fn outcome(frames: &[Frame]) -> Result<Outcome, Error> {
+pub(super) fn outcome(frames: &[Frame]) -> Result<ActionOutcome, Error> {
     let (mut failure, mut restarted): (Option<Failure>, _) = (None, Vec::new());
     for frame in frames {
         let text = String::from_utf8_lossy(frame.body);
@@ -107,7 +107,7 @@ pub(super) fn outcome(frames: &[Frame]) -> Result<Outcome, Error> {
         };
         failure = Some(Failure { step, said: Vec::new() });
     }
-    Ok(failure.map_or(Outcome::Done(restarted), Outcome::Failed))
+    Ok(failure.map_or(ActionOutcome::Done(restarted), ActionOutcome::Failed))
 }
 
 fn read<T: FromStr>(text: &str) -> Result<T, Error> {
@@ -131,18 +131,21 @@ mod tests {
     fn an_answer_says_what_failed_and_nothing_else() {
         let frame = |kind, body| Frame { kind, index: None, body };
         let unit = |name| UnitName::parse(name).unwrap();
-        assert_eq!(outcome(&[]).unwrap(), Outcome::Done(Vec::new()));
-        assert_eq!(outcome(&[frame("restarted", b"docker")]).unwrap(), Outcome::Done(vec![unit("docker")]));
+        assert_eq!(outcome(&[]).unwrap(), ActionOutcome::Done(Vec::new()));
+        assert_eq!(
+            outcome(&[frame("restarted", b"docker")]).unwrap(),
+            ActionOutcome::Done(vec![unit("docker")])
+        );
         let said = b"one\n\n\x1b[31mtwo\n";
         assert_eq!(
             outcome(&[frame("unit", b"k3s.service"), frame("said", said)]).unwrap(),
-            Outcome::Failed(Failure {
+            ActionOutcome::Failed(Failure {
                 step: FailedStep::Unit(unit("k3s.service")),
                 said: vec!["one".into(), "\\u{1b}[31mtwo".into()]
             })
         );
         let many = "x\n".repeat(1000);
-        let Outcome::Failed(failure) =
+        let ActionOutcome::Failed(failure) =
             outcome(&[frame("unit", b"k3s"), frame("said", many.as_bytes())]).unwrap()
         else {
             panic!("it did not fail")

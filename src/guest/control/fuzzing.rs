@@ -2,7 +2,7 @@
 
 #![allow(clippy::missing_panics_doc, clippy::panic, reason = "panicking is how they say what they found")]
 
-use super::answer::{MOST_LINES, Outcome, outcome};
+use super::answer::{ActionOutcome, MOST_LINES, outcome};
 use crate::guest::frame::{Nonce, parse};
 
 /// The guest's answer to an action: what is shown of it is short, and nothing that a terminal would obey.
@@ -10,9 +10,9 @@ pub fn control(data: &[u8]) {
     let Ok(frames) = parse(data, &Nonce::of("n")) else { return };
     let Ok(outcome) = outcome(&frames) else { return };
     match outcome {
-        Outcome::Done(restarted) => restarted.iter().for_each(|unit| assert_shown(unit.as_str())),
-        Outcome::NotRoot(_) => panic!("an answer says that there is none"),
-        Outcome::Failed(failure) => {
+        ActionOutcome::Done(restarted) => restarted.iter().for_each(|unit| assert_shown(unit.as_str())),
+        ActionOutcome::NotRoot(_) => panic!("an answer says that there is none"),
+        ActionOutcome::Failed(failure) => {
             assert!(failure.said.len() <= MOST_LINES);
             failure.said.iter().for_each(|text| assert_shown(text));
             assert_shown(&failure.step.to_string());

@@ -14,7 +14,7 @@ mod target;
 mod verb;
 
 pub(crate) use self::action::Action;
-pub(crate) use self::answer::{FailedStep, Failure, Outcome};
+pub(crate) use self::answer::{ActionOutcome, FailedStep, Failure};
 pub(crate) use self::changes::{Apply, Changes, Image, ProxyChange};
 pub(crate) use self::error::Error;
 pub(crate) use self::keys::Keys;

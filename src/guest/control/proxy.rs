@@ -23,11 +23,11 @@ pub(crate) enum ProxyError {
 pub(crate) struct Proxy {
     host: HostName,
     port: Port,
-    login: Option<Login>,
+    login: Option<ProxyLogin>,
 }
 
 #[derive(Clone, Debug)]
-struct Login {
+struct ProxyLogin {
     user: String,
     password: SecretString,
 }
@@ -66,7 +66,7 @@ impl Proxy {
             (None, None) => None,
             (Some(_), None) => return Err(ProxyError::Incomplete { what: "a password for its user" }),
             (None, Some(_)) => return Err(ProxyError::Incomplete { what: "a user for its password" }),
-            (Some(user), Some(password)) => Some(Login::read(user, password)?),
+            (Some(user), Some(password)) => Some(ProxyLogin::read(user, password)?),
         };
         let (host, port) = place(url).ok_or(ProxyError::Value { source: ADDRESS })?;
         Ok(Some(Self { host, port, login }))
@@ -78,7 +78,7 @@ impl Proxy {
     /// Errors: a character in them that is not safe there.
     pub(super) fn for_sccli(&self) -> Result<Vec<(&'static str, SecretString)>, ProxyError> {
         let mut variables = vec![("PROXY", SecretString::from(self.place()))];
-        if let Some(Login { user, password }) = &self.login {
+        if let Some(ProxyLogin { user, password }) = &self.login {
             if !is_plain(user) || !is_plain(password.expose_secret()) {
                 return Err(ProxyError::Value { source: PLAIN });
             }
@@ -109,7 +109,7 @@ impl Proxy {
 
     fn url(&self) -> SecretString {
         let encoded = |text| utf8_percent_encode(text, RESERVED);
-        let login = self.login.as_ref().map(|Login { user, password }| {
+        let login = self.login.as_ref().map(|ProxyLogin { user, password }| {
             format!("{}:{}@", encoded(user), encoded(password.expose_secret()))
         });
         format!("http://{}{}", login.unwrap_or_default(), self.place()).into()
@@ -120,7 +120,7 @@ impl Proxy {
     }
 }
 
-impl Login {
+impl ProxyLogin {
     fn read(user: &str, password: &SecretString) -> Result<Self, ProxyError> {
         let is_good = |text: &str| (1..=255).contains(&text.len()) && !text.contains(char::is_control);
         if !is_good(user) || user.contains(':') {

@@ -59,9 +59,9 @@ pub(crate) enum FileFact {
     /// Its content, and that of the files it names, by path.
     Text {
         /// The content.
-        content: Content,
+        content: FileContent,
         /// The content of the files named in it.
-        parts: BTreeMap<String, Content>,
+        parts: BTreeMap<String, FileContent>,
     },
 }
 
@@ -74,27 +74,27 @@ pub(crate) enum TokenFact {
     /// There is none.
     Missing,
     /// The token.
-    Found(Content),
+    Found(FileContent),
 }
 
 /// What stands in a file of the guest; often a secret, so it never shows.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Content(Vec<u8>);
+pub(crate) struct FileContent(Vec<u8>);
 
-impl Content {
+impl FileContent {
     /// The bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl From<Vec<u8>> for Content {
+impl From<Vec<u8>> for FileContent {
     fn from(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 }
 
-impl fmt::Debug for Content {
+impl fmt::Debug for FileContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{} bytes]", self.0.len())
     }
@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn contents_do_not_show_in_debug_output() {
-        let content = Content::from(b"topsecret".to_vec());
+        let content = FileContent::from(b"topsecret".to_vec());
         assert_eq!(format!("{content:?}"), "[9 bytes]");
     }
 

@@ -11,6 +11,6 @@ mod script;
 
 pub(crate) use self::ask::ask;
 pub(crate) use self::error::Error;
-pub(crate) use self::facts::{Content, Facts, FileFact, TokenFact, UnitState};
+pub(crate) use self::facts::{Facts, FileContent, FileFact, TokenFact, UnitState};
 pub(crate) use self::os_release::OsRelease;
 pub(crate) use self::questions::Questions;

@@ -32,7 +32,7 @@ pub(super) fn authenticate(transport: &Transport, hop: &Hop) -> Result<(), Error
 }
 
 /// A private key's file, as far as it can be used.
-enum Identity {
+enum PrivateKeyFile {
     /// Its text, in PEM or OpenSSH's form.
     Usable(SecretString),
     /// Protected by a passphrase; the public half if it can be had, to find the key in the agent.
@@ -68,9 +68,9 @@ impl Login<'_> {
     }
 
     fn try_file(&mut self, path: &Path) -> Result<bool, Error> {
-        match Identity::read(path) {
-            Ok(Identity::Usable(text)) => self.try_key(path, &text),
-            Ok(Identity::Locked(public)) => {
+        match PrivateKeyFile::read(path) {
+            Ok(PrivateKeyFile::Usable(text)) => self.try_key(path, &text),
+            Ok(PrivateKeyFile::Locked(public)) => {
                 let found = match public {
                     Some(public) => self.try_agent(Some(&public))?,
                     None => false,
@@ -126,7 +126,7 @@ impl Login<'_> {
     }
 }
 
-impl Identity {
+impl PrivateKeyFile {
     fn read(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::Key { path: path.to_owned(), source };
         match fs::metadata(path) {

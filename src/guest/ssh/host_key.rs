@@ -9,15 +9,15 @@ use super::route::Hop;
 #[derive(Debug)]
 pub(crate) struct KnownHosts {
     machine: String,
-    entries: Vec<Entry>,
+    entries: Vec<KnownHost>,
     /// As the file had them.
-    base: Vec<Entry>,
+    base: Vec<KnownHost>,
     /// Those that were learnt since the file was read.
-    learnt: Vec<Entry>,
+    learnt: Vec<KnownHost>,
 }
 
 /// A server, as [`name`] has it, and its key.
-type Entry = (String, PublicKey);
+type KnownHost = (String, PublicKey);
 
 impl KnownHosts {
     /// Reads the `known_hosts` file of the machine with the key `machine`: `[host]:port algorithm key` per line (`sshd(8)`),
@@ -30,7 +30,7 @@ impl KnownHosts {
             Some((name.to_owned(), PublicKey::from_openssh(key).ok()?))
         };
         let lines = text.lines().filter(|line| !line.is_empty());
-        let base: Vec<Entry> = lines.map(entry).collect::<Option<_>>()?;
+        let base: Vec<KnownHost> = lines.map(entry).collect::<Option<_>>()?;
         Some(Self { machine, entries: base.clone(), base, learnt: Vec::new() })
     }
 
@@ -43,15 +43,15 @@ impl KnownHosts {
         for entry in &self.learnt {
             is_new |= now.add(entry, &self.base)?;
         }
-        let line = |(name, key): &Entry| Some(format!("{name} {}\n", key.to_openssh().ok()?));
+        let line = |(name, key): &KnownHost| Some(format!("{name} {}\n", key.to_openssh().ok()?));
         Ok(is_new.then(|| now.entries.iter().filter_map(line).collect()))
     }
 
     /// Adds an entry that another connection has learnt, which knew `base` then. True when it was not there.
-    fn add(&mut self, (name, key): &Entry, base: &[Entry]) -> Result<bool, Error> {
-        let of_same_server = |(known, _): &&Entry| known == name;
+    fn add(&mut self, (name, key): &KnownHost, base: &[KnownHost]) -> Result<bool, Error> {
+        let of_same_server = |(known, _): &&KnownHost| known == name;
         // A machine has one alias at a time, so that one that was not there before is of a newer machine.
-        let is_newer = |entry: &&Entry| is_alias(name) && is_alias(&entry.0) && !base.contains(entry);
+        let is_newer = |entry: &&KnownHost| is_alias(name) && is_alias(&entry.0) && !base.contains(entry);
         let known = self.entries.iter().find(of_same_server).or_else(|| self.entries.iter().find(is_newer));
         match known {
             Some((known, same)) if known == name && same.key_data() == key.key_data() => Ok(false),

@@ -33,12 +33,12 @@ struct Pump {
 impl Pump {
     /// Ends when either side does; the session on the other end of `local` then reports the loss.
     fn run(mut self) {
-        let mut inbound = Pending::default();
-        let mut outbound = Pending::default();
+        let mut inbound = InTransit::default();
+        let mut outbound = InTransit::default();
         while self.turn(&mut inbound, &mut outbound).is_ok() {}
     }
 
-    fn turn(&mut self, inbound: &mut Pending, outbound: &mut Pending) -> io::Result<()> {
+    fn turn(&mut self, inbound: &mut InTransit, outbound: &mut InTransit) -> io::Result<()> {
         let arrived = inbound.copy(&mut self.channel, &mut self.local)?;
         self.gate.consume(arrived);
         let left = outbound.copy(&mut self.local, &mut self.channel)?;
@@ -47,7 +47,7 @@ impl Pump {
     }
 
     /// Waits for what can be moved on. A side whose last bytes are still here is not asked for more.
-    fn wait(&self, inbound: &Pending, outbound: &Pending) -> io::Result<()> {
+    fn wait(&self, inbound: &InTransit, outbound: &InTransit) -> io::Result<()> {
         self.gate.acknowledge_at_once();
         let local = Interest { read: outbound.is_empty(), write: !inbound.is_empty() };
         let socket = self.gate.socket();
@@ -57,9 +57,9 @@ impl Pump {
 
 /// What was read from one side and not yet written to the other.
 #[derive(Default)]
-struct Pending(Vec<u8>);
+struct InTransit(Vec<u8>);
 
-impl Pending {
+impl InTransit {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -19,7 +19,7 @@ struct Index {
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct IndexedMachine {
     name: MachineName,
     vagrantfile_path: PathBuf,
     vagrantfile_name: Option<Vec<PathBuf>>,
@@ -63,7 +63,8 @@ fn parse(text: &[u8]) -> Vec<(String, Project, MachineName)> {
     let index: Option<Index> = serde_json::from_slice(text).ok();
     let index = index.filter(|index| index.version == 1 || index.version == "1");
     let entries = index.map(|index| index.machines).unwrap_or_default().into_iter();
-    let entries = entries.filter_map(|(id, entry)| Some((id, serde_json::from_value::<Entry>(entry).ok()?)));
+    let entries =
+        entries.filter_map(|(id, entry)| Some((id, serde_json::from_value::<IndexedMachine>(entry).ok()?)));
     let absolute = entries
         .filter(|(_, entry)| entry.vagrantfile_path.is_absolute() && entry.local_data_path.is_absolute());
     absolute

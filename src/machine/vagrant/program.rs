@@ -20,7 +20,7 @@ use crate::machine::error::{Error, VagrantMessage};
 
 /// The user's Vagrant, and the environment it is started in.
 #[derive(Clone)]
-pub(crate) struct Program(Arc<Environment>);
+pub(crate) struct VagrantProgram(Arc<Environment>);
 
 struct Environment {
     variables: Vec<(OsString, OsString)>,
@@ -28,7 +28,7 @@ struct Environment {
     exported: PathBuf,
 }
 
-impl Program {
+impl VagrantProgram {
     /// The Vagrant of the environment `env`.
     pub(crate) fn new(env: &Env, folders: &Folders) -> Self {
         Self(Arc::new(Environment { variables: env.environment.clone(), exported: folders.machines() }))
@@ -87,7 +87,7 @@ impl Program {
         Ok(answer.checked(project)?.lines().find_map(name))
     }
 
-    fn ask(&self, project: &Project, arguments: &[&str], deadline: Deadline) -> Result<Answer, Error> {
+    fn ask(&self, project: &Project, arguments: &[&str], deadline: Deadline) -> Result<VagrantOutput, Error> {
         let path = self.0.vagrant().ok_or_else(|| Error::NoVagrant { folder: project.folder.clone() })?;
         let shown = format!("vagrant {}", arguments.join(" "));
         loop {
@@ -109,7 +109,7 @@ impl Program {
     }
 }
 
-impl fmt::Debug for Program {
+impl fmt::Debug for VagrantProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Program")
     }
@@ -147,13 +147,13 @@ impl Environment {
 }
 
 /// What a Vagrant that has ended wrote.
-struct Answer {
+struct VagrantOutput {
     status: ExitStatus,
     stdout: String,
     stderr: String,
 }
 
-impl Answer {
+impl VagrantOutput {
     /// True when it ended with its own error `class`.
     fn failed_with(&self, class: &str) -> bool {
         self.error().is_some_and(|(found, _)| found == class)
@@ -190,7 +190,7 @@ fn command(path: &Path) -> Command {
 }
 
 /// Runs `command` to its end, or until `deadline`: then it is killed with all that it started.
-fn run(mut command: Command, path: &Path, shown: &str, deadline: Deadline) -> Result<Answer, Error> {
+fn run(mut command: Command, path: &Path, shown: &str, deadline: Deadline) -> Result<VagrantOutput, Error> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let not_started = |source| Error::NotStarted { path: path.to_owned(), source };
     let (child, tree) = ProcessTree::start(&mut command).map_err(not_started)?;
@@ -205,12 +205,12 @@ fn run(mut command: Command, path: &Path, shown: &str, deadline: Deadline) -> Re
 }
 
 /// Reads all that `child` writes, and waits for its end.
-fn wait(mut child: Child) -> io::Result<Answer> {
+fn wait(mut child: Child) -> io::Result<VagrantOutput> {
     let stderr = child.stderr.take();
     let stderr = thread::spawn(move || stderr.map(beginning).unwrap_or_default());
     let stdout = child.stdout.take().map(beginning).unwrap_or_default();
     let status = child.wait()?;
-    Ok(Answer { status, stdout, stderr: stderr.join().unwrap_or_default() })
+    Ok(VagrantOutput { status, stdout, stderr: stderr.join().unwrap_or_default() })
 }
 
 /// The beginning of what `stream` yields. It is read to its end: what cannot write its output would not end.
@@ -316,12 +316,12 @@ mod tests {
         assert_eq!(found(path), Some(vagrant));
     }
 
-    fn answer(code: i32, stdout: &str, stderr: &str) -> Answer {
+    fn answer(code: i32, stdout: &str, stderr: &str) -> VagrantOutput {
         let status = ended_with(code);
-        Answer { status, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
+        VagrantOutput { status, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
     }
 
-    fn complaint(answer: &Answer) -> String {
+    fn complaint(answer: &VagrantOutput) -> String {
         let (_folder, project) = project("virtualbox");
         match answer.checked(&project).unwrap_err() {
             Error::VagrantFailed { source, .. } => source.to_string(),

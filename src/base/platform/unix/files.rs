@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 
 /// Who may use a file or a folder that this program makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
+pub(crate) enum FileAccess {
     /// Its user alone.
     Private,
     /// All may read it.
@@ -19,7 +19,7 @@ pub(crate) enum Access {
     Program,
 }
 
-impl Access {
+impl FileAccess {
     fn of_file(self) -> u32 {
         match self {
             Self::Private => 0o600,
@@ -37,12 +37,12 @@ impl Access {
 }
 
 /// Makes the folder `path` and those above it that are missing.
-pub(crate) fn create_folders(path: &Path, access: Access) -> io::Result<()> {
+pub(crate) fn create_folders(path: &Path, access: FileAccess) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(access.of_folder()).create(path)
 }
 
 /// `options` for a file that has `access` from its first byte.
-pub(crate) fn with_access(options: &mut OpenOptions, access: Access) -> &mut OpenOptions {
+pub(crate) fn with_access(options: &mut OpenOptions, access: FileAccess) -> &mut OpenOptions {
     options.mode(access.of_file())
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn with_access(options: &mut OpenOptions, access: Access) -> &mut Ope
 pub(crate) fn temporary_file(
     prefix: &std::ffi::OsStr,
     folder: &Path,
-    access: Access,
+    access: FileAccess,
 ) -> io::Result<NamedTempFile> {
     let permissions = Permissions::from_mode(access.of_file());
     let created = tempfile::Builder::new().prefix(prefix).permissions(permissions).tempfile_in(folder);
@@ -58,7 +58,7 @@ pub(crate) fn temporary_file(
     created.map_err(|error| error.raw_os_error().map_or(error, io::Error::from_raw_os_error))
 }
 
-pub(crate) fn set_access(file: &File, access: Access) -> io::Result<()> {
+pub(crate) fn set_access(file: &File, access: FileAccess) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(access.of_file()))
 }
 
@@ -170,7 +170,7 @@ fn is_replaceable_in(owner: u32, group: u32, mode: u32) -> bool {
 /// True when `path` is a file with exactly the access of a private one.
 pub(crate) fn is_private_file(path: &Path) -> bool {
     let is_private =
-        |meta: Metadata| meta.is_file() && meta.mode() & PERMISSIONS == Access::Private.of_file();
+        |meta: Metadata| meta.is_file() && meta.mode() & PERMISSIONS == FileAccess::Private.of_file();
     fs::symlink_metadata(path).is_ok_and(is_private)
 }
 
@@ -189,7 +189,7 @@ impl Mode {
 
     /// That of a private file.
     pub(crate) fn private() -> Self {
-        Self(Access::Private.of_file())
+        Self(FileAccess::Private.of_file())
     }
 
     /// The same for its owner, nothing for others.
