@@ -68,6 +68,17 @@ fn finds_the_program() {
         .fails(7);
 }
 
+/// Vagrantfiles written for the old plugin ask for one of its versions.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn succeeds_the_plugin_1_5() {
+    let user = User::new().with_plugin();
+    let project = Project::real(&user, "project");
+    let asks = "raise 'too old' unless Vagrant.has_plugin?('vagrant-service-manager', '>= 1.5')";
+    project.defines_with(asks, &[Defined::light("box")]);
+    project.types("vagrant validate").stdout("Vagrantfile validated successfully.\n").succeeds();
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn plugin_and_program_share_the_machine() {

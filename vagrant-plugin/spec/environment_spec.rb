@@ -9,7 +9,9 @@ RSpec.describe VagrantPlugins::ServiceManager::Environment do
 
   it 'has no Docker that is in a machine' do
     state = '/home/dev/.local/state/service-manager'
-    expect(cleaned("#{state}/machines/default-1c5d0f2e/docker")).to eq(%w[HOME])
+    %w[default-1c5d0f2e my-box-1c5d0f2e8f7b3a6049d2c1e5b7a80f34].each do |folder|
+      expect(cleaned("#{state}/machines/#{folder}/docker")).to eq(%w[HOME])
+    end
   end
 
   it 'keeps the Docker that the user has chosen' do

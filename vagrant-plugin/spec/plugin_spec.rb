@@ -30,4 +30,9 @@ RSpec.describe VagrantPlugins::ServiceManager::Plugin do
     manifest = File.read(File.expand_path('../../Cargo.toml', __dir__))
     expect(manifest[/^version = "(.+)"$/, 1]).to eq(VagrantPlugins::ServiceManager::VERSION)
   end
+
+  it 'succeeds the 1.5.0 that Vagrantfiles ask for' do
+    version = Gem::Version.new(VagrantPlugins::ServiceManager::VERSION)
+    expect(Gem::Requirement.new('>= 1.5')).to be_satisfied_by(version)
+  end
 end

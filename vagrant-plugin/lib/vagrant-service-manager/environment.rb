@@ -13,8 +13,8 @@ module VagrantPlugins
       end
 
       DOCKER = %w[DOCKER_HOST DOCKER_CERT_PATH DOCKER_TLS_VERIFY DOCKER_API_VERSION].freeze
-      # The program's folder for them, wherever it keeps its state: NAME-KEY below `machines`.
-      CERTIFICATES = %r{/machines/[^/]+-\h{8}/docker/?\z}.freeze
+      # The program's folder for them, wherever it keeps its state: NAME-KEY below `machines`. Keys were shorter once.
+      CERTIFICATES = %r{/machines/[^/]+-\h{8}(?:\h{24})?/docker/?\z}.freeze
       private_constant :DOCKER, :CERTIFICATES
     end
   end

@@ -3,6 +3,6 @@
 module VagrantPlugins
   module ServiceManager
     # That of the program, of which the plugin is a part.
-    VERSION = '0.1.0'
+    VERSION = '2.0.0'
   end
 end
