@@ -27,6 +27,12 @@ pub(crate) const SSH_GREETING: Duration = Duration::from_secs(2);
 pub(crate) const START_ATTEMPT: Duration = Duration::from_secs(10);
 /// Between two such attempts.
 pub(crate) const START_POLL: Duration = Duration::from_millis(250);
+/// For a service that comes up to say something else than what it answers, a wrong certificate or a refusal.
+pub(crate) const LAST_WORD: Duration = Duration::from_secs(10);
+/// The same for its files.
+pub(crate) const LATE_FILES: Duration = Duration::from_secs(30);
+/// Whose units are active for so long has come up as far as it will.
+pub(crate) const LONG_ACTIVE: Duration = Duration::from_mins(1);
 /// For a unit that has failed to be started again by systemd.
 pub(crate) const RESTART_BY_SYSTEMD: Duration = Duration::from_secs(12);
 /// For another `service-manager` that starts or stops something in the guest.

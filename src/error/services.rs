@@ -54,7 +54,8 @@ impl Explain for Error {
             | Self::CertificateNames { remedy, .. }
             | Self::Certificate { remedy, .. }
             | Self::CredentialsExpired { remedy, .. }
-            | Self::CredentialsRefused { remedy, .. } => remedy.clone(),
+            | Self::CredentialsRefused { remedy, .. }
+            | Self::NoAnswer { reason: NoResponse::WrongServer, remedy: Some(remedy), .. } => remedy.clone(),
             Self::NoAnswer { reason, unit, path, .. } => return no_answer(*reason, unit.as_deref(), path),
             Self::NoControl { start, .. } => return start.clone(),
             Self::ActionFailed { step, verb, service, .. } => failed_step(step, verb, service),
@@ -93,7 +94,7 @@ fn sudo(user: &str, stderr: &str) -> String {
 
 fn no_answer(reason: NoResponse, unit: Option<&str>, path: &str) -> Option<String> {
     Some(match reason {
-        NoResponse::ConnectionRefused => {
+        NoResponse::ConnectionRefused | NoResponse::NotReady => {
             format!("it may be starting; else, in the machine: `sudo systemctl restart {}`", unit?)
         }
         NoResponse::WrongServer => {

@@ -1,9 +1,13 @@
 //! Whether a service of the guest can be used from the host, and if not, why not.
 
+use std::time::Duration;
+
 use super::connected::ConnectedService;
 use super::detect::DetectedService;
 use super::error::Error;
 use super::state::State;
+use crate::access::endpoint::NoResponse;
+use crate::base::timeouts;
 use crate::catalogue::Service;
 
 /// Whether a service can be used from the host, and if not, why not.
@@ -60,17 +64,43 @@ impl<'a> Assessment<'a> {
         }
     }
 
-    /// How far it is when it should come up.
+    /// How far it is when it should come up, as far as one look tells: a server that was started a moment ago may
+    /// still get other certificates and rules.
     pub(crate) fn readiness(&self) -> Readiness {
+        let is_settled = |detected: &DetectedService| {
+            // Without units nothing can start it anew.
+            detected.units.is_empty() || detected.active_for.is_some_and(|age| age >= timeouts::LONG_ACTIVE)
+        };
+        let settled = self.detected.as_ref().is_some_and(is_settled);
+        self.readiness_after(if settled { Duration::MAX } else { Duration::ZERO })
+    }
+
+    /// The same when it has said nothing else for `time`.
+    pub(crate) fn readiness_after(&self, time: Duration) -> Readiness {
         let is_whole = self.detected.as_ref().is_some_and(|detected| detected.state == State::Running);
         match &self.availability {
             Availability::NotInstalled(_) | Availability::Down(..) => Readiness::Down,
             Availability::Connected(_) | Availability::NoAccess(_) if is_whole => Readiness::Ready,
-            Availability::Unusable(error) if is_whole && !error.is_transient() => Readiness::Stuck,
+            Availability::Unusable(error) if is_whole && self.is_final(error, time) => Readiness::Stuck,
             Availability::Connected(_) | Availability::NoAccess(_) | Availability::Unusable(_) => {
                 Readiness::Coming
             }
         }
+    }
+
+    fn is_final(&self, error: &Error, time: Duration) -> bool {
+        let is_docker =
+            self.detected.as_ref().is_some_and(|detected| detected.flavour.access.has_docker_keys());
+        let settles_after = match error {
+            // A daemon that is active listens, if it ever will.
+            Error::NoAnswer { reason: NoResponse::ConnectionRefused, listens: false, .. } if is_docker => {
+                Some(timeouts::LAST_WORD)
+            }
+            // It has read its certificates, and writes none.
+            error if is_docker => error.settles_after().map(|_| Duration::ZERO),
+            error => error.settles_after(),
+        };
+        settles_after.is_some_and(|wanted| time >= wanted)
     }
 
     /// The connection to it, if there is one.

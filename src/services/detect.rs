@@ -1,5 +1,7 @@
 //! A service and the facts → the flavour that is in the guest, and its state. Pure.
 
+use std::time::Duration;
+
 use super::state::State;
 use crate::base::types::{GuestPattern, ServiceName, UnitName, VariantId};
 use crate::catalogue::{Flavour, Service};
@@ -17,6 +19,8 @@ pub(crate) struct DetectedService<'a> {
     pub(crate) units: Vec<UnitName>,
     /// Those of them that are not active.
     pub(crate) down: Vec<UnitName>,
+    /// For how long all of its units are active, where they are and it was asked.
+    pub(crate) active_for: Option<Duration>,
     /// Only its answer tells whether it runs.
     pub(crate) must_be_asked: bool,
 }
@@ -45,15 +49,19 @@ impl<'a> DetectedService<'a> {
         let down = units.iter().filter(is_down).cloned().collect();
         // Whether it really runs, the service will say itself.
         let must_be_asked = flavour.must_be_asked() || facts.no_systemd && states.is_empty();
+        let ages: Option<Vec<Duration>> =
+            units.iter().map(|unit| facts.ages.get(unit.short()).copied()).collect();
+        let active_for = ages.and_then(|ages| ages.into_iter().min());
         let state = if must_be_asked { State::Running } else { state(&states) };
-        Self { service, flavour, state, units, down, must_be_asked }
+        Self { service, flavour, state, units, down, active_for, must_be_asked }
     }
 
     /// `service` as it was when its flavour was the one called `flavour`. None when there is none any more.
     pub(crate) fn remembered(service: &'a Service, flavour: &ServiceName) -> Option<Self> {
         let flavour = service.flavours.iter().find(|known| known.name == *flavour)?;
         let (units, down, must_be_asked) = (Vec::new(), Vec::new(), flavour.must_be_asked());
-        Some(Self { service, flavour, state: State::Running, units, down, must_be_asked })
+        let active_for = None;
+        Some(Self { service, flavour, state: State::Running, units, down, active_for, must_be_asked })
     }
 
     /// What an action in the guest has to know of it.

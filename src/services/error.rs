@@ -1,6 +1,7 @@
 //! Why a service of the guest cannot be used, started or stopped.
 
 use std::error::Error as StdError;
+use std::mem::{self, Discriminant};
 use std::time::Duration;
 
 use super::state::State;
@@ -10,6 +11,7 @@ use crate::access::kubeconfig;
 use crate::base::deadline::{Timeout, WorkerPanicked};
 use crate::base::files;
 use crate::base::text::quote_stderr;
+use crate::base::timeouts;
 use crate::catalogue::{self, OpenPort, Reason};
 use crate::export;
 use crate::guest::control::{self, FailedStep};
@@ -79,8 +81,12 @@ pub(crate) enum Error {
         machine: String,
         attempts: Vec<String>,
         reason: NoResponse,
+        /// Somebody listens at its port in the guest, where that was asked.
+        listens: bool,
         path: String,
         unit: Option<String>,
+        /// What helps where another server answers.
+        remedy: Option<String>,
     },
     #[error("the certificate of {service} at {place} is not valid for any address of `{machine}` (it is for {})", some(.names))]
     CertificateNames { service: String, machine: String, place: String, names: Vec<String>, remedy: String },
@@ -120,18 +126,34 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// True for what a service that comes up may say for a while: its files are not written yet, its rules not loaded.
-    pub(super) fn is_transient(&self) -> bool {
-        matches!(
-            self,
+    /// For how long a service has to say nothing else until waiting is in vain. None when it may always come.
+    pub(super) fn settles_after(&self) -> Option<Duration> {
+        match self {
             Self::NotRunning { .. }
-                | Self::NoAnswer { .. }
-                | Self::NoCredentials { .. }
-                | Self::CredentialsInvalid { .. }
-                | Self::CredentialsRefused { .. }
-                | Self::Kubeconfig { .. }
-                | Self::Unexpected { .. }
-        )
+            | Self::NoAnswer { reason: NoResponse::Timeout | NoResponse::NotReady, .. }
+            | Self::NoAnswer { reason: NoResponse::ConnectionRefused, listens: false, .. } => None,
+            // Its files are written late, maybe in parts.
+            Self::NoCredentials { .. } | Self::CredentialsInvalid { .. } | Self::Kubeconfig { .. } => {
+                Some(timeouts::LATE_FILES)
+            }
+            // Its rules are not loaded yet, or its certificates are about to be renewed.
+            Self::NoAnswer { .. }
+            | Self::CertificateNames { .. }
+            | Self::Certificate { .. }
+            | Self::CredentialsExpired { .. }
+            | Self::CredentialsRefused { .. }
+            | Self::Unexpected { .. } => Some(timeouts::LAST_WORD),
+            _ => Some(Duration::ZERO),
+        }
+    }
+
+    /// What is the same when a service says the same again, if maybe in other words.
+    pub(super) fn kind(&self) -> ErrorKind {
+        let answer = match self {
+            Self::NoAnswer { reason, listens, .. } => Some((*reason, *listens)),
+            _ => None,
+        };
+        ErrorKind { variant: mem::discriminant(self), answer }
     }
 
     /// True when the time of the command was over.
@@ -149,6 +171,13 @@ impl Error {
     pub(super) fn is_about_the_route(&self) -> bool {
         matches!(self, Self::Ssh(_) | Self::Timeout(_))
     }
+}
+
+/// What an error is about, without its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ErrorKind {
+    variant: Discriminant<Error>,
+    answer: Option<(NoResponse, bool)>,
 }
 
 fn list(before: &str, items: &[String]) -> String {

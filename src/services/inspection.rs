@@ -129,7 +129,7 @@ impl Inspection {
         let api = api(&detected.flavour.access);
         let search = EndpointSearch { api, addresses: &addresses, credentials: &credentials };
         let (endpoint, client) =
-            search.run(deadline).map_err(|error| self.explain(error, detected, &path))?;
+            search.run(deadline).map_err(|error| self.explain(error, detected, &path, credentials.port))?;
         let version = endpoint.version.iter().map(|version| format!(" {version}")).collect::<String>();
         log::debug!("{}{version} answers at {}", detected.service.title, endpoint.url());
         let mut detected = detected.clone();
@@ -140,13 +140,15 @@ impl Inspection {
     }
 
     /// Adds the names of service and machine, and what the user can do about it.
-    fn explain(&self, error: endpoint::Error, detected: &DetectedService, path: &str) -> Error {
+    fn explain(&self, error: endpoint::Error, detected: &DetectedService, path: &str, port: u16) -> Error {
         let (service, machine) = (detected.service.name.to_string(), self.machine.name.to_string());
         let (hints, path) = (&detected.flavour.hints, path.to_owned());
         match error {
             endpoint::Error::NoResponse { attempts, reason } => {
                 let unit = detected.units.last().map(ToString::to_string);
-                Error::NoAnswer { service, machine, attempts, reason, path, unit }
+                let listens = self.facts.listening.contains(&port);
+                let remedy = detected.flavour.access.has_docker_keys().then(|| hints.expired.clone());
+                Error::NoAnswer { service, machine, attempts, reason, listens, path, unit, remedy }
             }
             endpoint::Error::OtherNames { address, names } => {
                 let remedy = hints.names.replace("{address}", &address.ip().to_string());

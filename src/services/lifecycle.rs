@@ -1,13 +1,13 @@
 //! Starting and stopping services: one connection, over which the guest is asked, told, and asked again.
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::availability::{Assessment, Readiness};
+use super::availability::{Assessment, Availability, Readiness};
 use super::cache;
 use super::connected::ConnectedService;
 use super::detect::{DetectedService, detect};
-use super::error::Error;
+use super::error::{Error, ErrorKind};
 use super::inspection::Inspection;
 use super::session::MachineSession;
 use super::state::State;
@@ -69,7 +69,7 @@ impl<'c> Lifecycle<'c> {
     ///
     /// Errors: those of asking; there is no such service in the machine.
     pub(crate) fn inspect<'s>(&mut self, service: &'s Service) -> Result<Inspected<'s>, Error> {
-        self.ask(service, &Questions::to_use([service]))
+        self.ask(service, &Questions::to_use([service]).of_what_comes_up())
     }
 
     /// Detects `service` and sees whether it answers; for that no token is made.
@@ -222,13 +222,13 @@ impl<'c> Lifecycle<'c> {
     ) -> Result<Option<Box<ConnectedService<'s>>>, Error> {
         let wanted = Verb::Start.wanted();
         let _spinner = Spinner::new(self.ui, &format!("waiting until {} answers", service.title));
-        let (mut last, mut failed_since) = (None, None);
+        let (mut last, mut failed_since, mut word) = (None, None, LastWord::default());
         loop {
             let Inspected { detected, assessment, .. } = match self.inspect(service) {
                 Err(error) if error.is_timeout() => return Err(self.timed_out(service, wanted, last)),
                 inspected => inspected?,
             };
-            match assessment.readiness() {
+            match assessment.readiness_after(word.heard(&assessment)) {
                 Readiness::Ready => return Ok(assessment.into_connected()),
                 Readiness::Stuck => return assessment.into_error().map_or(Ok(None), Err),
                 Readiness::Coming | Readiness::Down => {
@@ -295,6 +295,32 @@ impl<'c> Lifecycle<'c> {
             wanted,
             limit: self.deadline.limit(),
             source: last.map(Box::new),
+        }
+    }
+}
+
+/// What a service that comes up says again and again, until nothing else is to be expected.
+#[derive(Default)]
+struct LastWord(Option<(ErrorKind, Instant)>);
+
+impl LastWord {
+    /// For how long it has said what it says now.
+    fn heard(&mut self, assessment: &Assessment) -> Duration {
+        let kind = match (&assessment.availability, &assessment.detected) {
+            (Availability::Unusable(error), Some(detected)) if detected.state == State::Running => {
+                error.kind()
+            }
+            _ => {
+                self.0 = None;
+                return Duration::ZERO;
+            }
+        };
+        match self.0 {
+            Some((known, since)) if known == kind => since.elapsed(),
+            _ => {
+                self.0 = Some((kind, Instant::now()));
+                Duration::ZERO
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `restart`: really, and nothing else.
 
 use crate::env::KUBECTL;
-use crate::start::docker;
+use crate::start::{K3S_YAML, KUBECONFIG_DAMAGES, LOOPBACK_ONLY, damages, docker, ends_as_env_does};
 use service_manager_test_support::{Guest, UNTIL_READY, User};
 
 #[test]
@@ -62,4 +62,38 @@ fn exports_new_credentials_after_a_restart() {
     assert_ne!(key(), before);
     user.types(KUBECTL).stdout("namespace/default\n").succeeds();
     guest.run(UNTIL_READY);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn gives_up_where_waiting_is_in_vain() {
+    let guest = Guest::own("k3s", "address");
+    damages(&guest, K3S_YAML, KUBECONFIG_DAMAGES[1]);
+    ends_as_env_does(&guest, "restart kubernetes --timeout 60");
+    guest.changes_back();
+    guest.restarts("k3s", LOOPBACK_ONLY);
+    ends_as_env_does(&guest, "restart kubernetes --timeout 60");
+}
+
+/// What dockerd answers is its last word as soon as it is up.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn says_at_once_what_is_wrong_with_dockers_keys() {
+    let guest = docker("tls");
+    for change in [
+        "issue ca ca.pem own-key.pem stranger",
+        "issue ca own-ca.pem own-key.pem stranger; issue client cert.pem key.pem /CN=vagrant own-ca.pem own-key.pem",
+        "issue client cert.pem key.pem /CN=vagrant /etc/docker/ca.pem /etc/docker/ca-key.pem 20200101000000Z 20210101000000Z",
+        "echo hello >cert.pem",
+    ] {
+        guest.changes(
+            &format!("cd /home/vagrant/.docker; cp -a . /run/keys; {change}; chown -R vagrant: ."),
+            "rm -r /home/vagrant/.docker; mv /run/keys /home/vagrant/.docker",
+        );
+        for verb in ["start", "restart"] {
+            ends_as_env_does(&guest, &format!("{verb} docker --timeout 8"));
+        }
+        guest.changes_back();
+        guest.lays_out_docker("tls");
+    }
 }

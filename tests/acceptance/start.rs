@@ -190,6 +190,65 @@ fn times_out_when_a_service_never_answers() {
         .fails(126);
 }
 
+/// A service that has long been up ends it at once: the time is shorter than what one that has just come up is given.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn says_what_env_says_where_waiting_is_in_vain() {
+    let k3s = Guest::own("k3s", "address");
+    has_long_been_active(&k3s);
+    for damage in KUBECONFIG_DAMAGES {
+        damages(&k3s, K3S_YAML, damage);
+        ends_as_env_does(&k3s, "start kubernetes --timeout 8");
+        k3s.changes_back();
+        has_long_been_active(&k3s);
+    }
+    k3s.restarts("k3s", LOOPBACK_ONLY);
+    ends_as_env_does(&k3s, "start kubernetes --timeout 8");
+    drop(k3s);
+    let kubeadm = Guest::own("kubeadm", "address");
+    has_long_been_active(&kubeadm);
+    damages(&kubeadm, "/etc/kubernetes/admin.conf", KUBECONFIG_DAMAGES[0]);
+    ends_as_env_does(&kubeadm, "start kubernetes --timeout 8");
+}
+
+/// One that has just come up is given a while, and no more.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn gives_up_soon_after_the_start_where_waiting_is_in_vain() {
+    let guest = Guest::own("k3s", "address");
+    damages(&guest, K3S_YAML, KUBECONFIG_DAMAGES[0]);
+    guest.stops("k3s");
+    User::of(&guest)
+        .types("service-manager start kubernetes --timeout 60")
+        .stderr(
+            "
+            error: kubernetes does not answer at any address of `[NAME]`: [..]another server answers, whose certificate is from another authority
+            hint: check that `/etc/rancher/k3s/k3s.yaml` in the machine belongs to the cluster that runs there
+            ",
+        )
+        .fails(126);
+    ends_as_env_does(&guest, "start kubernetes --timeout 60");
+}
+
+/// As k3s does at its first start, and when it renews what has expired.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn waits_for_a_kubeconfig_that_is_replaced_late() {
+    let guest = Guest::own("k3s", "address");
+    for damage in KUBECONFIG_DAMAGES {
+        damages(&guest, K3S_YAML, damage);
+        guest.stops("k3s");
+        let user = User::of(&guest);
+        let typed = user.types("service-manager start kubernetes");
+        let mut terminal = typed.in_a_terminal(100);
+        terminal.shows("[..] waiting until Kubernetes answers ([..])");
+        guest.run(&format!("cat {K3S_YAML}.original >{K3S_YAML}"));
+        terminal.shows(STARTED);
+        assert_eq!(terminal.ends(), 0);
+        guest.changes_back();
+    }
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_failing_service_stops_no_other() {
@@ -411,6 +470,47 @@ fn refuses_an_unknown_service_before_connecting() {
         );
     }
 }
+
+/// What is said of the service is what `env` says.
+#[track_caller]
+pub(crate) fn ends_as_env_does(guest: &Guest, command: &str) {
+    let service = command.split(' ').nth(1).unwrap();
+    User::of(guest)
+        .types(format!(
+            "env=$(service-manager -q env {service} 2>&1 >/dev/null); said=$(service-manager -q {command} 2>&1); code=$?
+            [ \"$env\" = \"$said\" ] || printf '%s\\n' \"$env\" \"$said\"; exit $code"
+        ))
+        .fails(126);
+}
+
+/// Makes systemd say so.
+fn has_long_been_active(guest: &Guest) {
+    guest.changes(
+        "printf '#!/bin/sh\\n/usr/bin/systemctl \"$@\" | sed s/^ActiveEnterTimestampMonotonic=..*/ActiveEnterTimestampMonotonic=1/\\n' >/usr/local/bin/systemctl
+        chmod 755 /usr/local/bin/systemctl",
+        "rm /usr/local/bin/systemctl",
+    );
+}
+
+/// Replaces a line of a kubeconfig, by what a command of [`KUBECONFIG_DAMAGES`] makes.
+pub(crate) fn damages(guest: &Guest, path: &str, (make, lines): (&str, &str)) {
+    guest.changes(
+        &format!("cp -a {path} {path}.original; cd $(mktemp -d); {make}; sed --in-place \"{lines}\" {path}"),
+        &format!("mv {path}.original {path}"),
+    );
+}
+
+/// Each makes files, and then replaces lines by them: the authority of another cluster, a client certificate of another
+/// authority, one that has expired, a password.
+pub(crate) const KUBECONFIG_DAMAGES: [(&str, &str); 4] = [
+    ("issue ca a b x", "s/certificate-authority-data:.*/certificate-authority-data: $(base64 -w0 a)/"),
+    ("issue ca a b x; issue client c d /O=system:masters/CN=x a b", CLIENT),
+    ("issue ca a b x; issue client c d /O=system:masters/CN=x a b 20200101000000Z 20210101000000Z", CLIENT),
+    ("true", "s/client-certificate-data:.*/username: admin/; s/client-key-data:.*/password: secret/"),
+];
+const CLIENT: &str = "s/client-certificate-data:.*/client-certificate-data: $(base64 -w0 c)/; s/client-key-data:.*/client-key-data: $(base64 -w0 d)/";
+pub(crate) const K3S_YAML: &str = "/etc/rancher/k3s/k3s.yaml";
+pub(crate) const LOOPBACK_ONLY: &str = "s/^ExecStart=.*/& --bind-address=127.0.0.1/";
 
 /// A guest of the test's own, with Kubernetes, and Docker set up as `kind` says.
 pub(crate) fn docker(kind: &str) -> Guest {

@@ -276,7 +276,7 @@ fn judge_status(status: StatusCode) -> AttemptOutcome {
         }
         // As a server says it while it starts.
         status if status.is_server_error() => {
-            AttemptOutcome::Silent(NoResponse::ConnectionRefused, format!("HTTP {status}"))
+            AttemptOutcome::Silent(NoResponse::NotReady, format!("HTTP {status}"))
         }
         status => AttemptOutcome::Unexpected(format!("HTTP {status}").into()),
     }
@@ -336,7 +336,7 @@ mod tests {
         assert!(matches!(judge_status(StatusCode::FORBIDDEN), AttemptOutcome::Refused(_)));
         assert!(matches!(
             judge_status(StatusCode::SERVICE_UNAVAILABLE),
-            AttemptOutcome::Silent(NoResponse::ConnectionRefused, _)
+            AttemptOutcome::Silent(NoResponse::NotReady, _)
         ));
         assert!(matches!(judge_status(StatusCode::NOT_FOUND), AttemptOutcome::Unexpected(_)));
         assert!(matches!(judge_status(StatusCode::FOUND), AttemptOutcome::Unexpected(_)));

@@ -65,6 +65,8 @@ pub(crate) enum NoResponse {
     Timeout,
     /// A server of another authority answers.
     WrongServer,
-    /// The guest answers that nobody listens, or the service that it is not ready.
+    /// The guest answers that nobody listens.
     ConnectionRefused,
+    /// The service answers that it is not ready.
+    NotReady,
 }

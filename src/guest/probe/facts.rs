@@ -1,8 +1,9 @@
 //! What the guest answered, as types. Nothing in here is trusted: it is what the guest says of itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
@@ -28,6 +29,10 @@ pub(crate) struct Facts {
     pub token: TokenFact,
     /// The guest's own addresses that another machine may be able to use, in the guest's order.
     pub addresses: Vec<IpAddr>,
+    /// For how long the units are active, by name without `.service`, those that are and of which it was asked.
+    pub ages: BTreeMap<String, Duration>,
+    /// The ports at which somebody listens in the guest, if that was asked.
+    pub listening: BTreeSet<u16>,
     /// `/etc/os-release`.
     pub release: OsRelease,
     /// What the guest wrote to standard error: noise, or the reason why something is missing.
@@ -148,6 +153,10 @@ impl Reader<'_> {
                     names.split_whitespace().map(|name| (short(name), UnitState::Inactive)).collect();
             }
             "addresses" => self.facts.addresses = parse_addresses(&text(frame.body)),
+            "ages" if self.questions.settling => self.facts.ages = parse_ages(&text(frame.body)),
+            "listening" if self.questions.settling => {
+                self.facts.listening = parse_listening(&text(frame.body));
+            }
             "release" if self.questions.release => self.facts.release = OsRelease::parse(&text(frame.body)),
             _ => return Err(Error::Malformed),
         }
@@ -240,6 +249,34 @@ fn parse_units(text: &str) -> BTreeMap<String, UnitState> {
     text.lines().filter_map(unit).collect()
 }
 
+/// Reads `/proc/uptime` and then, a paragraph for each unit, what `systemctl show` says of it.
+fn parse_ages(text: &str) -> BTreeMap<String, Duration> {
+    let (uptime, units) = text.split_once('\n').unwrap_or_default();
+    let seconds = uptime.split_whitespace().next().and_then(|word| word.parse().ok());
+    let Some(uptime) = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) else {
+        return BTreeMap::new();
+    };
+    let age = |unit: &str| {
+        let value = |name: &str| unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let entered: u64 = value("ActiveEnterTimestampMonotonic")?.parse().ok()?;
+        // What was never active has a zero.
+        let is_known = entered != 0 && value("Id")?.ends_with(".service");
+        is_known
+            .then(|| Some((short(value("Id")?), uptime.saturating_sub(Duration::from_micros(entered)))))?
+    };
+    units.split("\n\n").filter_map(age).collect()
+}
+
+/// Reads lines of `/proc/net/tcp` (`proc_net_tcp` in the kernel's documentation): the second word is the guest's own
+/// address and port, in hexadecimal.
+fn parse_listening(text: &str) -> BTreeSet<u16> {
+    let port = |line: &str| {
+        let (_, port) = line.split_whitespace().nth(1)?.rsplit_once(':')?;
+        u16::from_str_radix(port, 16).ok()
+    };
+    text.lines().filter_map(port).collect()
+}
+
 /// The name by which [`crate::base::types::UnitName::short`] asks for a unit.
 fn short(name: &str) -> String {
     name.strip_suffix(".service").unwrap_or(name).to_owned()
@@ -324,6 +361,33 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn ages_are_those_of_units_that_were_active() {
+        let show = |id: &str, entered: &str| format!("ActiveEnterTimestampMonotonic={entered}\nId={id}");
+        let units = [
+            show("k3s.service", "90000000"),
+            show("never.service", "0"),
+            show("later.service", "200000000"),
+            show("odd.service", "-1"),
+            show("odder.service", "99999999999999999999999"),
+            "Id=no.service".to_owned(),
+        ];
+        let ages = parse_ages(&format!("100.50 7.25\n{}", units.join("\n\n")));
+        let wanted = [("k3s", Duration::from_millis(10_500)), ("later", Duration::ZERO)];
+        assert_eq!(ages, wanted.map(|(name, age)| (name.to_owned(), age)).into());
+        for uptime in ["x", "-1", "NaN", "inf", "1e300"] {
+            assert_eq!(parse_ages(&format!("{uptime} 1\n{}", show("k3s.service", "1"))), BTreeMap::new());
+        }
+    }
+
+    #[test]
+    fn ports_are_read_and_odd_lines_left_out() {
+        let text = "   0: 0100007F:192B 00000000:0000 0A 00000000:00000000 00:00000000\n\
+            1: 00000000000000000000000000000000:0016 00000000000000000000000000000000:0000 0A\n\
+            2: 0100007F:1FFFF\n3: 0100007F\n:::\n4: x:-1 0A\n";
+        assert_eq!(parse_listening(text), [22, 6443].into());
+    }
 
     #[test]
     fn units_are_read_and_unknown_ones_left_out() {

@@ -5,6 +5,7 @@ use crate::catalogue::{Access, Flavour, Service};
 
 /// What to ask in the guest.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(crate) struct Questions {
     /// The units whose states are wanted.
     pub units: Vec<UnitName>,
@@ -16,6 +17,8 @@ pub(crate) struct Questions {
     pub release: bool,
     /// A token, where a service takes nothing else. Some clusters make a new one for this.
     pub token: bool,
+    /// For how long the units are active, and where the guest listens.
+    pub settling: bool,
 }
 
 /// A file to look for, or several of one pattern.
@@ -50,6 +53,11 @@ impl Questions {
     /// Everything that must be known to find `services` and to log in to them.
     pub(crate) fn to_use<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
         Self { addresses: true, token: true, ..Self::default() }.with(services)
+    }
+
+    /// The same, and what tells whether a service that comes up has had its time.
+    pub(crate) fn of_what_comes_up(self) -> Self {
+        Self { settling: true, ..self }
     }
 
     fn with<'a>(self, services: impl IntoIterator<Item = &'a Service>) -> Self {

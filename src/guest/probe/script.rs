@@ -20,7 +20,7 @@ pub(super) fn command(questions: &Questions, nonce: &Nonce, user_is_root: bool) 
 /// Starting systemctl and sudo takes longer than all the rest, so the three go on beside each other; whoever comes
 /// later in a pipeline passes on what the one before wrote.
 fn main(questions: &Questions, user_is_root: bool) -> String {
-    let mut script = as_user(questions);
+    let mut script = as_user(questions) + &settling(questions);
     let root = as_root(questions, user_is_root);
     if !root.is_empty() {
         script = format!("{{ {root}}} | {{ {script}cat; }}; ");
@@ -51,6 +51,19 @@ fn as_user(questions: &Questions) -> String {
     }
     script.extend(questions.files.iter().enumerate().filter(|(_, file)| !file.root).map(file_call));
     script
+}
+
+/// `systemctl show` names times by the clock since the boot, so that one is told too. The kernel has a line
+/// for each socket; `0A` is in those that listen.
+fn settling(questions: &Questions) -> String {
+    if !questions.settling {
+        return String::new();
+    }
+    let units = questions.units.iter().map(UnitName::full).collect::<Vec<_>>().join(" ");
+    format!(
+        "b=$(cat /proc/uptime; systemctl show --property=Id,ActiveEnterTimestampMonotonic {units} 2>/dev/null); \
+         frame ages \"$b\"; b=$(grep -hs \" 0A \" /proc/net/tcp /proc/net/tcp6 | head -c 65536); frame listening \"$b\"; "
+    )
 }
 
 fn as_root(questions: &Questions, user_is_root: bool) -> String {
@@ -182,7 +195,7 @@ mod tests {
 
     fn questions() -> Questions {
         let catalogue = Catalogue::built_in().unwrap();
-        Questions { release: true, ..Questions::to_use(catalogue.select(&[]).unwrap()) }
+        Questions { release: true, ..Questions::to_use(catalogue.select(&[]).unwrap()) }.of_what_comes_up()
     }
 
     #[test]
