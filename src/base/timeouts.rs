@@ -21,8 +21,8 @@ pub(crate) const CACHED_ENDPOINT: Duration = Duration::from_secs(3);
 pub(crate) const HOOK: Duration = Duration::from_millis(300);
 /// To connect to the SSH port of an address that may be the guest's.
 pub(crate) const SSH_PORT_CONNECT: Duration = Duration::from_millis(500);
-/// For the greeting of an SSH server, which may be busy or waiting for a name server.
-pub(crate) const SSH_GREETING: Duration = Duration::from_secs(2);
+/// For an SSH server to prove its host key; it may be busy or waiting for a name server.
+pub(crate) const SSH_HOST_KEY: Duration = Duration::from_secs(2);
 /// For one attempt to use a service that is coming up.
 pub(crate) const START_ATTEMPT: Duration = Duration::from_secs(10);
 /// Between two such attempts.

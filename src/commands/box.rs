@@ -46,7 +46,10 @@ fn ip(args: &BoxIpArgs, context: &Context) -> Result<(), Error> {
 /// Of the machine's addresses `address` is the first.
 fn note_guess(address: GuestAddress, context: &Context) {
     if !address.reachable {
-        context.note(&format!("{} is a guess: no SSH server was reached at any address", address.ip));
+        context.note(&format!(
+            "{} is a guess: the machine's SSH server answers at none of its addresses",
+            address.ip
+        ));
     }
 }
 

@@ -16,6 +16,7 @@ use crate::base::types::Port;
 use crate::base::{parallel, timeouts};
 use crate::catalogue::Service;
 use crate::guest::probe::Facts;
+use crate::guest::ssh::HostKey;
 use crate::machine::Machine;
 
 /// What a guest answered, and how it was reached.
@@ -25,6 +26,8 @@ pub(crate) struct Inspection {
     pub(crate) facts: Facts,
     /// The address at which SSH reached the guest; none through a jump host.
     pub(crate) address: Option<IpAddr>,
+    /// The key of the guest's SSH server.
+    pub(crate) host_key: HostKey,
 }
 
 impl Inspection {

@@ -1,14 +1,13 @@
 //! Which of the guest's addresses the host can reach.
 
-use std::io::{self, Read};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 
 use super::inspection::Inspection;
 use crate::base::deadline::Deadline;
-use crate::base::{parallel, timeouts};
+use crate::base::parallel;
+use crate::guest::ssh::{HostKey, has_host_key};
 
 /// An address of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -35,7 +34,7 @@ pub(crate) fn addresses(inspection: &Inspection, deadline: Deadline) -> Vec<Gues
         inspection.facts.addresses.iter().copied().filter(|ip| Some(*ip) != direct).collect();
     // Behind its NAT the guest has an address that may be another machine's here.
     let tried: Vec<IpAddr> = others.iter().copied().filter(|ip| *ip != VIRTUALBOX_NAT).collect();
-    let reached = reached(&tried, deadline);
+    let reached = reached(&tried, &inspection.host_key, deadline);
     sorted(direct, &others, &reached)
 }
 
@@ -51,33 +50,18 @@ fn sorted(direct: Option<IpAddr>, others: &[IpAddr], reached: &[IpAddr]) -> Vec<
     addresses
 }
 
-/// Those at which the guest answers, all tried at once.
-fn reached(addresses: &[IpAddr], deadline: Deadline) -> Vec<IpAddr> {
-    let answers = |ip: IpAddr| answers(ip, deadline).then_some(ip);
+/// Those at which the guest's own SSH server answers, all tried at once. Another server's host key differs, and less than
+/// a key proves nothing: some networks accept connections to addresses that nobody has.
+fn reached(addresses: &[IpAddr], host_key: &HostKey, deadline: Deadline) -> Vec<IpAddr> {
+    let answers = |ip: IpAddr| has_host_key((ip, SSH_PORT).into(), host_key, deadline).then_some(ip);
     let results = parallel::map(addresses.to_vec(), addresses.len(), answers);
     results.into_iter().filter_map(|result| result.ok().flatten()).collect()
-}
-
-/// True when an SSH server is there. Less proves nothing: some networks refuse for addresses that nobody has.
-fn answers(ip: IpAddr, deadline: Deadline) -> bool {
-    let left = |limit| deadline.at_most(limit).left().max(Duration::from_millis(1));
-    let greets = || {
-        let mut stream =
-            TcpStream::connect_timeout(&SocketAddr::new(ip, SSH_PORT), left(timeouts::SSH_PORT_CONNECT))?;
-        stream.set_read_timeout(Some(left(timeouts::SSH_GREETING)))?;
-        let mut greeting = [0; GREETING.len()];
-        stream.read_exact(&mut greeting)?;
-        io::Result::Ok(greeting == *GREETING)
-    };
-    greets().unwrap_or(false)
 }
 
 /// Every `VirtualBox` guest has it behind its NAT (<https://www.virtualbox.org/manual/ch06.html>, "NAT").
 const VIRTUALBOX_NAT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 2, 15));
 /// On a guest's own address sshd mostly listens there.
 const SSH_PORT: u16 = 22;
-/// How every SSH server begins (RFC 4253, 4.2).
-const GREETING: &[u8; 4] = b"SSH-";
 
 #[cfg(test)]
 mod tests {

@@ -70,7 +70,8 @@ impl MachineSession {
         let user_is_root = self.user_is_root();
         let facts = probe::ask(questions, &mut self.connection, user_is_root)?;
         log::debug!("the guest answered; units: {}, files: {}", facts.units.len(), facts.files.len());
-        Ok(Inspection { machine: self.machine.clone(), facts, address: self.connection.address() })
+        let (address, host_key) = (self.connection.address(), self.connection.host_key().clone());
+        Ok(Inspection { machine: self.machine.clone(), facts, address, host_key })
     }
 
     /// Executes `action`; another one that is going on in the guest is waited for with `patience`.

@@ -123,6 +123,23 @@ fn marks_an_unreached_address_as_a_guess() {
     User::near(&guest)
         .types(format!("service-manager --host vagrant@{port} -i {} box ip", key.display()))
         .stdout("192.0.2.1\n")
-        .stderr("note: 192.0.2.1 is a guess: no SSH server was reached at any address\n")
+        .stderr("note: 192.0.2.1 is a guess: the machine's SSH server answers at none of its addresses\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_ssh_server_of_another_machine_makes_no_address_reachable() {
+    let (guest, other) = (Guest::own("kubeadm", "address"), Guest::light());
+    let port = Port::leading_to(format!("{}:22", guest.address()));
+    let key = guest.folder().join("keys/ed25519");
+    let (own, others) = (guest.address(), other.address());
+    lies(&guest, &format!("begin; frame addresses '2: eth0 inet {others}/24\n3: eth1 inet {own}/24'; end"));
+    let user = User::near(&guest);
+    user.types(format!("service-manager --host vagrant@{port} -i {} box ip --all --output json", key.display()))
+        .stdout(&format!(
+            "{{\"version\":1,\"machine\":\"127.0.0.1\",\"addresses\":[\
+             {{\"address\":\"{own}\",\"reachable\":true}},{{\"address\":\"{others}\",\"reachable\":false}}]}}\n"
+        ))
         .succeeds();
 }

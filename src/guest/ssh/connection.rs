@@ -8,7 +8,7 @@ use std::time::Duration;
 use ssh2::Channel;
 
 use super::error::Error;
-use super::host_key::KnownHosts;
+use super::host_key::{HostKey, KnownHosts};
 use super::route::{Hop, Route};
 use super::transport::Transport;
 use super::{auth, jump};
@@ -29,6 +29,7 @@ pub(crate) struct Output {
 pub(crate) struct Connection {
     transport: Transport,
     address: Option<IpAddr>,
+    host_key: HostKey,
     /// That of the last command, which nobody waited for.
     ended: Option<Channel>,
 }
@@ -57,6 +58,11 @@ impl Connection {
     /// not be able to reach it.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.address
+    }
+
+    /// The key of the guest's SSH server.
+    pub(crate) fn host_key(&self) -> &HostKey {
+        &self.host_key
     }
 
     /// True when it is better to connect anew than to go on with this one: libssh2 keeps until the end of a
@@ -166,11 +172,24 @@ impl Connection {
     ) -> Result<Self, Error> {
         let mut transport = Transport::new(stream, hop.place(), deadline)?;
         transport.handshake(known_hosts.algorithm(hop))?;
-        known_hosts.check(hop, transport.host_key())?;
+        let host_key = known_hosts.check(hop, transport.host_key())?;
         transport.trust();
         auth::authenticate(&transport, hop)?;
-        Ok(Self { transport, address, ended: None })
+        Ok(Self { transport, address, host_key, ended: None })
     }
+}
+
+/// True when the SSH server at `address` has this host key, and proves it.
+pub(crate) fn has_host_key(address: SocketAddr, host_key: &HostKey, deadline: Deadline) -> bool {
+    let prove = || {
+        let limit = deadline.at_most(timeouts::SSH_PORT_CONNECT).left().max(Duration::from_millis(1));
+        let stream = TcpStream::connect_timeout(&address, limit).ok()?;
+        let deadline = deadline.at_most(timeouts::SSH_HOST_KEY);
+        let mut transport = Transport::new(stream.into(), address.to_string(), deadline).ok()?;
+        transport.handshake(host_key.algorithm()).ok()?;
+        Some(host_key.is(transport.host_key()))
+    };
+    prove().unwrap_or(false)
 }
 
 /// Connects to the first address of the hop that accepts.

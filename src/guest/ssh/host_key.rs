@@ -73,33 +73,23 @@ impl KnownHosts {
 
     /// The algorithm of the key known for the server of `hop`.
     pub(super) fn algorithm(&self, hop: &Hop) -> Option<&'static str> {
-        self.known(&name(hop)).and_then(|key| match key.algorithm() {
-            // The key's own name would ask for a signature with SHA-1.
-            ssh_key::Algorithm::Rsa { .. } => Some("rsa-sha2-512,rsa-sha2-256"),
-            ssh_key::Algorithm::Ed25519 => Some("ssh-ed25519"),
-            ssh_key::Algorithm::Ecdsa { curve } => Some(match curve {
-                ssh_key::EcdsaCurve::NistP256 => "ecdsa-sha2-nistp256",
-                ssh_key::EcdsaCurve::NistP384 => "ecdsa-sha2-nistp384",
-                ssh_key::EcdsaCurve::NistP521 => "ecdsa-sha2-nistp521",
-            }),
-            _ => None,
-        })
+        self.known(&name(hop)).and_then(algorithm)
     }
 
     /// Compares the key that the server of `hop` offers with the one known, or learns it.
-    pub(super) fn check(&mut self, hop: &Hop, offered: &[u8]) -> Result<(), Error> {
+    pub(super) fn check(&mut self, hop: &Hop, offered: &[u8]) -> Result<HostKey, Error> {
         let name = name(hop);
         let offered =
             PublicKey::from_bytes(offered).map_err(|_| Error::HostKeyUnknown { place: hop.place() })?;
         match self.known(&name) {
-            Some(known) if known.key_data() == offered.key_data() => Ok(()),
-            Some(known) => Err(self.changed(hop.place(), known, &offered)),
+            Some(known) if known.key_data() == offered.key_data() => {}
+            Some(known) => return Err(self.changed(hop.place(), known, &offered)),
             None => {
                 self.put(name.clone(), offered.clone());
-                self.learnt.push((name, offered));
-                Ok(())
+                self.learnt.push((name, offered.clone()));
             }
         }
+        Ok(HostKey(offered))
     }
 
     fn changed(&self, place: String, known: &PublicKey, offered: &PublicKey) -> Error {
@@ -110,6 +100,37 @@ impl KnownHosts {
 
     fn known(&self, name: &str) -> Option<&PublicKey> {
         self.entries.iter().find(|(known, _)| known == name).map(|(_, key)| key)
+    }
+}
+
+/// The key of a server that was checked.
+#[derive(Clone, Debug)]
+pub(crate) struct HostKey(PublicKey);
+
+impl HostKey {
+    /// Its algorithm, as [`KnownHosts::algorithm`] has it.
+    pub(super) fn algorithm(&self) -> Option<&'static str> {
+        algorithm(&self.0)
+    }
+
+    /// True when a server that offers `offered`, in SSH's wire form, has this key.
+    pub(super) fn is(&self, offered: &[u8]) -> bool {
+        PublicKey::from_bytes(offered).is_ok_and(|offered| offered.key_data() == self.0.key_data())
+    }
+}
+
+/// The names under which a server signs with `key`.
+fn algorithm(key: &PublicKey) -> Option<&'static str> {
+    match key.algorithm() {
+        // The key's own name would ask for a signature with SHA-1.
+        ssh_key::Algorithm::Rsa { .. } => Some("rsa-sha2-512,rsa-sha2-256"),
+        ssh_key::Algorithm::Ed25519 => Some("ssh-ed25519"),
+        ssh_key::Algorithm::Ecdsa { curve } => Some(match curve {
+            ssh_key::EcdsaCurve::NistP256 => "ecdsa-sha2-nistp256",
+            ssh_key::EcdsaCurve::NistP384 => "ecdsa-sha2-nistp384",
+            ssh_key::EcdsaCurve::NistP521 => "ecdsa-sha2-nistp521",
+        }),
+        _ => None,
     }
 }
 

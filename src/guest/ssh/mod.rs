@@ -9,7 +9,7 @@ mod relay;
 mod route;
 mod transport;
 
-pub(crate) use self::connection::Connection;
+pub(crate) use self::connection::{Connection, has_host_key};
 pub(crate) use self::error::Error;
-pub(crate) use self::host_key::KnownHosts;
+pub(crate) use self::host_key::{HostKey, KnownHosts};
 pub(crate) use self::route::{Hop, Route};
