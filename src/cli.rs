@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell as CompletionShell;
 use secrecy::SecretString;
@@ -602,6 +603,22 @@ impl Command {
 /// True when the command called `name` is about one machine, which the options of [`Global`] select.
 pub(crate) fn is_about_a_machine(name: &str) -> bool {
     matches!(name, "env" | "status" | "start" | "stop" | "restart" | "kubeconfig" | "box" | "install-cli")
+}
+
+/// True when the parser misses the service of a command that starts, stops or installs, or refuses the version to
+/// install. The old plugin's scripts take the exit code of that from any other wrong usage.
+pub(crate) fn lacks_object(refusal: &clap::Error, arguments: &[OsString]) -> bool {
+    let lenient = Cli::command().ignore_errors(true).try_get_matches_from(arguments);
+    let acts = lenient.is_ok_and(|matches| {
+        matches!(matches.subcommand_name(), Some("start" | "stop" | "restart" | "install-cli"))
+    });
+    let is_object =
+        |argument: &str| argument.starts_with("<SERVICE>") || argument.starts_with("--cli-version");
+    acts && match refusal.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => is_object(argument),
+        Some(ContextValue::Strings(arguments)) => arguments.iter().any(|argument| is_object(argument)),
+        _ => false,
+    }
 }
 
 /// What is given for the option `name` in arguments that could not be parsed.

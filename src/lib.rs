@@ -84,11 +84,12 @@ fn answer_of_the_parser(env: &Env, answer: &clap::Error) -> ExitCode {
     let color =
         cli::option_in(&env.arguments, "--color").and_then(|when| ColorChoice::from_str(when, true).ok());
     Ui::new(color.unwrap_or_default(), env.no_color, false).parser(answer);
-    if answer.use_stderr() {
-        fail(env, Script::of_arguments(&env.arguments), ExitCode::Failure)
-    } else {
-        ExitCode::Done
+    if !answer.use_stderr() {
+        return ExitCode::Done;
     }
+    let lacks_object = cli::lacks_object(answer, &env.arguments);
+    let code = if lacks_object { ExitCode::NotRunning } else { ExitCode::Failure };
+    fail(env, Script::of_arguments(&env.arguments), code)
 }
 
 /// Where a shell would evaluate the output, one statement makes it fail too.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::context::{Context, at_once, print, print_json};
 use crate::access::endpoint::Endpoint;
 use crate::base::types::{ServiceName, VariableName, Version};
-use crate::catalogue::Service;
+use crate::catalogue::{self, Service};
 use crate::cli::{EnvArgs, OutputFormat};
 use crate::error::Error;
 use crate::export::shell::script_readable;
@@ -18,8 +18,11 @@ use crate::services::{
 use crate::ui::json;
 
 pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
-    let catalogue = context.catalogue()?;
-    let services = catalogue.select(&args.services)?;
+    let known = context.catalogue()?;
+    let services = known.select(&args.services).map_err(|error| match error {
+        catalogue::Error::UnknownService { .. } => Error::NoSuchObject(error),
+        error => error.into(),
+    })?;
     if args.unset {
         return unset(&services, args, context);
     }

@@ -178,7 +178,7 @@ fn not_cached(request: &InstallRequest) -> Error {
 fn put(installed: &Installed, folder: &Path, context: &Context) -> Result<(PathBuf, bool), Error> {
     let path = folder.join(installed.path.file_name().unwrap_or_default());
     let was_there = std::fs::symlink_metadata(&path).is_ok();
-    let is_new = files::copy_program(&installed.path, &path)?;
+    let is_new = files::copy_program(&installed.path, &path).map_err(Error::NotPlaced)?;
     if is_new && was_there {
         context.note(&format!("replaced the `{}` that was there", path.display()));
     }

@@ -48,6 +48,12 @@ pub(crate) enum Error {
     NoHome(#[from] NoHome),
 
     // What commands find out themselves.
+    /// The old plugin's scripts tell `env NAME` for a service that there is not from one that does not run.
+    #[error(transparent)]
+    NoSuchObject(catalogue::Error),
+    /// The client is there, and cannot be put where it is wanted.
+    #[error(transparent)]
+    NotPlaced(files::Error),
     #[error("{what} is {source}")]
     Value { what: String, source: Invalid },
     #[error("there is no command `{name}`")]
@@ -85,12 +91,15 @@ impl Explain for Error {
             Self::Settings(error) => error.exit_code(),
             Self::Files(error) => error.exit_code(),
             Self::Timeout(error) => error.exit_code(),
-            Self::NoAddress | Self::NoRelease | Self::NoKubeconfig { .. } | Self::OptionUnfit { .. } => {
-                ExitCode::NotRunning
-            }
+            Self::NotPlaced(_)
+            | Self::NoAddress
+            | Self::NoRelease
+            | Self::NoKubeconfig { .. }
+            | Self::OptionUnfit { .. } => ExitCode::NotRunning,
             Self::Stdout(_)
             | Self::WorkerPanicked(_)
             | Self::NoHome(_)
+            | Self::NoSuchObject(_)
             | Self::Value { .. }
             | Self::UnknownCommand { .. }
             | Self::MultipleMachines { .. }
@@ -107,12 +116,12 @@ impl Explain for Error {
             Self::Services(error) => return error.hint(),
             Self::Machine(error) => return error.hint(),
             Self::Clients(error) => return error.hint(),
-            Self::Catalogue(error) => return error.hint(),
+            Self::Catalogue(error) | Self::NoSuchObject(error) => return error.hint(),
             Self::Kubeconfig(error) => return error.hint(),
             Self::Export(error) => return error.hint(),
             Self::Proxy(error) => return error.hint(),
             Self::Settings(error) => return error.hint(),
-            Self::Files(error) => return error.hint(),
+            Self::Files(error) | Self::NotPlaced(error) => return error.hint(),
             Self::Timeout(error) => return error.hint(),
             Self::MachineUnavailable { source, .. } => return source.hint(),
             Self::OptionUnfit { option, hint, .. } => {
@@ -155,7 +164,7 @@ impl Explain for Error {
             Self::Services(error) => error.causes(),
             Self::Machine(error) => error.causes(),
             Self::Clients(error) => error.causes(),
-            Self::Catalogue(error) => error.causes(),
+            Self::Catalogue(error) | Self::NoSuchObject(error) => error.causes(),
             error => causes(error),
         }
     }

@@ -227,14 +227,14 @@ fn script_readable_output_escapes_a_quote_for_sh() {
 fn an_unknown_service_makes_eval_fail() {
     User::new()
         .types("service-manager env kubernets")
-        .stdout("(exit 126)\n")
+        .stdout("(exit 1)\n")
         .stderr(
             "
             error: there is no service `kubernets`
             hint: did you mean `kubernetes`?
             ",
         )
-        .fails(126);
+        .fails(1);
 }
 
 pub(crate) const SHELLS: [&str; 3] = ["dash", "bash", "zsh"];

@@ -74,14 +74,14 @@ fn refuses_a_folder_in_place_of_the_program() {
     let download = Download::new();
     let user = &download.user;
     user.types(format!("mkdir -p bin/kubectl; {INSTALL} --path bin"))
-        .stdout("(exit 1)\n")
+        .stdout("(exit 126)\n")
         .stderr(
             "
             error: could not write `[HOME]/bin/kubectl`
             caused by: is a directory
             ",
         )
-        .fails(1);
+        .fails(126);
     user.types(format!("rmdir bin/kubectl; eval \"$({INSTALL} --path bin)\" && kubectl"))
         .stdout("kubectl 1.36.3\n")
         .succeeds();
@@ -93,9 +93,9 @@ fn refuses_a_file_in_place_of_the_folder() {
     let user = &download.user;
     user.writes("bin", "");
     user.types(format!("{INSTALL} --path bin"))
-        .stdout("(exit 1)\n")
+        .stdout("(exit 126)\n")
         .stderr("error: could not write `[HOME]/bin/kubectl`\ncaused by: [..] (os error [..])\n")
-        .fails(1);
+        .fails(126);
 }
 
 #[test]

@@ -24,6 +24,8 @@ mod docker;
 mod env;
 // What `eval` makes of a failure, and a terminal of a success.
 mod eval;
+// How commands end that the old plugin had, case by case.
+mod exit_codes;
 // What a flavour may lack, and what is wrong with its certificates.
 mod incomplete_flavours;
 // Every flavour of every service, with a real client.

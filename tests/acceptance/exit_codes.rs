@@ -1,0 +1,128 @@
+//! The exit codes of vagrant-service-manager, which scripts take apart: each case in which that plugin ended.
+
+use service_manager_test_support::download::Download;
+use service_manager_test_support::{Guest, User};
+
+use crate::start::docker;
+
+/// Types each command with `user` and compares how it ends.
+#[track_caller]
+fn ends(user: &User, cases: &[(&str, i32)]) {
+    for (command, code) in cases {
+        let line = format!("service-manager {command} >out 2>&1; echo $?");
+        user.types(&line).stdout(&format!("{code}\n")).succeeds();
+    }
+}
+
+#[test]
+fn a_machine_that_is_not_running() {
+    let user = User::new();
+    let at_a_closed_port = |command: &&str| format!("--host dev@127.0.0.1:1 {command}");
+    let commands = [
+        "env",
+        "env docker",
+        "status",
+        "status docker",
+        "start docker",
+        "stop docker",
+        "restart docker",
+        "box ip",
+        "box version",
+        "install-cli docker",
+        "kubeconfig",
+    ];
+    for command in commands.iter().map(at_a_closed_port) {
+        ends(&user, &[(&command, 3)]);
+    }
+}
+
+#[test]
+fn help_needs_no_machine() {
+    ends(&User::new(), &[("--help", 0), ("env --help", 0), ("box ip --help", 0), ("start --help", 0)]);
+}
+
+#[test]
+fn words_that_name_nothing() {
+    ends(
+        &User::new(),
+        &[
+            ("env bogus", 1),
+            ("env docker bogus", 1),
+            ("env docker --bogus", 1),
+            ("box", 1),
+            ("box bogus", 1),
+            ("box ip --bogus", 1),
+            ("status bogus", 126),
+            ("start", 126),
+            ("stop", 126),
+            ("restart", 126),
+            ("start bogus", 126),
+            ("stop bogus", 126),
+            ("restart bogus", 126),
+            ("--machine box restart", 126),
+            ("start docker --bogus", 1),
+            ("install-cli", 126),
+            ("install-cli bogus", 126),
+            ("install-cli --path .", 126),
+            ("bogus", 1),
+        ],
+    );
+}
+
+#[test]
+fn a_client_that_cannot_be_installed() {
+    let download = Download::new();
+    download.user.writes("file", "");
+    ends(
+        &download.user,
+        &[
+            ("install-cli kubernetes --cli-version 99.99.99", 126),
+            ("install-cli kubernetes --cli-version '!'", 126),
+            ("install-cli kubernetes --cli-version", 126),
+            ("install-cli kubernetes --cli-version 1.36.3 --path file", 126),
+            ("install-cli kubernetes --cli-version 1.36.3 --path file/bin", 126),
+            ("install-cli kubernetes --cli-version 1.36.3 --path /proc/none", 126),
+            ("install-cli kubernetes --cli-version 1.36.3 --path new/bin", 0),
+        ],
+    );
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_is_stopped() {
+    let guest = docker("stopped");
+    ends(
+        &User::of(&guest),
+        &[
+            ("status", 0),
+            ("status docker", 0),
+            ("env docker", 126),
+            ("env kubernetes docker", 126),
+            ("install-cli docker", 126),
+            ("restart openshift", 126),
+            ("box ip", 0),
+            ("box version", 0),
+        ],
+    );
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_command_that_fails_in_the_guest() {
+    let guest = docker("stopped");
+    guest.changes(
+        "mkdir --parents /run/systemd/system/docker.service.d && printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' \
+         >/run/systemd/system/docker.service.d/broken.conf && systemctl daemon-reload",
+        "rm --recursive /run/systemd/system/docker.service.d && systemctl daemon-reload && systemctl reset-failed",
+    );
+    ends(&User::of(&guest), &[("start docker", 126), ("restart docker", 126), ("status", 0)]);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_runs() {
+    ends(
+        &User::of(&Guest::kubeadm()),
+        &[("env docker", 0), ("env", 0), ("status", 0), ("status docker", 0), ("env openshift", 126)],
+    );
+}
