@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::malicious_guest::{lying_microshift, says_microshift};
 use service_manager_test_support::download::{Download, INSTALL, KUBECTL, kubectl};
 use service_manager_test_support::publisher::{Publisher, append, script, sha256, tgz};
 use service_manager_test_support::{Guest, User};
@@ -439,6 +440,36 @@ fn installs_the_oc_that_matches_the_cluster() {
         let user = User::of(&guest).with_publisher(&publisher);
         user.types("eval \"$(service-manager -q install-cli openshift)\" && oc")
             .stdout(&format!("oc {version}\n"))
+            .succeeds();
+    }
+}
+
+/// CDK 2.x says a version of which no `oc` was ever public. What says it here is MicroShift's place for a version: the same
+/// server cannot have both `/version` and Origin's `/version/openshift`.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn installs_the_nearest_oc_for_a_server_without_one() {
+    let guest = lying_microshift();
+    for version in ["3.2.0.44", "v3.2.1.34-2-g6af6a50"] {
+        says_microshift(&guest, version);
+        let publisher = Publisher::start();
+        let archive = "openshift-origin-client-tools-v1.2.2-565691c-linux-64bit";
+        let folder = "https://github.com/openshift/origin/releases/download/v1.2.2";
+        let content = tgz(&[(&format!("{archive}/oc"), &script("oc 1.2.2", 100))]);
+        publisher.offers(&format!("{folder}/CHECKSUM"), format!("{}  {archive}.tar.gz\n", sha256(&content)));
+        publisher.offers(&format!("{folder}/{archive}.tar.gz"), content);
+        let user = User::of(&guest).with_publisher(&publisher);
+        user.types("eval \"$(service-manager install-cli openshift)\" && oc")
+            .stdout("oc 1.2.2\n")
+            .stderr(&format!(
+                "
+                downloading [..]
+                100 %
+                note: {} was never published; the nearest is 1.2.2
+                note: the machine says that `oc` 1.2.2 is the right one; [..]
+                ",
+                version.trim_start_matches('v')
+            ))
             .succeeds();
     }
 }

@@ -313,6 +313,27 @@ fn sanitizes_routes_and_versions_of_openshift() {
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn sanitizes_the_version_of_microshift() {
+    let guest = lying_microshift();
+    let shows = |version: &str| {
+        User::of(&guest)
+            .types(frugally(
+                "service-manager status openshift --output json | grep --only-matching '\"version\":[^1,]*,'",
+            ))
+            .stdout(&format!("\"version\":{version},\n"))
+            .succeeds();
+    };
+    for evil in HOSTILE {
+        says_microshift(&guest, evil);
+        shows("null");
+    }
+    says_microshift(&guest, "4.28.4");
+    shows("\"4.28.4\"");
+    guest.run(&format!("rm /run/liar/{MICROSHIFT_VERSION}"));
+    shows("null");
+}
+
+/// A guest in which a server that says what it is told stands in for MicroShift's.
+pub(crate) fn lying_microshift() -> Guest {
     let pki = "/var/lib/microshift/certs";
     let guest = Guest::own("microshift", "address");
     guest.stops("microshift");
@@ -324,26 +345,17 @@ fn sanitizes_the_version_of_microshift() {
     );
     let files = format!("-cert {pki}/external/server.crt -key {pki}/external/server.key");
     serves(&guest, 6443, &format!("-CAfile {pki}/admin-kubeconfig-signer/ca.crt {files}"));
-    let map = "api/v1/namespaces/kube-public/configmaps/microshift-version";
-    let good = format!("{OK}{{\"gitVersion\": \"v1.31.0\"}}");
-    let shows = |version: &str| {
-        User::of(&guest)
-            .types(frugally(
-                "service-manager status openshift --output json | grep --only-matching '\"version\":[^1,]*,'",
-            ))
-            .stdout(&format!("\"version\":{version},\n"))
-            .succeeds();
-    };
-    for evil in HOSTILE {
-        let json = serde_json::json!({ "data": { "version": evil } });
-        says(&guest, &[("version", &good), (map, &format!("{OK}{}", escaped(&json)))]);
-        shows("null");
-    }
-    says(&guest, &[(map, &format!("{OK}{{\"data\": {{\"version\": \"4.28.4\"}}}}"))]);
-    shows("\"4.28.4\"");
-    guest.run(&format!("rm /run/liar/{map}"));
-    shows("null");
+    guest
 }
+
+/// Has it answer that it is of this version.
+pub(crate) fn says_microshift(guest: &Guest, version: &str) {
+    let json = serde_json::json!({ "data": { "version": version } });
+    let kubernetes = format!("{OK}{{\"gitVersion\": \"v1.31.0\"}}");
+    says(guest, &[("version", &kubernetes), (MICROSHIFT_VERSION, &format!("{OK}{}", escaped(&json)))]);
+}
+
+const MICROSHIFT_VERSION: &str = "api/v1/namespaces/kube-public/configmaps/microshift-version";
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
