@@ -444,7 +444,7 @@ fn installs_the_oc_that_matches_the_cluster() {
     }
 }
 
-/// CDK 2.x says a version of which no `oc` was ever public. What says it here is MicroShift's place for a version: the same
+/// CDK 2.x says a version of which no `oc` was ever public. What says it here is `MicroShift`'s place for a version: the same
 /// server cannot have both `/version` and Origin's `/version/openshift`.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -332,7 +332,7 @@ fn sanitizes_the_version_of_microshift() {
     shows("null");
 }
 
-/// A guest in which a server that says what it is told stands in for MicroShift's.
+/// A guest in which a server that says what it is told stands in for `MicroShift`'s.
 pub(crate) fn lying_microshift() -> Guest {
     let pki = "/var/lib/microshift/certs";
     let guest = Guest::own("microshift", "address");
