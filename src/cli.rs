@@ -152,10 +152,30 @@ pub(crate) struct StartArgs {
     /// Stop what cannot run beside it
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Say what is wrong with this command, as far as that is known without asking the machine; start nothing
+    #[arg(long)]
+    pub(crate) check: bool,
     /// Have Docker talk TLS, which restarts it once: makes keys, and a drop-in for its unit
     #[arg(long)]
     pub(crate) tls: bool,
 
+    #[command(flatten)]
+    pub(crate) proxy: ProxyArgs,
+
+    /// The registry of the image, for `sccli` and for units that read `DOCKER_REGISTRY`, `IMAGE_NAME` and `IMAGE_TAG`
+    #[arg(long, value_name = "HOST", help_heading = "OpenShift")]
+    openshift_docker_registry: Option<ImageRegistry>,
+    /// The name of that image
+    #[arg(long, value_name = "NAME", help_heading = "OpenShift")]
+    openshift_image_name: Option<ImageName>,
+    /// Its tag
+    #[arg(long, value_name = "TAG", help_heading = "OpenShift")]
+    openshift_image_tag: Option<ImageTag>,
+}
+
+/// The proxy of services that are started.
+#[derive(Debug, Args)]
+pub(crate) struct ProxyArgs {
     // Their values are looked at later: clap would show those that are not good, or that look like options.
     /// Have the services go through this proxy: `http://HOST:PORT`
     #[arg(long, value_name = "URL", help_heading = "Proxy", allow_hyphen_values = true)]
@@ -169,16 +189,6 @@ pub(crate) struct StartArgs {
     /// Have nothing in the machine go through one any more, whatever services are named
     #[arg(long, help_heading = "Proxy", conflicts_with_all = ["proxy", "proxy_user", "proxy_password"])]
     pub(crate) no_proxy: bool,
-
-    /// The registry of the image, for `sccli` and for units that read `DOCKER_REGISTRY`, `IMAGE_NAME` and `IMAGE_TAG`
-    #[arg(long, value_name = "HOST", help_heading = "OpenShift")]
-    openshift_docker_registry: Option<ImageRegistry>,
-    /// The name of that image
-    #[arg(long, value_name = "NAME", help_heading = "OpenShift")]
-    openshift_image_name: Option<ImageName>,
-    /// Its tag
-    #[arg(long, value_name = "TAG", help_heading = "OpenShift")]
-    openshift_image_tag: Option<ImageTag>,
 }
 
 /// What was typed and must not show.
@@ -193,11 +203,13 @@ impl FromStr for HiddenArgument {
     }
 }
 
-impl StartArgs {
-    pub(crate) fn proxy_password(&self) -> Option<SecretString> {
+impl ProxyArgs {
+    pub(crate) fn password(&self) -> Option<SecretString> {
         self.proxy_password.as_ref().map(|HiddenArgument(password)| password.clone())
     }
+}
 
+impl StartArgs {
     pub(crate) fn image(&self) -> Image {
         Image {
             registry: self.openshift_docker_registry.clone(),

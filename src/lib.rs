@@ -50,6 +50,8 @@ pub fn run(env: &Env) -> ExitCode {
         ui::show_steps();
     }
     let ui = Ui::new(cli.global.color, env.no_color, cli.global.quiet);
+    // As its users' scripts have always read it.
+    let ui = if env.plugin.is_some() { ui.without_progress_lines() } else { ui };
     let script = Script::of(&cli.command);
     let invocation = Invocation::new(env, &cli.global);
     match run_command(env.clone(), cli, ui) {

@@ -1,24 +1,66 @@
 //! `service-manager start SERVICE...`
 
+use std::cell::RefCell;
 use std::time::SystemTime;
 
 use secrecy::ExposeSecret;
 
 use super::context::{Context, for_each_service, print};
 use crate::catalogue::{Access, Control, Service};
-use crate::cli::StartArgs;
+use crate::cli::{ProxyArgs, StartArgs};
 use crate::error::Error;
-use crate::guest::control::{Apply, Changes, Image, Keys, Proxy, ProxyChange, ProxyInput, Verb};
-use crate::services::{ConnectedService, DetectedService, Inspected, Lifecycle, Readiness};
+use crate::guest::control::{Changes, Image, Keys, Proxy, ProxyChange, ProxyInput, Verb};
+use crate::services::{
+    self, ConnectedService, DetectedService, Inspected, Lifecycle, Readiness, ServiceCache,
+    exclusive_under_sccli,
+};
 use crate::settings::{Hidden, ProxySettings, Settings};
 
 pub(super) fn run(args: &StartArgs, context: &Context) -> Result<(), Error> {
     let options = StartOptions::of(args, context)?;
-    let check =
-        |machine: &mut Lifecycle, services: &[&Service]| Ok(machine.refuse_mutually_exclusive(services)?);
+    if args.check {
+        return check(args, context);
+    }
+    let exclusive = RefCell::new(None);
+    let check = |machine: &mut Lifecycle, services: &[&Service]| {
+        exclusive.replace(machine.mutually_exclusive(services)?);
+        Ok(())
+    };
     for_each_service(&args.services, context, check, |machine, service| {
-        start(service, &options, machine, context)
+        match exclusive.borrow_mut().as_mut() {
+            // Told once, of both.
+            Some(exclusive) if exclusive.is_about(service) => {
+                exclusive.error.take().map_or(Ok(()), |error| Err(error.into()))
+            }
+            _ => start(service, &options, machine, context),
+        }
     })
+}
+
+/// Says what is wrong with `args`, as far as that is known without asking the machine.
+///
+/// Errors: what is wrong.
+fn check(args: &StartArgs, context: &Context) -> Result<(), Error> {
+    let catalogue = context.catalogue()?;
+    let services = catalogue.select(&args.services)?;
+    let Some((service, other)) = exclusive_under_sccli(&services) else { return Ok(()) };
+    // One that was never used is not known, whatever the reason.
+    let machine = context.remembered_machine().ok();
+    let all = catalogue.select(&[])?;
+    match machine.as_ref().and_then(|machine| ServiceCache::of(machine).used_sccli(&all)) {
+        Some(false) => Ok(()),
+        Some(true) => {
+            let machine = machine.map(|machine| machine.name.to_string()).unwrap_or_default();
+            let (service, other) = (service.to_string(), other.to_string());
+            Err(services::Error::MutuallyExclusive { service, machine, other }.into())
+        }
+        None => {
+            context.note(&format!(
+                "{service} and {other} cannot both be started where `sccli` does it {BUNDLES}"
+            ));
+            Ok(())
+        }
+    }
 }
 
 /// What the user wants beside the services.
@@ -45,20 +87,17 @@ impl StartOptions {
         if args.tls {
             needs("--tls", DOCKER)?;
         }
-        Ok(Self { replace: args.replace, proxy: proxy(args, context)?, image, tls: args.tls })
+        Ok(Self { replace: args.replace, proxy: proxy(&args.proxy, context)?, image, tls: args.tls })
     }
 }
 
 /// What is typed counts, else what is set.
-fn proxy(args: &StartArgs, context: &Context) -> Result<Option<ProxyChange>, Error> {
+fn proxy(args: &ProxyArgs, context: &Context) -> Result<Option<ProxyChange>, Error> {
     if args.no_proxy {
         return Ok(Some(ProxyChange::Remove));
     }
-    let typed = ProxyInput {
-        url: args.proxy.clone(),
-        user: args.proxy_user.clone(),
-        password: args.proxy_password(),
-    };
+    let typed =
+        ProxyInput { url: args.proxy.clone(), user: args.proxy_user.clone(), password: args.password() };
     let mut input =
         if typed.is_empty() { from_settings(Settings::load(&context.folders()?)?.proxy) } else { typed };
     // Where there is a user, the password may be kept out of everybody's sight.
@@ -86,7 +125,7 @@ fn start(
     let connected = match assessment.readiness() {
         Readiness::Ready => {
             context.note(&format!("{} runs already", service.title));
-            change_running(&detected, assessment.into_connected(), &changes, machine, context)?
+            change_running(&detected, assessment.into_connected(), &changes, machine)?
         }
         // New keys may be what it needs.
         Readiness::Stuck if changes.keys.is_none() => {
@@ -102,31 +141,19 @@ fn start(
     print(&format!("{} service configured successfully...\n", service.title))
 }
 
-/// Makes `changes` to a service that runs, as far as they can be made now.
+/// Makes `changes` to a service that runs: what they concern is restarted, if it has anything else.
 fn change_running<'a>(
     detected: &DetectedService<'a>,
     connected: Option<Box<ConnectedService<'a>>>,
     changes: &Changes,
     machine: &mut Lifecycle,
-    context: &Context,
 ) -> Result<Option<Box<ConnectedService<'a>>>, Error> {
-    match changes.apply(&detected.flavour.control) {
-        Apply::None => {
-            machine.enable(detected)?;
-            Ok(connected)
-        }
-        Apply::NextStart => {
-            context.note(&format!(
-                "proxy and image are for its next start, after `service-manager stop {}`",
-                detected.service.name
-            ));
-            Ok(connected)
-        }
-        Apply::Now => {
-            machine.act(Verb::Start, detected, changes)?;
-            Ok(machine.wait_until_up(detected.service)?)
-        }
+    if changes.is_empty() {
+        machine.enable(detected)?;
+        return Ok(connected);
     }
+    machine.act(Verb::Start, detected, changes)?;
+    Ok(machine.wait_until_up(detected.service)?)
 }
 
 /// Those of the options that concern this service.
@@ -174,5 +201,6 @@ fn make_room(
     Ok(())
 }
 
+const BUNDLES: &str = "(the Atomic Developer Bundle, the Container Development Kit)";
 const DOCKER: &str = "docker";
 const OPENSHIFT: &str = "openshift";

@@ -20,7 +20,7 @@ use crate::base::files::{self, PrivateFolder};
 use crate::base::text::hex;
 use crate::base::types::{DnsName, HostName, ServiceName};
 use crate::base::{parallel, timeouts};
-use crate::catalogue::{self, Service};
+use crate::catalogue::{self, Control, Service};
 use crate::export::Block;
 use crate::machine::Machine;
 
@@ -121,6 +121,17 @@ impl ServiceCache {
     pub(crate) fn has_connected(&self, services: &[&Service]) -> bool {
         let known = services.iter().filter_map(|service| self.services.get(&service.name));
         known.into_iter().any(|known| known.connection.is_some())
+    }
+
+    /// Whether `sccli` starts what is in the machine, as the flavours of those of `services` say that were used; none where
+    /// none was.
+    pub(crate) fn used_sccli(&self, services: &[&Service]) -> Option<bool> {
+        let flavours = services.iter().filter_map(|service| {
+            let used = self.services.get(&service.name)?.connection.as_ref()?;
+            service.flavours.iter().find(|flavour| flavour.name == used.flavour)
+        });
+        let by_sccli = flavours.map(|flavour| matches!(flavour.control, Control::Sccli { .. }));
+        by_sccli.reduce(|one, other| one || other)
     }
 
     /// True when each of `answers` has all values that it had. One that has lost some may only have been slow to

@@ -1,5 +1,6 @@
 //! Starting and stopping services: one connection, over which the guest is asked, told, and asked again.
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use super::session::MachineSession;
 use super::state::State;
 use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::timeouts;
-use crate::base::types::UnitName;
+use crate::base::types::{ServiceName, UnitName};
 use crate::catalogue::{Catalogue, Control, Service};
 use crate::guest::control::{Action, ActionOutcome, Changes, Failure, Verb};
 use crate::guest::probe::Questions;
@@ -104,26 +105,26 @@ impl<'c> Lifecycle<'c> {
         Ok(others.iter().filter(runs).map(|service| service.name.to_string()).collect())
     }
 
-    /// Refuses to start `services` when, as they come in this machine, one of them stops another one.
+    /// Those of `services` that, as they come in this machine, cannot be started together, since one stops the other.
     ///
-    /// Errors: it does; those of asking.
-    pub(crate) fn refuse_mutually_exclusive(&mut self, services: &[&Service]) -> Result<(), Error> {
-        let stopped = |control: &Control| {
-            let Control::Sccli { stops, .. } = control else { return None };
-            services.iter().find(|other| stops.contains(&other.name)).map(|other| other.name.to_string())
-        };
-        let mut flavours = services.iter().flat_map(|service| &service.flavours);
-        if !flavours.any(|flavour| stopped(&flavour.control).is_some()) {
-            return Ok(());
+    /// Errors: those of asking.
+    pub(crate) fn mutually_exclusive(&mut self, services: &[&Service]) -> Result<Option<Exclusive>, Error> {
+        if exclusive_under_sccli(services).is_none() {
+            return Ok(None);
         }
         let facts = self.session.inspect(&Questions::about(services.iter().copied()))?.facts;
-        for detected in services.iter().filter_map(|service| detect(service, &facts)) {
-            if let Some(other) = stopped(&detected.flavour.control) {
-                let service = detected.service.name.to_string();
-                return Err(Error::MutuallyExclusive { service, machine: self.machine_name(), other });
-            }
-        }
-        Ok(())
+        let detected: Vec<_> = services.iter().filter_map(|service| detect(service, &facts)).collect();
+        let pairs = detected.iter().flat_map(|detected| {
+            let stopped = stopped_by(&detected.flavour.control, services);
+            stopped.map(|other| (&detected.service.name, other))
+        });
+        let pairs: Vec<(&ServiceName, &ServiceName)> = pairs.collect();
+        let Some((service, other)) = pairs.first() else { return Ok(None) };
+        let (service, other) = (service.to_string(), other.to_string());
+        let error = Some(Error::MutuallyExclusive { service, machine: self.machine_name(), other });
+        let names =
+            pairs.iter().flat_map(|(service, other)| [(*service).clone(), (*other).clone()]).collect();
+        Ok(Some(Exclusive { names, error }))
     }
 
     /// Makes sure that nothing else stops when `detected` is started.
@@ -323,6 +324,38 @@ impl LastWord {
             }
         }
     }
+}
+
+/// Services that cannot be started together.
+pub(crate) struct Exclusive {
+    names: BTreeSet<ServiceName>,
+    /// What it is to start two of them.
+    pub(crate) error: Option<Error>,
+}
+
+impl Exclusive {
+    pub(crate) fn is_about(&self, service: &Service) -> bool {
+        self.names.contains(&service.name)
+    }
+}
+
+/// The first of `services` that may stop another one, and that one: where `sccli` starts them.
+pub(crate) fn exclusive_under_sccli<'s>(
+    services: &[&'s Service],
+) -> Option<(&'s ServiceName, &'s ServiceName)> {
+    services.iter().find_map(|service| {
+        let mut controls = service.flavours.iter().map(|flavour| &flavour.control);
+        controls.find_map(|control| Some((&service.name, stopped_by(control, services).next()?)))
+    })
+}
+
+/// Those of `services` that stop when one with this `control` is started.
+fn stopped_by<'s>(control: &Control, services: &[&'s Service]) -> impl Iterator<Item = &'s ServiceName> {
+    let stops = match control {
+        Control::Sccli { stops, .. } => stops.as_slice(),
+        Control::System { .. } | Control::User { .. } => &[],
+    };
+    services.iter().map(|service| &service.name).filter(move |name| stops.contains(name))
 }
 
 /// What was found out about a service of the machine.

@@ -22,7 +22,7 @@ pub(crate) use self::detect::DetectedService;
 pub(crate) use self::error::Error;
 pub(crate) use self::exported::{ExportedService, export};
 pub(crate) use self::inspection::Inspection;
-pub(crate) use self::lifecycle::{Inspected, Lifecycle};
+pub(crate) use self::lifecycle::{Inspected, Lifecycle, exclusive_under_sccli};
 pub(crate) use self::reachability::{GuestAddress, address, addresses};
 pub(crate) use self::session::MachineSession;
 pub(crate) use self::state::State;

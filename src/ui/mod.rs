@@ -35,6 +35,14 @@ pub(crate) struct Ui {
     color_stdout: bool,
     color_stderr: bool,
     quiet: bool,
+    progress: ProgressLines,
+}
+
+/// Whether lines tell how a download comes along, where there is no terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ProgressLines {
+    Shown,
+    Hidden,
 }
 
 /// A failure in words: what failed, what caused it, and what to type next. Made harmless for a terminal.
@@ -66,7 +74,18 @@ impl Ui {
             ColorChoice::Never => false,
             ColorChoice::Auto => is_terminal && !no_color,
         };
-        Self { color_stdout: on(is_stdout_terminal()), color_stderr: on(stderr().is_terminal()), quiet }
+        Self {
+            color_stdout: on(is_stdout_terminal()),
+            color_stderr: on(stderr().is_terminal()),
+            quiet,
+            progress: ProgressLines::Shown,
+        }
+    }
+
+    /// The same for programs that read what it says: they get no lines of progress.
+    #[must_use]
+    pub(crate) fn without_progress_lines(self) -> Self {
+        Self { progress: ProgressLines::Hidden, ..self }
     }
 
     /// Something the user should know about what was just done.
@@ -230,6 +249,9 @@ impl Progress {
             return;
         }
         if !stderr().is_terminal() {
+            if self.ui.progress == ProgressLines::Hidden {
+                return;
+            }
             let size = total.map(|total| format!(" ({})", HumanBytes(total))).unwrap_or_default();
             let rest = if done > 0 { "the rest of " } else { "" };
             let _ = writeln!(stderr(), "downloading {rest}{name}{size}");
@@ -252,7 +274,7 @@ impl Progress {
         }
         let (total, told) = self.quarter.get();
         let quarter = (done * 4).checked_div(total).unwrap_or(0);
-        if quarter > told && !self.ui.quiet {
+        if quarter > told && !self.ui.quiet && self.ui.progress == ProgressLines::Shown {
             self.quarter.set((total, quarter));
             let _ = writeln!(stderr(), "{} %", quarter * 25);
         }

@@ -47,6 +47,7 @@ fn starts_and_stops_kubernetes_without_sccli_status() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn stopping_another_service_needs_an_option() {
     let guest = adb();
+    guest.lays_out_docker("stopped");
     let user = User::of(&guest);
     user.types("service-manager start openshift")
         .stderr("error: to start openshift, `[NAME]` would stop kubernetes\nhint: `service-manager start openshift --replace`\n")
@@ -55,8 +56,9 @@ fn stopping_another_service_needs_an_option() {
         guest.run("systemctl is-active kube-apiserver; cat /var/log/sccli 2>/dev/null || true"),
         "active\n"
     );
-    // Nor is one started for the other to stop it.
+    // Nor is one started for the other to stop it. What else is named is.
     user.types("service-manager start docker openshift kubernetes --replace")
+        .stdout(DOCKER_STARTED)
         .stderr(
             "
             error: openshift and kubernetes cannot both be started in `[NAME]`: openshift stops kubernetes
@@ -64,7 +66,7 @@ fn stopping_another_service_needs_an_option() {
             ",
         )
         .fails(126);
-    assert_eq!(guest.run("cat /var/log/sccli 2>/dev/null || true"), "");
+    assert_eq!(guest.run("cat /var/log/sccli"), "docker start\n");
     user.types("service-manager start openshift --replace")
         .stdout(OPENSHIFT_STARTED)
         .stderr("note: kubernetes stops, so that openshift can start\n")
@@ -149,6 +151,86 @@ fn uses_the_requested_image() {
     assert!(guest.run(options).starts_with("DOCKER_REGISTRY=\"registry.example:5000\"\n"));
 }
 
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_running_openshift_gets_another_image() {
+    let guest = adb();
+    let user = User::of(&guest);
+    user.types("service-manager -q start openshift --replace").stdout(OPENSHIFT_STARTED).succeeds();
+    let process = || guest.run("systemctl show --property=MainPID openshift");
+    let image = || guest.run("grep ^IMAGE_TAG /etc/sysconfig/openshift_option");
+    let start =
+        |tag: &str| user.types(format!("service-manager start openshift --openshift-image-tag {tag}"));
+    let before = process();
+    start("v1.3.1").stdout(OPENSHIFT_STARTED).stderr("note: OpenShift runs already\n").succeeds();
+    assert_eq!(process(), before);
+
+    let restarted = "note: OpenShift runs already\nnote: restarted for the changes: openshift.service\n";
+    start("v1.4.1").stdout(OPENSHIFT_STARTED).stderr(restarted).succeeds();
+    assert_eq!(image(), "IMAGE_TAG=\"v1.4.1\"\n");
+    let new = process();
+    assert_ne!(new, before);
+
+    // What cannot be had replaces nothing, however often it is asked for.
+    for _ in 0..2 {
+        start("v9")
+            .stderr(
+                "
+                note: OpenShift runs already
+                error: could not start openshift in `[NAME]`: the image could not be pulled (`sccli` ended with 111)
+                caused by: docker pull docker.io/openshift/origin:v9
+                hint: in the machine: `sudo journalctl --boot --pager-end`
+                ",
+            )
+            .fails(126);
+        assert_eq!((image(), process()), ("IMAGE_TAG=\"v1.4.1\"\n".to_owned(), new.clone()));
+    }
+    start("v1.4.1").stdout(OPENSHIFT_STARTED).stderr("note: OpenShift runs already\n").succeeds();
+    assert_eq!(process(), new);
+    assert_eq!(
+        guest.run("ls -A /run/service-manager; ls /etc/sysconfig/*.service-manager 2>/dev/null || true"),
+        ""
+    );
+}
+
+/// Without asking it: a Vagrantfile is checked before its machine runs.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_check_knows_what_was_learnt_of_the_machine() {
+    let guest = adb();
+    let user = User::of(&guest);
+    let check = "service-manager start --check docker openshift kubernetes";
+    user.types(check)
+        .stderr("note: openshift and kubernetes cannot both be started where `sccli` does it (the Atomic Developer Bundle, the Container Development Kit)\n")
+        .succeeds();
+    user.types("service-manager start --check kubernetes docker").succeeds();
+    user.types("service-manager -q start kubernetes").stdout(STARTED).succeeds();
+    user.types(check)
+        .stderr(
+            "
+            error: openshift and kubernetes cannot both be started in `[NAME]`: openshift stops kubernetes
+            hint: `service-manager start openshift`, or `service-manager start kubernetes`
+            ",
+        )
+        .fails(126);
+    user.types("service-manager start --check kubernetes docker").succeeds();
+    user.types("service-manager start --check kubernets")
+        .stderr("error: there is no service `kubernets`\nhint: did you mean `kubernetes`?\n")
+        .fails(126);
+    user.types("service-manager start --check docker --proxy proxy.example")
+        .stderr(
+            "error: the proxy is not a valid proxy address (`http://HOST:PORT` or `HOST:PORT`)\nhint: [..]\n",
+        )
+        .fails(1);
+    assert_eq!(guest.run("cat /var/log/sccli 2>/dev/null || true"), "");
+
+    // Where something else starts them, they may be together.
+    let other = Guest::kubeadm();
+    let user = User::of(&other);
+    user.types("service-manager -q start kubernetes").stdout(STARTED).succeeds();
+    user.types(check).succeeds();
+}
+
 /// What stands in the guest's file is data.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -181,16 +263,28 @@ fn writes_the_proxy_without_its_scheme() {
         guest.run(info),
         "http://xxxxx:xxxxx@proxy.example:3128\nHTTP_PROXY=http://me:p%40ss%251@proxy.example:3128\n"
     );
-    user.types("service-manager start kubernetes --proxy proxy.example:3128")
-        .stdout(STARTED)
-        .stderr(
-            "
-            note: Kubernetes runs already
-            note: proxy and image are for its next start, after `service-manager stop kubernetes`
-            ",
-        )
-        .succeeds();
+    // The same once more restarts nothing.
+    let processes = || guest.run("systemctl show --property=MainPID docker kube-apiserver | grep =");
+    let before = processes();
+    let same = "service-manager start kubernetes --proxy proxy.example:3128 --proxy-user me";
+    user.types(same).stdout(STARTED).stderr("note: Kubernetes runs already\n").succeeds();
+    assert_eq!(processes(), before);
     // What is in the list of options would keep another one out.
+    user.types("service-manager start kubernetes --proxy new.example:3128")
+        .stdout(STARTED)
+        .stderr("note: Kubernetes runs already\nnote: restarted for the changes: docker.service, [..]kube-apiserver.service[..]\n")
+        .succeeds();
+    assert_eq!(guest.run("grep ^PROXY= /etc/sysconfig/openshift_option"), "PROXY=\"new.example:3128\"\n");
+    let after = processes();
+    assert!(before.lines().zip(after.lines()).all(|(before, after)| before != after), "{before} {after}");
+    assert_eq!(
+        guest.run(&format!("{info} | uniq")),
+        "http://new.example:3128\nHTTP_PROXY=http://new.example:3128\n"
+    );
+    // Somebody has changed it in the machine.
+    guest.run("sed -i s/new.example/odd.example/ /etc/systemd/system/docker.service.d/http-proxy.conf; systemctl daemon-reload; systemctl restart docker");
+    user.types("service-manager -q start kubernetes --proxy new.example:3128").stdout(STARTED).succeeds();
+    assert_eq!(guest.run("docker info --format '{{.HTTPProxy}}'"), "http://new.example:3128\n");
     user.types(
         "service-manager -q stop kubernetes && service-manager -q start kubernetes --proxy other.example:1",
     )

@@ -98,7 +98,7 @@ fn proxy_steps(changes: &Changes, target: Target) -> Result<Vec<Step>, ProxyErro
         (_, None) => Vec::new(),
         (Control::Sccli { .. }, Some(ProxyChange::Remove)) => vec![Step::RemoveSccliProxy],
         (Control::Sccli { .. }, Some(ProxyChange::Set(proxy))) => {
-            vec![Step::ForgetSccliProxy, Step::SccliVariables(proxy.for_sccli()?)]
+            vec![Step::SccliVariables(proxy.for_sccli()?)]
         }
         (_, Some(ProxyChange::Remove)) => vec![Step::RemoveProxy],
         (_, Some(ProxyChange::Set(proxy))) => {
@@ -155,7 +155,10 @@ fn sccli_steps(verb: Verb, service: &ServiceName, units: &[UnitName]) -> Vec<Ste
     let call = |word| Step::Sccli { service: service.clone(), word, units: units.to_vec() };
     match verb {
         // It knows nothing of sockets, and leaves Docker as the next boot finds it.
-        Verb::Start => vec![Step::Enable(units.to_vec()), call("start")],
+        Verb::Start => {
+            let (service, units) = (service.clone(), units.to_vec());
+            vec![Step::Enable(units.clone()), Step::StartSccli { service, units }]
+        }
         Verb::Stop => vec![Step::Disable(units.to_vec()), Step::StopTriggers(units.to_vec()), call("stop")],
         Verb::Restart => vec![call("stop"), call("start")],
     }

@@ -7,7 +7,6 @@ use secrecy::SecretString;
 use super::keys::Keys;
 use super::proxy::Proxy;
 use crate::base::types::{ImageName, ImageRegistry, ImageTag};
-use crate::catalogue::Control;
 
 /// What is changed about a service when it is started.
 #[derive(Clone, Debug, Default)]
@@ -22,27 +21,10 @@ pub(crate) struct Changes {
     pub addresses: Vec<IpAddr>,
 }
 
-/// When changes to a service that runs take effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Apply {
-    /// There are none.
-    None,
-    /// At once: what they concern is restarted.
-    Now,
-    /// When it starts the next time.
-    NextStart,
-}
-
 impl Changes {
-    /// When they take effect while the service runs: `sccli` sets proxy and image when it starts a service.
-    pub(crate) fn apply(&self, control: &Control) -> Apply {
-        let is_set = matches!(self.proxy, Some(ProxyChange::Set(_))) || !self.image.is_empty();
-        let is_any = self.proxy.is_some() || self.keys.is_some() || !self.image.is_empty();
-        match control {
-            _ if !is_any => Apply::None,
-            Control::Sccli { .. } if is_set => Apply::NextStart,
-            _ => Apply::Now,
-        }
+    /// True when there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.proxy.is_none() && self.keys.is_none() && self.image.is_empty()
     }
 }
 

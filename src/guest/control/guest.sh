@@ -7,12 +7,15 @@
 # $patience    the seconds to wait for it
 # $units   where drop-ins for units are
 # $settings, $engines   where a proxy is kept; what goes through it besides the service
+# $options    what `sccli` keeps of OpenShift's image and of the proxy
 # $pending    the folder with the names of the units that still have to be restarted; gone after a boot
 # systemctl, journal    those of the system or of the user
 # shellcheck disable=SC2154  # these variables come from script.rs
 # shellcheck disable=SC2046,SC2086  # lists of units are meant to be split; no name of a unit has blanks, and `set -f` is on
 
 # A command over SSH often has no `sbin` in its path, and one of sudo's no `/usr/local/bin`.
+without_proxy=''
+renewed=''
 LC_ALL=C
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin
 export LC_ALL PATH
@@ -120,6 +123,7 @@ sccli() {
     o=$(command sccli "$s" "$v" 2>&1)
     c=$?
     [ "$c" -ne 0 ] || return 0
+    [ -z "$renewed" ] || restore_options "$@"
     for u; do
         if systemctl --quiet is-failed -- "$u"; then
             o="$o
@@ -128,6 +132,64 @@ $(last_words "$u")"
         fi
     done
     failed sccli "$c" "$o"
+}
+
+# start_sccli SERVICE UNIT...: with the image and the proxy that the variables say. What runs with others is started anew.
+start_sccli() {
+    s=$1
+    shift
+    if are_active "$@"; then
+        ! has_sccli_image || ! has_sccli_proxy || [ "$(pending_restarts)" ] || return 0
+        renewed=yes
+        # That one `sccli` restarts by itself, for a proxy.
+        [ "$s" = docker ] || mark_pending_restart "$@"
+        cp -p "$options" "$options.service-manager" 2>/dev/null || :
+    fi
+    if [ "$PROXY" ]; then
+        forget_sccli_proxy
+        [ -z "$renewed" ] || frame restarted docker.service
+    fi
+    sccli "$s" start "$@"
+    rm -f "$options.service-manager"
+    if [ "$PROXY" ]; then
+        put "$settings/sccli-proxy-$s" "$(sccli_proxy)"
+    elif [ "$without_proxy" ]; then
+        rm -f "$settings/sccli-proxy-$s"
+    fi
+    restart_pending
+}
+
+are_active() {
+    for u; do systemctl --quiet is-active -- "$u" || return 1; done
+}
+
+# option NAME: its value in the file that `sccli` keeps.
+option() { sed -n "s/^$1=[\"']\{0,1\}\([^\"']*\)[\"']\{0,1\}\$/\1/p" "$options" 2>/dev/null | tail -n 1; }
+
+# Whether OpenShift has the image that the variables say.
+has_sccli_image() {
+    [ -z "$IMAGE_TAG" ] || [ "$DOCKER_REGISTRY/$IMAGE_NAME:$IMAGE_TAG" = "$(option DOCKER_REGISTRY)/$(option IMAGE_NAME):$(option IMAGE_TAG)" ]
+}
+
+# Whether the service $s was started with the proxy that the variables say, and nobody has changed that since.
+has_sccli_proxy() {
+    if [ "$without_proxy" ]; then
+        [ ! -e "$settings/sccli-proxy-$s" ]
+    elif [ "$PROXY" ]; then
+        has_text "$settings/sccli-proxy-$s" "$(sccli_proxy)"
+    fi
+}
+
+# The proxy that the variables say, and what tells whether Docker still has that.
+sccli_proxy() {
+    printf '%s\n' "$PROXY" "$PROXY_USER" "$PROXY_PASSWORD"
+    { cksum <"$units/docker.service.d/http-proxy.conf"; } 2>/dev/null
+}
+
+# Puts the image back that still runs. `sccli` has written the new one down before it tries to pull it.
+restore_options() {
+    [ ! -e "$options.service-manager" ] || mv -f "$options.service-manager" "$options"
+    for u; do rm -f "$pending/$u"; done
 }
 
 # Completes what is said of an image with what was said before. That file is data: nothing in it is run.
@@ -140,7 +202,7 @@ complete_image() {
             IMAGE_NAME) IMAGE_NAME=${IMAGE_NAME:-$v} ;;
             IMAGE_TAG) IMAGE_TAG=${IMAGE_TAG:-$v} ;;
         esac
-    done 2>/dev/null </etc/sysconfig/openshift_option
+    done 2>/dev/null <"$options"
     if [ -z "$DOCKER_REGISTRY" ] || [ -z "$IMAGE_NAME" ] || [ -z "$IMAGE_TAG" ]; then failed sccli 112 ''; fi
     export DOCKER_REGISTRY IMAGE_NAME IMAGE_TAG
 }
@@ -228,11 +290,11 @@ remove_proxy() {
 
 # What sccli has written down of a proxy stays for ever, and keeps another one out.
 forget_sccli_proxy() {
-    o=/etc/sysconfig/openshift_option
-    [ ! -e "$o" ] || sed -i 's/^PROXY/#&/' "$o" 2>/dev/null || failed file "$o" ''
+    [ ! -e "$options" ] || sed -i 's/^PROXY/#&/' "$options" 2>/dev/null || failed file "$options" ''
 }
 
 remove_sccli_proxy() {
+    without_proxy=yes
     forget_sccli_proxy
     f=$units/docker.service.d/http-proxy.conf
     [ -e "$f" ] || return 0

@@ -15,7 +15,7 @@ mod verb;
 
 pub(crate) use self::action::Action;
 pub(crate) use self::answer::{ActionOutcome, FailedStep, Failure};
-pub(crate) use self::changes::{Apply, Changes, Image, ProxyChange};
+pub(crate) use self::changes::{Changes, Image, ProxyChange};
 pub(crate) use self::error::Error;
 pub(crate) use self::keys::Keys;
 pub(crate) use self::proxy::{Proxy, ProxyError, ProxyInput};

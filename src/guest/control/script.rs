@@ -50,6 +50,9 @@ pub(super) fn call(step: &Step) -> String {
         Step::Sccli { service, word, units } => {
             on(&format!("sccli {} {}", sh_quote(service.as_str()), sh_quote(word)), units)
         }
+        Step::StartSccli { service, units } => {
+            on(&format!("start_sccli {}", sh_quote(service.as_str())), units)
+        }
         Step::SccliVariables(variables) => variables
             .iter()
             .map(|(name, value)| format!("export {name}={}; ", sh_quote(value.expose_secret())))
@@ -59,7 +62,6 @@ pub(super) fn call(step: &Step) -> String {
             on(&format!("set_proxy {}", sh_quote(variables.expose_secret().trim_end())), units)
         }
         Step::RemoveProxy => "remove_proxy".to_owned(),
-        Step::ForgetSccliProxy => "forget_sccli_proxy".to_owned(),
         Step::RemoveSccliProxy => "remove_sccli_proxy".to_owned(),
         Step::SetImage { variables, units } => {
             let set = |(name, value): &(&str, SecretString)| {
@@ -103,6 +105,7 @@ pending=/run/service-manager
 units=/etc/systemd/system
 settings=/etc/service-manager
 engines=\"docker.service containerd.service crio.service\"
+options=/etc/sysconfig/openshift_option
 systemctl() { command systemctl \"$@\"; }
 journal() { journalctl --quiet --no-pager --output=cat --unit=\"$1\" \"$2\"; }
 ";

@@ -41,6 +41,11 @@ pub(super) enum Step {
         word: &'static str,
         units: Vec<UnitName>,
     },
+    /// Has `sccli` start a service, which comes with these units, with what the variables say; anew if it runs with anything else.
+    StartSccli {
+        service: ServiceName,
+        units: Vec<UnitName>,
+    },
     /// Sets variables for the next call of `sccli`.
     SccliVariables(Vec<(&'static str, SecretString)>),
     /// Completes an image that was named in part with what was set before.
@@ -52,8 +57,6 @@ pub(super) enum Step {
     },
     /// Takes these variables away from all units.
     RemoveProxy,
-    /// Makes `sccli` store the next proxy that it is given, instead of the first.
-    ForgetSccliProxy,
     /// Removes the proxy that `sccli` has set up.
     RemoveSccliProxy,
     /// Sets these variables for the units; restarts those that run with others.
