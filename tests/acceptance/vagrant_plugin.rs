@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use service_manager_test_support::publisher::Publisher;
-use service_manager_test_support::{Defined, Guest, Project, User, free_port, program};
+use service_manager_test_support::{Defined, Guest, Project, Proxy, User, free_port, program};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -49,6 +49,7 @@ fn finds_the_program() {
     let user = User::new().with_plugin();
     let project = Project::real(&user, "project");
     let version = "vagrant service-manager -- --version";
+    let twice = "vagrant service-manager -- --version --version";
     let path = "PATH=$HOME/bin:/usr/bin:/bin";
     project
         .types(&format!("{path} {version}"))
@@ -56,15 +57,19 @@ fn finds_the_program() {
             "
         The program `service-manager`, which does the work of this plugin, was not
         found: SERVICE_MANAGER_BIN names none, there is none on the PATH, and this
-        gem came without it. Install it, or name it in SERVICE_MANAGER_BIN.
+        gem came without it. Install service-manager 2.0.0, or name it in
+        SERVICE_MANAGER_BIN.
         ",
         )
         .fails(1);
-    let own = user.writes("own program", "#!/bin/sh\necho \"own $*\"; exit 7\n");
+    let own = user.writes(
+        "own program",
+        "#!/bin/sh\n[ $# = 1 ] && echo service-manager 2.3.4 || { echo \"own $*\"; exit 7; }\n",
+    );
     fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
     project
-        .types(&format!("SERVICE_MANAGER_BIN='../own program' {version}"))
-        .stdout("own --version\n")
+        .types(&format!("SERVICE_MANAGER_BIN='../own program' {twice}"))
+        .stdout("own --version --version\n")
         .fails(7);
 }
 
@@ -279,7 +284,8 @@ fn a_failing_service_stops_no_other_service_or_machine() {
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn leaves_an_unconfigured_machine_alone() {
-    let spy = "#!/bin/sh\necho \"$@\" >>\"$HOME/called\"\n";
+    let spy =
+        "#!/bin/sh\n[ $1 != --version ] || exec service-manager --version\necho \"$@\" >>\"$HOME/called\"\n";
     let user = User::new().with_plugin();
     let spy = user.writes("bin/spy", spy);
     fs::set_permissions(&spy, fs::Permissions::from_mode(0o755)).unwrap();
@@ -326,12 +332,34 @@ fn adb_starts_docker_in_any_case() {
     let docker = "Services: docker\nDocker service configured successfully...\n";
     let told = "grep --only-matching -e 'Services: .*' -e 'Docker service .*' $HOME/log";
     project.types(told).stdout(docker).succeeds();
-    let calls = project.runs_in("bundle", "cat /var/log/sccli 2>/dev/null || true");
-
-    // Known to be one only now; and nothing of it was done.
-    project.defines(&[bundle("machine.servicemanager.services = 'kubernetes, openshift'")]);
+    // What is as it should be is not worth a note.
     project
-        .types("vagrant provision >/dev/null")
+        .types("vagrant up | grep --only-matching -e 'note: .*' -e 'Services: .*' -e 'Docker service .*'")
+        .patiently()
+        .stdout(docker)
+        .succeeds();
+}
+
+/// Which box it is, only the machine tells: until it was asked there is a warning.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn adb_has_openshift_or_kubernetes() {
+    let user = User::new().with_plugin();
+    let project = Project::real(&user, "project");
+    let bundle = Defined { flavour: "adb", ..Defined::whole("bundle") };
+    project.defines_with("config.servicemanager.services = %i[kubernetes openshift]", &[bundle]);
+    project
+        .types("vagrant validate")
+        .stdout(
+            "
+            ==> bundle: kubernetes and openshift cannot both be started where `sccli` does it (the Atomic Developer Bundle, the Container Development Kit)
+            Vagrantfile validated successfully.
+            ",
+        )
+        .succeeds();
+    project
+        .types("vagrant up >$HOME/log")
+        .patiently()
         .stderr(
             "
             Not every service of the machine 'bundle' is running:
@@ -341,7 +369,146 @@ fn adb_starts_docker_in_any_case() {
             ",
         )
         .fails(1);
-    assert_eq!(project.runs_in("bundle", "cat /var/log/sccli 2>/dev/null || true"), calls);
+    // What is in nobody's way is started.
+    project
+        .types("grep --only-matching 'Docker service .*' $HOME/log; service-manager status docker openshift")
+        .stdout("Docker service configured successfully...\ndocker - running\nopenshift - stopped\n")
+        .succeeds();
+    for command in ["validate", "reload", "provision"] {
+        project
+            .types(&format!("vagrant {command} | grep sccli"))
+            .stderr(
+                "
+                There are errors in the configuration of this machine. Please fix
+                the following errors and try again:
+
+                servicemanager:
+                * kubernetes and openshift cannot both be started in `bundle`: kubernetes stops openshift
+
+                ",
+            )
+            .fails(1);
+    }
+    project.vagrant("destroy --force");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn adb_takes_a_changed_image_and_proxy_on_reload() {
+    let user = User::new().with_plugin();
+    let project = Project::real(&user, "project");
+    let port = free_port();
+    let define = |settings: &str| {
+        let bundle = Defined { flavour: "adb", port: port.clone(), ..Defined::whole("bundle") };
+        let services = "config.servicemanager.services = 'openshift'";
+        project.defines_with(&format!("{services}\n{settings}"), &[bundle]);
+    };
+    // The bundle that the tests have starts with Kubernetes.
+    define("");
+    project.types("vagrant up >/dev/null 2>&1").patiently().fails(1);
+    project.types("service-manager -q start openshift --replace >/dev/null").succeeds();
+    let there = || {
+        project.runs_in("bundle", "grep ^IMAGE_TAG /etc/sysconfig/openshift_option; docker info --format '{{.HTTPProxy}}'; systemctl is-active openshift")
+    };
+
+    define(
+        "config.servicemanager.openshift_image_tag = 'v1.4.1'\nconfig.servicemanager.proxy = 'proxy.example:3128'",
+    );
+    project.vagrant("reload");
+    assert_eq!(there(), "IMAGE_TAG=\"v1.4.1\"\nhttp://proxy.example:3128\nactive\n");
+    define(
+        "config.servicemanager.openshift_image_tag = 'v9'\nconfig.servicemanager.proxy = 'other.example:3128'",
+    );
+    project
+        .types("vagrant reload 2>&1 | grep --extended-regexp 'error|caused|configured'; exit ${PIPESTATUS[0]}")
+        .patiently()
+        .stdout(
+            "
+            [..]Docker service configured successfully...
+            error: could not start openshift in `bundle`: the image could not be pulled (`sccli` ended with 111)
+            caused by: docker pull docker.io/openshift/origin:v9
+            ",
+        )
+        .fails(1);
+    assert_eq!(there(), "IMAGE_TAG=\"v1.4.1\"\nhttp://other.example:3128\nactive\n");
+    define("config.servicemanager.openshift_image_tag = 'v1.4.1'");
+    project.vagrant("reload");
+    assert_eq!(there(), "IMAGE_TAG=\"v1.4.1\"\n\nactive\n");
+}
+
+/// What the user has set for downloads counts.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn install_cli_goes_through_the_proxy_of_the_vagrantfile() {
+    let publisher = Publisher::start();
+    publisher.offers_with_checksum(KUBECTL_RELEASE, program("kubectl"));
+    let proxy = Proxy::for_only("me:p@ss/word");
+    let user = User::new().with_plugin().with_publisher(&publisher).with("NO_PROXY", "");
+    let project = Project::real(&user, "project");
+    let settings = |machine: &str| {
+        format!(
+            "{machine}.servicemanager.proxy = '{proxy}'; {machine}.servicemanager.proxy_user = 'me'; {machine}.servicemanager.proxy_password = 'p@ss/word'"
+        )
+    };
+    let install = "vagrant service-manager install-cli kubernetes --cli-version 1.36.3";
+    project.defines_with(&settings("config"), &[Defined::light("web"), Defined::light("db")]);
+    // A pipe gets no lines of progress.
+    project.types(&format!("{install} 2>&1 | grep --invert-match -e '^#' -e '^export' -e '^$'")).fails(1);
+    assert_eq!(proxy.places().len(), 2);
+
+    let remove = "service-manager -q clients uninstall kubernetes >/dev/null";
+    project.types(&format!("{remove} && HTTPS_PROXY= HTTP_PROXY= {install} >/dev/null 2>&1")).succeeds();
+    assert_eq!(proxy.places(), [""; 0]);
+    // Of several machines, the one that is named.
+    let own = settings("machine");
+    project.defines(&[Defined { setting: own.leak(), ..Defined::light("web") }, Defined::light("db")]);
+    project.types(&format!("{remove} && {install} --machine db >/dev/null 2>&1")).succeeds();
+    assert_eq!(proxy.places(), [""; 0]);
+    project.types(&format!("{remove} && {install} --machine web >/dev/null 2>&1")).succeeds();
+    assert_eq!(proxy.places().len(), 2);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn needs_a_program_that_fits_for_all_but_destroy() {
+    let user = User::new().with_plugin();
+    let project = Project::real(&user, "project");
+    project.defines_with("config.servicemanager.services = 'docker'", &[Defined::light("box")]);
+    project.vagrant("up");
+    let spy = "#!/bin/sh\necho \"$*\" >>\"$HOME/called\"\necho service-manager 1.5.0\n";
+    let spy = user.writes("old", spy);
+    fs::set_permissions(&spy, fs::Permissions::from_mode(0o755)).unwrap();
+    let too_old = "'[HOME]/old' is service-manager 1.5.0, which is too old for this plugin.\n\
+                   Install service-manager 2.0.0, or name it in SERVICE_MANAGER_BIN.\n";
+    let old = "SERVICE_MANAGER_BIN=~/old";
+    for _ in 0..2 {
+        project.types(&format!("{old} vagrant service-manager status")).stderr(too_old).fails(1);
+    }
+    assert_eq!(fs::read_to_string(user.home().join("called")).unwrap(), "--version\n");
+    project
+        .types(&format!("{old} vagrant up 2>&1 | grep --extended-regexp 'too old|Install'; exit ${{PIPESTATUS[0]}}"))
+        .stdout("'[HOME]/old' is service-manager 1.5.0, which is too old for this plugin.\nInstall service-manager 2.0.0, or name it in SERVICE_MANAGER_BIN.\n")
+        .fails(1);
+    project.types("SERVICE_MANAGER_BIN=/nowhere vagrant destroy --force >/dev/null").succeeds();
+    assert!(project.docker(&["inspect", &project.container("box")]).stdout.starts_with(b"[]"));
+}
+
+/// Old scripts switch colours off so.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn vagrants_variable_switches_colours_off() {
+    let user = User::new().with_plugin();
+    for (variable, options, colours) in [
+        ("VAGRANT_NO_COLOR=1", "", "0"),
+        ("VAGRANT_NO_COLOR=", "", "0"),
+        ("", "", "1"),
+        ("VAGRANT_NO_COLOR=1", "--color always", "1"),
+    ] {
+        let line = format!(
+            "script --quiet --return --command '{variable} vagrant service-manager {options} clients list' /dev/null | grep --count $'\\e\\[.*note' || true"
+        );
+        user.types(line).stdout(&format!("{colours}\n")).succeeds();
+    }
 }
 
 #[test]

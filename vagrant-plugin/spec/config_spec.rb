@@ -26,6 +26,13 @@ RSpec.describe VagrantPlugins::ServiceManager::Config do
     expect(config("config.servicemanager.services = 'docker, kubernetes'").services).to eq(%w[docker kubernetes])
     expect(config("config.servicemanager.services = ['docker', :kubernetes]").services).to eq(%w[docker kubernetes])
     expect(config("config.servicemanager.services = ' kubernetes,,kubernetes '").services).to eq(%w[kubernetes])
+    expect(config("config.servicemanager.services = ['docker, kubernetes']").services).to eq(%w[docker kubernetes])
+  end
+
+  it 'takes a symbol for a name' do
+    expect(config('config.servicemanager.services = :docker').services).to eq(%w[docker])
+    expect(config('config.servicemanager.services = %i[docker kubernetes]').services).to eq(%w[docker kubernetes])
+    expect(config("config.servicemanager.services = :'docker, kubernetes'").services).to eq(%w[docker kubernetes])
   end
 
   it 'is in use when anything is set, even to nothing' do
@@ -52,6 +59,43 @@ RSpec.describe VagrantPlugins::ServiceManager::Config do
       expect(mistakes("config.servicemanager.services = 'dokcer, docker, --x'"))
         .to eq(['no dokcer; docker', 'no --x; docker'])
       expect(File.readlines(given, chomp: true)).to include('SERVICE_MANAGER_PLUGIN=vagrant', 'argument=--x')
+    end
+  end
+
+  # What the program is given to check, when it says `says` to that.
+  def checked(lines, says = 'true')
+    with_program(says: "[ \"$1\" != start ] || { #{says}; }") do |given|
+      answer = validated(lines)
+      words = File.readlines(given, chomp: true).grep(/\Aargument=/).map { |line| line.delete_prefix('argument=') }
+      return [words.drop_while { |word| word != 'start' }, *answer]
+    end
+  end
+
+  it 'has the program check how they go together' do
+    lines = "config.servicemanager.services = 'openshift, kubernetes'\nconfig.servicemanager.proxy = 'proxy.example'"
+    says = "printf 'error: no port\\ncaused by: you\\nhint: --proxy\\n' >&2; exit 1"
+    words, mistakes, = checked(lines, says)
+    expect(words).to eq(%w[start --check --proxy=proxy.example -- openshift kubernetes])
+    expect(mistakes).to eq(['no port; you'])
+  end
+
+  it 'checks a proxy that no service is named for' do
+    words, = checked("config.servicemanager.proxy = 'proxy.example:1'")
+    expect(words).to eq(%w[start --check --proxy=proxy.example:1 -- docker])
+  end
+
+  it 'warns of what the program does not know for sure' do
+    _, mistakes, said = checked('config.servicemanager.services = :docker', "echo 'note: not both' >&2")
+    expect([mistakes, said]).to match([[], [[:warn, a_string_ending_with('not both')]]])
+  end
+
+  it 'needs no program for a machine that is about to go' do
+    with_environment('SERVICE_MANAGER_BIN' => '/nowhere') do
+      in_project("config.servicemanager.services = 'docker'") do |env|
+        machine = env.machine(:default, :fake)
+        machine.config.servicemanager.leave_unchecked
+        expect(machine.config.validate(machine)['servicemanager'].to_a).to eq([])
+      end
     end
   end
 
@@ -99,7 +143,7 @@ RSpec.describe VagrantPlugins::ServiceManager::Config do
   it 'uses a proxy with a login, or without one' do
     [%w[proxy], %w[proxy proxy_user proxy_password]].each do |keys|
       lines = keys.map { |key| "config.servicemanager.#{key} = 'x'" }.join("\n")
-      expect(validated(lines)).to eq([[], []])
+      with_program { expect(validated(lines)).to eq([[], []]) }
       expect(config(lines)).to be_proxy
     end
   end

@@ -28,6 +28,26 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::Forget do
     expect(said).to contain_exactly(a_string_including('error: left'))
   end
 
+  {
+    'ends without a word' => "#!/bin/sh\n#{Support::VERSION}\nexit 3\n",
+    'kills itself' => "#!/bin/sh\n#{Support::VERSION}\nkill -KILL $$\n",
+    'is another one' => "#!/bin/sh\necho hello\n",
+    'is no program' => "\x7fELF",
+    'is too old' => "#!/bin/sh\necho service-manager 0.1.0\n"
+  }.each do |what, text|
+    it "only warns when the program #{what}" do
+      Support::RecordingUI::SAID.clear
+      Dir.mktmpdir do |folder|
+        path = File.join(folder, 'service-manager')
+        File.write(path, text, perm: 0o755)
+        with_environment('SERVICE_MANAGER_BIN' => path) do
+          in_project('') { |env| described_class.new(->(_env) {}, {}).call(machine: env.machine(:default, :fake)) }
+        end
+      end
+      expect(Support::RecordingUI::SAID).to contain_exactly([:warn, a_string_including('could not be removed')])
+    end
+  end
+
   it 'needs no program where there is none' do
     with_environment('SERVICE_MANAGER_BIN' => '/nowhere') do
       in_project('') do |env|

@@ -7,7 +7,8 @@ RSpec.describe VagrantPlugins::ServiceManager::Program do
   def in_a_folder(name)
     Dir.mktmpdir do |folder|
       path = File.join(folder, name)
-      File.write(path, "#!/bin/sh\nprintf '%s\\n' \"$#\" \"$@\" >'#{folder}/given'; exit 7\n", perm: 0o755)
+      keeps = "printf '%s\\n' \"$#\" \"$@\" >'#{folder}/given'; exit 7"
+      File.write(path, "#!/bin/sh\n#{Support::VERSION}\n#{keeps}\n", perm: 0o755)
       with_environment('SERVICE_MANAGER_BIN' => path) { yield File.join(folder, 'given') }
     end
   end

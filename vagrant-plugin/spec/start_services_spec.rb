@@ -79,6 +79,79 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::StartServices do
       .to raise_error(VagrantPlugins::ServiceManager::Errors::NotStarted, /machine 'default'.*error: no\n/m)
   end
 
+  # What is shown when the program, asked to start services, does `script`. One second later the user may interrupt it.
+  def shown(script, interrupted: false)
+    Support::RecordingUI::SAID.clear
+    with_program(says: "[ $1 = box ] || { #{script}; }") do
+      in_project("config.servicemanager.services = 'docker, kubernetes'", created: ['default']) do |env|
+        environment = { machine: env.machine(:default, :fake) }
+        user = ->(_) { Thread.new { sleep 1 and environment[:interrupted] = true } if interrupted }
+        described_class.new(user, {}).call(environment)
+      end
+    end
+    Support::RecordingUI::SAID.map { |_, text| text.sub(/\A(==>|   ) default: /, '') }
+  end
+
+  it 'says what is new, and not that all is as it should be' do
+    notes = "echo 'Docker service configured successfully...'; printf 'note: Docker runs already\\nnote: x\\n' >&2"
+    expect(shown(notes)).to eq(['Services: docker, kubernetes', 'Docker service configured successfully...', 'note: x'])
+    expect { shown("printf 'note: Docker runs already\\nerror: no\\n' >&2; exit 126") }
+      .to raise_error(VagrantPlugins::ServiceManager::Errors::NotStarted, /running:\n\nerror: no/)
+  end
+
+  it 'says now and then what it waits for' do
+    stub_const('VagrantPlugins::ServiceManager::Action::Patience::INTERVAL', 0.4)
+    said = shown("echo 'Docker service configured successfully...'; sleep 1.5")
+    expect(said.grep(/\AStill waiting \(\d+ s\): kubernetes\z/)).not_to be_empty
+  end
+
+  it 'has something to say at least every ten seconds' do
+    expect(VagrantPlugins::ServiceManager::Action::Patience::INTERVAL).to be_between(1, 9)
+  end
+
+  it 'says what is not started when the user interrupts it, whatever the program does' do
+    slow = "echo 'Docker service configured successfully...'; exec sleep 60"
+    expect { shown(slow, interrupted: true) }
+      .to raise_error(VagrantPlugins::ServiceManager::Errors::Interrupted, /not\s+known to answer: kubernetes\./)
+  end
+
+  it 'says what is not started when the user interrupts what comes before' do
+    with_program do
+      in_project("config.servicemanager.services = 'docker, kubernetes'", created: ['default']) do |env|
+        app = ->(_env) { raise Vagrant::Errors::VagrantInterrupt }
+        expect { described_class.new(app, {}).call(machine: env.machine(:default, :fake)) }
+          .to raise_error(Vagrant::Errors::VagrantInterrupt)
+      end
+    end
+    expect(Support::RecordingUI::SAID.last).to match([:warn, a_string_including("'default': docker, kubernetes.")])
+  end
+
+  it 'fails before the machine boots when there is no program' do
+    with_environment('SERVICE_MANAGER_BIN' => '/nowhere') do
+      in_project("config.servicemanager.services = 'docker'") do |env|
+        machine = env.machine(:default, :fake)
+        expect { described_class.new(->(_env) { raise 'booted' }, {}).call(machine: machine) }
+          .to raise_error(VagrantPlugins::ServiceManager::Errors::NoProgram)
+      end
+    end
+  end
+
+  it 'takes a proxy away again that is not in the Vagrantfile any more, and no other one' do
+    with_program do |given|
+      in_project('', created: ['default']) do |env|
+        machine = env.machine(:default, :fake)
+        [nil, 'proxy.example:1', nil, nil].each do |proxy|
+          config = machine.config.servicemanager
+          allow(config).to receive_messages(in_use?: true, services: %w[docker], proxy: proxy, proxy?: !proxy.nil?)
+          allow(config).to receive(:options).and_return([])
+          described_class.new(->(_env) {}, {}).call(machine: machine)
+        end
+      end
+      words = File.readlines(given, chomp: true).grep(/\Aargument=(start|--no-proxy)/)
+      expect(words.map { |line| line.delete_prefix('argument=') }).to eq(%w[start start start --no-proxy start])
+    end
+  end
+
   it 'hands over how to start, and keeps the password out of the arguments' do
     keys = { proxy: 'http://proxy.example:3128', proxy_user: '-dev', proxy_password: 'pa$$ word',
              openshift_image_tag: 'v1.3.0', services: 'openshift' }

@@ -26,6 +26,11 @@ module VagrantPlugins
         @words.empty? || @words.first == 'help' || (@words & %w[-h --help]).any?
       end
 
+      # True when something may have to be downloaded.
+      def downloads?
+        @words.include?('install-cli') && !help?
+      end
+
       private
 
       # What stands before and after the name of the command, which is the first word that is no option.

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative 'arguments'
+require_relative 'download_proxy'
 require_relative 'handover'
 require_relative 'program'
 
@@ -16,7 +17,9 @@ module VagrantPlugins
       def execute
         arguments = Arguments.new(@argv)
         program = Program.find
-        handover(arguments).to_variables { |variables| program.take_over(arguments.to_a, variables) }
+        handover = handover(arguments)
+        more = arguments.downloads? ? DownloadProxy.variables(handover.config) : {}
+        handover.to_variables { |variables| program.take_over(arguments.to_a, variables.merge(more)) }
       end
 
       private

@@ -57,6 +57,11 @@ module VagrantPlugins
         proxy? && proxy_password ? { 'SERVICE_MANAGER_PROXY_PASSWORD' => proxy_password } : {}
       end
 
+      # Keeps the program out of the validation: a machine that is about to go needs nothing of it.
+      def leave_unchecked
+        @__unchecked = true
+      end
+
       # The mistakes. Vagrant asks more than once; they are looked for once, and warnings shown once.
       def validate(machine)
         @__mistakes ||= look_for_mistakes(machine)
@@ -78,12 +83,13 @@ module VagrantPlugins
         instance_variable_set(:"@#{key}", value)
       end
 
-      # Nothing at all is made of what is neither text nor an array.
+      # Nothing at all is made of what is neither text, a symbol nor an array.
       def names(services)
-        services = services.split(',') if services.is_a?(String)
-        return services unless services.nil? || services.is_a?(Array)
-
-        Array(services).map { |name| name.to_s.strip }.reject(&:empty?).uniq
+        case services
+        when nil, String, Symbol, Array
+          [services].flatten.flat_map { |names| names.to_s.split(',') }.map(&:strip).reject(&:empty?).uniq
+        else services
+        end
       end
 
       def text_mistakes
@@ -93,14 +99,28 @@ module VagrantPlugins
 
       def service_mistakes(machine)
         return [words('mistakes.no_names')] unless services.is_a?(Array)
-        return [] if services.empty?
+        return [] if @__unchecked || (services.empty? && !proxy?)
 
-        program = Program.find
-        Handover.new(machine.env, nil).to_variables do |variables|
-          services.filter_map { |name| program.refusal_of(name, variables) }
-        end
-      rescue Errors::NoProgram => e
+        ask_program(machine, Program.find)
+      rescue Errors::NoFittingProgram => e
         [e.message]
+      end
+
+      def ask_program(machine, program)
+        Handover.new(machine.env, machine.name).to_variables do |variables|
+          refusals = services.to_h { |name| [name, program.refusal_of(name, variables)] }.compact
+          refusals.values + combined_mistakes(machine, program, services - refusals.keys, variables)
+        end
+      end
+
+      # What is wrong with all of it together. Where no service is named, one may be started all the same.
+      def combined_mistakes(machine, program, names, variables)
+        return [] unless text_mistakes.empty?
+
+        names = %w[docker] if names.empty?
+        mistakes, warnings = program.check(names, self, variables)
+        warnings.each { |warning| machine.ui.warn(warning) }
+        mistakes
       end
 
       def proxy_warnings

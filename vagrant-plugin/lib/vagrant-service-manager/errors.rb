@@ -16,9 +16,33 @@ module VagrantPlugins
         error_key(:not_started)
       end
 
-      # There is no program to hand over to.
-      class NoProgram < Error
+      # The user has ended it before all services were started.
+      class Interrupted < Error
+        error_key(:interrupted)
+      end
+
+      # There is no program that this plugin can hand over to.
+      class NoFittingProgram < Error
+      end
+
+      # There is none.
+      class NoProgram < NoFittingProgram
         error_key(:no_program)
+      end
+
+      # What is there is another program, or does not run here.
+      class NotTheProgram < NoFittingProgram
+        error_key(:not_the_program)
+      end
+
+      # It lacks what this plugin asks of it.
+      class ProgramTooOld < NoFittingProgram
+        error_key(:program_too_old)
+      end
+
+      # It may not do any more what this plugin asks of it.
+      class ProgramTooNew < NoFittingProgram
+        error_key(:program_too_new)
       end
     end
   end

@@ -36,6 +36,14 @@ module VagrantPlugins
         @machine = machine
       end
 
+      # What the Vagrantfile says of services: for that machine, or for all where none is meant.
+      def config
+        return @machine.config.servicemanager if @machine
+        return @env.vagrantfile.machine_config(@name, nil, nil)[:config].servicemanager if @name
+
+        @env.vagrantfile.config.servicemanager
+      end
+
       # Yields the variables that tell the program. The file that one of them names is for nobody else, and lasts as
       # long as the block.
       def to_variables
@@ -58,6 +66,8 @@ module VagrantPlugins
           'SERVICE_MANAGER_SSH_CONFIG' => ssh_config
         }
         variables['VAGRANT_CWD'] = @env.root_path.to_s if @env.root_path
+        # As Vagrant has it, whatever its value; an option that is typed counts all the same.
+        variables['NO_COLOR'] = '1' if ENV.key?('VAGRANT_NO_COLOR')
         variables
       end
 

@@ -5,16 +5,19 @@ require 'vagrant/util/env'
 require 'vagrant/util/subprocess'
 require 'vagrant/util/which'
 
+require_relative 'program_version'
+
 module VagrantPlugins
   module ServiceManager
     # The program `service-manager`, which does all the work.
     class Program
-      # Finds it: SERVICE_MANAGER_BIN, the PATH, or what came with this gem.
+      # Finds it: SERVICE_MANAGER_BIN, the PATH, or what came with this gem. One that does not fit this plugin is none.
       def self.find
         named = ENV.fetch('SERVICE_MANAGER_BIN', '')
         path = named.empty? ? Vagrant::Util::Which.which('service-manager') || BUNDLED : File.expand_path(named)
-        raise Errors::NoProgram unless File.file?(path) && File.executable?(path)
+        raise Errors::NoProgram, version: VERSION unless File.file?(path) && File.executable?(path)
 
+        ProgramVersion.check(path)
         new(path)
       end
 
@@ -37,17 +40,29 @@ module VagrantPlugins
       def refusal_of(name, variables)
         # Looks at the name and asks no machine.
         answer = ask(['env', '--unset', '--', name], variables)
-        answer.stderr.lines.map { |line| line.chomp.sub(LABEL, '') }.join('; ') unless answer.exit_code.zero?
+        words(answer.stderr, /\A/).join('; ') unless answer.exit_code.zero?
       end
 
-      # What the box of a machine says of itself.
-      def box_version(variables)
-        ask(%w[box version --script-readable], variables)
+      # What the program has against starting services as the Vagrantfile says, as far as it knows without asking the
+      # machine: the mistakes, and the warnings.
+      def check(services, config, variables)
+        arguments = ['start', '--check', *config.options(services), '--', *services]
+        answer = ask(arguments, variables.merge(config.secrets))
+        return [[], words(answer.stderr, /\A(note|warning): /)] if answer.exit_code.zero?
+
+        # A hint is about options, which nobody has typed.
+        mistake = words(answer.stderr, /\A(error|caused by): /).join('; ')
+        [[mistake.empty? ? I18n.t('vagrant_service_manager.no_words') : mistake], []]
       end
 
-      # Starts services as the Vagrantfile says.
-      def start(services, config, variables)
-        ask(['start', *config.options(services), '--', *services], variables.merge(config.secrets))
+      # What the box of a machine says of itself. The block tells `patience` what is waited for.
+      def box_version(variables, patience, &what)
+        ask_patiently(%w[box version --script-readable], variables, patience, what)
+      end
+
+      # Starts services. Each text on standard output is given to `report` when it comes.
+      def start(services, options, variables, patience, report, &what)
+        ask_patiently(['start', *options, '--', *services], variables, patience, what) { |text| report.call(text) }
       end
 
       # Forgets a machine, if it was ever used.
@@ -57,9 +72,22 @@ module VagrantPlugins
 
       private
 
+      # Those lines of what the program says that fit, without what they begin with.
+      def words(text, fitting)
+        text.lines(chomp: true).grep(fitting).map { |line| line.sub(LABEL, '') }
+      end
+
       # Runs it to its end.
       def ask(arguments, variables)
         Vagrant::Util::Subprocess.execute(@path, *arguments, env: variables)
+      end
+
+      # The same for what may take long. Yields what it says on standard output.
+      def ask_patiently(arguments, variables, patience, what)
+        process = Vagrant::Util::Subprocess.new(@path, *arguments, env: variables, notify: :stdout)
+        patience.during(process, what) do
+          process.execute { |_, text| yield text if block_given? }
+        end
       end
 
       def wait_for(pid)
@@ -75,7 +103,7 @@ module VagrantPlugins
       # What a shell makes of the signal that has ended a program.
       SIGNALLED = 128
       # The beginning of each line about a failure.
-      LABEL = /\A(error|caused by|hint): /.freeze
+      LABEL = /\A(error|warning|caused by|hint|note): /.freeze
       private_constant :BUNDLED, :SIGNALLED, :LABEL
     end
   end

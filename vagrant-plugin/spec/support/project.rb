@@ -12,13 +12,16 @@ module Support
     end
   end
 
+  # What a program does that is asked for its version.
+  VERSION = "[ \"$1\" != --version ] || { echo service-manager #{VagrantPlugins::ServiceManager::VERSION}; exit; }"
+
   # A program that keeps what it was given in the file that it yields: its variables and its arguments. It says what
   # `says` prints, as a shell command.
   def with_program(says: 'true')
     Dir.mktmpdir do |folder|
       path = File.join(folder, 'service-manager')
       keeps = "{ env; printf 'argument=%s\\n' \"$@\"; } >>'#{folder}/given'"
-      File.write(path, "#!/bin/sh\n#{keeps}\n#{says}\n", perm: 0o755)
+      File.write(path, "#!/bin/sh\n#{VERSION}\n#{keeps}\n#{says}\n", perm: 0o755)
       with_environment('SERVICE_MANAGER_BIN' => path) { yield File.join(folder, 'given') }
     end
   end
