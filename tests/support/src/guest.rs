@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Seek, Write};
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,7 +11,10 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use tempfile::tempfile;
+
 use crate::places::repository;
+use crate::times;
 
 /// A guest, held until it is dropped: shared with other tests, or by this one alone.
 pub struct Guest {
@@ -42,16 +45,16 @@ impl Guest {
     /// One for this test alone, laid out as `flavour` with `certificate`.
     pub fn own(flavour: &str, certificate: &str) -> Self {
         let layout = format!("{flavour} {certificate}");
-        let mut guest = Self::exclusive(&layout);
+        let mut guest = times::took("wait", &layout, || Self::exclusive(&layout));
         // Left by a test that was killed: nobody knows what it had changed.
         if guest.in_use().exists() {
-            guest.recipe.remake();
+            times::took("boot", guest.name(), || guest.recipe.remake());
         }
         fs::write(guest.in_use(), "").unwrap();
         guest.undo = Some(RefCell::default());
         if !guest.is_laid_out_as(&layout) {
             let _ = fs::remove_file(guest.folder.join(LAYOUT));
-            guest.run(&format!("lay-out {layout}"));
+            times::took("lay-out", &layout, || guest.run(&format!("lay-out {layout}")));
         }
         fs::write(guest.folder.join(LAYOUT), format!("{}\t{layout}", guest.uses() + 1)).unwrap();
         guest
@@ -79,7 +82,7 @@ impl Guest {
     /// As [`Self::run`], with something to read for the line.
     #[track_caller]
     pub fn run_with(&self, line: &str, input: &str) -> String {
-        let output = self.exec(line, input);
+        let output = times::took("run", line, || self.exec(line, input));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "in the guest `{}`: {line}\n{said}", self.name());
         String::from_utf8_lossy(&output.stdout).into_owned()
@@ -90,7 +93,7 @@ impl Guest {
     pub fn changes(&self, line: &str, undo: &str) {
         let all = self.undo.as_ref().expect("only a guest of the test's own is changed");
         all.borrow_mut().push(undo.to_owned());
-        self.run(line);
+        times::took("change", line, || self.run(line));
     }
 
     #[track_caller]
@@ -127,6 +130,13 @@ impl Guest {
     #[track_caller]
     pub fn changes_back(&self) {
         assert!(self.has_undone_all(), "`{}` is not what it was", self.name());
+    }
+
+    /// Undoes the last change alone.
+    #[track_caller]
+    pub fn changes_last_back(&self) {
+        let undo = self.undo.as_ref().and_then(|all| all.borrow_mut().pop());
+        self.run(&undo.expect("there is a change"));
     }
 
     /// The last lines of its journal.
@@ -181,15 +191,27 @@ impl Guest {
     fn has_undone_all(&self) -> bool {
         let Some(undo) = &self.undo else { return true };
         let lines: Vec<_> = undo.borrow().iter().rev().cloned().collect();
-        let done = lines.is_empty() || self.exec(&lines.join("\n"), "").status.success();
+        let done = lines.is_empty()
+            || times::took("undo", &lines.join("; "), || self.exec(&lines.join("\n"), "").status.success());
         if done {
             undo.borrow_mut().clear();
         }
         done
     }
 
+    /// Without the engine, which takes far longer to let somebody in than most lines take: tests run thousands of them.
     fn exec(&self, line: &str, input: &str) -> Output {
-        script(&["exec", self.name(), "--", "bash", "-e", "-c", line], input)
+        let pid = fs::read_to_string(self.folder.join("pid")).unwrap();
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--all", "--root", "--wd", "--target", pid.trim(), "--", "bash", "-e", "-c", line])
+            .env_clear()
+            .envs([
+                ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+                ("HOME", "/root"),
+            ])
+            .envs([("HOSTNAME", self.name()), ("container", "docker")]);
+        output(&mut command, input)
     }
 }
 
@@ -218,7 +240,7 @@ impl Recipe {
     /// with the one line in which the script says why.
     fn start(&self) -> (&Path, File) {
         let started = self.folder.get_or_init(|| {
-            answer(&self.up())?;
+            times::took("up", self.name, || answer(&self.up()))?;
             answer(&["dir", self.name]).map(PathBuf::from)
         });
         match started {
@@ -262,30 +284,41 @@ pub(crate) fn answer(arguments: &[&str]) -> Result<String, String> {
 
 fn script(arguments: &[&str], input: &str) -> Output {
     let program = repository().join("tests/acceptance/guest/guest");
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    output(Command::new(program).args(arguments), input)
+}
+
+/// Files and no pipes take what it writes: those would stay open for as long as something runs that it has started.
+fn output(command: &mut Command, input: &str) -> Output {
+    let files = [tempfile().unwrap(), tempfile().unwrap()];
+    let [stdout, stderr] = files.each_ref().map(|file| Stdio::from(file.try_clone().unwrap()));
+    let mut child = command.stdin(Stdio::piped()).stdout(stdout).stderr(stderr).spawn().unwrap();
     // The command may end without having read it.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
+    let status = child.wait().unwrap();
+    let [stdout, stderr] = files.map(|mut file| {
+        let mut text = Vec::new();
+        file.rewind().unwrap();
+        file.read_to_end(&mut text).unwrap();
+        text
+    });
+    Output { status, stdout, stderr }
 }
 
 static KUBEADM: Recipe = Recipe::new("kubeadm", &[]);
 static NAT: Recipe = Recipe::new("nat", &["--certificate", "nat"]);
 static LIGHT: Recipe = Recipe::new("light", &["--light"]);
-/// Light, since tests lay them out. Laying one out anew takes five seconds, so there are more than are used at once. More
-/// of them run into a limit of the kernel: each has seven of root's 128 inotify instances, and so has a Vagrant machine.
-static SPARE: [Recipe; 6] = [
+/// Light, since tests lay them out. Laying one out anew takes five seconds of one's time and three of a processor's, so
+/// there are more than are used at once. More of them run into a limit of the kernel: each has eight of root's 128
+/// inotify instances, and so has a Vagrant machine.
+static SPARE: [Recipe; 8] = [
     Recipe::new("spare-1", &["--light"]),
     Recipe::new("spare-2", &["--light"]),
     Recipe::new("spare-3", &["--light"]),
     Recipe::new("spare-4", &["--light"]),
     Recipe::new("spare-5", &["--light"]),
     Recipe::new("spare-6", &["--light"]),
+    Recipe::new("spare-7", &["--light"]),
+    Recipe::new("spare-8", &["--light"]),
 ];
 
 /// A line that waits until the guest's API server answers.

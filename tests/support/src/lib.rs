@@ -28,6 +28,7 @@ mod proxy;
 pub mod publisher;
 mod terminal;
 mod text;
+mod times;
 mod typed;
 mod user;
 mod vagrant;

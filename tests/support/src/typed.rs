@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::places::tested_program;
 use crate::text::{diff, fits, unindent};
+use crate::times;
 use crate::user::User;
 
 /// A line that was typed. It is expected to print nothing, unless [`Self::stdout`] or [`Self::stderr`] says so.
@@ -81,7 +82,7 @@ impl<'u> Typed<'u> {
 
     #[track_caller]
     fn ends(self, code: i32) -> Written {
-        let (written, actual) = self.run();
+        let (written, actual) = times::took("type", &self.line, || self.run());
         let problem = self.problem(&written, actual, code);
         assert!(problem.is_empty(), "{problem}{}", self.circumstances(&written));
         written
