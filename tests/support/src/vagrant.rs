@@ -4,14 +4,17 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use crate::gem::install_plugin;
 use crate::guest::{Guest, answer};
+use crate::places::temporary;
 use crate::port::Port;
 use crate::typed::{Typed, programs};
 use crate::user::User;
@@ -25,6 +28,8 @@ pub struct Project<'u> {
     containers: RefCell<BTreeSet<String>>,
     /// Tells its machines from those of other projects.
     number: u32,
+    /// Held by a project with the real Vagrant.
+    _turn: Option<File>,
 }
 
 /// What is said of a machine in a Vagrantfile.
@@ -55,7 +60,7 @@ impl<'u> Project<'u> {
     pub fn real(user: &'u User<'u>, name: &str) -> Self {
         // The docker client is as old as the daemon where Debian's comes first.
         let vagrant = "PATH=/usr/bin:$PATH exec /usr/bin/vagrant \"$@\"";
-        let mut project = Self::new(user, name, vagrant);
+        let mut project = Self::new(user, name, vagrant, Some(turn()));
         project.recipe = Some(recipe());
         project
     }
@@ -64,7 +69,7 @@ impl<'u> Project<'u> {
     /// project.
     pub fn fake(user: &'u User<'u>, name: &str, guest: &Guest) -> Self {
         let vagrant = "env >\"$HOME/given\"; . \"$HOME/before\"; cat ssh-config";
-        let project = Self::new(user, name, vagrant);
+        let project = Self::new(user, name, vagrant, None);
         user.writes("before", "");
         project.writes("Vagrantfile", "");
         project.writes(".vagrant/machines/default/fake/id", "first");
@@ -72,14 +77,14 @@ impl<'u> Project<'u> {
         project
     }
 
-    fn new(user: &'u User<'u>, name: &str, vagrant: &str) -> Self {
+    fn new(user: &'u User<'u>, name: &str, vagrant: &str, turn: Option<File>) -> Self {
         let script =
             user.writes("bin/vagrant", &format!("#!/bin/sh\necho \"$@\" >>\"$HOME/started\"\n{vagrant}\n"));
         fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
         let folder = user.home().join(name);
         fs::create_dir(&folder).unwrap();
         let number = PROJECTS.fetch_add(1, Ordering::Relaxed);
-        Self { user, folder, recipe: None, containers: RefCell::default(), number }
+        Self { user, folder, recipe: None, containers: RefCell::default(), number, _turn: turn }
     }
 
     pub fn folder(&self) -> &Path {
@@ -237,6 +242,24 @@ impl User<'_> {
         self.with_real_vagrant()
     }
 }
+
+/// Waits until fewer than [`AT_ONCE`] projects have machines. It is over when the file is closed.
+fn turn() -> File {
+    loop {
+        for number in 0..AT_ONCE {
+            let file = File::create(temporary().join(format!("vagrant-{number}.lock"))).unwrap();
+            if file.try_lock().is_ok() {
+                return file;
+            }
+        }
+        thread::sleep(POLL);
+    }
+}
+
+/// How many projects have machines at the same time. With all guests, more of them run into the limit of the kernel that is
+/// told beside the spare guests.
+const AT_ONCE: u32 = 3;
+const POLL: Duration = Duration::from_millis(20);
 
 /// So many there were.
 static PROJECTS: AtomicU32 = AtomicU32::new(0);
