@@ -230,6 +230,46 @@ fn gives_up_soon_after_the_start_where_waiting_is_in_vain() {
     ends_as_env_does(&guest, "start kubernetes --timeout 60");
 }
 
+/// Its kubeconfig is written by its first start; until then its unit is all that there is.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn starts_what_was_never_started() {
+    for (flavour, service, unit, path) in [
+        ("k3s", "kubernetes", "k3s", K3S_YAML),
+        ("rke2", "kubernetes", "rke2-server", "/etc/rancher/rke2/rke2.yaml"),
+        ("k0s", "kubernetes", "k0scontroller", "/var/lib/k0s/pki/admin.conf"),
+        ("microshift", "openshift", "microshift", "/var/lib/microshift/resources"),
+    ] {
+        let guest = Guest::own(flavour, "address");
+        let user = User::of(&guest);
+        let drop_in = format!("/run/systemd/system/{unit}.service.d");
+        guest.stops(unit);
+        guest.changes(
+            &format!(
+                "mv {path} {path}.later; mkdir -p {drop_in}
+                printf '[Service]\\nRestart=no\\nExecStartPre=/bin/false\\n' >{drop_in}/test.conf; systemctl daemon-reload"
+            ),
+            &format!(
+                "[ ! -e {path}.later ] || mv {path}.later {path}; rm -r {drop_in}; systemctl daemon-reload; systemctl reset-failed {unit} || true"
+            ),
+        );
+        let status = |state: &str| {
+            let line = format!("service-manager status {service}");
+            user.types(line).stdout(&format!("{service} - {state}\n")).succeeds();
+        };
+        status("stopped");
+        guest.run(&format!("! systemctl start {unit}"));
+        status("failed");
+        guest.run(&format!(
+            "printf '[Service]\\nExecStartPost=/bin/mv {path}.later {path}\\n' >{drop_in}/test.conf; systemctl daemon-reload"
+        ));
+        user.types(format!("service-manager -q start {service}"))
+            .stdout("[..] service configured successfully...\n")
+            .succeeds();
+        status("running");
+    }
+}
+
 /// As k3s does at its first start, and when it renews what has expired.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
