@@ -29,6 +29,8 @@ pub(crate) const START_ATTEMPT: Duration = Duration::from_secs(10);
 pub(crate) const START_POLL: Duration = Duration::from_millis(250);
 /// For a service that comes up to say something else than what it answers, a wrong certificate or a refusal.
 pub(crate) const LAST_WORD: Duration = Duration::from_secs(10);
+/// The same for dockerd, which reads its keys once: they may just be replaced by somebody else.
+pub(crate) const DOCKER_KEYS: Duration = Duration::from_secs(2);
 /// The same for its files.
 pub(crate) const LATE_FILES: Duration = Duration::from_secs(30);
 /// Whose units are active for so long has come up as far as it will.

@@ -167,6 +167,11 @@ pub(crate) enum Access {
         /// Old clients need to be told the API's version.
         #[serde(default)]
         api_version: bool,
+        /// The folder of the daemon's own `ca.pem`, `server-cert.pem` and `server-key.pem`, where it makes all keys
+        /// itself when it starts without that `ca.pem`. `start` replaces those that cannot be used.
+        #[serde(default)]
+        #[schemars(with = "GuestPath")]
+        daemon: Option<GuestPath>,
     },
     /// It cannot be used from outside the guest.
     #[serde(rename = "nothing")]
@@ -271,6 +276,14 @@ impl Access {
     /// True when the guest has keys for Docker's client.
     pub(crate) fn has_docker_keys(&self) -> bool {
         matches!(self, Self::Docker { .. })
+    }
+
+    /// The folder of the keys of a Docker daemon which `start` may replace.
+    pub(crate) fn renewable_keys(&self) -> Option<&GuestPath> {
+        match self {
+            Self::Docker { daemon, .. } => daemon.as_ref(),
+            Self::Kubeconfig { .. } | Self::ServiceAccount { .. } | Self::Unsupported { .. } => None,
+        }
     }
 
     /// True when only root can read them.

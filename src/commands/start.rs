@@ -121,23 +121,27 @@ fn start(
 ) -> Result<(), Error> {
     let inspected = machine.inspect(service)?;
     let changes = changes(&inspected, options)?;
-    let Inspected { detected, assessment, .. } = inspected;
-    let connected = match assessment.readiness() {
-        Readiness::Ready => {
+    let Inspected { detected, assessment, inspection } = inspected;
+    let (readiness, needs_new_keys) = (assessment.readiness(), assessment.needs_new_keys());
+    let (connected, trouble) = match assessment.into_result() {
+        Ok(connected) => (Some(connected), None),
+        Err(error) => (None, Some(error)),
+    };
+    let started = match (readiness, trouble) {
+        (Readiness::Ready, trouble) => {
             context.note(&format!("{} runs already", service.title));
-            change_running(&detected, assessment.into_connected(), &changes, machine)?
+            change_running(&detected, connected, &changes, machine)
+                .map_err(|error| error.caused_by(|| trouble.map(|trouble| inspection.look_closer(trouble))))
         }
-        // New keys may be what it needs.
-        Readiness::Stuck if changes.keys.is_none() => {
-            return assessment.into_error().map_or(Ok(()), |error| Err(error.into()));
-        }
-        Readiness::Stuck | Readiness::Coming | Readiness::Down => {
+        (Readiness::Stuck, Some(trouble)) if changes.keys.is_none() && !needs_new_keys => Err(trouble),
+        (_, trouble) => {
             make_room(&detected, options, machine, context)?;
-            machine.act(Verb::Start, &detected, &changes)?;
-            machine.wait_until_up(service)?
+            let acted = machine.act(Verb::Start, &detected, &changes);
+            acted.map_err(|error| error.caused_by(|| trouble))?;
+            machine.wait_until_up(service)
         }
     };
-    machine.keep(connected)?;
+    machine.keep(started?)?;
     print(&format!("{} service configured successfully...\n", service.title))
 }
 
@@ -147,13 +151,13 @@ fn change_running<'a>(
     connected: Option<Box<ConnectedService<'a>>>,
     changes: &Changes,
     machine: &mut Lifecycle,
-) -> Result<Option<Box<ConnectedService<'a>>>, Error> {
+) -> Result<Option<Box<ConnectedService<'a>>>, services::Error> {
     if changes.is_empty() {
         machine.enable(detected)?;
         return Ok(connected);
     }
     machine.act(Verb::Start, detected, changes)?;
-    Ok(machine.wait_until_up(detected.service)?)
+    machine.wait_until_up(detected.service)
 }
 
 /// Those of the options that concern this service.

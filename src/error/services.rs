@@ -58,6 +58,7 @@ impl Explain for Error {
             | Self::NoAnswer { reason: NoResponse::WrongServer, remedy: Some(remedy), .. } => remedy.clone(),
             Self::NoAnswer { reason, unit, path, .. } => return no_answer(*reason, unit.as_deref(), path),
             Self::NoControl { start, .. } => return start.clone(),
+            Self::ActionFailed { source: Some(source), .. } => return source.hint(),
             Self::ActionFailed { step, verb, service, .. } => failed_step(step, verb, service),
             Self::WouldStop { service, .. } => format!("`service-manager start {service} --replace`"),
             Self::MutuallyExclusive { service, other, .. } => {
@@ -72,7 +73,11 @@ impl Explain for Error {
 
     fn causes(&self) -> Vec<String> {
         match self {
-            Self::ActionFailed { said, .. } => said.clone(),
+            Self::ActionFailed { said, source, .. } => {
+                let before =
+                    source.iter().flat_map(|source| [source.to_string()].into_iter().chain(source.causes()));
+                said.iter().cloned().chain(before).collect()
+            }
             Self::Machine(error) => error.causes(),
             Self::Catalogue(error) => error.causes(),
             error => causes(error),

@@ -72,7 +72,11 @@ impl<'a> Assessment<'a> {
             detected.units.is_empty() || detected.active_for.is_some_and(|age| age >= timeouts::LONG_ACTIVE)
         };
         let settled = self.detected.as_ref().is_some_and(is_settled);
-        self.readiness_after(if settled { Duration::MAX } else { Duration::ZERO })
+        self.readiness_after(match settled {
+            true => Duration::MAX,
+            false if self.is_docker() => timeouts::DOCKER_KEYS,
+            false => Duration::ZERO,
+        })
     }
 
     /// The same when it has said nothing else for `time`.
@@ -88,19 +92,30 @@ impl<'a> Assessment<'a> {
         }
     }
 
+    fn is_docker(&self) -> bool {
+        self.detected.as_ref().is_some_and(|detected| detected.flavour.access.has_docker_keys())
+    }
+
     fn is_final(&self, error: &Error, time: Duration) -> bool {
-        let is_docker =
-            self.detected.as_ref().is_some_and(|detected| detected.flavour.access.has_docker_keys());
         let settles_after = match error {
             // A daemon that is active listens, if it ever will.
-            Error::NoAnswer { reason: NoResponse::ConnectionRefused, listens: false, .. } if is_docker => {
+            Error::NoAnswer { reason: NoResponse::ConnectionRefused, listens: false, .. }
+                if self.is_docker() =>
+            {
                 Some(timeouts::LAST_WORD)
             }
             // It has read its certificates, and writes none.
-            error if is_docker => error.settles_after().map(|_| Duration::ZERO),
+            error if self.is_docker() => error.settles_after().map(|_| timeouts::DOCKER_KEYS),
             error => error.settles_after(),
         };
         settles_after.is_some_and(|wanted| time >= wanted)
+    }
+
+    /// True when `start` replaces the keys because of which it cannot be used.
+    pub(crate) fn needs_new_keys(&self) -> bool {
+        let renews = |detected: &DetectedService| detected.flavour.access.renewable_keys().is_some();
+        matches!(&self.availability, Availability::Unusable(error) if error.is_about_keys())
+            && self.detected.as_ref().is_some_and(renews)
     }
 
     /// The connection to it, if there is one.
@@ -108,6 +123,17 @@ impl<'a> Assessment<'a> {
         match self.availability {
             Availability::Connected(connected) => Some(connected),
             _ => None,
+        }
+    }
+
+    /// The connection to it, or why it cannot be used.
+    pub(crate) fn into_result(self) -> Result<Box<ConnectedService<'a>>, Error> {
+        match self.availability {
+            Availability::Connected(connected) => Ok(connected),
+            Availability::NotInstalled(error)
+            | Availability::Down(_, error)
+            | Availability::NoAccess(error)
+            | Availability::Unusable(error) => Err(error),
         }
     }
 

@@ -110,7 +110,15 @@ pub(crate) enum Error {
     #[error("nothing in `{machine}` can {verb} {service}, as {flavour} has it")]
     NoControl { verb: &'static str, service: String, flavour: String, machine: String, start: Option<String> },
     #[error("could not {verb} {service} in `{machine}`: {step}")]
-    ActionFailed { verb: &'static str, service: String, machine: String, step: FailedStep, said: Vec<String> },
+    ActionFailed {
+        verb: &'static str,
+        service: String,
+        machine: String,
+        step: FailedStep,
+        said: Vec<String>,
+        /// What was wrong with the service before.
+        source: Option<Box<Error>>,
+    },
     #[error("to start {service}, `{machine}` would stop {}", .others.join(", "))]
     WouldStop { service: String, machine: String, others: Vec<String> },
     #[error("{service} and {other} cannot both be started in `{machine}`: {service} stops {other}")]
@@ -144,6 +152,38 @@ impl Error {
             | Self::CredentialsRefused { .. }
             | Self::Unexpected { .. } => Some(timeouts::LAST_WORD),
             _ => Some(Duration::ZERO),
+        }
+    }
+
+    /// True when the keys of a Docker daemon and its client do not fit each other, the address or the date.
+    pub(super) fn is_about_keys(&self) -> bool {
+        matches!(
+            self,
+            Self::NoAnswer { reason: NoResponse::WrongServer, .. }
+                | Self::CertificateNames { .. }
+                | Self::Certificate { .. }
+                | Self::CredentialsExpired { .. }
+                | Self::CredentialsRefused { .. }
+                | Self::CredentialsInvalid { .. }
+                | Self::NoCredentials { .. }
+        )
+    }
+
+    /// The same error, with `source` as what was wrong before, where that is why a Docker daemon's TLS is left as it is.
+    pub(crate) fn caused_by(self, trouble: impl FnOnce() -> Option<Error>) -> Self {
+        match self {
+            Self::ActionFailed {
+                verb,
+                service,
+                machine,
+                step: step @ FailedStep::Tls,
+                said,
+                source: None,
+            } => {
+                let source = trouble().map(Box::new);
+                Self::ActionFailed { verb, service, machine, step, said, source }
+            }
+            error => error,
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use secrecy::SecretString;
 
 use super::availability::{Assessment, Availability, Readiness};
 use super::cache;
@@ -14,10 +16,10 @@ use super::session::MachineSession;
 use super::state::State;
 use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::timeouts;
-use crate::base::types::{ServiceName, UnitName};
-use crate::catalogue::{Catalogue, Control, Service};
-use crate::guest::control::{Action, ActionOutcome, Changes, Failure, Verb};
-use crate::guest::probe::Questions;
+use crate::base::types::{ServiceName, SshUser, UnitName};
+use crate::catalogue::{Access, Catalogue, Control, DOCKER_FILES, Service};
+use crate::guest::control::{self, Action, ActionOutcome, Changes, Failure, Keys, KeysRenewal, Verb};
+use crate::guest::probe::{FileFact, Questions};
 use crate::ui::{Spinner, Ui};
 
 /// A machine whose services are started or stopped.
@@ -162,10 +164,7 @@ impl<'c> Lifecycle<'c> {
         let spinner = Spinner::new(self.ui, &text);
         let restarted = self.execute(&action, verb, detected)?;
         drop(spinner);
-        if !restarted.is_empty() {
-            let names: Vec<&str> = restarted.iter().map(UnitName::as_str).collect();
-            self.ui.note(&format!("restarted for the changes: {}", names.join(", ")));
-        }
+        self.note_restarted(&restarted);
         Ok(())
     }
 
@@ -207,17 +206,56 @@ impl<'c> Lifecycle<'c> {
             }),
             Ok(ActionOutcome::Failed(Failure { step, said })) => {
                 let machine = self.machine_name();
-                Err(Error::ActionFailed { verb: verb.as_str(), service, machine, step, said })
+                let verb = verb.as_str();
+                Err(Error::ActionFailed { verb, service, machine, step, said, source: None })
             }
             Err(error) if error.is_timeout() => Err(self.timed_out(detected.service, verb.wanted(), None)),
             Err(error) => Err(error),
         }
     }
 
-    /// Waits until all of `service` is up and answers.
+    /// Waits until all of `service` is up and answers. Where the keys of a Docker daemon are in the way that may be
+    /// replaced, they are, once.
     ///
     /// Errors: it has failed, does not come up in time, or cannot be used for a reason that waiting does not change.
     pub(crate) fn wait_until_up<'s>(
+        &mut self,
+        service: &'s Service,
+    ) -> Result<Option<Box<ConnectedService<'s>>>, Error> {
+        match self.wait_for_answer(service) {
+            Err(error) if error.is_about_keys() => {
+                self.renew_keys(service, error)?;
+                self.wait_for_answer(service)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Replaces the keys of a Docker daemon that makes its own, because of `error`.
+    ///
+    /// Errors: `error`, where that is not what the machine has; those of the connection and of what is done.
+    fn renew_keys(&mut self, service: &Service, error: Error) -> Result<(), Error> {
+        if service.flavours.iter().all(|flavour| flavour.access.renewable_keys().is_none()) {
+            return Err(error);
+        }
+        let inspected = self.inspect(service)?;
+        let user = self.session.machine().route().target.user.clone();
+        let Some(renewal) = inspected.keys_renewal(user)? else { return Err(error) };
+        self.ui.note(&format!("{} is given new certificates: {error}", service.title));
+        let restarted = self.execute(&Action::renew_keys(renewal), Verb::Start, &inspected.detected)?;
+        self.note_restarted(&restarted);
+        Ok(())
+    }
+
+    fn note_restarted(&self, units: &[UnitName]) {
+        if !units.is_empty() {
+            let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
+            self.ui.note(&format!("restarted for the changes: {}", names.join(", ")));
+        }
+    }
+
+    /// As [`Self::wait_until_up`], and changes nothing.
+    fn wait_for_answer<'s>(
         &mut self,
         service: &'s Service,
     ) -> Result<Option<Box<ConnectedService<'s>>>, Error> {
@@ -363,4 +401,27 @@ pub(crate) struct Inspected<'s> {
     pub(crate) detected: DetectedService<'s>,
     pub(crate) assessment: Assessment<'s>,
     pub(crate) inspection: Inspection,
+}
+
+impl Inspected<'_> {
+    /// What is needed to replace its keys for the addresses that the machine has now. None where `start` may not.
+    ///
+    /// Errors: the system has no random numbers.
+    fn keys_renewal(&self, user: SshUser) -> Result<Option<KeysRenewal>, Error> {
+        let Access::Docker { folder, daemon: Some(daemon), .. } = &self.detected.flavour.access else {
+            return Ok(None);
+        };
+        let Some(unit) = self.detected.units.first().cloned() else { return Ok(None) };
+        let text = |name: &'static str| match self.inspection.facts.files.get(&folder.child(name)) {
+            Some(FileFact::Text { content, .. }) => {
+                String::from_utf8(content.bytes().to_vec()).ok().map(SecretString::from)
+            }
+            _ => Some(SecretString::default()),
+        };
+        let old_keys: Option<Vec<SecretString>> = DOCKER_FILES.into_iter().map(text).collect();
+        let old_keys = old_keys.and_then(|texts| texts.try_into().ok());
+        let keys =
+            Keys::make(&self.inspection.addresses(), SystemTime::now()).map_err(control::Error::from)?;
+        Ok(Some(KeysRenewal { unit, daemon: daemon.clone(), user, old_keys, keys }))
+    }
 }

@@ -1,6 +1,7 @@
 //! The Atomic Developer Bundle: `sccli` starts and stops its services, with all that it does besides.
 
-use crate::start::{DOCKER_STARTED, STARTED};
+use crate::start::{DOCKER_STARTED, STARTED, docker, ends_as_env_does};
+use crate::start_proxy::{KILLED_AT_STEP, wraps};
 use service_manager_test_support::{Guest, UNTIL_READY, User};
 
 const OPENSHIFT_STARTED: &str = "OpenShift service configured successfully...\n";
@@ -115,6 +116,131 @@ fn creates_missing_docker_certificates() {
     user.types("service-manager stop docker").stdout("Docker service stopped successfully...\n").succeeds();
     assert_eq!(guest.run(enabled), "disabled\n");
     assert_eq!(guest.run("cat /var/log/sccli"), "docker start\ndocker stop\n");
+}
+
+/// As `VirtualBox` boots the box.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn replaces_dockers_certificate_for_another_address() {
+    let guest = adb();
+    let user = User::of(&guest);
+    guest.lays_out_docker("other-names");
+    let error = "the certificate of docker at [ADDRESS]:2376 is not valid for any address of `[NAME]` (it is for 10.0.2.15)";
+    let before = guest.run(DOCKER_KEYS);
+    user.types("service-manager env docker")
+        .stdout("(exit 126)\n")
+        .stderr(&format!("error: {error}\nhint: `service-manager start docker` makes a certificate for [ADDRESS]; containers stop meanwhile\n"))
+        .fails(126);
+    assert_eq!(guest.run(DOCKER_KEYS), before);
+    user.types("service-manager start docker")
+        .stdout(DOCKER_STARTED)
+        .stderr(&format!("note: Docker is given new certificates: {error}\nnote: restarted for the changes: docker.service\n"))
+        .succeeds();
+    user.types(DOCKER).stdout("[NAME]\n").succeeds();
+    let modes =
+        "stat --format '%a %U %n' /etc/docker/*.pem /home/vagrant/.docker/* | grep --invert-match ca-key";
+    assert_eq!(
+        guest.run(modes),
+        "600 root /etc/docker/ca.pem\n600 root /etc/docker/server-cert.pem\n600 root /etc/docker/server-key.pem\n\
+         600 vagrant /home/vagrant/.docker/ca.pem\n600 vagrant /home/vagrant/.docker/cert.pem\n\
+         600 vagrant /home/vagrant/.docker/key.pem\n"
+    );
+    // Once is enough.
+    let after = guest.run(DOCKER_KEYS);
+    user.types("service-manager start docker")
+        .stdout(DOCKER_STARTED)
+        .stderr("note: Docker runs already\n")
+        .succeeds();
+    assert_eq!(guest.run(DOCKER_KEYS), after);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn replaces_dockers_keys_whatever_is_wrong_with_them() {
+    let guest = adb();
+    let user = User::of(&guest);
+    let restarted = "Docker service restarted successfully...\n";
+    for (kind, change, verb, said) in [
+        ("other-names", "systemctl stop docker", "start", DOCKER_STARTED),
+        ("other-names", "true", "restart", restarted),
+        ("expired", "true", "start", DOCKER_STARTED),
+        ("expired-client", "true", "restart", restarted),
+        ("other-key", "true", "start", DOCKER_STARTED),
+        ("tls", "rm /home/vagrant/.docker/key.pem", "start", DOCKER_STARTED),
+        (
+            "tls",
+            "cd /home/vagrant/.docker; issue ca ca.pem /run/ca-key.pem stranger; chown vagrant: ca.pem",
+            "start",
+            DOCKER_STARTED,
+        ),
+    ] {
+        guest.lays_out_docker(kind);
+        guest.run(change);
+        user.types(format!("service-manager -q {verb} docker")).stdout(said).succeeds();
+        user.types(DOCKER).stdout("[NAME]\n").succeeds();
+    }
+}
+
+/// Whenever that is, Docker comes up by itself and the next start mends all of it.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_killed_run_leaves_no_half_of_dockers_keys() {
+    let guest = adb();
+    wraps(&guest, &["mv"], KILLED_AT_STEP);
+    let user = User::of(&guest);
+    let mut killed = 0;
+    loop {
+        guest.run("echo 0 >/run/steps");
+        guest.lays_out_docker("other-names");
+        guest.run(&format!("echo {} >/run/steps", killed + 1));
+        let child = user.types("service-manager -q start docker 2>&1").starts();
+        if child.wait_with_output().unwrap().status.success() {
+            break;
+        }
+        killed += 1;
+        guest.run("echo 0 >/run/steps");
+        let is_rebooted = killed % 2 == 0;
+        if is_rebooted {
+            guest.run("systemctl restart docker; docker info");
+        }
+        user.types("service-manager -q start docker").stdout(DOCKER_STARTED).succeeds();
+        user.types(DOCKER).stdout("[NAME]\n").succeeds();
+        // The daemon's own keys are good then, so that nothing is replaced.
+        let parts = "find /etc/docker /home/vagrant/.docker -name '*.new.*'";
+        assert!(is_rebooted || guest.run(parts).is_empty());
+        assert_eq!(guest.run(&format!("{parts} -perm /077")), "");
+    }
+    // Two keys of the daemon, three of its client, and the daemon's authority.
+    assert_eq!(killed, 6);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn two_starts_leave_matching_keys_of_docker() {
+    let guest = adb();
+    guest.lays_out_docker("other-names");
+    let users = [User::of(&guest), User::of(&guest)];
+    let children: Vec<_> =
+        users.iter().map(|user| user.types("service-manager -q start docker").starts()).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    for user in users {
+        user.types(DOCKER).stdout("[NAME]\n").succeeds();
+    }
+}
+
+/// Where the daemon would not make its own.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn keeps_dockers_keys_outside_of_the_bundle() {
+    let guest = docker("other-names");
+    let before = guest.run("sha256sum /etc/docker/*.pem /home/vagrant/.docker/*");
+    for verb in ["start", "restart"] {
+        ends_as_env_does(&guest, &format!("{verb} docker --timeout 8"));
+    }
+    assert_eq!(guest.run("sha256sum /etc/docker/*.pem /home/vagrant/.docker/*"), before);
 }
 
 #[test]
@@ -343,3 +469,8 @@ fn adb() -> Guest {
     );
     guest
 }
+
+const DOCKER: &str = "eval \"$(service-manager env docker)\" && docker info --format '{{.Name}}'";
+/// Tells Docker's keys, and whether it was restarted.
+const DOCKER_KEYS: &str =
+    "systemctl show --property=MainPID docker; sha256sum /etc/docker/*.pem /home/vagrant/.docker/*";

@@ -132,6 +132,47 @@ fn keeps_certificates_of_others() {
     }
 }
 
+/// The way docker-machine leaves a machine, whose client's keys are on the host alone; and keys of a stranger.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn refuses_keys_of_others_with_the_words_of_env() {
+    let guest = docker("tls");
+    for (change, note, error, hint) in [
+        (
+            "mv .docker /run/keys",
+            "note: Docker runs already\n",
+            "docker in `[NAME]` talks TLS on port 2376, but its client certificate is not in ~/.docker of the machine",
+            "put the client's ca.pem, cert.pem and key.pem there; docker-machine keeps them in ~/.docker/machine/machines/NAME on the host, minikube in ~/.minikube/certs",
+        ),
+        (
+            "cp -a .docker /run/keys; issue ca .docker/ca.pem own-key.pem stranger; chown -R vagrant: .docker",
+            "",
+            "docker does not answer at any address of `[NAME]`: [..]another server answers, whose certificate is from another authority",
+            "`service-manager start docker --tls` makes new certificates, if it made these; else, in the machine: [..]",
+        ),
+    ] {
+        guest.changes(
+            &format!("cd /home/vagrant; {change}"),
+            "rm -rf /home/vagrant/.docker; mv /run/keys /home/vagrant/.docker",
+        );
+        let user = User::of(&guest);
+        user.types("service-manager env docker")
+            .stdout("(exit 126)\n")
+            .stderr(&format!("error: {error}\nhint: {hint}\n"))
+            .fails(126);
+        let before = guest.run("systemctl show --property=MainPID docker; sha256sum /etc/docker/*");
+        user.types("service-manager start docker --tls --timeout 8")
+            .stderr(&format!(
+                "{note}error: could not start docker in `[NAME]`: dockerd cannot be made to talk TLS\n\
+                 caused by: it is told about TLS or a port already\ncaused by: {error}\nhint: {hint}\n"
+            ))
+            .fails(126);
+        assert_eq!(guest.run("systemctl show --property=MainPID docker; sha256sum /etc/docker/*"), before);
+        guest.changes_back();
+        guest.lays_out_docker("tls");
+    }
+}
+
 /// It was never asked for.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

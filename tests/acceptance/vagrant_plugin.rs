@@ -586,6 +586,29 @@ fn passes_the_terminal_to_the_program() {
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
+/// As `VirtualBox` boots the bundle: Docker's certificate is for an address that nobody reaches.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn up_and_reload_replace_dockers_certificate_for_another_address() {
+    let user = User::new().with_plugin();
+    let project = Project::real(&user, "project");
+    let setting = "machine.servicemanager.services = 'docker'";
+    project.defines(&[Defined { flavour: "adb", setting, port: free_port(), ..Defined::whole("bundle") }]);
+    let docker = "env VAGRANT_CWD=project vagrant service-manager env docker --script-readable >settings && \
+        set -a && . ./settings && docker info --format '{{.Name}}'";
+    project.vagrant("up");
+    for verb in ["up", "reload"] {
+        project.runs_in("bundle", "lay-out-docker other-names");
+        project.vagrant(verb);
+        user.types(docker).stdout("[..]-bundle\n").succeeds();
+    }
+    let keys =
+        || project.runs_in("bundle", "systemctl show --property=MainPID docker; sha256sum /etc/docker/*.pem");
+    let before = keys();
+    project.vagrant("up");
+    assert_eq!(keys(), before);
+}
+
 const RELEASE: &str = "Debian GNU/Linux 12 (bookworm)\n";
 const KUBECTL_RELEASE: &str = "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl";
 const CLIENTS: &str = "[HOME]/.local/share/service-manager/bin";

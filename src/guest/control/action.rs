@@ -7,7 +7,7 @@ use super::changes::{Changes, ProxyChange};
 use super::error::Error;
 use super::proxy::ProxyError;
 use super::script;
-use super::step::{Instance, Step};
+use super::step::{Instance, KeysRenewal, Step};
 use super::target::Target;
 use super::verb::Verb;
 use crate::base::types::{GuestPath, ServiceName, SshUser, UnitName};
@@ -60,6 +60,11 @@ impl Action {
             return None;
         }
         Some(Self { instance: Instance::of(target.control), steps: vec![Step::Enable(units.to_vec())] })
+    }
+
+    /// Replaces the keys of a Docker daemon that makes its own, and starts it anew with them.
+    pub(crate) fn renew_keys(renewal: KeysRenewal) -> Self {
+        Self { instance: Instance::System, steps: vec![Step::RenewKeys(renewal)] }
     }
 
     /// Reports why the first unit that is down is so, and does nothing.

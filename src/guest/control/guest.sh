@@ -210,11 +210,18 @@ complete_image() {
 # put FILE TEXT: writes it, for root alone from its first byte, unless it is there already.
 put() {
     ! has_text "$1" "$2" || return 0
+    remove_parts "$1"
     if ! { mkdir -p "${1%/*}" && (umask 077; printf '%s\n' "$2" >"$1.new.$$") && mv -f "$1.new.$$" "$1"; }; then
         rm -f "$1.new.$$"
         failed file "$1" ''
     fi
 }
+
+# remove_parts FILE: removes what one that was killed has left of it.
+remove_parts() (
+    set +f
+    rm -f "$1".new.*
+)
 
 # has_text FILE TEXT
 has_text() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
@@ -356,12 +363,43 @@ ExecStart=$x -H tcp://0.0.0.0:2376 --tlsverify --tlscacert=$d/ca.pem --tlscert=$
         failed tls '' "${l:-$e}"
     fi
     [ -z "$r" ] || frame restarted "$u"
-    # The last one is what it is known by.
-    (umask 077; mkdir -p "$h/.docker")
-    chown "$2:" "$h/.docker"
-    put_for "$2" "$h/.docker/ca.pem" "$3"
-    put_for "$2" "$h/.docker/key.pem" "$7"
-    put_for "$2" "$h/.docker/cert.pem" "$6"
+    put_client_keys "$2" "$h/.docker" "$3" "$6" "$7"
+}
+
+# renew_keys UNIT USER CA SERVER-CERT SERVER-KEY CLIENT-CERT CLIENT-KEY NOW FOLDER [OLD-CA OLD-CERT OLD-KEY]: replaces the keys of a daemon that makes
+# its own when it starts without FOLDER/ca.pem. That one goes first and comes last, so that the daemon does so if this is broken off.
+renew_keys() {
+    u=$1 d=$9
+    h=$(getent passwd "$2" | cut -d: -f6)
+    [ "$h" ] || failed tls '' "there is no user $2"
+    # Another may just have done it.
+    [ $# -lt 12 ] || has_keys "$h/.docker" "${10}" "${11}" "${12}" || return 0
+    same_clock "$8"
+    rm -f "$d/ca.pem" 2>/dev/null || failed file "$d/ca.pem" ''
+    put "$d/server-cert.pem" "$4"
+    put "$d/server-key.pem" "$5"
+    put_client_keys "$2" "$h/.docker" "$3" "$6" "$7"
+    put "$d/ca.pem" "$3"
+    if ! e=$(systemctl restart -- "$u" 2>&1); then
+        l=$(last_words "$u")
+        # With its own it may start.
+        rm -f "$d/ca.pem"
+        systemctl restart -- "$u" 2>/dev/null
+        failed unit "$u" "${l:-$e}"
+    fi
+    frame restarted "$u"
+}
+
+# has_keys FOLDER CA CERT KEY
+has_keys() { has_text "$1/ca.pem" "$2" && has_text "$1/cert.pem" "$3" && has_text "$1/key.pem" "$4"; }
+
+# put_client_keys USER FOLDER CA CERT KEY: cert.pem is what it is known by.
+put_client_keys() {
+    (umask 077; mkdir -p "$2")
+    chown "$1:" "$2"
+    put_for "$1" "$2/ca.pem" "$3"
+    put_for "$1" "$2/key.pem" "$5"
+    put_for "$1" "$2/cert.pem" "$4"
 }
 
 # same_clock TIME: fails when the clock here is not the host's, so that one side would take new certificates for invalid.
@@ -376,6 +414,7 @@ has_tls() { grep --quiet '^ExecStart=.*--tlsverify' "$1" 2>/dev/null; }
 
 # put_for USER FILE TEXT: as put, for a user.
 put_for() {
+    remove_parts "$2"
     if ! { (umask 077; printf '%s\n' "$3" >"$2.new.$$") && chown "$1:" "$2.new.$$" && mv -f "$2.new.$$" "$2"; }; then
         rm -f "$2.new.$$"
         failed file "$2" ''

@@ -19,5 +19,6 @@ pub(crate) use self::changes::{Changes, Image, ProxyChange};
 pub(crate) use self::error::Error;
 pub(crate) use self::keys::Keys;
 pub(crate) use self::proxy::{Proxy, ProxyError, ProxyInput};
+pub(crate) use self::step::KeysRenewal;
 pub(crate) use self::target::Target;
 pub(crate) use self::verb::Verb;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::keys::Keys;
-use super::step::{Instance, Step};
+use super::step::{Instance, KeysRenewal, Step};
 use crate::base::text::sh_quote;
 use crate::base::types::{GuestPath, UnitName};
 use crate::guest::frame::Nonce;
@@ -71,20 +71,36 @@ pub(super) fn call(step: &Step) -> String {
             format!("{}restart_pending", variables.iter().map(set).collect::<String>())
         }
         Step::EnableTls { unit, keys, user, replace } => {
-            let Keys { authority, server, client, made_at } = keys;
-            let words = [
-                &server.certificate,
-                server.key.expose_secret(),
-                &client.certificate,
-                client.key.expose_secret(),
-            ];
-            let words: String = words.iter().map(|text| format!(" {}", sh_quote(text.trim_end()))).collect();
             let (unit, user) = (sh_quote(&unit.full()), sh_quote(user.as_str()));
             let replace = sh_quote(if *replace { "replace" } else { "" });
-            format!("enable_tls {unit} {user} {}{words} {made_at} {replace}", sh_quote(authority.trim_end()))
+            format!("enable_tls {unit} {user} {} {replace}", key_words(keys))
+        }
+        Step::RenewKeys(KeysRenewal { unit, daemon, user, old_keys, keys }) => {
+            let (unit, user, daemon) = (sh_quote(&unit.full()), sh_quote(user.as_str()), path(daemon));
+            let old: String = match old_keys {
+                Some(texts) => {
+                    texts.iter().map(|text| format!(" {}", sh_quote(text.expose_secret()))).collect()
+                }
+                None => String::new(),
+            };
+            format!("renew_keys {unit} {user} {} {daemon}{old}", key_words(keys))
         }
         Step::WaitForEngine(socket) => format!("wait_for_engine {}", path(socket)),
     }
+}
+
+/// The authority, the server's certificate and key, the client's, and when they were made.
+fn key_words(keys: &Keys) -> String {
+    let Keys { authority, server, client, made_at } = keys;
+    let texts = [
+        authority,
+        &server.certificate,
+        server.key.expose_secret(),
+        &client.certificate,
+        client.key.expose_secret(),
+    ];
+    let words: String = texts.iter().map(|text| format!("{} ", sh_quote(text.trim_end()))).collect();
+    format!("{words}{made_at}")
 }
 
 /// A path as a word of sh.

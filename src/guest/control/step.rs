@@ -72,6 +72,23 @@ pub(super) enum Step {
         /// Replace the keys that are there.
         replace: bool,
     },
+    /// Replaces the keys of a Docker daemon that makes its own when it has none, and those of its client, unless another
+    /// one has just done it.
+    RenewKeys(KeysRenewal),
+}
+
+/// What is needed to replace the keys of a Docker daemon and its client.
+#[derive(Clone, Debug)]
+pub(crate) struct KeysRenewal {
+    /// The daemon.
+    pub unit: UnitName,
+    /// The folder of its keys.
+    pub daemon: GuestPath,
+    /// The user who is given the client's.
+    pub user: SshUser,
+    /// The client's `ca.pem`, `cert.pem` and `key.pem` until now, if they are text.
+    pub old_keys: Option<[SecretString; 3]>,
+    pub keys: Keys,
 }
 
 impl Instance {
