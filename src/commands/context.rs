@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
@@ -21,7 +20,8 @@ use crate::error::{Error, ExitCode, Explain, Invocation};
 use crate::export::shell::{self, Detected, Shell};
 use crate::guest::probe::Questions;
 use crate::machine::{
-    self, Dialog, Machine, Remembered, Selection, UnreadableRecord, VagrantResolver, remembered,
+    self, Dialog, Machine, Remembered, Selection, UnreadableRecord, VagrantQuestion, VagrantResolver,
+    remembered,
 };
 use crate::services::{Inspection, Lifecycle, MachineSession};
 use crate::ui::{self, Ui, json};
@@ -40,8 +40,8 @@ pub(crate) struct Context {
     may_ask: bool,
     /// The records that the user was told of, here and in every copy.
     unreadable: Arc<Mutex<BTreeSet<String>>>,
-    /// Whether the user has allowed Vagrant to run each Vagrantfile, here and in every copy.
-    answers: Arc<Mutex<BTreeMap<PathBuf, bool>>>,
+    /// Whether the user has allowed Vagrant to run what has this digest, here and in every copy.
+    answers: Arc<Mutex<BTreeMap<String, bool>>>,
 }
 
 impl Context {
@@ -212,15 +212,15 @@ impl Context {
 }
 
 impl Dialog for Context {
-    fn allows_vagrant(&self, vagrantfile: &Path, has_changed: bool) -> bool {
+    fn allows_vagrant(&self, question: &VagrantQuestion) -> bool {
         if !self.may_ask {
             return false;
         }
-        let path = escape_control(&vagrantfile.to_string_lossy());
-        let changed = if has_changed { ", which has changed since you allowed it" } else { "" };
+        let path = escape_control(&question.vagrantfile.to_string_lossy());
+        let changed = if question.has_changed { ", which has changed since you allowed it" } else { "" };
         // One question at a time, and each once.
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        *answers.entry(vagrantfile.to_owned()).or_insert_with(|| {
+        *answers.entry(question.digest.to_owned()).or_insert_with(|| {
             ui::confirm(&format!(
                 "To find the machine, Vagrant has to run `{path}`, a program{changed}. Allow that?"
             ))

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::dialog::Dialog;
+use super::dialog::{Dialog, VagrantQuestion};
 use super::error::{Error, ProjectFolder};
 use super::vagrant::{Project, index_ids};
 use crate::base::deadline::Deadline;
@@ -81,10 +81,15 @@ impl<'a> Consents<'a> {
             ConsentState::Changed => true,
             ConsentState::Unknown => false,
         };
-        if dialog.allows_vagrant(&path, has_changed) {
-            return self.keep_allowed(project, Some(digest), deadline);
+        let question = VagrantQuestion { vagrantfile: &path, digest: &digest, has_changed };
+        if !dialog.allows_vagrant(&question) {
+            return Err(Error::VagrantNotAllowed { path, has_changed, project: found });
         }
-        Err(Error::VagrantNotAllowed { path, has_changed, project: found })
+        // A guest may write while the user reads.
+        if project.code_digest()? != digest {
+            return Err(Error::VagrantNotAllowed { path, has_changed: true, project: found });
+        }
+        self.keep_allowed(project, Some(digest), deadline)
     }
 
     /// Lets Vagrant be started in `project`, as it is now.
@@ -193,3 +198,61 @@ impl<'a> Consents<'a> {
 const FILE: &str = "consent.json";
 const VERSION: u32 = 1;
 const LONGEST_RECORD: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::machine::store::UnreadableRecord;
+
+    /// Says yes, after it has written `meanwhile` into the Vagrantfile.
+    struct SaysYes {
+        meanwhile: Option<&'static str>,
+        asked: Cell<u32>,
+    }
+
+    impl SaysYes {
+        fn new(meanwhile: Option<&'static str>) -> Self {
+            Self { meanwhile, asked: Cell::new(0) }
+        }
+    }
+
+    impl Dialog for SaysYes {
+        fn unreadable_record(&self, _: &UnreadableRecord) {}
+
+        fn vagrant_not_asked(&self, _: Error) {}
+
+        fn allows_vagrant(&self, question: &VagrantQuestion) -> bool {
+            self.asked.set(self.asked.get() + 1);
+            if let Some(text) = self.meanwhile {
+                fs::write(question.vagrantfile, text).unwrap();
+            }
+            true
+        }
+    }
+
+    #[test]
+    fn what_changes_while_the_user_is_asked_is_not_allowed() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = fs::canonicalize(folder.path()).unwrap();
+        let project = home.join("project");
+        fs::create_dir(&project).unwrap();
+        fs::write(project.join("Vagrantfile"), "# shown").unwrap();
+        let env = Env { current_folder: project.clone(), home: Some(home), ..Env::default() };
+        let folders = Folders::find(&env).unwrap();
+        let (consents, project) =
+            (Consents::new(&env, &folders), Project::new(project.clone(), None, project.join(".vagrant")));
+        let require =
+            |dialog: &SaysYes| consents.require(&project, dialog, Deadline::after(Duration::from_secs(5)));
+
+        let refused = require(&SaysYes::new(Some("# another")));
+        assert!(matches!(refused, Err(Error::VagrantNotAllowed { has_changed: true, .. })), "{refused:?}");
+        let dialog = SaysYes::new(None);
+        require(&dialog).unwrap();
+        require(&dialog).unwrap();
+        assert_eq!(dialog.asked.get(), 1);
+    }
+}

@@ -13,7 +13,15 @@ pub(crate) trait Dialog {
     /// The known route leads nowhere, and Vagrant cannot be asked for another, because of `error`.
     fn vagrant_not_asked(&self, error: Error);
 
-    /// Asks whether Vagrant may run this Vagrantfile, which has changed since the user allowed it, or never was
-    /// allowed. False where nobody can be asked.
-    fn allows_vagrant(&self, vagrantfile: &Path, has_changed: bool) -> bool;
+    /// Asks whether Vagrant may be started. False where nobody can be asked.
+    fn allows_vagrant(&self, question: &VagrantQuestion) -> bool;
+}
+
+/// Whether Vagrant may run what a project holds.
+pub(crate) struct VagrantQuestion<'a> {
+    pub(crate) vagrantfile: &'a Path,
+    /// Changes with all that would run: an answer is for this alone.
+    pub(crate) digest: &'a str,
+    /// Something else was allowed before.
+    pub(crate) has_changed: bool,
 }

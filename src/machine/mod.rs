@@ -18,7 +18,7 @@ mod vagrant_resolver;
 
 pub(crate) use address::Address;
 pub(crate) use consent::Consents;
-pub(crate) use dialog::Dialog;
+pub(crate) use dialog::{Dialog, VagrantQuestion};
 pub(crate) use error::{Error, ProjectFolder};
 pub(crate) use find::find_preferring_project;
 pub(crate) use resolve::{resolve, resolve_from_cwd, resolve_remembered};

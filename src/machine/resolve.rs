@@ -231,6 +231,7 @@ mod tests {
 
     use super::*;
     use crate::base::env::Plugin;
+    use crate::machine::dialog::VagrantQuestion;
     use crate::machine::find::find_preferring_project;
     use crate::machine::store::UnreadableRecord;
 
@@ -241,7 +242,7 @@ mod tests {
 
         fn unreadable_record(&self, _: &UnreadableRecord) {}
 
-        fn allows_vagrant(&self, _: &Path, _: bool) -> bool {
+        fn allows_vagrant(&self, _: &VagrantQuestion) -> bool {
             false
         }
     }
