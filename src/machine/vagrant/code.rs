@@ -21,7 +21,7 @@ impl Project {
     ///
     /// Errors: that is more than can be looked at.
     pub(crate) fn code_digest(&self) -> Result<String, Error> {
-        let mut code = Code { project: self, files: BTreeMap::new(), queue: Vec::new() };
+        let mut code = Code { project: self, files: BTreeMap::new(), queue: Vec::new(), visited: 0 };
         let fixed = [self.folder.join(".vagrantplugins"), self.data.join("plugins.json")];
         code.queue.extend(self.vagrantfile_path().into_iter().chain(fixed));
         while let Some(path) = code.queue.pop() {
@@ -37,6 +37,8 @@ struct Code<'p> {
     files: BTreeMap<PathBuf, Vec<u8>>,
     /// Files whose strings may name others.
     queue: Vec<PathBuf>,
+    /// How many entries of folders were looked at.
+    visited: usize,
 }
 
 impl Code<'_> {
@@ -51,13 +53,13 @@ impl Code<'_> {
         let Some(content) = read(&path)? else { return Ok(()) };
         if is_read_for_names(&path) {
             let text = String::from_utf8_lossy(&content);
-            strings(&text).for_each(|string| self.queue_named(string, &path));
+            strings(&text).try_for_each(|string| self.queue_named(string, &path))?;
         }
         self.put(path, &content)
     }
 
     /// Queues the files that `string` in the file `path` may mean: below the project, or beside that file.
-    fn queue_named(&mut self, string: &str, path: &Path) {
+    fn queue_named(&mut self, string: &str, path: &Path) -> Result<(), Error> {
         let beside = path.parent().unwrap_or(path);
         // `"#{folder}/name"`, and `File.expand_path('../name', __FILE__)`.
         let relative = string.trim_start_matches('/');
@@ -67,44 +69,57 @@ impl Code<'_> {
                 let plain = normalize(&base.join(name));
                 let ruby = PathBuf::from(format!("{}.rb", plain.display()));
                 for path in [plain, ruby] {
-                    self.queue_path(path);
+                    self.queue_path(path)?;
                 }
             }
         }
+        Ok(())
     }
 
     /// Nothing outside of the project: neither a guest nor a repository can change that.
-    fn queue_path(&mut self, path: PathBuf) {
+    fn queue_path(&mut self, path: PathBuf) -> Result<(), Error> {
         let Project { folder, data, .. } = self.project;
         if !path.starts_with(folder) && !path.starts_with(data) || self.files.contains_key(&path) {
-            return;
+            return Ok(());
         }
         let is_wildcard =
             |part: &Component| part.as_os_str().as_encoded_bytes().iter().any(|b| b"*?[{".contains(b));
         let plain: PathBuf = path.components().take_while(|part| !is_wildcard(part)).collect();
         if plain != path {
             let is_deep = path.components().any(|part| part.as_os_str() == "**");
-            self.queue_ruby_in(&plain, if is_deep { DEEPEST } else { 0 });
-        } else if path.is_file() {
+            return self.queue_ruby_in(&plain, if is_deep { DEEPEST } else { 0 });
+        }
+        if path.is_file() {
             self.queue.push(path);
         } else if path != *folder && path != *data {
-            self.queue_ruby_in(&path, 0);
+            self.queue_ruby_in(&path, 0)?;
         }
+        Ok(())
     }
 
-    fn queue_ruby_in(&mut self, folder: &Path, depth: usize) {
+    /// Ruby's `**` does not follow links either (`Dir.glob`).
+    fn queue_ruby_in(&mut self, folder: &Path, depth: usize) -> Result<(), Error> {
         for path in entries(folder) {
+            self.visit(&path)?;
             if has_ending(&path, "rb") {
                 self.queue.push(path);
-            } else if depth > 0 && !is_hidden(&path) && path.is_dir() && self.queue.len() < MOST_FILES {
-                self.queue_ruby_in(&path, depth - 1);
+            } else if depth > 0 && !is_hidden(&path) && is_own_folder(&path) {
+                self.queue_ruby_in(&path, depth - 1)?;
             }
         }
+        Ok(())
+    }
+
+    /// A link may lead to all files of the host, and a Vagrantfile may name a folder many times.
+    fn visit(&mut self, path: &Path) -> Result<(), Error> {
+        self.visited += 1;
+        if self.visited > MOST_VISITED { Err(too_much(path.to_owned())) } else { Ok(()) }
     }
 
     /// Adds all files below `folder`.
     fn add_folder(&mut self, folder: &Path, depth: usize) -> Result<(), Error> {
         for path in entries(folder) {
+            self.visit(&path)?;
             if !path.is_dir() {
                 if let Some(content) = read(&path)? {
                     self.put(path, &content)?;
@@ -149,6 +164,11 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// True for a folder that is no link to one.
+fn is_own_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
 fn is_hidden(path: &Path) -> bool {
@@ -203,6 +223,8 @@ const LARGEST_FILE: u64 = 32 << 20;
 const DATA: [&str; 8] = ["vdi", "vmdk", "vhd", "vhdx", "qcow2", "img", "iso", "log"];
 /// A plugin with all gems that it needs has some thousands.
 const MOST_FILES: usize = 20_000;
+/// More than a large project has, and looked at in about a second.
+const MOST_VISITED: usize = 200_000;
 const DEEPEST: usize = 32;
 const LONGEST_NAME: usize = 1024;
 
@@ -312,6 +334,26 @@ mod tests {
         assert_eq!(scene.digest(), before);
         fs::File::create(scene.0.path().join("tool.bin")).unwrap().set_len(LARGEST_FILE + 1).unwrap();
         scene.digest();
+    }
+
+    #[test]
+    fn links_are_not_followed_from_folder_to_folder() {
+        let scene = Scene::new("Dir['one/**/*.rb'].each { |file| load file }");
+        scene.writes("a.rb", "");
+        // One more link for each folder on the way: 2^32 folders.
+        for link in ["one", "two"] {
+            crate::base::platform::testing::symlink(".", scene.0.path().join(link));
+        }
+        assert!(scene.counts("deep/a.rb"));
+    }
+
+    #[test]
+    fn a_folder_that_is_looked_at_too_often_is_an_error() {
+        let scene = Scene::new(&"load 'x'; ".repeat(MOST_VISITED / 400));
+        (0..500).for_each(|number| scene.writes(&format!("x/{number}"), ""));
+        let folder = scene.0.path().to_owned();
+        let project = Project::new(folder.clone(), None, folder.join(".vagrant"));
+        assert!(matches!(project.code_digest(), Err(Error::Read { .. })));
     }
 
     #[test]
