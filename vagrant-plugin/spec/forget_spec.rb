@@ -19,6 +19,17 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::Forget do
     expect(destroyed).to eq([%w[machines forget --ignore-unknown -- default], []])
   end
 
+  it 'forgets that the machine had a proxy' do
+    with_program do
+      in_project('', created: ['default']) do |env|
+        machine = env.machine(:default, :fake)
+        mark = VagrantPlugins::ServiceManager::ProxyMark.new(machine).tap(&:set)
+        described_class.new(->(_env) { machine.id = nil }, {}).call(machine: machine)
+        expect(mark).not_to be_set
+      end
+    end
+  end
+
   it 'has it forget nothing when the machine was kept' do
     expect(destroyed(created: ['default'])).to eq([[], []])
   end

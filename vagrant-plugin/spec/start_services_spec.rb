@@ -152,6 +152,18 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::StartServices do
     end
   end
 
+  it 'writes nothing where the guest can lead it elsewhere' do
+    with_program do
+      in_project("config.servicemanager.services = 'docker'\nconfig.servicemanager.proxy = 'proxy.example:1'",
+                 created: ['default']) do |env|
+        machine = env.machine(:default, :fake)
+        before = Dir.glob("#{machine.data_dir}/**/*", File::FNM_DOTMATCH)
+        described_class.new(->(_env) {}, {}).call(machine: machine)
+        expect(Dir.glob("#{machine.data_dir}/**/*", File::FNM_DOTMATCH)).to eq(before)
+      end
+    end
+  end
+
   it 'hands over how to start, and keeps the password out of the arguments' do
     keys = { proxy: 'http://proxy.example:3128', proxy_user: '-dev', proxy_password: 'pa$$ word',
              openshift_image_tag: 'v1.3.0', services: 'openshift' }

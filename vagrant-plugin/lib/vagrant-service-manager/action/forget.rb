@@ -2,6 +2,7 @@
 
 require_relative '../handover'
 require_relative '../program'
+require_relative '../proxy_mark'
 
 module VagrantPlugins
   module ServiceManager
@@ -16,9 +17,13 @@ module VagrantPlugins
         def call(env)
           machine = env[:machine]
           machine.config.servicemanager.leave_unchecked
+          mark = ProxyMark.new(machine)
           @app.call(env)
           # Who was asked may have said no.
-          forget(machine) unless machine.id
+          return if machine.id
+
+          mark.clear
+          forget(machine)
         end
 
         private

@@ -2,6 +2,7 @@
 
 require_relative '../handover'
 require_relative '../program'
+require_relative '../proxy_mark'
 require_relative 'patience'
 
 module VagrantPlugins
@@ -22,6 +23,7 @@ module VagrantPlugins
           @config = machine.config.servicemanager
           @program = program
           @is_interrupted = is_interrupted
+          @proxy_mark = ProxyMark.new(machine)
           @patience = Patience.new(machine.ui, is_interrupted)
           @services = @config.services
           @said = +''
@@ -54,11 +56,11 @@ module VagrantPlugins
 
         def start(variables)
           @machine.ui.output(I18n.t('vagrant_service_manager.starting', services: @services.join(', ')))
-          remember_proxy if @config.proxy?
+          @proxy_mark.set if @config.proxy?
           answer = answer_to_start(variables)
           raise_unless(answer, [0])
           news(answer.stderr).each { |line| @machine.ui.detail(line.chomp) }
-          forget_proxy if proxy_gone?
+          @proxy_mark.clear if proxy_gone?
         end
 
         def answer_to_start(variables)
@@ -96,21 +98,8 @@ module VagrantPlugins
           raise Errors::NotStarted, machine: @machine.name, words: news(answer.stderr).join
         end
 
-        # That the machine has a proxy which a Vagrantfile has set: one that somebody has typed is left alone.
-        def remember_proxy
-          FileUtils.touch(proxy_mark)
-        end
-
-        def forget_proxy
-          proxy_mark.delete
-        end
-
         def proxy_gone?
-          @config.proxy.nil? && proxy_mark.file?
-        end
-
-        def proxy_mark
-          @machine.data_dir.join('service-manager-proxy')
+          @config.proxy.nil? && @proxy_mark.set?
         end
 
         # The boxes with services of their own, by what they call themselves.
