@@ -141,9 +141,9 @@ start_sccli() {
     if are_active "$@"; then
         ! has_sccli_image || ! has_sccli_proxy || [ "$(pending_restarts)" ] || return 0
         renewed=yes
+        keep_options
         # That one `sccli` restarts by itself, for a proxy.
         [ "$s" = docker ] || mark_pending_restart "$@"
-        cp -p "$options" "$options.service-manager" 2>/dev/null || :
     fi
     if [ "$PROXY" ]; then
         forget_sccli_proxy
@@ -184,6 +184,16 @@ has_sccli_proxy() {
 sccli_proxy() {
     printf '%s\n' "$PROXY" "$PROXY_USER" "$PROXY_PASSWORD"
     { cksum <"$units/docker.service.d/http-proxy.conf"; } 2>/dev/null
+}
+
+# Keeps them for restore_options, whole or not at all.
+keep_options() {
+    k=$options.service-manager
+    rm -f "$k"
+    [ -e "$options" ] || return 0
+    cp -p "$options" "$k" 2>/dev/null && return 0
+    rm -f "$k"
+    failed file "$k" ''
 }
 
 # Puts the image back that still runs. `sccli` has written the new one down before it tries to pull it.

@@ -202,6 +202,30 @@ mod tests {
     }
 
     #[test]
+    fn an_image_that_cannot_be_had_never_costs_the_old_options() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("bin")).unwrap();
+        for (name, text) in [
+            ("systemctl", "exit 0"),
+            ("sccli", "sed -i s/v1/v2/ options; exit 111"),
+            // On a full disk a copy begins, and no more.
+            ("cp", "printf DOCKER >options.service-manager; exit 1"),
+        ] {
+            std::fs::write(path("bin").join(name), format!("#!/bin/sh\n{text}\n")).unwrap();
+        }
+        std::fs::write(path("options"), "IMAGE_TAG=v1\n").unwrap();
+        let said = run(
+            folder.path(),
+            "chmod -R +x bin; PATH=$PWD/bin:$PATH options=$PWD/options settings=$PWD units=$PWD
+             PROXY='' IMAGE_TAG=v2 DOCKER_REGISTRY=r IMAGE_NAME=i; start_sccli openshift openshift.service",
+        );
+        assert!(said.contains("@n file "), "{said}");
+        assert_eq!(std::fs::read_to_string(path("options")).unwrap(), "IMAGE_TAG=v1\n");
+        assert!(!path("options.service-manager").exists());
+    }
+
+    #[test]
     fn clocks_that_are_days_apart_are_told() {
         let folder = tempfile::tempdir().unwrap();
         let clock = |host: i64| run(folder.path(), &format!("b=1000000; same_clock {host}; echo same"));
