@@ -618,14 +618,14 @@ pub(crate) fn is_about_a_machine(name: &str) -> bool {
 }
 
 /// True when the parser misses the service of a command that starts, stops or installs, or refuses the version to
-/// install. The old plugin's scripts take the exit code of that from any other wrong usage.
+/// install or the folder for it. The old plugin's scripts take the exit code of that from any other wrong usage.
 pub(crate) fn lacks_object(refusal: &clap::Error, arguments: &[OsString]) -> bool {
     let lenient = Cli::command().ignore_errors(true).try_get_matches_from(arguments);
     let acts = lenient.is_ok_and(|matches| {
         matches!(matches.subcommand_name(), Some("start" | "stop" | "restart" | "install-cli"))
     });
     let is_object =
-        |argument: &str| argument.starts_with("<SERVICE>") || argument.starts_with("--cli-version");
+        |argument: &str| ["<SERVICE>", "--cli-version", "--path"].iter().any(|own| argument.starts_with(own));
     acts && match refusal.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => is_object(argument),
         Some(ContextValue::Strings(arguments)) => arguments.iter().any(|argument| is_object(argument)),

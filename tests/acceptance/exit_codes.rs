@@ -64,6 +64,9 @@ fn words_that_name_nothing() {
             ("install-cli", 126),
             ("install-cli bogus", 126),
             ("install-cli --path .", 126),
+            ("install-cli docker --path", 126),
+            ("install-cli docker --path ''", 126),
+            ("install-cli docker --cli-version", 126),
             ("bogus", 1),
         ],
     );
