@@ -18,6 +18,7 @@ use crate::clients::checksum::{Checksum, ChecksumAlgorithm};
 use crate::export::shell::{HookTarget, Shell};
 use crate::guest::control::Image;
 use crate::machine::Address;
+use crate::settings::TunnelMode;
 use crate::ui::ColorChoice;
 
 /// Makes the services inside a development VM usable from here
@@ -73,6 +74,7 @@ pub(crate) enum Command {
     InstallCli(InstallCliArgs),
     Clients(ClientsArgs),
     Hook(HookArgs),
+    Tunnel(TunnelArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -539,6 +541,38 @@ pub(crate) struct HookArgs {
     pub(crate) now: bool,
 }
 
+/// Shows the tunnels to machines of which only SSH is reachable
+///
+/// `env`, `kubeconfig` and `start` make one where a service is not reached otherwise. A process in the background holds it, until
+/// nobody has used it for 12 hours.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct TunnelArgs {
+    #[command(subcommand)]
+    pub(crate) what: Option<TunnelCommand>,
+    /// Print text, or JSON for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
+    /// Hold the tunnel of the machine with this key
+    #[arg(long, value_name = "KEY", hide = true)]
+    pub(crate) serve: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TunnelCommand {
+    Stop(TunnelStopArgs),
+    /// Prints what the tunnel of a machine has written down
+    Log,
+}
+
+/// Ends the tunnel of a machine; `env` makes a new one
+#[derive(Debug, Args)]
+pub(crate) struct TunnelStopArgs {
+    /// Those of all machines
+    #[arg(long, conflicts_with = "machines")]
+    pub(crate) all: bool,
+}
+
 /// Prints the completions for a shell
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
@@ -573,6 +607,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "SECONDS", value_parser = parse_seconds)]
     #[arg(help_heading = "How", hide_short_help = true)]
     pub(crate) timeout: Option<Duration>,
+    /// Reach services through SSH: auto (where there is no other way), always or never
+    #[arg(long, global = true, value_name = "WHEN", hide_possible_values = true)]
+    #[arg(help_heading = "How", hide_short_help = true)]
+    pub(crate) tunnel: Option<TunnelMode>,
     /// Use colours: auto, always or never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     #[arg(help_heading = "How", hide_short_help = true)]
@@ -608,13 +646,22 @@ impl Command {
 
     /// True when it takes as long as it takes, and limits each of its steps itself.
     pub(crate) fn manages_own_timeout(&self) -> bool {
-        matches!(self, Self::Status(_) | Self::InstallCli(_) | Self::Clients(_))
+        matches!(
+            self,
+            Self::Status(_)
+                | Self::InstallCli(_)
+                | Self::Clients(_)
+                | Self::Tunnel(TunnelArgs { serve: Some(_), .. })
+        )
     }
 }
 
 /// True when the command called `name` is about one machine, which the options of [`Global`] select.
 pub(crate) fn is_about_a_machine(name: &str) -> bool {
-    matches!(name, "env" | "status" | "start" | "stop" | "restart" | "kubeconfig" | "box" | "install-cli")
+    matches!(
+        name,
+        "env" | "status" | "start" | "stop" | "restart" | "kubeconfig" | "box" | "install-cli" | "tunnel"
+    )
 }
 
 /// True when the parser misses the service of a command that starts, stops or installs, or refuses the version to

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -31,6 +32,21 @@ pub(crate) struct Settings {
     pub allow_http: bool,
     /// The proxy of services that are started.
     pub proxy: ProxySettings,
+    /// Whether services are reached through SSH.
+    pub tunnel: TunnelMode,
+}
+
+/// When services are reached through a tunnel of SSH.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TunnelMode {
+    /// Where there is no other way
+    #[default]
+    Auto,
+    /// Even where there is
+    Always,
+    /// Never
+    Never,
 }
 
 /// A proxy, and who may use it.

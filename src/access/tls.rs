@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
-use rustls::{CertificateError, ClientConfig, Error};
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use secrecy::ExposeSecret;
 use x509_parser::certificate::X509Certificate;
 
@@ -66,6 +66,15 @@ impl Material {
     pub(crate) fn names_shown_for(&self, asked: &str) -> Names {
         self.witness.names_for(asked)
     }
+}
+
+/// For connections that never talk TLS: nobody is trusted.
+///
+/// Errors: the provider offers no protocol version, which ours does.
+pub(crate) fn trusting_nobody() -> Result<ClientConfig, Error> {
+    let config = ClientConfig::builder_with_provider(Arc::new(provider()));
+    let config = config.with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 /// The client's certificate as it is: rustls would refuse to show one of X.509 v1, which servers take.

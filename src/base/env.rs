@@ -138,7 +138,7 @@ impl Env {
     }
 }
 
-const PROXY_PASSWORD: &str = "SERVICE_MANAGER_PROXY_PASSWORD";
+pub(crate) const PROXY_PASSWORD: &str = "SERVICE_MANAGER_PROXY_PASSWORD";
 
 #[cfg(test)]
 mod tests {

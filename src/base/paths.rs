@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::base::env::Env;
 use crate::base::files;
+use crate::base::text::hex;
 
 /// The user's home folder is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +110,23 @@ impl MachineFiles {
         self.0.join("merged.json")
     }
 
+    /// The forwards of its tunnel.
+    pub(crate) fn forwards(&self) -> PathBuf {
+        self.0.join("tunnel.json")
+    }
+
+    /// What the process that holds its tunnel has to say.
+    pub(crate) fn tunnel_log(&self) -> PathBuf {
+        self.0.join("tunnel.log")
+    }
+
+    /// What that process listens at.
+    pub(crate) fn tunnel(&self) -> TunnelFiles {
+        let state = self.0.ancestors().nth(2).unwrap_or(&self.0);
+        // The name of a socket has to be short.
+        TunnelFiles(state.join("run").join(hex(&Sha256::digest(self.key())[..4])))
+    }
+
     /// What the clients of the service `name` read.
     pub(crate) fn service(&self, name: &str) -> PathBuf {
         self.0.join(name)
@@ -123,6 +143,26 @@ impl MachineFiles {
         let services = files::folders_in(&self.0).unwrap_or_default();
         let paths = services.into_iter().chain([self.0.clone()]).map(|folder| folder.join(KUBECONFIG));
         paths.filter(|path| path.exists()).collect()
+    }
+}
+
+/// The sockets of the process that holds a machine's tunnel. The folder is there while it runs, and locked by it.
+#[derive(Clone, Debug)]
+pub(crate) struct TunnelFiles(PathBuf);
+
+impl TunnelFiles {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    /// Where it is asked.
+    pub(crate) fn control(&self) -> PathBuf {
+        self.0.join("control.sock")
+    }
+
+    /// Where clients of the service `name` connect to.
+    pub(crate) fn service(&self, name: &str) -> PathBuf {
+        self.0.join(format!("{name}.sock"))
     }
 }
 

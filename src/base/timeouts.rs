@@ -55,3 +55,29 @@ pub(crate) const LONGEST_RETRY: Duration = Duration::from_secs(30);
 pub(crate) const OTHER_INSTALLATION: Duration = Duration::from_hours(1);
 /// For another process that records what it has installed.
 pub(crate) const OTHER_RECORDING: Duration = Duration::from_secs(30);
+/// For a tunnel to log in to its machine.
+pub(crate) const TUNNEL_LOGIN: Duration = Duration::from_secs(15);
+/// After a tunnel could not log in, until it tries again.
+pub(crate) const TUNNEL_RETRY: Duration = Duration::from_secs(1);
+/// For a machine to answer that a connection is open, or refused.
+pub(crate) const TUNNEL_OPEN: Duration = Duration::from_secs(5);
+/// Between two looks at what libssh2 waits for: it does not always say what that is.
+pub(crate) const TUNNEL_POLL: Duration = Duration::from_millis(20);
+/// For the other side to agree that a connection has ended, before that is looked at less often.
+pub(crate) const TUNNEL_CLOSE: Duration = Duration::from_secs(2);
+/// A machine with open connections from which nothing has come for so long is asked for a sign of life.
+pub(crate) const KEEPALIVE: Duration = Duration::from_secs(30);
+/// For that sign.
+pub(crate) const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
+/// A host that has slept for so long may have lost its connections.
+pub(crate) const SLEEP: Duration = Duration::from_secs(5);
+/// A tunnel without connections ends its SSH session after so long.
+pub(crate) const TUNNEL_SESSION: Duration = Duration::from_mins(5);
+/// And the tunnel itself after so long.
+pub(crate) const TUNNEL: Duration = Duration::from_hours(12);
+/// For its process to find out that its folder was removed, and to be given something to do.
+pub(crate) const TUNNEL_FOLDER: Duration = Duration::from_secs(30);
+/// For another process to answer for a tunnel, or to end.
+pub(crate) const TUNNEL_CONTROL: Duration = Duration::from_secs(5);
+/// To connect directly to a service that a tunnel would reach too.
+pub(crate) const BEFORE_TUNNEL: Duration = Duration::from_millis(1500);

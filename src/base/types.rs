@@ -121,6 +121,14 @@ validated!(
 );
 
 validated!(
+    /// The runtime folder of a user in the guest (`pam_systemd(8)`).
+    RuntimeFolder, "runtime folder", "`/run/user/` and a number",
+    |text| text.strip_prefix("/run/user/").is_some_and(|user| {
+        (1..=10).contains(&user.len()) && user.chars().all(|c| c.is_ascii_digit())
+    })
+);
+
+validated!(
     /// A [`GuestPath`] in which a whole part may be `*`, for any one name.
     GuestPattern, "pattern of paths in the guest", "a path in which a whole part may be `*`",
     |text| GuestPath::parse(&text.replace("/*/", "/x/")).is_ok()
@@ -213,6 +221,14 @@ impl GuestPath {
     pub(crate) const HOME: &str = "~/";
     /// How a path below the login user's runtime folder begins.
     pub(crate) const RUNTIME: &str = "%t/";
+
+    /// The same path with what `%t/` stands for; none for one below `~/`, or where that is not known.
+    pub(crate) fn absolute(&self, runtime: Option<&RuntimeFolder>) -> Option<Self> {
+        match self.0.strip_prefix(Self::RUNTIME) {
+            Some(rest) => Some(Self(format!("{}/{rest}", runtime?))),
+            None => self.0.starts_with('/').then(|| self.clone()),
+        }
+    }
 
     /// The file `name` in this folder.
     #[must_use]
@@ -488,6 +504,18 @@ mod tests {
     }
 
     #[test]
+    fn a_path_of_the_users_own_becomes_absolute() {
+        let runtime = RuntimeFolder::parse("/run/user/1000").unwrap();
+        let absolute = |path: &str, runtime: Option<&RuntimeFolder>| {
+            GuestPath::parse(path).unwrap().absolute(runtime).map(|path| path.to_string())
+        };
+        assert_eq!(absolute("%t/docker.sock", Some(&runtime)).as_deref(), Some("/run/user/1000/docker.sock"));
+        assert_eq!(absolute("/run/docker.sock", None).as_deref(), Some("/run/docker.sock"));
+        assert_eq!(absolute("%t/docker.sock", None), None);
+        assert_eq!(absolute("~/docker.sock", Some(&runtime)), None);
+    }
+
+    #[test]
     fn no_kind_accepts_a_hostile_value() {
         for text in HOSTILE {
             assert!(HostName::parse(text).is_err(), "host name {text:?}");
@@ -496,6 +524,9 @@ mod tests {
             assert!(MachineName::parse(text).is_err(), "machine {text:?}");
             assert!(ServiceName::parse(text).is_err(), "service {text:?}");
             assert!(GuestPath::parse(text).is_err(), "path {text:?}");
+            assert!(RuntimeFolder::parse(text).is_err(), "runtime folder {text:?}");
+            let below = format!("/run/user/{text}");
+            assert!(RuntimeFolder::parse(&below).is_err(), "runtime folder {below:?}");
             assert!(GuestPattern::parse(text).is_err(), "pattern {text:?}");
             assert!(VariantId::parse(text).is_err(), "variant {text:?}");
             assert!(ValueName::parse(text).is_err(), "value name {text:?}");

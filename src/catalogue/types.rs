@@ -51,6 +51,9 @@ pub(crate) struct ExportTemplate {
     /// It is a list of paths with `:` between them: with several machines it has those of all.
     #[serde(default)]
     pub list: bool,
+    /// Where it is left out, the shell must not have it from before either.
+    #[serde(default)]
+    pub clear: bool,
 }
 
 /// A way a service comes.
@@ -173,6 +176,20 @@ pub(crate) enum Access {
         #[schemars(with = "GuestPath")]
         daemon: Option<GuestPath>,
     },
+    /// A container engine's socket in the guest, to which only a tunnel through SSH leads.
+    Socket {
+        /// Where it is.
+        path: GuestPath,
+        /// Where the user may not open it and may use sudo: the program with `system dial-stdio` that connects to it.
+        #[serde(default)]
+        #[schemars(with = "EngineProgram")]
+        engine: Option<EngineProgram>,
+        /// Why it cannot be used without a tunnel.
+        reason: Reason,
+        /// Better reasons, each for a port that is open.
+        #[serde(default)]
+        ports: Vec<OpenPort>,
+    },
     /// It cannot be used from outside the guest.
     #[serde(rename = "nothing")]
     Unsupported {
@@ -182,6 +199,14 @@ pub(crate) enum Access {
         #[serde(default)]
         ports: Vec<OpenPort>,
     },
+}
+
+/// A program that connects its standard input and output with the socket of its container engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum EngineProgram {
+    Docker,
+    Podman,
 }
 
 /// Why a service cannot be used from outside.
@@ -240,7 +265,8 @@ pub(crate) struct Hints {
 pub(crate) const VERSION: &str = "version";
 
 /// The values that a placeholder can stand for whatever the flavour is.
-pub(crate) const BUILT_IN_VALUES: [&str; 5] = ["url", "endpoint", "kubeconfig", "folder", "api_version"];
+pub(crate) const BUILT_IN_VALUES: [&str; 7] =
+    ["url", "endpoint", "kubeconfig", "folder", "api_version", "docker_host", "tls"];
 
 impl Service {
     /// True for a program of the host alone: nothing of it can be in a guest.
@@ -264,7 +290,7 @@ impl Access {
             Self::Docker { folder, .. } => {
                 DOCKER_FILES.iter().map(|name| (&folder.child(name)).into()).collect()
             }
-            Self::Unsupported { .. } => Vec::new(),
+            Self::Socket { .. } | Self::Unsupported { .. } => Vec::new(),
         }
     }
 
@@ -282,7 +308,10 @@ impl Access {
     pub(crate) fn renewable_keys(&self) -> Option<&GuestPath> {
         match self {
             Self::Docker { daemon, .. } => daemon.as_ref(),
-            Self::Kubeconfig { .. } | Self::ServiceAccount { .. } | Self::Unsupported { .. } => None,
+            Self::Kubeconfig { .. }
+            | Self::ServiceAccount { .. }
+            | Self::Socket { .. }
+            | Self::Unsupported { .. } => None,
         }
     }
 
@@ -291,7 +320,7 @@ impl Access {
         match self {
             Self::Kubeconfig { root, .. } => *root,
             Self::ServiceAccount { .. } => true,
-            Self::Docker { .. } | Self::Unsupported { .. } => false,
+            Self::Docker { .. } | Self::Socket { .. } | Self::Unsupported { .. } => false,
         }
     }
 }

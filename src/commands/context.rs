@@ -23,7 +23,8 @@ use crate::machine::{
     self, Dialog, Machine, Remembered, Selection, UnreadableRecord, VagrantQuestion, VagrantResolver,
     remembered,
 };
-use crate::services::{Inspection, Lifecycle, MachineSession};
+use crate::services::{Inspection, Lifecycle, MachineSession, TunnelAccess, TunnelLifetime};
+use crate::settings::{Settings, TunnelMode};
 use crate::ui::{self, Ui, json};
 
 /// What every command is given.
@@ -36,6 +37,10 @@ pub(crate) struct Context {
     machines: Vec<Wanted>,
     selection: Selection,
     invocation: Invocation,
+    /// What is typed; else what is set counts.
+    tunnel: Option<TunnelMode>,
+    /// How long a tunnel lasts that the command needs.
+    tunnel_lifetime: TunnelLifetime,
     /// The user is at a terminal, and no shell waits for the output.
     may_ask: bool,
     /// The records that the user was told of, here and in every copy.
@@ -63,13 +68,40 @@ impl Context {
         let invocation = Invocation::new(&env, global);
         let may_ask = false;
         let (unreadable, answers) = (Arc::default(), Arc::default());
-        Self { env, ui, deadline, machines, selection, invocation, may_ask, unreadable, answers }
+        let (tunnel, tunnel_lifetime) = (global.tunnel, TunnelLifetime::Command);
+        Self {
+            env,
+            ui,
+            deadline,
+            machines,
+            selection,
+            invocation,
+            tunnel,
+            tunnel_lifetime,
+            may_ask,
+            unreadable,
+            answers,
+        }
     }
 
     /// The same for a user who can be asked.
     #[must_use]
     pub(crate) fn that_may_ask(self, may_ask: bool) -> Self {
         Self { may_ask, ..self }
+    }
+
+    /// The same for a command whose user goes on with what it has found: a tunnel lasts.
+    #[must_use]
+    pub(crate) fn that_leaves_tunnels(self) -> Self {
+        Self { tunnel_lifetime: TunnelLifetime::Background, ..self }
+    }
+
+    /// Whether, and for how long, services are reached through SSH.
+    pub(crate) fn tunnel(&self) -> Result<TunnelAccess, Error> {
+        let set = || Settings::load(&self.folders()?).map(|settings| settings.tunnel).map_err(Error::from);
+        let mode = self.tunnel.map_or_else(set, Ok)?;
+        let home = self.env.service_manager_home.as_ref().map(|home| self.env.current_folder.join(home));
+        Ok(TunnelAccess { mode, lifetime: self.tunnel_lifetime, home })
     }
 
     /// The same with another limit.
@@ -94,6 +126,12 @@ impl Context {
     /// What the user calls the machine, where several are meant.
     pub(crate) fn label(&self) -> String {
         self.machines.first().map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// True when the user has named a machine.
+    pub(crate) fn names_a_machine(&self) -> bool {
+        let Selection { ssh_config, host, .. } = &self.selection;
+        !self.machines.is_empty() || ssh_config.is_some() || host.is_some() || self.env.ssh_config.is_some()
     }
 
     /// The same for each machine that was used from here.
@@ -159,9 +197,7 @@ impl Context {
     /// The machine that is named, or that belongs to the current folder: as it is remembered, nothing is started. None
     /// outside of Vagrant's projects.
     pub(crate) fn machine_here(&self) -> Result<Option<Machine>, Error> {
-        let Selection { ssh_config, host, .. } = &self.selection;
-        let is_named = ssh_config.is_some() || host.is_some() || self.env.ssh_config.is_some();
-        if self.machines.is_empty() && !is_named {
+        if !self.names_a_machine() {
             let folders = self.folders()?;
             return Ok(machine::resolve_from_cwd(&self.env, &folders, self, self.deadline)?);
         }
@@ -193,7 +229,7 @@ impl Context {
     pub(crate) fn open_session(&self, machine: &mut Machine) -> Result<MachineSession, Error> {
         let folders = self.folders()?;
         let vagrant = VagrantResolver::new(&self.env, &folders, &self.selection, self);
-        Ok(MachineSession::open(machine, &vagrant, self.deadline)?)
+        Ok(MachineSession::open(machine, &vagrant, self.tunnel()?, self.deadline)?)
     }
 
     /// Logs in to `machine` and asks `questions` with one command.

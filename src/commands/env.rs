@@ -66,7 +66,8 @@ fn exports<'a>(
     let cached = if args.freshness.refresh {
         None
     } else {
-        export_cached(services, &machine, scope, args.api_version, context.deadline)?
+        let tunnel = context.tunnel()?;
+        export_cached(services, &machine, scope, args.api_version, Some(&tunnel), context.deadline)?
     };
     if let Some((cache, services)) = cached {
         if let Err(error) = cache.confirm(&machine, &services, asked, context.deadline) {
@@ -201,6 +202,8 @@ struct EnvServiceJson<'a> {
     version: Option<Version>,
     endpoint: &'a Endpoint,
     exports: Vec<Variable<'a>>,
+    /// What the shell must not have from before.
+    unset: Vec<&'a VariableName>,
 }
 
 /// A list of these, unlike an object, keeps its order in every reader.
@@ -220,6 +223,7 @@ impl<'a> From<&'a ExportedService<'_>> for EnvServiceJson<'a> {
             version: connected.version(),
             endpoint: &connected.endpoint,
             exports: block.exports.iter().map(variable).collect(),
+            unset: block.gone.iter().collect(),
         }
     }
 }

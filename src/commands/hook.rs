@@ -105,7 +105,7 @@ fn reconnect<'a>(
     context: &Context,
 ) -> Option<Vec<ExportedService<'a>>> {
     let deadline = context.deadline.at_most(timeouts::HOOK);
-    let exported = export_cached(services, machine, Scope::Known, false, deadline);
+    let exported = export_cached(services, machine, Scope::Known, false, None, deadline);
     exported.inspect_err(|error| log::debug!("{error}")).ok()?.map(|(_, exported)| exported)
 }
 

@@ -218,8 +218,13 @@ fn show(
         receipt.program
     );
     let path = PathEntry { folder: folder.to_owned(), others: others.into_iter().flatten().collect() };
-    let block =
-        Block { service: installed.service.to_string(), comment, exports: Vec::new(), path: Some(path) };
+    let block = Block {
+        service: installed.service.to_string(),
+        comment,
+        exports: Vec::new(),
+        gone: Vec::new(),
+        path: Some(path),
+    };
     print(&context.shell(args.shell).set(&[block], false, &context.env.typed())?)
 }
 

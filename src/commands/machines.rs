@@ -14,6 +14,7 @@ use crate::base::paths::MachineFiles;
 use crate::base::text::{escape_control, humanize_duration};
 use crate::cli::{AllowArgs, DenyArgs, ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat};
 use crate::error::Error;
+use crate::guest::tunnel;
 use crate::machine::{self, Consents, Machine, Project, Remembered, forget, remembered};
 use crate::ui::json;
 
@@ -116,6 +117,7 @@ fn forget_files(machine: &MachineFiles, name: &str, context: &Context) -> Result
         Err(error) => (Vec::new(), vec![error.into()]),
     };
     let contexts = contexts(machine);
+    failed.extend(tunnel::stop(machine, context.deadline).err().map(Error::from));
     for path in merges {
         // Some time has to be left for the rest.
         let deadline = context.deadline.at_most(context.deadline.left() / 2);

@@ -15,6 +15,7 @@ mod services;
 mod start;
 mod status;
 mod stop;
+mod tunnel;
 
 use self::context::Context;
 use crate::cli::Command;
@@ -23,18 +24,19 @@ use crate::error::Error;
 /// Runs `command`.
 pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
     match command {
-        Command::Env(args) => env::run(args, context),
+        Command::Env(args) => env::run(args, &context.clone().that_leaves_tunnels()),
         Command::Status(args) => status::run(args, context),
-        Command::Start(args) => start::run(args, context),
+        Command::Start(args) => start::run(args, &context.clone().that_leaves_tunnels()),
         Command::Stop(args) => stop::run(args, context),
-        Command::Restart(args) => restart::run(args, context),
-        Command::Kubeconfig(args) => kubeconfig::run(args, context),
+        Command::Restart(args) => restart::run(args, &context.clone().that_leaves_tunnels()),
+        Command::Kubeconfig(args) => kubeconfig::run(args, &context.clone().that_leaves_tunnels()),
         Command::Box(args) => r#box::run(args, context),
         Command::Machines(args) => machines::run(args, context),
         Command::Services(args) => services::run(args, context),
         Command::InstallCli(args) => install_cli::run(args, context),
         Command::Clients(args) => clients::run(&args.what, context),
         Command::Hook(args) => hook::run(args, context),
+        Command::Tunnel(args) => tunnel::run(args, context),
         Command::Man(args) => man::run(args),
         Command::Completions(args) => completions::run(args),
     }

@@ -181,7 +181,9 @@ fn changes(inspected: &Inspected, options: &StartOptions) -> Result<Changes, Err
         // It does already, and well.
         (Access::Docker { .. }, _) if inspected.assessment.readiness() != Readiness::Stuck => None,
         (_, Control::System { tls: true, .. }) => Some(Keys::make(&addresses, SystemTime::now())?),
-        (Access::Unsupported { reason, .. }, _) => return Err(unfit("--tls", Some(reason.help.clone()))),
+        (Access::Socket { reason, .. } | Access::Unsupported { reason, .. }, _) => {
+            return Err(unfit("--tls", Some(reason.help.clone())));
+        }
         _ => return Err(unfit("--tls", None)),
     };
     Ok(Changes { proxy: options.proxy.clone(), image, keys, addresses })

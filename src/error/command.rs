@@ -9,6 +9,7 @@ use crate::base::files;
 use crate::base::paths::NoHome;
 use crate::base::text::{sh_path, sh_word};
 use crate::base::types::Invalid;
+use crate::guest::tunnel::{ServeError, StartError};
 use crate::guest::{NoRandom, control};
 use crate::ui::StdoutError;
 use crate::{access::kubeconfig, catalogue, clients, export, machine, services, settings};
@@ -34,6 +35,10 @@ pub(crate) enum Error {
     Proxy(#[from] control::ProxyError),
     #[error(transparent)]
     NoRandom(#[from] NoRandom),
+    #[error(transparent)]
+    Tunnel(#[from] StartError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     #[error(transparent)]
     Settings(#[from] settings::Error),
     #[error(transparent)]
@@ -89,6 +94,7 @@ impl Explain for Error {
             Self::Export(error) => error.exit_code(),
             Self::Proxy(error) => error.exit_code(),
             Self::Settings(error) => error.exit_code(),
+            Self::Tunnel(error) => error.exit_code(),
             Self::Files(error) => error.exit_code(),
             Self::Timeout(error) => error.exit_code(),
             Self::NotPlaced(_)
@@ -107,6 +113,7 @@ impl Explain for Error {
             | Self::ServiceAsFile { .. }
             | Self::NotTakenOut { .. }
             | Self::OptionMisplaced { .. }
+            | Self::Serve(_)
             | Self::NoRandom(_) => ExitCode::Failure,
         }
     }
@@ -122,6 +129,7 @@ impl Explain for Error {
             Self::Proxy(error) => return error.hint(),
             Self::Settings(error) => return error.hint(),
             Self::Files(error) | Self::NotPlaced(error) => return error.hint(),
+            Self::Tunnel(error) => return error.hint(),
             Self::Timeout(error) => return error.hint(),
             Self::MachineUnavailable { source, .. } => return source.hint(),
             Self::OptionUnfit { option, hint, .. } => {
@@ -131,6 +139,7 @@ impl Explain for Error {
             | Self::WorkerPanicked(_)
             | Self::NoAddress
             | Self::NoRelease
+            | Self::Serve(_)
             | Self::NoRandom(_) => return None,
             Self::NoHome(_) => "set HOME, or SERVICE_MANAGER_HOME to a folder of your own".into(),
             Self::Value { .. } => {

@@ -2,6 +2,7 @@
 
 use super::explain::{ExitCode, Explain};
 use crate::base::text::sh_path;
+use crate::guest::tunnel::{ControlError, StartError};
 use crate::guest::{NoRandom, control, probe, ssh};
 
 impl Explain for ssh::Error {
@@ -57,6 +58,26 @@ impl Explain for probe::Error {
             }
             Self::Incomplete { .. } | Self::Malformed => Some(LOGIN_SHELL.into()),
         }
+    }
+}
+
+impl Explain for StartError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Files(error) => error.exit_code(),
+            Self::Spawn(_) | Self::Ended { .. } | Self::Control(_) => ExitCode::Failure,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Files(error) => return error.hint(),
+            Self::Spawn(_) => return None,
+            Self::Ended { .. } | Self::Control(ControlError::Refused { .. } | ControlError::Talk { .. }) => {
+                "`service-manager tunnel log` may say more".into()
+            }
+            Self::Control(ControlError::Timeout(timeout)) => return timeout.hint(),
+        })
     }
 }
 

@@ -48,6 +48,7 @@ impl Explain for Error {
             Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
             Self::SeveralJumps { .. } => "name one host in `ProxyJump`".into(),
             Self::NoCachedOutput { .. } => "leave out `--cached` once".into(),
+            Self::HostKeyNotLearnt { .. } => "`service-manager status` learns it".into(),
             Self::VagrantGone { machine, .. } | Self::KnownHostsDamaged { machine, .. } => {
                 format!("`service-manager machines forget {}`", sh_word(machine))
             }

@@ -55,6 +55,7 @@ impl Explain for Error {
             | Self::Certificate { remedy, .. }
             | Self::CredentialsExpired { remedy, .. }
             | Self::CredentialsRefused { remedy, .. }
+            | Self::NotThroughSsh { remedy, .. }
             | Self::NoAnswer { reason: NoResponse::WrongServer, remedy: Some(remedy), .. } => remedy.clone(),
             Self::NoAnswer { reason, unit, path, .. } => return no_answer(*reason, unit.as_deref(), path),
             Self::NoControl { start, .. } => return start.clone(),

@@ -52,11 +52,10 @@ impl<'a> ClientFiles<'a> {
             folder.write(&self.kubeconfig, self.kubeconfig_text()?.as_bytes())?;
         }
         for service in &self.services {
-            if let (Access::Docker { .. }, ClientAuth::Certificate { certificate, key }) =
-                (&service.flavour.access, &service.credentials.client_auth)
+            if let (Access::Docker { .. }, Some(credentials)) = (&service.flavour.access, service.credentials)
+                && let ClientAuth::Certificate { certificate, key } = &credentials.client_auth
             {
-                let texts =
-                    [service.credentials.authority.as_str(), certificate.as_str(), key.expose_secret()];
+                let texts = [credentials.authority.as_str(), certificate.as_str(), key.expose_secret()];
                 for (file, text) in DOCKER_FILES.iter().zip(texts) {
                     folder.write(&self.folder(service).join(file), text.as_bytes())?;
                 }
@@ -75,11 +74,10 @@ impl<'a> ClientFiles<'a> {
         let entries: Vec<ClusterEntry> = services
             .iter()
             .zip(names.iter().zip(&servers))
-            .map(|(service, (name, server))| ClusterEntry {
-                name,
-                server,
-                server_name: service.endpoint.server_name.as_ref(),
-                credentials: service.credentials,
+            .filter_map(|(service, (name, server))| {
+                let address = service.endpoint.address()?;
+                let (server_name, credentials) = (address.server_name.as_ref(), service.credentials?);
+                Some(ClusterEntry { name, server, server_name, credentials })
             })
             .collect();
         Ok(kubeconfig::write(&entries)?)

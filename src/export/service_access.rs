@@ -10,7 +10,7 @@ pub(crate) struct ServiceAccess<'a> {
     pub(crate) service: &'a Service,
     pub(crate) flavour: &'a Flavour,
     pub(crate) endpoint: &'a Endpoint,
-    pub(crate) credentials: &'a Credentials,
+    pub(crate) credentials: Option<&'a Credentials>,
     pub(crate) client: &'a ApiClient,
 }
 

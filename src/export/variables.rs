@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::service_access::ServiceAccess;
+use crate::access::endpoint::EndpointPlace;
 use crate::base::types::{DnsName, ValueName, VariableName, Version};
 use crate::catalogue::{Access, ExportTemplate, Source, VERSION};
 
@@ -32,6 +33,9 @@ pub struct Block {
     pub comment: String,
     /// The variables.
     pub exports: Vec<Export>,
+    /// Variables that the shell must not have from before.
+    #[serde(default)]
+    pub gone: Vec<VariableName>,
     /// A folder for the PATH.
     #[serde(skip)]
     pub path: Option<PathEntry>,
@@ -52,15 +56,17 @@ impl Block {
     /// Errors: a value that no shell could carry, or that kubectl would take for several.
     pub(crate) fn new(values: &Values, mut left_out: impl FnMut(&str)) -> Result<Self, Error> {
         let service = values.access.service;
-        let mut exports = Vec::new();
+        let (mut exports, mut gone) = (Vec::new(), Vec::new());
         for template in &service.exports {
-            match template.value.fill(&|name| values.get(name)) {
-                Some(value) => exports.push(Export::new(template, value)?),
-                None => template.missing.iter().for_each(|reason| left_out(reason)),
+            if let Some(value) = template.value.fill(&|name| values.get(name)) {
+                exports.push(Export::new(template, value)?);
+            } else {
+                template.missing.iter().for_each(|reason| left_out(reason));
+                gone.extend(template.clear.then(|| template.name.clone()));
             }
         }
         let (service, comment) = (service.name.to_string(), service.comment.clone());
-        Ok(Self { service, comment, exports, path: None })
+        Ok(Self { service, comment, exports, gone, path: None })
     }
 }
 
@@ -154,9 +160,14 @@ impl Values<'_> {
         let endpoint = self.access.endpoint;
         Some(match name.as_str() {
             "url" => endpoint.url(),
-            "endpoint" => endpoint.place(),
+            "endpoint" => endpoint.address()?.place(),
+            "docker_host" => match &endpoint.place {
+                EndpointPlace::Address(address) => format!("tcp://{}", address.place()),
+                EndpointPlace::Socket(_) => endpoint.url(),
+            },
+            "tls" => endpoint.address().map(|_| "1".to_owned())?,
             "kubeconfig" => self.kubeconfig.to_owned(),
-            "folder" => self.folder.to_owned(),
+            "folder" => endpoint.address().map(|_| self.folder.to_owned())?,
             "api_version" if self.wants_api_version() => endpoint.api_version.as_ref()?.to_string(),
             _ => return None,
         })
@@ -192,7 +203,7 @@ mod tests {
             list: *list,
         };
         let exports = exports.iter().map(export).collect();
-        Block { service: service.into(), comment: String::new(), exports, path: None }
+        Block { service: service.into(), comment: String::new(), exports, gone: vec![], path: None }
     }
 
     #[test]

@@ -4,5 +4,6 @@ pub(crate) mod control;
 mod frame;
 pub(crate) mod probe;
 pub(crate) mod ssh;
+pub(crate) mod tunnel;
 
 pub(crate) use self::frame::NoRandom;

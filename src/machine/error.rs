@@ -36,6 +36,8 @@ pub(crate) enum Error {
     SeveralJumps { path: PathBuf },
     #[error("nothing is cached for `{machine}` yet")]
     NoCachedOutput { machine: String },
+    #[error("the host key of `{machine}` was not learnt yet")]
+    HostKeyNotLearnt { machine: String },
     #[error("`{}` is damaged", .path.display())]
     KnownHostsDamaged { path: PathBuf, machine: String },
 

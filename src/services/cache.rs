@@ -2,7 +2,6 @@
 //! connects to every service with the very credentials that it exports, before it prints anything.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -12,13 +11,14 @@ use super::connected::ConnectedService;
 use super::detect::DetectedService;
 use super::error::Error;
 use super::exported::{ExportedService, export};
+use super::tunnel_access::TunnelAccess;
 use crate::access::credentials::Credentials;
-use crate::access::endpoint::Endpoint;
+use crate::access::endpoint::{Endpoint, EndpointPlace, Via};
 use crate::access::kubeconfig::{self, ClusterEntry};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, PrivateFolder};
 use crate::base::text::hex;
-use crate::base::types::{DnsName, HostName, ServiceName};
+use crate::base::types::ServiceName;
 use crate::base::{parallel, timeouts};
 use crate::catalogue::{self, Control, Service};
 use crate::export::Block;
@@ -51,12 +51,10 @@ struct CachedService {
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct CachedConnection {
     flavour: ServiceName,
-    host: HostName,
-    address: IpAddr,
-    port: u16,
-    server_name: Option<DnsName>,
-    /// The credentials, in the form whose reader lets nothing else in.
-    kubeconfig: String,
+    place: EndpointPlace,
+    via: Via,
+    /// The credentials, in the form whose reader lets nothing else in; none where none are needed.
+    kubeconfig: Option<String>,
     /// How many of its variables had no value.
     left_out: usize,
 }
@@ -103,7 +101,7 @@ impl ServiceCache {
         let deadline = deadline.at_most(timeouts::CACHED_ENDPOINT);
         let reconnect = |(service, connection): (&'a Service, &CachedConnection)| {
             let detected = DetectedService::remembered(service, &connection.flavour)?;
-            let credentials = connection.credentials(now)?;
+            let credentials = connection.credentials(now).ok()?;
             ConnectedService::reconnect(detected, credentials, &connection.endpoint(), deadline)
         };
         let attempts = parallel::map(connections, MOST_AT_ONCE, reconnect).into_iter();
@@ -115,6 +113,12 @@ impl ServiceCache {
                 Some(attempts.into_iter().flatten().collect()).filter(|good: &Vec<_>| !good.is_empty())
             }
         }
+    }
+
+    /// What has led to those of `services` that were connected to.
+    fn vias(&self, services: &[&Service]) -> impl Iterator<Item = Via> {
+        let known = services.iter().filter_map(|service| self.services.get(&service.name));
+        known.filter_map(|known| Some(known.connection.as_ref()?.via))
     }
 
     /// True when one of `services` was connected to.
@@ -237,43 +241,49 @@ impl CachedService {
     }
 }
 
+/// Cached credentials are of no use any more.
+struct ExpireSoon;
+
 impl CachedConnection {
     fn new(answer: &ExportedService) -> Result<Self, Error> {
         let ConnectedService { detected, credentials, endpoint, .. } = &answer.connected;
-        let entry = ClusterEntry {
+        let server = endpoint.url();
+        let entry = |credentials| ClusterEntry {
             name: detected.service.name.as_str(),
-            server: &endpoint.url(),
-            server_name: endpoint.server_name.as_ref(),
+            server: &server,
+            server_name: endpoint.address().and_then(|address| address.server_name.as_ref()),
             credentials,
         };
+        let written = credentials.as_ref().map(|credentials| kubeconfig::write(&[entry(credentials)]));
         Ok(Self {
             flavour: detected.flavour.name.clone(),
-            host: endpoint.host.clone(),
-            address: endpoint.address,
-            port: endpoint.port,
-            server_name: endpoint.server_name.clone(),
-            kubeconfig: kubeconfig::write(&[entry])?,
+            place: endpoint.place.clone(),
+            via: endpoint.via,
+            kubeconfig: written.transpose()?,
             left_out: answer.left_out.len(),
         })
     }
 
     fn endpoint(&self) -> Endpoint {
-        let Self { host, address, port, server_name, .. } = self.clone();
-        Endpoint { host, address, port, server_name, version: None, api_version: None }
+        Endpoint { place: self.place.clone(), via: self.via, version: None, api_version: None }
     }
 
-    /// The credentials, unless they expire soon.
-    fn credentials(&self, now: SystemTime) -> Option<Credentials> {
-        let credentials = kubeconfig::read(self.kubeconfig.as_bytes(), &|_| None).ok()?;
+    /// The credentials, if any are needed.
+    ///
+    /// Errors: they expire soon.
+    fn credentials(&self, now: SystemTime) -> Result<Option<Credentials>, ExpireSoon> {
+        let Some(kubeconfig) = &self.kubeconfig else { return Ok(None) };
+        let credentials = kubeconfig::read(kubeconfig.as_bytes(), &|_| None).map_err(|_| ExpireSoon)?;
         let soon = now + NEARLY_OVER;
         let lasts = credentials.client_auth.expires_at().is_none_or(|end| end > soon);
         let authorities = credentials.authority.der().len();
-        let later = credentials.clone().current(soon).ok()?;
-        (lasts && later.authority.der().len() == authorities).then_some(credentials)
+        let later = credentials.clone().current(soon).map_err(|_| ExpireSoon)?;
+        (lasts && later.authority.der().len() == authorities).then_some(Some(credentials)).ok_or(ExpireSoon)
     }
 }
 
-/// Connects to the services where they were and exports them, without asking the machine. None when anything has
+/// Connects to the services where they were and exports them, without asking the machine. A `tunnel` that has led there is
+/// started again; without one, nothing is started. None when anything has
 /// changed.
 ///
 /// Errors: what the clients read cannot be written.
@@ -282,9 +292,14 @@ pub(crate) fn export_cached<'a>(
     machine: &Machine,
     scope: Scope,
     api_version: bool,
+    tunnel: Option<&TunnelAccess>,
     deadline: Deadline,
 ) -> Result<Option<(ServiceCache, Vec<ExportedService<'a>>)>, Error> {
     let cache = ServiceCache::of(machine);
+    let vias: Vec<Via> = cache.vias(services).collect();
+    if tunnel.is_some_and(|tunnel| !tunnel.is_fit_for(&vias, machine, deadline)) {
+        return Ok(None);
+    }
     let Some(connected) = cache.reconnect(services, scope, SystemTime::now(), deadline) else {
         log::debug!("the services are not as they were, or not known");
         return Ok(None);

@@ -7,30 +7,34 @@ use crate::base::deadline::Deadline;
 use crate::base::types::Version;
 use crate::catalogue::{Access, ApiQuestion, Source, VERSION};
 use crate::export::ServiceAccess;
+use crate::guest::tunnel::BriefTunnel;
 
 /// A service that the host has connected to, with the very credentials that are exported.
 #[derive(Debug)]
 pub(crate) struct ConnectedService<'a> {
     /// The service, as it is in the guest.
     pub(crate) detected: DetectedService<'a>,
-    /// With what the host logged in.
-    pub(crate) credentials: Credentials,
+    /// With what the host logged in; none where a socket needs nothing.
+    pub(crate) credentials: Option<Credentials>,
     /// Where.
     pub(crate) endpoint: Endpoint,
     pub(super) client: ApiClient,
+    /// What leads there, if that is to end with this.
+    #[allow(dead_code, reason = "it ends when it is dropped")]
+    pub(super) brief: Option<BriefTunnel>,
 }
 
 impl<'a> ConnectedService<'a> {
     /// Connects to `detected` at the endpoint where it was. None when anything there is not as it was.
     pub(super) fn reconnect(
         detected: DetectedService<'a>,
-        credentials: Credentials,
+        credentials: Option<Credentials>,
         endpoint: &Endpoint,
         deadline: Deadline,
     ) -> Option<Self> {
         let api = api(&detected.flavour.access);
-        let (endpoint, client) = endpoint.reconnect(api, &credentials, deadline)?;
-        Some(Self { detected, credentials, endpoint, client })
+        let (endpoint, client) = endpoint.reconnect(api, credentials.as_ref(), deadline)?;
+        Some(Self { detected, credentials, endpoint, client, brief: None })
     }
 
     /// The version of the service: what its API says it is, or what the flavour says to ask instead. None when the
@@ -48,7 +52,7 @@ impl<'a> ConnectedService<'a> {
             service: self.detected.service,
             flavour: self.detected.flavour,
             endpoint: &self.endpoint,
-            credentials: &self.credentials,
+            credentials: self.credentials.as_ref(),
             client: &self.client,
         }
     }
@@ -57,7 +61,7 @@ impl<'a> ConnectedService<'a> {
 /// The API that a service with this access speaks.
 pub(super) fn api(access: &Access) -> Api {
     match access {
-        Access::Docker { .. } => Api::Docker,
+        Access::Docker { .. } | Access::Socket { .. } => Api::Docker,
         Access::Kubeconfig { .. } | Access::ServiceAccount { .. } | Access::Unsupported { .. } => {
             Api::Kubernetes
         }

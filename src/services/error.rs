@@ -54,6 +54,9 @@ pub(crate) enum Error {
     #[error("{service} in `{machine}` {}", .reason.because)]
     NoAccess { service: String, machine: String, ssh: String, reason: Reason, ports: Vec<OpenPort> },
 
+    #[error("{service} in `{machine}` cannot be reached through SSH: {reason}")]
+    NotThroughSsh { service: String, machine: String, reason: String, remedy: String },
+
     // Its credentials in the guest.
     #[error("`{user}` cannot use sudo without being asked in `{machine}`, and {what}{}", quote_stderr(.stderr))]
     NoSudo { user: String, machine: String, what: String, stderr: String },

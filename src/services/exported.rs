@@ -36,17 +36,19 @@ impl ConnectedService<'_> {
     }
 
     fn note_about_its_name(&self) -> Option<String> {
-        let name = self.endpoint.server_name.as_ref()?;
+        let address = self.endpoint.address()?;
+        let name = address.server_name.as_ref()?;
         Some(format!(
             "the certificate does not name {}, so the kubeconfig says `tls-server-name: {name}`; \
              kubectl before 1.18 and some other clients ignore that",
-            self.endpoint.host
+            address.host
         ))
     }
 
     /// A server may allow tokens for a short time only.
     fn note_about_its_end(&self) -> Option<String> {
-        let left = self.credentials.client_auth.expires_at()?.duration_since(SystemTime::now()).ok()?;
+        let left =
+            self.credentials.as_ref()?.client_auth.expires_at()?.duration_since(SystemTime::now()).ok()?;
         if left >= DAY {
             return None;
         }

@@ -36,13 +36,15 @@ impl CredentialReader<'_> {
             Access::Kubeconfig { paths, .. } => self.kubeconfigs(paths),
             Access::ServiceAccount { authority, port } => self.service_account(authority, *port),
             Access::Docker { folder, port, .. } => self.docker(folder, *port),
-            Access::Unsupported { reason, ports } => Err(Error::NoAccess {
-                service: self.service(),
-                machine: self.machine.name.to_string(),
-                ssh: format!("ssh://{}", self.machine.route().target),
-                reason: reason.clone(),
-                ports: ports.clone(),
-            }),
+            Access::Socket { reason, ports, .. } | Access::Unsupported { reason, ports } => {
+                Err(Error::NoAccess {
+                    service: self.service(),
+                    machine: self.machine.name.to_string(),
+                    ssh: format!("ssh://{}", self.machine.route().target),
+                    reason: reason.clone(),
+                    ports: ports.clone(),
+                })
+            }
         }
     }
 

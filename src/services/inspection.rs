@@ -9,15 +9,17 @@ use super::detect::{DetectedService, detect};
 use super::error::Error;
 use super::guest_credentials::{CredentialReader, GuestCredentials};
 use super::state::State;
-use crate::access::credentials::Expired;
-use crate::access::endpoint::{self, EndpointSearch};
+use super::tunnel_access::{Reached, TunnelAccess};
+use crate::access::credentials::{Credentials, Expired};
+use crate::access::endpoint::{self, EndpointSearch, Via};
 use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::types::Port;
 use crate::base::{parallel, timeouts};
-use crate::catalogue::Service;
+use crate::catalogue::{Access, Service};
 use crate::guest::probe::Facts;
 use crate::guest::ssh::HostKey;
 use crate::machine::Machine;
+use crate::settings::TunnelMode;
 
 /// What a guest answered, and how it was reached.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(crate) struct Inspection {
     pub(crate) address: Option<IpAddr>,
     /// The key of the guest's SSH server.
     pub(crate) host_key: HostKey,
+    /// How services are reached that are not reached directly.
+    pub(super) tunnel: TunnelAccess,
 }
 
 impl Inspection {
@@ -73,7 +77,9 @@ impl Inspection {
         }
         match self.connect(detected, deadline) {
             Ok(connected) => Availability::Connected(Box::new(connected)),
-            Err(error @ Error::NoAccess { .. }) => Availability::NoAccess(error),
+            Err(error @ (Error::NoAccess { .. } | Error::NotThroughSsh { .. })) => {
+                Availability::NoAccess(error)
+            }
             Err(Error::NoAnswer { .. }) if detected.must_be_asked => self.down(detected, State::Stopped),
             Err(Error::NoAnswer { .. }) if !detected.state.is_up() => self.down(detected, detected.state),
             Err(error) => Availability::Unusable(error),
@@ -101,6 +107,9 @@ impl Inspection {
         // Pods that go on answer at once, or do not go on.
         let deadline =
             if detected.state.is_up() { deadline } else { deadline.at_most(timeouts::STATIC_PODS) };
+        if let Access::Socket { .. } = detected.flavour.access {
+            return self.connect_to_socket(detected, deadline);
+        }
         let reader = CredentialReader { detected, facts: &self.facts, machine: &self.machine };
         let mut failed = None;
         for found in reader.read()? {
@@ -128,18 +137,49 @@ impl Inspection {
             remedy: detected.flavour.hints.expired.clone(),
         };
         let credentials = credentials.current(SystemTime::now()).map_err(expired)?;
-        let addresses = self.addresses();
-        let api = api(&detected.flavour.access);
-        let search = EndpointSearch { api, addresses: &addresses, credentials: &credentials };
-        let (endpoint, client) =
-            search.run(deadline).map_err(|error| self.explain(error, detected, &path, credentials.port))?;
+        let reached = self.reach(detected, &credentials, deadline);
+        let (endpoint, client, brief) =
+            reached.map_err(|error| self.explain(error, detected, &path, credentials.port))?;
         let version = endpoint.version.iter().map(|version| format!(" {version}")).collect::<String>();
         log::debug!("{}{version} answers at {}", detected.service.title, endpoint.url());
         let mut detected = detected.clone();
         if !detected.state.is_up() {
             detected.state = State::Degraded;
         }
-        Ok(ConnectedService { detected, credentials, endpoint, client })
+        Ok(ConnectedService { detected, credentials: Some(credentials), endpoint, client, brief })
+    }
+
+    /// Connects directly, else through SSH.
+    fn reach(
+        &self,
+        detected: &DetectedService,
+        credentials: &Credentials,
+        deadline: Deadline,
+    ) -> Result<Reached, endpoint::Error> {
+        let through_ssh = || self.connect_through_ssh(detected, credentials, deadline);
+        if self.tunnel.mode == TunnelMode::Always
+            && let Some(reached) = through_ssh()
+        {
+            return reached;
+        }
+        let search = EndpointSearch {
+            api: api(&detected.flavour.access),
+            addresses: &self.addresses(),
+            credentials,
+            via: Via::Direct,
+            connect: self.tunnel.direct_limit(),
+        };
+        match search.run(deadline) {
+            Ok((endpoint, client)) => Ok((endpoint, client, None)),
+            Err(endpoint::Error::NoResponse { attempts, reason }) => match through_ssh() {
+                Some(Err(endpoint::Error::NoResponse { attempts: more, .. })) => {
+                    Err(endpoint::Error::NoResponse { attempts: [attempts, more].concat(), reason })
+                }
+                Some(reached) => reached,
+                None => Err(endpoint::Error::NoResponse { attempts, reason }),
+            },
+            Err(error) => Err(error),
+        }
     }
 
     /// Adds the names of service and machine, and what the user can do about it.

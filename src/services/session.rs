@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::inspection::Inspection;
+use super::login::{connect, read_known_hosts};
+use super::tunnel_access::TunnelAccess;
 use crate::base::deadline::Deadline;
 use crate::base::files;
 use crate::guest::control::{Action, ActionOutcome};
 use crate::guest::probe::{self, Questions};
-use crate::guest::ssh::{Connection, KnownHosts};
-use crate::machine::{self, Machine, VagrantResolver};
+use crate::guest::ssh::Connection;
+use crate::machine::{Machine, VagrantResolver};
 
 /// A machine that is logged in to.
 pub(crate) struct MachineSession {
     machine: Machine,
     connection: Connection,
+    tunnel: TunnelAccess,
 }
 
 impl MachineSession {
@@ -25,6 +28,7 @@ impl MachineSession {
     pub(crate) fn open(
         machine: &mut Machine,
         vagrant: &VagrantResolver,
+        tunnel: TunnelAccess,
         deadline: Deadline,
     ) -> Result<Self, Error> {
         files::refuse_shared(machine.files.folder())?;
@@ -46,7 +50,7 @@ impl MachineSession {
         if let Some(text) = learnt {
             folder.write(&machine.files.known_hosts(), text.as_bytes())?;
         }
-        Ok(Self { machine: machine.clone(), connection })
+        Ok(Self { machine: machine.clone(), connection, tunnel })
     }
 
     pub(crate) fn machine(&self) -> &Machine {
@@ -70,8 +74,9 @@ impl MachineSession {
         let user_is_root = self.user_is_root();
         let facts = probe::ask(questions, &mut self.connection, user_is_root)?;
         log::debug!("the guest answered; units: {}, files: {}", facts.units.len(), facts.files.len());
+        let (machine, tunnel) = (self.machine.clone(), self.tunnel.clone());
         let (address, host_key) = (self.connection.address(), self.connection.host_key().clone());
-        Ok(Inspection { machine: self.machine.clone(), facts, address, host_key })
+        Ok(Inspection { machine, facts, address, host_key, tunnel })
     }
 
     /// Executes `action`; another one that is going on in the guest is waited for with `patience`.
@@ -86,18 +91,3 @@ impl MachineSession {
         self.machine.route().target.user.as_str() == "root"
     }
 }
-
-fn connect(machine: &Machine, deadline: Deadline) -> Result<(Connection, KnownHosts), Error> {
-    let mut known_hosts = read_known_hosts(machine)?;
-    let connection = Connection::open(machine.route(), &mut known_hosts, deadline)?;
-    Ok((connection, known_hosts))
-}
-
-fn read_known_hosts(machine: &Machine) -> Result<KnownHosts, Error> {
-    let path = machine.files.known_hosts();
-    let text = files::read_text(&path, LONGEST_KNOWN_HOSTS)?.unwrap_or_default();
-    let damaged = || machine::Error::KnownHostsDamaged { path, machine: machine.key() };
-    Ok(KnownHosts::parse(machine.key(), &text).ok_or_else(damaged)?)
-}
-
-const LONGEST_KNOWN_HOSTS: u64 = 64 << 10;

@@ -370,6 +370,14 @@ pub(crate) fn show_steps() {
     }
 }
 
+/// Writes down what becomes of a process in the background: what is worth a line in a log, each with the time since the start.
+pub(crate) fn keep_log() {
+    let logger = Box::new(Steps(std::time::Instant::now()));
+    if log::set_boxed_logger(logger).is_ok() {
+        log::set_max_level(log::LevelFilter::Info);
+    }
+}
+
 struct Steps(std::time::Instant);
 
 impl log::Log for Steps {

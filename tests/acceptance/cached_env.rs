@@ -227,8 +227,9 @@ fn caches_per_guest_user() {
         )
     };
     user.types(line("vagrant")).stdout("[..]\n".repeat(3).as_str()).succeeds();
-    logs_in(1, &guest, || {
-        user.types(line("nosudo")).stderr("error: docker in [..] talks TLS [..]\nhint: [..]\n").fails(126);
+    // Once more for the tunnel to the socket.
+    logs_in(2, &guest, || {
+        user.types(line("nosudo")).stderr("error: docker in [..] cannot be reached through SSH: sudo: a password is required\nhint: [..]\n").fails(126);
     });
 }
 

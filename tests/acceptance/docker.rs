@@ -189,20 +189,23 @@ fn explains_a_daemon_without_a_tcp_port() {
             "mv /home/vagrant/.docker.true /home/vagrant/.docker; \
              rm -r /run/systemd/system/docker.service.d; systemctl daemon-reload",
         );
-        User::of(&guest).types("service-manager status docker").stdout("docker - running\n").succeeds();
+        User::of(&guest)
+            .types("service-manager status docker --tunnel never")
+            .stdout("docker - running\n")
+            .succeeds();
         let hint = if command_line.is_empty() {
             "put the client's ca.pem, [..]".to_owned()
         } else {
             format!("[..]{ssh}[..]")
         };
         User::of(&guest)
-            .types("service-manager env docker")
+            .types("service-manager --tunnel never env docker")
             .stdout("(exit 126)\n")
             .stderr(&format!("error: docker in `[NAME]` {because}\nhint: {hint}\n"))
             .fails(126);
         // Where other services run, it is no failure, nor worth a word in every shell's start-up.
         User::of(&guest)
-            .types("service-manager env --script-readable")
+            .types("service-manager --tunnel never env --script-readable")
             .stdout("KUBECONFIG=[..]\n")
             .succeeds();
         report("docker", "socket", because.split(',').next().unwrap());
@@ -211,7 +214,7 @@ fn explains_a_daemon_without_a_tcp_port() {
     }
 }
 
-/// Engines that are no Docker daemon of root's, or none that the host could use.
+/// Engines that are no Docker daemon of root's, or none that the host could use without a tunnel.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn recognises_other_engines() {
@@ -223,8 +226,8 @@ fn recognises_other_engines() {
     ] {
         guest.lays_out_docker(kind);
         let user = User::of(&guest);
-        user.types("service-manager status docker").stdout("docker - running\n").succeeds();
-        user.types("service-manager env docker")
+        user.types("service-manager status docker --tunnel never").stdout("docker - running\n").succeeds();
+        user.types("service-manager --tunnel never env docker")
             .stdout("(exit 126)\n")
             .stderr(&format!("error: docker in `[NAME]` {because}\nhint: [..]\n"))
             .fails(126);

@@ -512,14 +512,14 @@ fn explains_a_service_that_cannot_be_asked() {
         .succeeds();
     guest.lays_out_docker("socket");
     user.complains(
-        "service-manager install-cli docker",
+        "service-manager --tunnel never install-cli docker",
         126,
         "
         error: docker in `[NAME]` only listens on its socket
         hint: [..]
         ",
     );
-    user.types("service-manager install-cli docker 2>&1 >out | grep note")
+    user.types("service-manager --tunnel never install-cli docker 2>&1 >out | grep note")
         .stdout("note: with `--cli-version VERSION` no machine is asked\n")
         .succeeds();
     assert_eq!(user.clients(), [""; 0]);

@@ -94,6 +94,8 @@ mod start_proxy;
 mod start_tls;
 // Files on the host: full disks, two at once, killed.
 mod state_files;
+// Tunnels, with a real `docker` and `kubectl`.
+mod tunnel;
 // `status`.
 mod status;
 // `stop`, for good.

@@ -292,6 +292,7 @@ fn set(dialect: Shell, exports: Vec<Export>) -> String {
         service: "kubernetes".into(),
         comment: "it's a comment!\nwith $(id)".into(),
         exports,
+        gone: vec!["OLD_ONE".parse().unwrap()],
         path: None,
     };
     dialect.set(&[block], true, &command()).unwrap()

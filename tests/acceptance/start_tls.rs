@@ -156,12 +156,12 @@ fn refuses_keys_of_others_with_the_words_of_env() {
             "rm -rf /home/vagrant/.docker; mv /run/keys /home/vagrant/.docker",
         );
         let user = User::of(&guest);
-        user.types("service-manager env docker")
+        user.types("service-manager --tunnel never env docker")
             .stdout("(exit 126)\n")
             .stderr(&format!("error: {error}\nhint: {hint}\n"))
             .fails(126);
         let before = guest.run("systemctl show --property=MainPID docker; sha256sum /etc/docker/*");
-        user.types("service-manager start docker --tls --timeout 8")
+        user.types("service-manager --tunnel never start docker --tls --timeout 8")
             .stderr(&format!(
                 "{note}error: could not start docker in `[NAME]`: dockerd cannot be made to talk TLS\n\
                  caused by: it is told about TLS or a port already\ncaused by: {error}\nhint: {hint}\n"

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, ClientBuilder, Response};
@@ -15,9 +17,10 @@ use super::error::NoResponse;
 use super::json_pointer::text_at;
 use crate::access::certificate::Names;
 use crate::access::credentials::{ClientAuth, CredentialError, Credentials};
-use crate::access::tls::{Material, tls_error};
+use crate::access::tls::{Material, tls_error, trusting_nobody};
 use crate::base::causes::chain;
 use crate::base::deadline::Deadline;
+use crate::base::platform::through_socket;
 use crate::base::timeouts;
 use crate::base::types::{ApiVersion, DnsName, Version};
 
@@ -57,17 +60,48 @@ pub(super) struct ApiConfig {
     client: Client,
     material: Material,
     auth: ClientAuth,
+    /// To connect, TLS included.
+    connect: Duration,
     deadline: Deadline,
 }
 
 impl ApiConfig {
-    /// Prepares to use a service with `credentials` until `deadline`.
+    /// Prepares to use a service with `credentials` until `deadline`, and to give up after `connect` where there is no connection
+    /// by then.
     ///
     /// Errors: they cannot be used.
-    pub(super) fn new(api: Api, credentials: &Credentials, deadline: Deadline) -> Result<Self, AccessError> {
+    pub(super) fn new(
+        api: Api,
+        credentials: &Credentials,
+        connect: Duration,
+        deadline: Deadline,
+    ) -> Result<Self, AccessError> {
         let material = Material::new(credentials)?;
-        let client = builder(&material, deadline)?.build()?;
-        Ok(Self { api, client, material, auth: credentials.client_auth.clone(), deadline })
+        let client = builder(&material, connect, deadline)?.build()?;
+        Ok(Self { api, client, material, auth: credentials.client_auth.clone(), connect, deadline })
+    }
+
+    /// Uses the container engine behind the socket `path` of the host.
+    pub(super) fn attempt_socket(path: &Path, deadline: Deadline) -> AttemptOutcome {
+        let build = || -> Result<Client, AccessError> {
+            let builder = Client::builder().tls_backend_preconfigured(trusting_nobody()?);
+            Ok(through_socket(limited(builder, timeouts::API_ANSWER, deadline), path).build()?)
+        };
+        let client = match build() {
+            Ok(client) => client,
+            Err(error) => return AttemptOutcome::Unexpected(error.into()),
+        };
+        // The name is nobody's: the connection is there already.
+        let base = "http://localhost".to_owned();
+        let client = ApiClient { client, base, auth: ClientAuth::Anonymous };
+        match client.prove(Api::Docker) {
+            Ok(Verdict::Good(answer)) => AttemptOutcome::Good(Box::new((client, answer))),
+            Ok(Verdict::Other(outcome)) => outcome,
+            Err(error) if error.is_timeout() => {
+                AttemptOutcome::Silent(NoResponse::Timeout, "no answer in time".to_owned())
+            }
+            Err(error) => judge_connection(&error),
+        }
     }
 
     /// Uses the service at `place`. With a `name`, that one is expected in its certificate.
@@ -94,7 +128,8 @@ impl ApiConfig {
         let Some(name) = name else {
             return Ok(ApiClient { client: self.client.clone(), base: format!("https://{place}"), auth });
         };
-        let client = builder(&self.material, self.deadline)?.resolve(name.as_str(), place).build()?;
+        let client =
+            builder(&self.material, self.connect, self.deadline)?.resolve(name.as_str(), place).build()?;
         Ok(ApiClient { client, base: format!("https://{name}:{}", place.port()), auth })
     }
 
@@ -121,14 +156,21 @@ pub(super) enum AccessError {
     Tls(#[from] rustls::Error),
 }
 
-fn builder(material: &Material, deadline: Deadline) -> Result<ClientBuilder, rustls::Error> {
-    Ok(Client::builder()
-        .tls_backend_preconfigured(material.config()?)
+fn builder(
+    material: &Material,
+    connect: Duration,
+    deadline: Deadline,
+) -> Result<ClientBuilder, rustls::Error> {
+    Ok(limited(Client::builder().tls_backend_preconfigured(material.config()?), connect, deadline))
+}
+
+fn limited(builder: ClientBuilder, connect: Duration, deadline: Deadline) -> ClientBuilder {
+    builder
         // What goes to the machine never goes through a proxy.
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(deadline.at_most(timeouts::API_CONNECT).left())
-        .timeout(deadline.at_most(timeouts::API_ANSWER).left()))
+        .connect_timeout(deadline.at_most(connect).left())
+        .timeout(deadline.at_most(timeouts::API_ANSWER).left())
 }
 
 /// Asks a service at one address.

@@ -1,17 +1,40 @@
 //! Where the host reaches a service.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::ser::{SerializeStruct, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::api_client::{Api, ApiAnswer, ApiClient, ApiConfig, AttemptOutcome};
 use crate::access::credentials::Credentials;
 use crate::base::deadline::Deadline;
+use crate::base::timeouts;
 use crate::base::types::{ApiVersion, DnsName, HostName, Version};
 
 /// Where the host reaches a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
+    pub place: EndpointPlace,
+    pub via: Via,
+    /// What the service says it is, if it says so.
+    pub version: Option<Version>,
+    /// The newest version of its API, where it has versions of its own.
+    pub api_version: Option<ApiVersion>,
+}
+
+/// How the host's clients name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum EndpointPlace {
+    Address(EndpointAddress),
+    /// A socket file of the host, through which no credentials are needed.
+    Socket(PathBuf),
+}
+
+/// An address at which a service talks TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EndpointAddress {
     /// The address, or a name that leads there.
     pub host: HostName,
     /// The address that was connected to; `host` may be a name that leads there.
@@ -20,13 +43,18 @@ pub(crate) struct Endpoint {
     pub port: u16,
     /// The name to compare the certificate with, when it does not name the host.
     pub server_name: Option<DnsName>,
-    /// What the service says it is, if it says so.
-    pub version: Option<Version>,
-    /// The newest version of its API, where it has versions of its own.
-    pub api_version: Option<ApiVersion>,
 }
 
-impl Endpoint {
+/// What leads there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Via {
+    Direct,
+    /// A tunnel.
+    Ssh,
+}
+
+impl EndpointAddress {
     /// `HOST:PORT`
     pub(crate) fn place(&self) -> String {
         match self.host.as_str().parse() {
@@ -34,29 +62,67 @@ impl Endpoint {
             Err(_) => format!("{}:{}", self.host, self.port),
         }
     }
+}
+
+impl Endpoint {
+    /// The address, unless it is a socket.
+    pub(crate) fn address(&self) -> Option<&EndpointAddress> {
+        match &self.place {
+            EndpointPlace::Address(address) => Some(address),
+            EndpointPlace::Socket(_) => None,
+        }
+    }
 
     /// The URL that clients are given.
     pub(crate) fn url(&self) -> String {
-        format!("https://{}", self.place())
+        match &self.place {
+            EndpointPlace::Address(address) => format!("https://{}", address.place()),
+            EndpointPlace::Socket(path) => format!("unix://{}", path.display()),
+        }
+    }
+
+    /// The container engine behind the socket `path` of the host.
+    ///
+    /// Errors: why nobody answers there.
+    pub(crate) fn at_socket(path: PathBuf, deadline: Deadline) -> Result<(Self, ApiClient), String> {
+        match ApiConfig::attempt_socket(&path, deadline) {
+            AttemptOutcome::Good(good) => {
+                let (client, ApiAnswer { version, api_version }) = *good;
+                let place = EndpointPlace::Socket(path);
+                Ok((Self { place, via: Via::Ssh, version, api_version }, client))
+            }
+            AttemptOutcome::Silent(_, reason) | AttemptOutcome::Refused(reason) => Err(reason),
+            AttemptOutcome::Unexpected(error) => Err(error.to_string()),
+            AttemptOutcome::OtherNames(_) | AttemptOutcome::BadCertificate(_) => {
+                Err("it talks TLS".to_owned())
+            }
+        }
     }
 
     /// Uses the service once more where it was, with `credentials`. None when anything there is not as it was.
     pub(crate) fn reconnect(
         &self,
         api: Api,
-        credentials: &Credentials,
+        credentials: Option<&Credentials>,
         deadline: Deadline,
     ) -> Option<(Self, ApiClient)> {
-        let access = ApiConfig::new(api, credentials, deadline).ok()?;
-        let place = SocketAddr::new(self.address, self.port);
-        let name = self.server_name.clone().or_else(|| DnsName::parse(self.host.as_str()).ok());
-        match access.attempt(place, name.as_ref()) {
+        let outcome = match (&self.place, credentials) {
+            (EndpointPlace::Socket(path), _) => ApiConfig::attempt_socket(path, deadline),
+            (EndpointPlace::Address(known), Some(credentials)) => {
+                let limit = deadline.at_most(timeouts::API_CONNECT).left();
+                let config = ApiConfig::new(api, credentials, limit, deadline).ok()?;
+                let name = known.server_name.clone().or_else(|| DnsName::parse(known.host.as_str()).ok());
+                config.attempt(SocketAddr::new(known.address, known.port), name.as_ref())
+            }
+            (EndpointPlace::Address(_), None) => return None,
+        };
+        match outcome {
             AttemptOutcome::Good(good) => {
                 let (client, ApiAnswer { version, api_version }) = *good;
                 Some((Self { version, api_version, ..self.clone() }, client))
             }
             outcome => {
-                log::debug!("{} is not as it was: {outcome:?}", self.place());
+                log::debug!("{} is not as it was: {outcome:?}", self.url());
                 None
             }
         }
@@ -66,11 +132,13 @@ impl Endpoint {
 /// In JSON: the URL, and its parts.
 impl Serialize for Endpoint {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut document = serializer.serialize_struct("Endpoint", 4)?;
+        let mut document = serializer.serialize_struct("Endpoint", 5)?;
+        let address = self.address();
         document.serialize_field("url", &self.url())?;
-        document.serialize_field("host", &self.host)?;
-        document.serialize_field("port", &self.port)?;
-        document.serialize_field("server_name", &self.server_name)?;
+        document.serialize_field("host", &address.map(|address| &address.host))?;
+        document.serialize_field("port", &address.map(|address| address.port))?;
+        document.serialize_field("server_name", &address.and_then(|address| address.server_name.as_ref()))?;
+        document.serialize_field("via", &self.via)?;
         document.end()
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustls::CertificateError;
 
 use super::api_client::{AccessError, Api, ApiAnswer, ApiClient, ApiConfig, AttemptOutcome};
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, EndpointAddress, EndpointPlace, Via};
 use super::error::{Error, NoResponse};
 use crate::access::certificate::Names;
 use crate::access::credentials::Credentials;
@@ -28,6 +28,9 @@ pub(crate) struct EndpointSearch<'a> {
     /// The addresses to try, the likeliest first.
     pub(crate) addresses: &'a [IpAddr],
     pub(crate) credentials: &'a Credentials,
+    pub(crate) via: Via,
+    /// To connect to one of them.
+    pub(crate) connect: Duration,
 }
 
 impl EndpointSearch<'_> {
@@ -36,7 +39,8 @@ impl EndpointSearch<'_> {
     /// Errors: nothing answers, no name of the certificate can be used, the certificate or the credentials
     /// are not accepted.
     pub(crate) fn run(&self, deadline: Deadline) -> Result<(Endpoint, ApiClient), Error> {
-        let access = ApiConfig::new(self.api, self.credentials, deadline).map_err(Self::unusable)?;
+        let access =
+            ApiConfig::new(self.api, self.credentials, self.connect, deadline).map_err(Self::unusable)?;
         match self.try_addresses(&access, deadline) {
             Ok(good) => Ok(good),
             Err(failures) => match (&failures.names, failures.wrong_server(), self.given_name()) {
@@ -187,7 +191,8 @@ impl EndpointSearch<'_> {
     ) -> (Endpoint, ApiClient) {
         let ApiAnswer { version, api_version } = answer;
         let port = self.credentials.port;
-        (Endpoint { host, address, port, server_name, version, api_version }, client)
+        let place = EndpointPlace::Address(EndpointAddress { host, address, port, server_name });
+        (Endpoint { place, via: self.via, version, api_version }, client)
     }
 
     fn place(&self, address: IpAddr) -> SocketAddr {

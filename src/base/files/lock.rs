@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use crate::base::deadline::Deadline;
@@ -12,7 +12,8 @@ use crate::base::timeouts;
 /// A lock file in a folder. The system unlocks it when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct FolderLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
 impl FolderLock {
@@ -49,12 +50,19 @@ impl FolderLock {
             // A process that removes the folder leaves those that wait with the lock of a file that nobody else sees.
             let held = FileId::of(&file).map_err(failed)?;
             if FileId::at(&name).is_ok_and(|there| there == held) {
-                return Ok(Self { _file: file });
+                return Ok(Self { file, path: name });
             }
             if deadline.is_over() {
                 return Err(Error::FolderLocked { path: path.to_owned() });
             }
         }
+    }
+}
+
+impl FolderLock {
+    /// False when somebody has removed the folder: another process may have made and locked a new one.
+    pub(super) fn is_there(&self) -> bool {
+        FileId::of(&self.file).is_ok_and(|held| FileId::at(&self.path).is_ok_and(|there| there == held))
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) use self::error::Error;
 pub(crate) use self::held_signals::unlock_before_the_end;
 pub(crate) use self::ownership::{is_own, is_private, refuse_shared, refuse_writable_by_others};
 pub(crate) use self::partial::{PARTIAL, PartialFile};
-pub(crate) use self::private::PrivateFolder;
+pub(crate) use self::private::{PrivateFolder, open_log};
 pub(crate) use self::program::ProgramFolder;
 pub(crate) use self::read::{
     files_in, folders_in, open_regular, read, read_foreign, read_named_text, read_regular, read_text, touch,

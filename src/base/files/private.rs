@@ -1,6 +1,6 @@
 //! A folder of this program's own state.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use super::lock::FolderLock;
 use super::ownership::refuse_shared;
 use super::read::read_foreign;
 use crate::base::deadline::Deadline;
-use crate::base::platform::{FileAccess, create_folders, is_private_file};
+use crate::base::platform::{FileAccess, create_folders, is_private_file, with_access};
 
 /// A folder that only its user can enter, held by one process at a time.
 ///
@@ -20,7 +20,7 @@ use crate::base::platform::{FileAccess, create_folders, is_private_file};
 #[derive(Debug)]
 pub(crate) struct PrivateFolder {
     path: PathBuf,
-    _lock: FolderLock,
+    lock: FolderLock,
 }
 
 impl PrivateFolder {
@@ -35,7 +35,7 @@ impl PrivateFolder {
         };
         let lock = FolderLock::take(path, LOCK, deadline, prepare, || ())?;
         Unfinished::of_folder(path).remove_leftovers().map_err(failed)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), lock })
     }
 
     /// Replaces the file `path` in this folder, or in a folder in it, by `content` (0600): written to a temporary
@@ -66,6 +66,11 @@ impl PrivateFolder {
         written.map(drop).map_err(|source| Error::Write { path: path.to_owned(), source })
     }
 
+    /// False when somebody has removed it while it was held.
+    pub(crate) fn is_there(&self) -> bool {
+        self.lock.is_there()
+    }
+
     /// Removes the folder and everything in it.
     pub(crate) fn remove(self) -> Result<(), Error> {
         let Self { path, .. } = &self;
@@ -77,14 +82,29 @@ impl PrivateFolder {
     }
 }
 
+/// Opens the file `path` to add lines to it (0600). One that has become long begins anew.
+///
+/// Errors: it is a link, or cannot be written.
+pub(crate) fn open_log(path: &Path) -> Result<File, Error> {
+    let failed = |source| Error::Write { path: path.to_owned(), source };
+    if fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file() || meta.len() > LONGEST_LOG) {
+        fs::remove_file(path).map_err(failed)?;
+    }
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    with_access(&mut options, FileAccess::Private).open(path).map_err(failed)
+}
+
 fn already_is(path: &Path, content: &[u8]) -> bool {
     is_private_file(path) && read_foreign(path, content.len() as u64).is_some_and(|old| old == content)
 }
 
 const LOCK: &str = "lock";
+const LONGEST_LOG: u64 = 256 << 10;
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::time::Duration;
 
     use super::super::ownership::OWN_LEVELS;
@@ -133,6 +153,19 @@ mod tests {
         private.write(&path.join("file"), b"ours").unwrap();
         assert_eq!(fs::read_to_string(victim).unwrap(), "untouched");
         assert!(fs::symlink_metadata(path.join("file")).unwrap().is_file());
+    }
+
+    #[test]
+    fn a_log_grows_privately_and_not_for_ever() {
+        let below = tempfile::tempdir().unwrap();
+        let path = below.path().join("log");
+        for _ in 0..2 {
+            open_log(&path).unwrap().write_all(b"line\n").unwrap();
+        }
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("line\nline\n", 0o600));
+        fs::write(&path, vec![b'x'; 300 << 10]).unwrap();
+        open_log(&path).unwrap().write_all(b"new\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
     }
 
     #[test]
@@ -197,6 +230,7 @@ mod tests {
             let waiter = scope.spawn(|| PrivateFolder::lock(&path, Deadline::after(Duration::from_secs(30))));
             // Long enough for the other thread to open the lock and wait; whenever it does, the result is the same.
             std::thread::sleep(Duration::from_millis(50));
+            assert!(first.is_there());
             first.remove().unwrap();
             let second = waiter.join().unwrap().unwrap();
             assert!(matches!(PrivateFolder::lock(&path, soon()), Err(Error::FolderLocked { .. })));

@@ -12,8 +12,9 @@ pub(crate) use self::files::{
     is_private_file, only_user_reads, only_user_writes, open, open_no_follow, others_can_rename_in,
     set_access, sync_folder, temporary_file, with_access,
 };
-pub(crate) use self::processes::{ProcessTree, ancestors};
+pub(crate) use self::processes::{ProcessTree, ancestors, close_stdout, leave_terminal, time_asleep};
 pub(crate) use self::signals::{hold_signals, release_signals};
 pub(crate) use self::sockets::{
-    Interest, LocalStream, OwnedSocket, acknowledge_at_once, local_pair, reader_goes_away, wait_for,
+    AsOsSocket, Interest, LONGEST_SOCKET_NAME, LocalStream, OwnedSocket, Ready, acknowledge_at_once,
+    connect_locally, listen_privately, local_pair, poll_sockets, reader_goes_away, through_socket, wait_for,
 };

@@ -90,7 +90,7 @@ impl Lint<'_> {
         }
         if let Some(access) = flavour.get("access").filter(|access| access.is_mapping()) {
             self.access(access, &field.key("access"));
-            if access.get("nothing").is_none() {
+            if access.get("nothing").is_none() && access.get("socket").is_none() {
                 self.hints(flavour, field);
             }
         }
@@ -194,4 +194,4 @@ fn list<'n>(node: &'n Node, field: &Field, key: &str) -> Vec<(Field, &'n Node)> 
 }
 
 /// What else is in a machine's folder, see [`crate::base::paths::MachineFiles`]; a service's own folder stands beside it.
-const RESERVED: [&str; 2] = ["kubeconfig", "lock"];
+const RESERVED: [&str; 4] = ["kubeconfig", "lock", "tunnel", "control"];

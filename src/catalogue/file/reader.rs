@@ -203,6 +203,23 @@ flavours:
     }
 
     #[test]
+    fn an_engine_is_one_of_those_that_are_known() {
+        let text = |engine: &str| {
+            format!(
+                "name: x\ntitle: X\nexports: [{{ name: X, value: '{{docker_host}}' }}]\nflavours:\n  - name: x\n    \
+                 signs: {{ files: [/run/x.sock] }}\n    access: {{ socket: {{ path: /run/x.sock, engine: {engine}, \
+                 reason: {{ because: x, help: y }} }} }}\n"
+            )
+        };
+        assert_eq!(told(&text("podman")), [""; 0]);
+        let field = "flavours[0].access.socket.engine";
+        for odd in ["dokcer", "'docker; id'", "'$(id)'"] {
+            let told = told(&text(odd));
+            assert!(told.len() == 1 && told[0].contains(field), "{told:?}");
+        }
+    }
+
+    #[test]
     fn what_several_aliases_share_is_told_once() {
         let text = FULL.replace("units: [podman, other]", "units: &u [$]").replace("[/opt/podman]", "*u");
         assert_eq!(told(&text).len(), 2, "{:?}", told(&text));

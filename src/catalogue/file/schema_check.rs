@@ -127,6 +127,12 @@ impl<'s> SchemaCheck<'s> {
             ));
         } else if let Some(pattern) = pattern {
             self.kind(node, text, pattern, field);
+        } else if let Some(words) = schema["enum"].as_array() {
+            let known: Vec<String> = words.iter().filter_map(Json::as_str).map(ToOwned::to_owned).collect();
+            if !known.iter().any(|word| word == text) {
+                let diagnostic = Diagnostic::new(node.position, field, format!("there is no `{text}`"));
+                self.diagnostics.push(diagnostic.hint(suggestion(text, &known)));
+            }
         }
     }
 
@@ -195,10 +201,11 @@ mod tests {
     /// Every word in the schema that says what is allowed is one that [`SchemaCheck`] looks at.
     #[test]
     fn the_schema_says_nothing_that_is_not_understood() {
-        const UNDERSTOOD: [&str; 14] = [
+        const UNDERSTOOD: [&str; 15] = [
             "$ref",
             "additionalProperties",
             "allOf",
+            "enum",
             "items",
             "maxLength",
             "maximum",

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::access::endpoint::Endpoint;
+#[cfg(test)]
+use crate::access::endpoint::{EndpointAddress, EndpointPlace, Via};
 use crate::base::deadline::Deadline;
 use crate::base::types::{ServiceName, Version};
 use crate::catalogue::{Catalogue, Service};
@@ -177,10 +179,13 @@ impl Row {
     /// A row for tests of what is shown.
     pub(super) fn of(service: &str, state: Option<State>, problem: Option<Error>) -> Self {
         let endpoint = (state == Some(State::Running)).then(|| Endpoint {
-            host: "192.168.56.7".parse().unwrap(),
-            address: "192.168.56.7".parse().unwrap(),
-            port: 6443,
-            server_name: None,
+            place: EndpointPlace::Address(EndpointAddress {
+                host: "192.168.56.7".parse().unwrap(),
+                address: "192.168.56.7".parse().unwrap(),
+                port: 6443,
+                server_name: None,
+            }),
+            via: Via::Direct,
             version: Some("v1.36.3".parse().unwrap()),
             api_version: None,
         });
@@ -218,7 +223,7 @@ mod tests {
         let row = |state| Row::of("kubernetes", state, None);
         let report = Report::of(vec![row(Some(State::Running)), row(Some(State::NotInstalled))], None);
         let endpoint = json!({
-            "url": "https://192.168.56.7:6443", "host": "192.168.56.7", "port": 6443, "server_name": null,
+            "url": "https://192.168.56.7:6443", "host": "192.168.56.7", "port": 6443, "server_name": null, "via": "direct",
         });
         assert_eq!(
             document(&report),

@@ -97,8 +97,9 @@ impl Shell {
     }
 
     fn assignments(self, block: &Block) -> Result<String, Error> {
+        let gone = block.gone.iter().map(|name| Ok(self.removal(name)));
         let exports = block.exports.iter().map(|export| self.assignment(export));
-        exports.chain(block.path.iter().map(|entry| self.prepend(entry))).collect()
+        gone.chain(exports).chain(block.path.iter().map(|entry| self.prepend(entry))).collect()
     }
 
     fn closing(self, command: &[OsString], what_for: dialect::Use) -> Result<String, Error> {
@@ -133,6 +134,8 @@ pub(crate) fn script_readable(blocks: &[Block]) -> String {
 fn json_object(blocks: &[Block]) -> Result<String, Error> {
     let mut object = serde_json::Map::new();
     for block in blocks {
+        // `load-env` cannot remove; to programs an empty one is as good as none.
+        object.extend(block.gone.iter().map(|name| (name.to_string(), json!(""))));
         object.extend(block.exports.iter().map(|export| (export.name.to_string(), json!(export.value))));
         if let Some(entry) = &block.path {
             object.insert("PATH".to_owned(), json!(dialect::whole_path(entry)?));
@@ -158,6 +161,7 @@ mod tests {
                 quoted: false,
                 list: false,
             }],
+            gone: vec![],
             path: None,
         }
     }

@@ -10,7 +10,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use super::error::Error;
 use super::os_release::OsRelease;
 use super::questions::Questions;
-use crate::base::types::{GuestPath, GuestPattern};
+use crate::base::types::{GuestPath, GuestPattern, RuntimeFolder};
 use crate::guest::frame::Frame;
 
 /// The answers.
@@ -35,6 +35,8 @@ pub(crate) struct Facts {
     pub listening: BTreeSet<u16>,
     /// `/etc/os-release`.
     pub release: OsRelease,
+    /// The runtime folder of the login user, which `%t` stands for.
+    pub runtime: Option<RuntimeFolder>,
     /// What the guest wrote to standard error: noise, or the reason why something is missing.
     pub stderr: String,
 }
@@ -57,6 +59,8 @@ pub(crate) enum UnitState {
 pub(crate) enum FileFact {
     /// It exists; its content was not asked for.
     Present,
+    /// It exists, and the user may write it.
+    Writable,
     /// It exists and cannot be read.
     Denied,
     /// It may exist: its folder cannot be entered.
@@ -157,6 +161,7 @@ impl Reader<'_> {
             "listening" if self.questions.settling => {
                 self.facts.listening = parse_listening(&text(frame.body));
             }
+            "runtime" => self.facts.runtime = RuntimeFolder::parse(&text(frame.body)).ok(),
             "release" if self.questions.release => self.facts.release = OsRelease::parse(&text(frame.body)),
             _ => return Err(Error::Malformed),
         }
@@ -179,6 +184,7 @@ impl Reader<'_> {
         let path = pattern.path().or_else(|| self.matched.clone());
         match frame.kind {
             "present" => self.add_file(path, FileFact::Present),
+            "writable" => self.add_file(path, FileFact::Writable),
             "denied" => self.add_file(path, FileFact::Denied),
             "text" => {
                 let content = frame.body.to_vec().into();

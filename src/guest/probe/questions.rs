@@ -37,6 +37,8 @@ pub(crate) struct FileQuestion {
 pub(crate) enum Detail {
     /// That it exists.
     Presence,
+    /// That it exists, and whether the user may write it: then a socket can be connected to.
+    Writable,
     /// Its content, and that of the files it names as a kubeconfig does.
     Content,
     /// Its content and, where it exists and `VARIANT_ID` is one of these (if there are any), a token of the cluster's
@@ -81,6 +83,9 @@ impl Questions {
         }
         for path in &flavour.sockets {
             self.add_file(path.into(), false, Detail::Presence);
+        }
+        if let Access::Socket { path, .. } = &flavour.access {
+            self.add_file(path.into(), false, Detail::Writable);
         }
         let detail = match flavour.access {
             Access::ServiceAccount { .. } if self.token => Detail::Token(flavour.detect.variants.clone()),

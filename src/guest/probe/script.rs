@@ -40,7 +40,7 @@ fn main(questions: &Questions, user_is_root: bool) -> String {
 fn as_user(questions: &Questions) -> String {
     let mut script = String::new();
     if questions.mention(GuestPath::RUNTIME) {
-        script += "t=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}; ";
+        script += "t=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}; frame runtime \"$t\"; ";
     }
     if questions.addresses {
         script +=
@@ -95,6 +95,7 @@ fn file_call((index, file): (usize, &FileQuestion)) -> String {
     };
     match &file.detail {
         Detail::Presence => format!("seen {index} {word}; "),
+        Detail::Writable => format!("usable {index} {word}; "),
         Detail::Content if file.pattern.path().is_none() => format!("texts {index} {word}; "),
         Detail::Content => format!("text {index} {word}; "),
         Detail::Token(variants) => {
@@ -109,7 +110,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// `lines` reads all lines into `$b` without starting a program, which takes longer than reading short files; the last
-/// character of `$IFS` is a line break. `frame KIND BODY` writes an answer; `installed` the units that have a file (`systemd.unit(5)`); `seen` and `text`
+/// character of `$IFS` is a line break. `frame KIND BODY` writes an answer; `installed` the units that have a file (`systemd.unit(5)`); `seen`, `usable` and `text`
 /// answer for one file, `texts` for all that a pattern means; `parts` for the files that a kubeconfig names instead
 /// of holding their content, by the path as YAML would read it. `account` adds a token of the service account
 /// `default`, if `variant` finds that `VARIANT_ID` is one of the words that follow: the one in its secret or, since
@@ -136,6 +137,7 @@ const FUNCTIONS: &str = "\
         done;
     };
     seen() { if [ -e \"$2\" ]; then frame \"present $1\" \"\"; else hidden $1 $2; fi; };
+    usable() { if [ -w \"$2\" ]; then frame \"writable $1\" \"\"; else seen $1 $2; fi; };
     text() {
         if [ -f \"$2\" ] && [ -r \"$2\" ]; then
             c=$(head -c 1048577 \"$2\"); frame \"text $1\" \"$c\";

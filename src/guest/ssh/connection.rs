@@ -65,6 +65,11 @@ impl Connection {
         &self.host_key
     }
 
+    /// What it talks over, for channels that are no commands.
+    pub(in crate::guest) fn into_transport(self) -> Transport {
+        self.transport
+    }
+
     /// True when it is better to connect anew than to go on with this one: libssh2 keeps until the end of a
     /// session what nobody asked for.
     pub(crate) fn is_worn(&self) -> bool {

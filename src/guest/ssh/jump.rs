@@ -40,7 +40,9 @@ impl Pump {
 
     fn turn(&mut self, inbound: &mut InTransit, outbound: &mut InTransit) -> io::Result<()> {
         let arrived = inbound.copy(&mut self.channel, &mut self.local)?;
-        self.gate.consume(arrived);
+        if arrived > 0 {
+            self.gate.consume_stream(arrived);
+        }
         let left = outbound.copy(&mut self.local, &mut self.channel)?;
         let is_news = self.gate.pump().map_err(io::Error::other)?;
         if arrived == 0 && left == 0 && !is_news { self.wait(inbound, outbound) } else { Ok(()) }

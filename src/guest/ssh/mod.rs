@@ -13,3 +13,4 @@ pub(crate) use self::connection::{Connection, has_host_key};
 pub(crate) use self::error::Error;
 pub(crate) use self::host_key::{HostKey, KnownHosts};
 pub(crate) use self::route::{Hop, Route};
+pub(in crate::guest) use self::transport::{Transport, WOULD_BLOCK};

@@ -68,6 +68,23 @@ impl Relay {
         self.consumed += count as u64;
     }
 
+    /// As [`Self::consume`] for a stream that goes on for days: what surrounds its bytes counts as read with them, since it adds
+    /// up. As much again and [`FRAME`] are enough for all but the smallest packets in a row.
+    pub(super) fn consume_stream(&mut self, count: usize) {
+        let with_frames = self.consumed + 2 * count as u64 + FRAME;
+        self.consumed = with_frames.min(self.received);
+    }
+
+    /// So many channels are open, in each of which a server may send so much before anybody reads.
+    pub(super) fn allow_channels(&mut self, count: usize) {
+        self.allowed = MOST_AFTER_LOGIN + count as u64 * MOST_PER_CHANNEL;
+    }
+
+    /// How many bytes have come from the server.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
     /// What was received and nobody has read: libssh2 may still have it.
     pub(super) fn unread(&self) -> u64 {
         self.received.saturating_sub(self.consumed)
@@ -88,6 +105,32 @@ impl Relay {
             let _ = self.inner.shutdown(Shutdown::Write);
         }
         if self.unread() > self.allowed { Err(Flood) } else { Ok(moved.written > 0 || moved.has_ended) }
+    }
+
+    /// True when the server has ended the connection, or it has failed.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Ends the connection for libssh2, which would otherwise wait for a server that may be gone.
+    pub(super) fn hang_up(&mut self) {
+        self.has_ended = true;
+        // An error means that it has ended already.
+        let _ = self.inner.shutdown(Shutdown::Both);
+    }
+
+    /// Sends the server all that libssh2 has written. False when the network takes no more for now.
+    pub(super) fn flush(&mut self) -> bool {
+        let socket = SockRef::from(&self.socket);
+        loop {
+            let moved = self.outgoing.copy(&mut &self.inner, &mut &*socket);
+            if !self.outgoing.is_empty() {
+                return false;
+            }
+            if moved.read == 0 {
+                return true;
+            }
+        }
     }
 
     /// What to wait for at the socket; empty when libssh2 has not yet read what is there.
@@ -154,6 +197,10 @@ const MOST_BEFORE_LOGIN: u64 = 256 << 10;
 /// Above the 2 MB that libssh2 lets a server send at once for a channel, and what surrounds them. libssh2 needs up to four times
 /// as much memory for the smallest packets.
 const MOST_AFTER_LOGIN: u64 = 4 << 20;
+/// The same for each further channel.
+const MOST_PER_CHANNEL: u64 = 4 << 20;
+/// One packet's length, padding, number of the channel and checksum (RFC 4253, 6), and that of a change of the window.
+const FRAME: u64 = 128;
 
 #[cfg(test)]
 mod tests {
@@ -217,6 +264,21 @@ mod tests {
             send(&mut relay, &server, &client, most).unwrap();
             relay.consume(most);
         }
+        send(&mut relay, &server, &client, most).unwrap();
+        assert!(matches!(send(&mut relay, &server, &client, 1), Err(Flood)));
+    }
+
+    #[test]
+    fn what_surrounds_a_long_stream_does_not_add_up() {
+        let (mut relay, server, client) = relay();
+        relay.trust();
+        for _ in 0..200 {
+            send(&mut relay, &server, &client, 100_000).unwrap();
+            relay.consume_stream(70_000);
+        }
+        assert_eq!(relay.unread(), 0);
+        relay.allow_channels(1);
+        let most = usize::try_from(MOST_AFTER_LOGIN + MOST_PER_CHANNEL).unwrap();
         send(&mut relay, &server, &client, most).unwrap();
         assert!(matches!(send(&mut relay, &server, &client, 1), Err(Flood)));
     }

@@ -12,7 +12,7 @@ use crate::base::deadline::Deadline;
 use crate::base::platform::{Interest, OwnedSocket, acknowledge_at_once, wait_for};
 
 /// An SSH session on a socket, before and after logging in.
-pub(super) struct Transport {
+pub(in crate::guest) struct Transport {
     session: Session,
     relay: RefCell<Relay>,
     place: String,
@@ -58,6 +58,36 @@ impl Transport {
         self.relay.borrow_mut().consume(count);
     }
 
+    /// So many bytes of a stream were read from a channel; see [`Relay::consume_stream`].
+    pub(in crate::guest) fn consume_stream(&self, count: usize) {
+        self.relay.borrow_mut().consume_stream(count);
+    }
+
+    /// So many channels are open: a server may send more before anybody reads.
+    pub(in crate::guest) fn allow_channels(&self, count: usize) {
+        self.relay.borrow_mut().allow_channels(count);
+    }
+
+    /// How many bytes have come from the server.
+    pub(in crate::guest) fn received(&self) -> u64 {
+        self.relay.borrow().received()
+    }
+
+    /// Sends the server all that libssh2 has written. False when the network takes no more for now.
+    pub(in crate::guest) fn flush(&self) -> bool {
+        self.relay.borrow_mut().flush()
+    }
+
+    /// True when the server has ended the connection, or it has failed.
+    pub(in crate::guest) fn has_ended(&self) -> bool {
+        self.relay.borrow().has_ended()
+    }
+
+    /// Ends the connection at once. Without this, a channel that is dropped could wait for the server, and never be freed.
+    pub(in crate::guest) fn hang_up(&self) {
+        self.relay.borrow_mut().hang_up();
+    }
+
     /// True when libssh2 may keep so much that nobody asked for that a new connection is better.
     pub(super) fn is_worn(&self) -> bool {
         self.relay.borrow().unread() > MOST_KEPT
@@ -99,22 +129,22 @@ impl Transport {
         self.wait_in_time().map_err(|stop| self.error(stop))
     }
 
-    pub(super) fn session(&self) -> &Session {
+    pub(in crate::guest) fn session(&self) -> &Session {
         &self.session
     }
 
     /// The socket to the server.
-    pub(super) fn socket(&self) -> Ref<'_, OwnedSocket> {
+    pub(in crate::guest) fn socket(&self) -> Ref<'_, OwnedSocket> {
         Ref::map(self.relay.borrow(), Relay::socket)
     }
 
     /// What to wait for there; empty when there is something for libssh2 already.
-    pub(super) fn interest(&self) -> Interest {
+    pub(in crate::guest) fn interest(&self) -> Interest {
         self.relay.borrow().interest()
     }
 
     /// Brings libssh2 what has come and the server what libssh2 has written. True when there is something new for libssh2.
-    pub(super) fn pump(&self) -> Result<bool, Error> {
+    pub(in crate::guest) fn pump(&self) -> Result<bool, Error> {
         self.try_pump().map_err(|stop| self.error(stop))
     }
 
@@ -152,7 +182,7 @@ impl Transport {
 
     /// SSH answers small packets with small packets; a delayed acknowledgement would add 40 ms to several
     /// of them. The kernel forgets the option, so it is set before each wait (`tcp(7)`).
-    pub(super) fn acknowledge_at_once(&self) {
+    pub(in crate::guest) fn acknowledge_at_once(&self) {
         acknowledge_at_once(&*self.socket());
     }
 
@@ -182,7 +212,7 @@ enum Stop {
 /// A command leaves some hundred bytes that are no answer, so this is reached after hours.
 const MOST_KEPT: u64 = 1 << 20;
 
-const WOULD_BLOCK: ErrorCode = ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_EAGAIN);
+pub(in crate::guest) const WOULD_BLOCK: ErrorCode = ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_EAGAIN);
 
 const HOST_KEY_ALGORITHMS: [&str; 7] = [
     "ssh-ed25519",

@@ -88,6 +88,14 @@ impl<'u> Typed<'u> {
         written
     }
 
+    /// Runs it, whatever it prints, and returns its standard output; the exit code must be 0.
+    #[track_caller]
+    pub fn run_freely(self) -> String {
+        let (written, code) = self.run();
+        assert_eq!(code, Some(0), "{}", self.circumstances(&written));
+        written.stdout
+    }
+
     /// Starts it and leaves it alone.
     pub fn starts(&self) -> Child {
         let started = self.command(self.shell).args(["-c", &self.line]).spawn();

@@ -1,7 +1,9 @@
 //! Processes: those that started this one, and one that is started with all its children.
 
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -24,6 +26,36 @@ impl ProcessTree {
         // It may have ended in this moment.
         let _ = kill_process_group(self.0, Signal::KILL);
     }
+}
+
+/// Leaves the terminal from which this process was started: neither Ctrl-C there nor its end is meant for this one any more.
+pub(crate) fn leave_terminal() -> io::Result<()> {
+    rustix::process::setsid()?;
+    Ok(())
+}
+
+/// Closes standard output, so that whoever reads it goes on.
+pub(crate) fn close_stdout() -> io::Result<()> {
+    let nothing = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())?;
+    Ok(rustix::stdio::dup2_stdout(nothing)?)
+}
+
+/// How long this host has slept since some moment. Only the difference of two such times means anything.
+#[cfg(target_os = "linux")]
+pub(crate) fn time_asleep() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    let time = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
+    time(ClockId::Boottime).saturating_sub(time(ClockId::Monotonic))
+}
+
+/// The same where no clock counts it: what the calendar says more than the clock that stops. A calendar that was set looks alike.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn time_asleep() -> Duration {
+    use std::sync::LazyLock;
+    use std::time::{Instant, SystemTime};
+    static BEGIN: LazyLock<(SystemTime, Instant)> = LazyLock::new(|| (SystemTime::now(), Instant::now()));
+    let (calendar, clock) = *BEGIN;
+    calendar.elapsed().unwrap_or_default().saturating_sub(clock.elapsed())
 }
 
 /// The names of the processes that started this one, the nearest first; none where there is no `/proc`.

@@ -1,12 +1,19 @@
 //! Sockets, and waiting for them.
 
+use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::time::Duration;
 
+use reqwest::blocking::ClientBuilder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::SockRef;
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
+/// Whatever has a socket.
+pub(crate) use std::os::fd::AsFd as AsOsSocket;
 /// A socket, whatever it is connected to.
 pub(crate) use std::os::fd::OwnedFd as OwnedSocket;
 /// One end of a connection within this process.
@@ -47,6 +54,69 @@ pub(crate) fn wait_for(sockets: &[(&dyn AsFd, Interest)], timeout: Option<Durati
     poll(&mut waiting, timeout.as_ref())?;
     Ok(())
 }
+
+/// What a socket that was waited for can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ready {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    /// The other side is gone for good, or the connection has failed.
+    pub(crate) gone: bool,
+}
+
+/// As [`wait_for`]; says of each socket what it can do.
+pub(crate) fn poll_sockets(
+    sockets: &[(&dyn AsFd, Interest)],
+    timeout: Option<Duration>,
+) -> io::Result<Vec<Ready>> {
+    let mut waiting: Vec<PollFd> = sockets
+        .iter()
+        .map(|(socket, interest)| PollFd::from_borrowed_fd(socket.as_fd(), interest.flags()))
+        .collect();
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    match poll(&mut waiting, timeout.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let ready = waiting.iter().map(|waiting| {
+        let flags = waiting.revents();
+        let gone = flags.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
+        Ready { read: flags.contains(PollFlags::IN), write: flags.contains(PollFlags::OUT), gone }
+    });
+    Ok(ready.collect())
+}
+
+/// Listens on the socket file `path`, which only its user can open, in place of any file that is there. It has that name only
+/// once nobody else can open it; the folder should be private too, for systems that ignore a socket's mode.
+#[allow(clippy::disallowed_methods, reason = "a socket is named as a private file is")]
+pub(crate) fn listen_privately(path: &Path) -> io::Result<Socket> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("~");
+    let new = Path::new(&name);
+    if new.exists() {
+        fs::remove_file(new)?;
+    }
+    let listener = UnixListener::bind(new)?;
+    fs::set_permissions(new, Permissions::from_mode(0o600))?;
+    fs::rename(new, path)?;
+    Ok(listener.into())
+}
+
+/// The HTTP client that talks to whoever listens at the socket file `path`.
+pub(crate) fn through_socket(builder: ClientBuilder, path: &Path) -> ClientBuilder {
+    builder.unix_socket(path)
+}
+
+/// Connects to the socket file `path`.
+pub(crate) fn connect_locally(path: &Path) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(socket)
+}
+
+/// How long the name of a socket file may be (`sun_path` in `unix(7)`: 108 with its end on Linux, 104 elsewhere), and one more
+/// for [`listen_privately`].
+pub(crate) const LONGEST_SOCKET_NAME: usize = if cfg!(target_os = "linux") { 106 } else { 102 };
 
 /// Waits for `time`, unless the stream's reader goes away before. True when it has.
 pub(crate) fn reader_goes_away(stream: &dyn AsFd, time: Duration) -> bool {

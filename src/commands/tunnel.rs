@@ -1,0 +1,188 @@
+//! `service-manager tunnel [stop | log]`
+
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use super::context::{Context, print, print_json};
+use crate::base::causes::causes;
+use crate::base::deadline::Deadline;
+use crate::base::files;
+use crate::base::platform::{close_stdout, leave_terminal};
+use crate::base::text::{escape_control, humanize_duration};
+use crate::base::timeouts;
+use crate::cli::{OutputFormat, TunnelArgs, TunnelCommand, TunnelStopArgs};
+use crate::error::Error;
+use crate::guest::tunnel::{
+    self, ControlAnswer, ControlRequest, ForwardStatus, READY, ServeError, SessionStatus, TAKEN, TunnelStatus,
+};
+use crate::machine::Machine;
+use crate::services::remembered_login;
+use crate::ui::table::Table;
+use crate::ui::{self, json};
+
+pub(super) fn run(args: &TunnelArgs, context: &Context) -> Result<(), Error> {
+    match (&args.serve, &args.what) {
+        (Some(key), _) => serve(key, context),
+        (None, None) => list(args.output, context),
+        (None, Some(TunnelCommand::Stop(args))) => stop(args, context),
+        (None, Some(TunnelCommand::Log)) => log(context),
+    }
+}
+
+/// Holds a tunnel; the process that has started this one reads one line: that it is ready, or why it is not.
+fn serve(key: &str, context: &Context) -> Result<(), Error> {
+    let known = context.remembered_machines()?.machines;
+    let Some(machine) = known.iter().find(|machine| machine.key() == key) else {
+        return Err(crate::machine::Error::NoMachine.into());
+    };
+    ui::keep_log();
+    // Where it is none of a terminal's already, that is as good.
+    let _ = leave_terminal();
+    let login = remembered_login(context.folders()?, key.to_owned());
+    let say = |line: &str| ui::print(&format!("{line}\n"));
+    let is_ready = || say(READY).map_err(io::Error::other).and_then(|()| close_stdout());
+    match tunnel::serve(&machine.files, login, is_ready) {
+        Ok(()) => Ok(()),
+        Err(ServeError::Files(files::Error::FolderLocked { .. })) => Ok(say(TAKEN)?),
+        Err(error) => {
+            let reasons: Vec<String> = std::iter::once(error.to_string()).chain(causes(&error)).collect();
+            say(&reasons.join(": "))?;
+            Err(error.into())
+        }
+    }
+}
+
+fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
+    let known = machines(context)?;
+    let asked = known.iter().filter_map(|machine| Some((machine, status(machine, context.deadline)?)));
+    let tunnels: Vec<TunnelEntry> =
+        asked.map(|(machine, status)| TunnelEntry::new(machine, status)).collect();
+    if output == OutputFormat::Json {
+        return print_json(&json::Machines { machines: tunnels });
+    }
+    if tunnels.is_empty() {
+        context.note(
+            "there is no tunnel; `service-manager env` makes one where a service is not reached otherwise",
+        );
+    }
+    let rows = tunnels.iter().flat_map(TunnelEntry::rows).collect();
+    print(
+        &Table::new(["MACHINE", "SERVICE", "HERE", "THERE", "SINCE", "SSH", "USE", "LAST ERROR"], rows)
+            .render(context.ui),
+    )
+}
+
+/// The machines that are meant: the one that is named, else all that were used from here.
+fn machines(context: &Context) -> Result<Vec<Machine>, Error> {
+    if context.names_a_machine() {
+        Ok(vec![context.remembered_machine()?])
+    } else {
+        Ok(context.remembered_machines()?.machines)
+    }
+}
+
+/// None where there is no tunnel, or it does not answer.
+fn status(machine: &Machine, deadline: Deadline) -> Option<TunnelStatus> {
+    let mut client = tunnel::find(&machine.files)?;
+    match client.ask(&ControlRequest::List, deadline.at_most(timeouts::TUNNEL_CONTROL)) {
+        Ok(ControlAnswer::Status(status)) => Some(status),
+        odd => {
+            log::debug!("the tunnel of `{}`: {odd:?}", machine.name);
+            None
+        }
+    }
+}
+
+fn stop(args: &TunnelStopArgs, context: &Context) -> Result<(), Error> {
+    let machines =
+        if args.all { context.remembered_machines()?.machines } else { vec![context.remembered_machine()?] };
+    let mut has_stopped = false;
+    for machine in &machines {
+        has_stopped |= tunnel::stop(&machine.files, context.deadline)?;
+    }
+    if !has_stopped {
+        context.note("there was no tunnel");
+    }
+    Ok(())
+}
+
+fn log(context: &Context) -> Result<(), Error> {
+    let machine = context.remembered_machine()?;
+    let text = files::read_text(&machine.files.tunnel_log(), LONGEST_LOG)?.unwrap_or_default();
+    print(&text.lines().map(|line| escape_control(line) + "\n").collect::<String>())
+}
+
+/// A tunnel in JSON.
+#[derive(Serialize)]
+struct TunnelEntry {
+    machine: String,
+    session: SessionStatus,
+    last_error: Option<String>,
+    forwards: Vec<ForwardEntry>,
+}
+
+/// A forward in JSON.
+#[derive(Serialize)]
+struct ForwardEntry {
+    service: String,
+    local: String,
+    target: String,
+    since: u64,
+    open: usize,
+    accepted: u64,
+    received: u64,
+    sent: u64,
+    last_error: Option<String>,
+}
+
+impl TunnelEntry {
+    fn new(machine: &Machine, status: TunnelStatus) -> Self {
+        let forward = |status: ForwardStatus| ForwardEntry {
+            service: status.forward.service.to_string(),
+            local: status.forward.local.to_string(),
+            target: status.forward.target.to_string(),
+            since: status.since,
+            open: status.open,
+            accepted: status.accepted,
+            received: status.received,
+            sent: status.sent,
+            last_error: status.last_error,
+        };
+        Self {
+            machine: machine.name.to_string(),
+            session: status.session,
+            last_error: status.last_error,
+            forwards: status.forwards.into_iter().map(forward).collect(),
+        }
+    }
+
+    fn rows(&self) -> Vec<[String; 8]> {
+        let session = match self.session {
+            SessionStatus::Down => "down".to_owned(),
+            SessionStatus::LoggingIn => "logging in".to_owned(),
+            SessionStatus::Up { seconds } => {
+                format!("up for {}", humanize_duration(Duration::from_secs(seconds)))
+            }
+        };
+        let row = |forward: &ForwardEntry| {
+            let age = SystemTime::now().duration_since(UNIX_EPOCH + Duration::from_secs(forward.since));
+            let usage = format!("{} open, {} B in, {} B out", forward.open, forward.received, forward.sent);
+            let last_error = forward.last_error.as_ref().or(self.last_error.as_ref());
+            [
+                self.machine.clone(),
+                forward.service.clone(),
+                forward.local.clone(),
+                forward.target.clone(),
+                format!("{} ago", humanize_duration(age.unwrap_or_default())),
+                session.clone(),
+                usage,
+                last_error.cloned().unwrap_or_else(|| "-".to_owned()),
+            ]
+        };
+        self.forwards.iter().map(row).collect()
+    }
+}
+
+const LONGEST_LOG: u64 = 1 << 20;

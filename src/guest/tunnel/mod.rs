@@ -1,0 +1,19 @@
+//! Tunnels: services of the guest that nothing but SSH leads to.
+
+mod control;
+mod forward;
+mod link;
+mod listener;
+mod serve;
+mod session;
+mod start;
+mod status;
+#[allow(clippy::module_inception, reason = "the type that the folder is about")]
+mod tunnel;
+
+pub(crate) use self::control::{ControlAnswer, ControlClient, ControlError, ControlRequest};
+pub(crate) use self::forward::{Forward, ForwardTarget, LocalEnd, SocketFile};
+pub(crate) use self::serve::{BriefTunnel, ServeError, read_forwards, serve};
+pub(crate) use self::start::{READY, StartError, TAKEN, find, find_or_start, stop};
+pub(crate) use self::status::{ForwardStatus, SessionStatus, TunnelStatus};
+pub(crate) use self::tunnel::TunnelLogin;

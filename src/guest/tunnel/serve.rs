@@ -1,0 +1,200 @@
+//! The process that holds a tunnel in the background: it is found by the lock it holds for life, never by a number that another
+//! process may have by now.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::control::{ControlAnswer, ControlRequest, ControlServer};
+use super::forward::{Forward, ForwardTarget, LocalEnd};
+use super::listener::ListenError;
+use super::tunnel::{Tunnel, TunnelLogin, WatchedSocket};
+use crate::base::causes::causes;
+use crate::base::deadline::Deadline;
+use crate::base::files::{self, PrivateFolder};
+use crate::base::paths::MachineFiles;
+use crate::base::platform::{AsOsSocket, Interest, LocalStream, poll_sockets};
+use crate::base::timeouts;
+use crate::base::types::ServiceName;
+
+/// Why a process cannot hold a tunnel.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error(transparent)]
+    Files(#[from] files::Error),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error("could not wait for connections")]
+    Wait(#[from] io::Error),
+}
+
+/// Holds the tunnel of the machine with these `files` until it is told to stop, nobody has used it for long, or its folder is
+/// removed. `is_ready` is called once clients can connect.
+///
+/// Errors: another process holds it already; nothing can listen.
+pub(crate) fn serve(
+    files: &MachineFiles,
+    login: TunnelLogin,
+    is_ready: impl FnOnce() -> io::Result<()>,
+) -> Result<(), ServeError> {
+    let folder = PrivateFolder::lock(files.tunnel().folder(), Deadline::after(Duration::ZERO))?;
+    let mut tunnel = Tunnel::new(login)?;
+    for forward in read_forwards(files)? {
+        if let Err(error) = tunnel.add(forward) {
+            log::warn!("{error}");
+        }
+    }
+    let control = ControlServer::listen(files.tunnel().control())?;
+    is_ready()?;
+    log::info!("ready");
+    let served =
+        TunnelServer { machine: files.key(), tunnel, control, empty_since: Instant::now() }.run(&folder);
+    if folder.is_there() {
+        folder.remove()?;
+    }
+    log::info!("ended");
+    served
+}
+
+/// The forwards that were good once.
+///
+/// Errors: they cannot be read.
+pub(crate) fn read_forwards(files: &MachineFiles) -> Result<Vec<Forward>, files::Error> {
+    let text = files::read(&files.forwards(), LONGEST_FORWARDS)?.unwrap_or_default();
+    let forwards = serde_json::from_slice(&text).inspect_err(|error| {
+        if !text.is_empty() {
+            log::warn!("the forwards of the last time are not understood: {error}");
+        }
+    });
+    Ok(forwards.unwrap_or_default())
+}
+
+struct TunnelServer {
+    machine: String,
+    tunnel: Tunnel,
+    control: ControlServer,
+    /// Since when it had nothing to do at all.
+    empty_since: Instant,
+}
+
+impl TunnelServer {
+    fn run(mut self, folder: &PrivateFolder) -> Result<(), ServeError> {
+        let mut is_told_to_stop = false;
+        while !is_told_to_stop && folder.is_there() && !self.is_over() {
+            let patience = self.tunnel.work().min(timeouts::TUNNEL_FOLDER);
+            let watched = self.tunnel.watched();
+            let sources: Vec<WatchedSocket> = watched.iter().map(|(source, ..)| *source).collect();
+            let sockets = watched.into_iter().map(|(_, socket, interest)| (socket, interest));
+            let sockets: Vec<(&dyn AsOsSocket, Interest)> = sockets.chain(self.control.watched()).collect();
+            let ready = poll_sockets(&sockets, Some(patience))?;
+            let (of_tunnel, of_control) = ready.split_at(sources.len());
+            for (source, ready) in sources.into_iter().zip(of_tunnel) {
+                self.tunnel.react(source, *ready);
+            }
+            let Self { machine, tunnel, control, .. } = &mut self;
+            control.react(of_control, |request| {
+                is_told_to_stop |= matches!(request, ControlRequest::Stop);
+                answer(request, machine, tunnel)
+            });
+        }
+        Ok(())
+    }
+
+    fn is_over(&mut self) -> bool {
+        if self.tunnel.forwards().next().is_some() {
+            self.empty_since = Instant::now();
+        }
+        self.tunnel.idle() >= timeouts::TUNNEL || self.empty_since.elapsed() >= timeouts::TUNNEL_FOLDER
+    }
+}
+
+fn answer(request: ControlRequest, machine: &str, tunnel: &mut Tunnel) -> ControlAnswer {
+    match request {
+        ControlRequest::Hello => {
+            ControlAnswer::Hello { version: VERSION.to_owned(), machine: machine.to_owned() }
+        }
+        ControlRequest::Add(forward) => match tunnel.add(forward) {
+            Ok(local) => ControlAnswer::Added(local),
+            Err(error) => {
+                let reasons = std::iter::once(error.to_string()).chain(causes(&error));
+                ControlAnswer::Failed(reasons.collect::<Vec<_>>().join(": "))
+            }
+        },
+        ControlRequest::Remove(forward) => {
+            tunnel.remove(&forward);
+            ControlAnswer::Done
+        }
+        ControlRequest::List => ControlAnswer::Status(tunnel.status()),
+        ControlRequest::Stop => ControlAnswer::Done,
+    }
+}
+
+/// A tunnel for one command, within its own process: it ends with it.
+#[derive(Debug)]
+pub(crate) struct BriefTunnel {
+    is_over: Arc<AtomicBool>,
+    waker: LocalStream,
+    /// Why the last connection failed.
+    failure: Arc<std::sync::Mutex<Option<String>>>,
+    /// Where a socket is.
+    _folder: TempDir,
+}
+
+impl BriefTunnel {
+    /// Begins a tunnel to `target` and says where that is on the host.
+    ///
+    /// Errors: nothing can listen.
+    pub(crate) fn start(
+        login: TunnelLogin,
+        service: ServiceName,
+        target: ForwardTarget,
+    ) -> Result<(Self, LocalEnd), ServeError> {
+        let folder = tempfile::tempdir()?;
+        let mut tunnel = Tunnel::new(login)?;
+        let local = match target {
+            ForwardTarget::Port(_) => LocalEnd::Port(0),
+            ForwardTarget::Socket(_) | ForwardTarget::Engine(_) => {
+                LocalEnd::Socket(folder.path().join("sock"))
+            }
+        };
+        let local = tunnel.add(Forward { service, target, local })?;
+        let (is_over, failure) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let waker = tunnel.waker()?;
+        let brief =
+            Self { is_over: Arc::clone(&is_over), waker, failure: Arc::clone(&failure), _folder: folder };
+        thread::spawn(move || {
+            while !is_over.load(Ordering::SeqCst) {
+                let patience = tunnel.work();
+                *failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = tunnel.failure();
+                let watched = tunnel.watched();
+                let sources: Vec<WatchedSocket> = watched.iter().map(|(source, ..)| *source).collect();
+                let sockets: Vec<(&dyn AsOsSocket, Interest)> =
+                    watched.into_iter().map(|(_, socket, interest)| (socket, interest)).collect();
+                let Ok(ready) = poll_sockets(&sockets, Some(patience)) else { return };
+                sources.into_iter().zip(ready).for_each(|(source, ready)| tunnel.react(source, ready));
+            }
+        });
+        Ok((brief, local))
+    }
+
+    /// Why the last connection failed, if one did.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for BriefTunnel {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        // It may have ended by itself.
+        let _ = io::Write::write(&mut &self.waker, &[0]);
+    }
+}
+
+/// Of the program: one process of another version is replaced.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+const LONGEST_FORWARDS: u64 = 64 << 10;

@@ -1,0 +1,127 @@
+//! Starting the process that holds a tunnel: this very program, in the background.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::control::{ControlAnswer, ControlClient, ControlError, ControlRequest};
+use super::serve::VERSION;
+use crate::base::deadline::Deadline;
+use crate::base::env::PROXY_PASSWORD;
+use crate::base::files;
+use crate::base::paths::MachineFiles;
+use crate::base::platform::{Interest, poll_sockets};
+use crate::base::timeouts;
+
+/// Why there is no tunnel.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Files(#[from] files::Error),
+    #[error("could not start a process for the tunnel")]
+    Spawn(#[from] io::Error),
+    #[error("the process for the tunnel ended at once: {reason}")]
+    Ended { reason: String },
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+/// The process that holds the tunnel of a machine, if there is one.
+pub(crate) fn find(files: &MachineFiles) -> Option<ControlClient> {
+    ControlClient::connect(&files.tunnel().control())
+}
+
+/// The same; it is started where there is none. One of another version of this program is replaced. When two start one at the
+/// same time, the lock decides which it is.
+///
+/// Errors: it cannot be started, or does not answer by `deadline`.
+pub(crate) fn find_or_start(
+    files: &MachineFiles,
+    home: Option<&Path>,
+    deadline: Deadline,
+) -> Result<ControlClient, StartError> {
+    loop {
+        if let Some(mut client) = find(files) {
+            match client.ask(&ControlRequest::Hello, deadline.at_most(timeouts::TUNNEL_CONTROL)) {
+                Ok(ControlAnswer::Hello { version, machine })
+                    if version == VERSION && machine == files.key() =>
+                {
+                    return Ok(client);
+                }
+                Ok(_) | Err(ControlError::Refused { .. }) => drop(stop(files, deadline)?),
+                // It ends in this moment.
+                Err(ControlError::Talk { .. }) if !deadline.is_over() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !start(files, home, deadline)? {
+            std::thread::sleep(timeouts::LOCK_POLL);
+        }
+        if deadline.is_over() {
+            return Err(ControlError::from(deadline.timeout("the tunnel to start")).into());
+        }
+    }
+}
+
+/// Ends the process that holds the tunnel of a machine, and waits until it has. False when there is none.
+///
+/// Errors: it does not end by `deadline`.
+pub(crate) fn stop(files: &MachineFiles, deadline: Deadline) -> Result<bool, StartError> {
+    let deadline = deadline.at_most(timeouts::TUNNEL_CONTROL);
+    let Some(mut client) = find(files) else { return Ok(false) };
+    match client.ask(&ControlRequest::Stop, deadline) {
+        Ok(_) | Err(ControlError::Talk { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    while files.tunnel().control().exists() {
+        if deadline.is_over() {
+            return Err(ControlError::from(deadline.timeout("the tunnel to end")).into());
+        }
+        std::thread::sleep(timeouts::LOCK_POLL);
+    }
+    Ok(true)
+}
+
+/// Starts one and waits until it is ready. False when another process was faster.
+///
+/// Nothing of this process stays open in the new one: a shell that waits for the end of `$(service-manager env)` would wait for
+/// as long as the tunnel is there.
+#[allow(clippy::disallowed_methods, reason = "this program starts itself, to stay in the background")]
+fn start(files: &MachineFiles, home: Option<&Path>, deadline: Deadline) -> Result<bool, StartError> {
+    let log = files::open_log(&files.tunnel_log())?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["tunnel", "--serve", &files.key()]).current_dir("/").env_remove(PROXY_PASSWORD);
+    if let Some(home) = home {
+        command.env("SERVICE_MANAGER_HOME", home);
+    }
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
+    let Some(stdout) = child.stdout.take() else {
+        return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+    };
+    poll_sockets(&[(&stdout, Interest { read: true, write: false })], Some(deadline.left()))?;
+    if deadline.is_over() {
+        // Nobody would ever ask for it.
+        child.kill()?;
+        child.wait()?;
+        return Err(ControlError::from(deadline.timeout("the tunnel to start")).into());
+    }
+    let mut line = String::new();
+    BufReader::new(stdout.take(LONGEST_LINE)).read_line(&mut line)?;
+    match line.trim_end() {
+        READY => Ok(true),
+        TAKEN => {
+            child.wait()?;
+            Ok(false)
+        }
+        reason => {
+            child.wait()?;
+            Err(StartError::Ended { reason: reason.to_owned() })
+        }
+    }
+}
+
+/// What it says once clients can connect.
+pub(crate) const READY: &str = "ready";
+/// What it says when another process holds the tunnel.
+pub(crate) const TAKEN: &str = "taken";
+const LONGEST_LINE: u64 = 4 << 10;

@@ -1,0 +1,410 @@
+//! All forwards to one machine: one SSH session, opened when the first client comes, and one loop on one thread.
+//!
+//! libssh2 is not thread-safe, and its binding has threads wait for each other. So whoever drives a tunnel calls
+//! [`Tunnel::work`], waits for what [`Tunnel::watched`] names, and hands what came to [`Tunnel::react`]. Only logging in, which
+//! waits for the network, has a thread of its own.
+
+use crate::base::platform::AsOsSocket;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::Socket;
+
+use super::forward::{Forward, LocalEnd};
+use super::link::Link;
+use super::listener::{ListenError, listen};
+use super::session::{Session, SessionLost};
+use super::status::{ForwardStatus, SessionStatus, TunnelStatus};
+use crate::base::deadline::Deadline;
+use crate::base::platform::{Interest, LocalStream, Ready, local_pair};
+use crate::base::timeouts;
+use crate::guest::ssh::Connection;
+
+/// Logs in to the machine, wherever it is by now.
+pub(crate) type TunnelLogin = Arc<dyn Fn(Deadline) -> Result<Connection, String> + Send + Sync>;
+
+/// All forwards to one machine.
+pub(crate) struct Tunnel {
+    login: TunnelLogin,
+    forwards: Vec<Listening>,
+    links: Vec<Link>,
+    phase: Phase,
+    /// Written to by the thread that logs in.
+    waker: (LocalStream, LocalStream),
+    last_error: Option<String>,
+    last_failure: Option<Instant>,
+    last_use: Instant,
+    /// Accepting has failed, most likely for want of file descriptors: not before this again.
+    accept_after: Option<Instant>,
+    buffer: Vec<u8>,
+}
+
+/// A forward that clients can connect to.
+struct Listening {
+    forward: Forward,
+    listener: Socket,
+    status: ForwardStatus,
+}
+
+enum Phase {
+    Down,
+    LoggingIn(Receiver<Result<Connection, String>>),
+    Up(Box<Session>),
+}
+
+/// What a socket that is waited for belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WatchedSocket {
+    Waker,
+    Ssh,
+    Forward(usize),
+    Link(usize),
+}
+
+impl Tunnel {
+    pub(crate) fn new(login: TunnelLogin) -> io::Result<Self> {
+        let waker = local_pair()?;
+        waker.0.set_nonblocking(true)?;
+        Ok(Self {
+            login,
+            forwards: Vec::new(),
+            links: Vec::new(),
+            phase: Phase::Down,
+            waker,
+            last_error: None,
+            last_failure: None,
+            last_use: Instant::now(),
+            accept_after: None,
+            buffer: vec![0; BUFFER],
+        })
+    }
+
+    /// Listens for `forward` and says where: a port that is taken is replaced. One for the same service is replaced too, unless
+    /// it leads to the same place; then it stays where it is.
+    pub(crate) fn add(&mut self, forward: Forward) -> Result<LocalEnd, ListenError> {
+        let same = |known: &&Listening| known.forward.service == forward.service;
+        if let Some(known) = self.forwards.iter().find(same)
+            && known.forward.target == forward.target
+        {
+            return Ok(known.forward.local.clone());
+        }
+        self.remove(&forward);
+        let (listener, local) = listen(&forward.local)?;
+        let forward = Forward { local: local.clone(), ..forward };
+        let status = ForwardStatus::new(&forward);
+        self.forwards.push(Listening { forward, listener, status });
+        Ok(local)
+    }
+
+    /// Ends the forward for the service of `forward`, and its connections.
+    pub(crate) fn remove(&mut self, forward: &Forward) {
+        let Some(index) = self.forwards.iter().position(|known| known.forward.service == forward.service)
+        else {
+            return;
+        };
+        // Channels are not taken out of a session one by one: each would have to be waited for.
+        if self.links.iter().any(|link| link.forward == index) {
+            self.lose_session(&SessionLost("the forward was replaced".to_owned()));
+        }
+        self.links.retain(|link| link.forward != index);
+        for link in self.links.iter_mut().filter(|link| link.forward > index) {
+            link.forward -= 1;
+        }
+        self.forwards.remove(index);
+    }
+
+    pub(crate) fn forwards(&self) -> impl Iterator<Item = &Forward> {
+        self.forwards.iter().map(|listening| &listening.forward)
+    }
+
+    /// What ends a wait for [`Self::watched`] when it is written to.
+    pub(crate) fn waker(&self) -> io::Result<LocalStream> {
+        self.waker.1.try_clone()
+    }
+
+    /// Why the last connection brought nothing: it was refused, or there is no session.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let of_forwards = self.forwards.iter().find_map(|forward| forward.status.last_error.clone());
+        of_forwards.or_else(|| self.last_error.clone())
+    }
+
+    /// How long nobody has used it.
+    pub(crate) fn idle(&self) -> Duration {
+        if self.links.is_empty() { self.last_use.elapsed() } else { Duration::ZERO }
+    }
+
+    pub(crate) fn status(&self) -> TunnelStatus {
+        let session = match &self.phase {
+            Phase::Down => SessionStatus::Down,
+            Phase::LoggingIn(_) => SessionStatus::LoggingIn,
+            Phase::Up(session) => SessionStatus::Up { seconds: session.since.elapsed().as_secs() },
+        };
+        let forwards = self.forwards.iter().enumerate().map(|(index, listening)| {
+            let links = self.links.iter().filter(|link| link.forward == index);
+            listening.status.with_links(links.map(|link| (link.received, link.sent)))
+        });
+        TunnelStatus { session, last_error: self.last_error.clone(), forwards: forwards.collect() }
+    }
+
+    /// Does all that can be done now. Returns how long it may be waited for sockets.
+    pub(crate) fn work(&mut self) -> Duration {
+        self.finish_login();
+        if let Err(lost) = self.drive() {
+            self.lose_session(&lost);
+        }
+        self.sweep();
+        self.start_login();
+        self.patience()
+    }
+
+    fn drive(&mut self) -> Result<(), SessionLost> {
+        for _ in 0..MOST_ROUNDS {
+            let Phase::Up(session) = &mut self.phase else { return Ok(()) };
+            let news = session.pump()?;
+            let has_moved = self.pass(news)?;
+            // What one link has read may be for another one that had its turn before.
+            if !news && !has_moved && !self.links.iter().any(Link::has_unread) {
+                break;
+            }
+        }
+        if let Phase::Up(session) = &self.phase {
+            // What was written last is on its way too, or is waited for.
+            session.has_room();
+        }
+        self.check_session()
+    }
+
+    /// Has each link do what it can. True when something has moved.
+    fn pass(&mut self, mut must_read: bool) -> Result<bool, SessionLost> {
+        let Phase::Up(session) = &self.phase else { return Ok(false) };
+        let mut has_moved = false;
+        // One open at a time: the state of an open is in the session.
+        if !self.links.iter().any(Link::is_opening)
+            && let Some(next) = self.next_to_open()
+        {
+            self.links[next].begin_to_open(Instant::now());
+            has_moved = true;
+        }
+        for link in &mut self.links {
+            let reads = must_read && (link.can_take() || link.pending_since().is_some());
+            let target = &self.forwards[link.forward].forward.target;
+            has_moved |= link.advance(target, reads, session, &mut self.buffer)?;
+            must_read &= !reads;
+            if let Some(reason) = link.take_failure() {
+                self.forwards[link.forward].status.fail(&reason);
+            }
+        }
+        Ok(has_moved)
+    }
+
+    /// sshd runs ten commands at a time (`MaxSessions`), connections besides.
+    fn next_to_open(&self) -> Option<usize> {
+        let is_command = |link: &Link| self.forwards[link.forward].status.is_command();
+        let commands = self.links.iter().filter(|link| is_command(link) && link.has_channel()).count();
+        self.links
+            .iter()
+            .position(|link| link.is_waiting() && (commands < MOST_COMMANDS || !is_command(link)))
+    }
+
+    fn check_session(&mut self) -> Result<(), SessionLost> {
+        let now = Instant::now();
+        let has_channels = self.links.iter().any(Link::has_channel);
+        let Phase::Up(session) = &mut self.phase else { return Ok(()) };
+        if self.links.iter().any(|link| link.is_overdue(now)) {
+            return Err(SessionLost("the machine does not answer".to_owned()));
+        }
+        if session.has_ended() {
+            return Err(SessionLost("the connection to the machine has ended".to_owned()));
+        }
+        session.allow_channels(self.links.len());
+        let may_send = !self.links.iter().any(Link::is_opening);
+        session.check_liveness(has_channels, may_send)?;
+        if self.links.is_empty() && self.last_use.elapsed() >= timeouts::TUNNEL_SESSION {
+            log::info!("nobody uses the SSH session, so it ends");
+            self.phase = Phase::Down;
+        }
+        Ok(())
+    }
+
+    /// Removes the links that have ended.
+    fn sweep(&mut self) {
+        let Self { links, forwards, .. } = self;
+        if !links.iter().any(Link::has_ended) {
+            return;
+        }
+        links.retain_mut(|link| {
+            if link.has_ended() {
+                let status = &mut forwards[link.forward].status;
+                status.count(link.received, link.sent);
+                if let Some(reason) = link.take_failure() {
+                    status.fail(&reason);
+                }
+            }
+            !link.has_ended()
+        });
+        self.last_use = Instant::now();
+    }
+
+    /// Ends the session. Clients whose connection was not open yet are connected anew, once; the others see theirs end.
+    fn lose_session(&mut self, reason: &SessionLost) {
+        log::info!("the SSH session has ended: {reason}");
+        self.last_error = Some(reason.to_string());
+        if let Phase::Up(session) = &self.phase {
+            session.hang_up();
+        }
+        for link in &mut self.links {
+            link.lose_session(&reason.to_string());
+        }
+        self.sweep();
+        if let Phase::Up(_) = self.phase {
+            self.phase = Phase::Down;
+        }
+    }
+
+    fn start_login(&mut self) {
+        if !matches!(self.phase, Phase::Down) || !self.links.iter().any(Link::is_waiting) {
+            return;
+        }
+        // A client that tries again and again is no reason to knock again and again.
+        if self.last_failure.is_some_and(|failure| failure.elapsed() < timeouts::TUNNEL_RETRY) {
+            let reason = self.last_error.clone().unwrap_or_default();
+            return self.fail_waiting(&reason);
+        }
+        let Ok(waker) = self.waker.1.try_clone() else { return };
+        let (sender, receiver) = mpsc::channel();
+        let login = Arc::clone(&self.login);
+        thread::spawn(move || {
+            let connection = login(Deadline::after(timeouts::TUNNEL_LOGIN));
+            // Nobody is there any more when the tunnel has ended.
+            let _ = sender.send(connection);
+            let _ = (&waker).write(&[0]);
+        });
+        self.phase = Phase::LoggingIn(receiver);
+    }
+
+    fn finish_login(&mut self) {
+        let Phase::LoggingIn(receiver) = &self.phase else { return };
+        let result = match receiver.try_recv() {
+            Ok(result) => result,
+            Err(TryRecvError::Empty) => return,
+            Err(TryRecvError::Disconnected) => Err("logging in broke off; this is a bug".to_owned()),
+        };
+        let session =
+            result.and_then(|connection| Session::new(connection).map_err(|error| error.to_string()));
+        match session {
+            Ok(session) => {
+                log::info!("logged in");
+                (self.phase, self.last_failure) = (Phase::Up(Box::new(session)), None);
+            }
+            Err(reason) => {
+                log::info!("could not log in: {reason}");
+                (self.phase, self.last_failure) = (Phase::Down, Some(Instant::now()));
+                self.fail_waiting(&reason);
+                self.last_error = Some(reason);
+            }
+        }
+    }
+
+    /// Never accept and hang: those that wait see at once that nothing comes.
+    fn fail_waiting(&mut self, reason: &str) {
+        for link in self.links.iter_mut().filter(|link| link.is_waiting()) {
+            link.fail(reason.to_owned());
+        }
+        self.sweep();
+    }
+
+    /// How long nothing has to be done unless a socket is ready.
+    fn patience(&self) -> Duration {
+        let Phase::Up(session) = &self.phase else { return timeouts::TUNNEL_SESSION };
+        let now = Instant::now();
+        // libssh2 waits for what it does not tell.
+        let is_recent = |since: Instant| now.duration_since(since) < timeouts::TUNNEL_CLOSE;
+        let is_pending = self
+            .links
+            .iter()
+            .any(|link| link.pending_since().is_some_and(|since| link.is_opening() || is_recent(since)));
+        let has_unsent = self.links.iter().any(Link::has_unsent);
+        if self.links.iter().any(Link::has_unread) && session.has_room() {
+            return Duration::ZERO;
+        }
+        let poll = match (is_pending, has_unsent) {
+            (true, _) => timeouts::TUNNEL_POLL,
+            (false, true) => timeouts::TUNNEL_RETRY,
+            (false, false) => timeouts::TUNNEL_SESSION,
+        };
+        let has_channels = self.links.iter().any(Link::has_channel);
+        let idle = timeouts::TUNNEL_SESSION.saturating_sub(self.idle());
+        let idle = if self.links.is_empty() { idle } else { timeouts::TUNNEL_SESSION };
+        session.next_check(has_channels).into_iter().fold(poll.min(idle), Duration::min)
+    }
+
+    /// The sockets to wait for, and for what.
+    pub(crate) fn watched(&self) -> Vec<(WatchedSocket, &dyn AsOsSocket, Interest)> {
+        let read = Interest { read: true, write: false };
+        let mut watched: Vec<(WatchedSocket, &dyn AsOsSocket, Interest)> =
+            vec![(WatchedSocket::Waker, &self.waker.0, read)];
+        if let Phase::Up(session) = &self.phase {
+            watched.push((WatchedSocket::Ssh, session.socket(), session.interest()));
+        }
+        if self.accepts() {
+            let listeners = self.forwards.iter().enumerate();
+            watched.extend(listeners.map(|(index, forward)| {
+                (WatchedSocket::Forward(index), &forward.listener as &dyn AsOsSocket, read)
+            }));
+        }
+        watched.extend(self.links.iter().enumerate().filter_map(|(index, link)| {
+            Some((WatchedSocket::Link(index), link.local() as &dyn AsOsSocket, link.interest()?))
+        }));
+        watched
+    }
+
+    fn accepts(&self) -> bool {
+        self.links.len() < MOST_LINKS && self.accept_after.is_none_or(|after| after <= Instant::now())
+    }
+
+    /// Takes note of what can be done now.
+    pub(crate) fn react(&mut self, source: WatchedSocket, ready: Ready) {
+        match source {
+            WatchedSocket::Waker if ready.read => {
+                let _ = (&self.waker.0).read(&mut [0; 16]);
+            }
+            WatchedSocket::Forward(index) if ready.read => self.accept(index),
+            WatchedSocket::Link(index) => {
+                if let Some(link) = self.links.get_mut(index) {
+                    link.react(ready);
+                }
+            }
+            WatchedSocket::Waker | WatchedSocket::Ssh | WatchedSocket::Forward(_) => {}
+        }
+    }
+
+    fn accept(&mut self, index: usize) {
+        while self.accepts() {
+            let accepted = self.forwards[index].listener.accept();
+            match accepted.and_then(|(local, _)| Link::new(index, local)) {
+                Ok(link) => {
+                    self.forwards[index].status.accept();
+                    self.links.push(link);
+                    self.last_use = Instant::now();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    log::warn!("could not accept a connection: {error}");
+                    self.accept_after = Some(Instant::now() + timeouts::TUNNEL_RETRY);
+                }
+            }
+        }
+    }
+}
+
+/// One packet of SSH (RFC 4253, 6.1).
+const BUFFER: usize = 32 << 10;
+/// Before others than the session have their turn.
+const MOST_ROUNDS: usize = 64;
+/// Below the 1024 files that a process may have open.
+const MOST_LINKS: usize = 900;
+/// Below sshd's `MaxSessions`, since the user may have further commands there.
+const MOST_COMMANDS: usize = 8;

@@ -1,0 +1,140 @@
+//! Services of the guest that only SSH leads to.
+
+use std::net::Ipv4Addr;
+
+use super::connected::{ConnectedService, api};
+use super::detect::DetectedService;
+use super::error::Error;
+use super::inspection::Inspection;
+use super::login::text_of;
+use super::tunnel_access::Reached;
+use crate::access::credentials::Credentials;
+use crate::access::endpoint::{self, Endpoint, EndpointSearch, Via};
+use crate::base::deadline::{Deadline, WorkerPanicked};
+use crate::base::timeouts;
+use crate::base::types::{GuestPath, Port};
+use crate::catalogue::{Access, EngineProgram};
+use crate::guest::probe::FileFact;
+use crate::guest::tunnel::{ForwardTarget, LocalEnd, SocketFile};
+
+impl Inspection {
+    /// Connects to `detected` through a tunnel to its port on the guest's loopback. None where that is not allowed.
+    pub(super) fn connect_through_ssh(
+        &self,
+        detected: &DetectedService,
+        credentials: &Credentials,
+        deadline: Deadline,
+    ) -> Option<Result<Reached, endpoint::Error>> {
+        let port = Port::try_from(credentials.port).ok().filter(|_| self.tunnel.is_allowed())?;
+        let target = ForwardTarget::Port(port);
+        let place = format!("{target} through SSH");
+        let no_response = |reason: String| endpoint::Error::NoResponse {
+            attempts: vec![format!("{place}: {reason}")],
+            reason: endpoint::NoResponse::ConnectionRefused,
+        };
+        let lead = match self.tunnel.lead(&self.machine, &detected.service.name, target, deadline) {
+            Ok(lead) => lead,
+            Err(reason) => return Some(Err(no_response(reason))),
+        };
+        let LocalEnd::Port(local) = lead.forward.local else { return None };
+        let credentials = Credentials { port: local, ..credentials.clone() };
+        let search = EndpointSearch {
+            api: api(&detected.flavour.access),
+            addresses: &[Ipv4Addr::LOCALHOST.into()],
+            credentials: &credentials,
+            via: Via::Ssh,
+            connect: timeouts::API_ANSWER,
+        };
+        Some(match search.run(deadline) {
+            Ok((endpoint, client)) => match lead.keep(&self.machine, deadline) {
+                Ok(brief) => Ok((endpoint, client, brief)),
+                Err(error) => Err(no_response(text_of(&error))),
+            },
+            Err(endpoint::Error::NoResponse { attempts, .. }) => {
+                Err(no_response(lead.withdraw(deadline).unwrap_or_else(|| attempts.join(", "))))
+            }
+            Err(error) => {
+                lead.withdraw(deadline);
+                Err(error)
+            }
+        })
+    }
+
+    /// Connects to the socket of a container engine in the guest.
+    ///
+    /// Errors: a tunnel is not allowed, or leads nowhere.
+    pub(super) fn connect_to_socket<'a>(
+        &self,
+        detected: &DetectedService<'a>,
+        deadline: Deadline,
+    ) -> Result<ConnectedService<'a>, Error> {
+        let Access::Socket { path, engine, .. } = &detected.flavour.access else {
+            return Err(self.no_access(detected));
+        };
+        let target = self.tunnel.is_allowed().then(|| self.socket_target(path, *engine)).flatten();
+        let Some(target) = target else { return Err(self.no_access(detected)) };
+        let failed = |reason: String| Error::NotThroughSsh {
+            service: detected.service.name.to_string(),
+            machine: self.machine.name.to_string(),
+            reason,
+            remedy: self.remedy(detected, &target),
+        };
+        let lead = self.tunnel.lead(&self.machine, &detected.service.name, target.clone(), deadline);
+        let lead = lead.map_err(failed)?;
+        let LocalEnd::Socket(local) = lead.forward.local.clone() else {
+            return Err(self.no_access(detected));
+        };
+        let (endpoint, client) = match Endpoint::at_socket(local, deadline) {
+            Ok(connected) => connected,
+            Err(reason) => return Err(failed(lead.withdraw(deadline).unwrap_or(reason))),
+        };
+        let brief = lead.keep(&self.machine, deadline)?;
+        log::debug!("{} answers at {}", detected.service.title, endpoint.url());
+        Ok(ConnectedService { detected: detected.clone(), credentials: None, endpoint, client, brief })
+    }
+
+    /// The socket itself where the user may open it, else what root's engine makes of it.
+    fn socket_target(&self, path: &GuestPath, engine: Option<EngineProgram>) -> Option<ForwardTarget> {
+        match (self.facts.files.get(path), engine) {
+            (Some(FileFact::Writable), _) | (_, None) => {
+                let path = path.absolute(self.facts.runtime.as_ref())?;
+                Some(ForwardTarget::Socket(SocketFile::try_from(path).ok()?))
+            }
+            (_, Some(engine)) => Some(ForwardTarget::Engine(engine)),
+        }
+    }
+
+    /// What the user can do when the tunnel leads nowhere.
+    fn remedy(&self, detected: &DetectedService, target: &ForwardTarget) -> String {
+        match (target, &detected.flavour.access) {
+            (ForwardTarget::Engine(EngineProgram::Docker), _) => format!(
+                "in the machine: `sudo usermod --append --groups docker {}` lets the user open the socket, and with it be \
+                 root there",
+                self.machine.route().target.user
+            ),
+            (_, Access::Socket { reason, .. }) => reason.help.replace("{ssh}", &self.ssh_url()),
+            _ => String::new(),
+        }
+    }
+
+    /// Why a service that only has a socket cannot be used without a tunnel.
+    fn no_access(&self, detected: &DetectedService) -> Error {
+        let (reason, ports) = match &detected.flavour.access {
+            Access::Socket { reason, ports, .. } | Access::Unsupported { reason, ports } => (reason, ports),
+            Access::Kubeconfig { .. } | Access::ServiceAccount { .. } | Access::Docker { .. } => {
+                return WorkerPanicked.into();
+            }
+        };
+        Error::NoAccess {
+            service: detected.service.name.to_string(),
+            machine: self.machine.name.to_string(),
+            ssh: self.ssh_url(),
+            reason: reason.clone(),
+            ports: ports.clone(),
+        }
+    }
+
+    fn ssh_url(&self) -> String {
+        format!("ssh://{}", self.machine.route().target)
+    }
+}

@@ -1,0 +1,162 @@
+//! Making, keeping and ending the forwards of a machine's tunnel.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::error::Error;
+use super::login::{login, text_of};
+use crate::access::endpoint::{ApiClient, Endpoint, Via};
+use crate::base::deadline::Deadline;
+use crate::base::timeouts;
+use crate::base::types::ServiceName;
+use crate::guest::tunnel::{
+    self, BriefTunnel, ControlAnswer, ControlClient, ControlRequest, Forward, ForwardTarget, LocalEnd,
+};
+use crate::machine::Machine;
+use crate::settings::TunnelMode;
+
+/// Whether services may be reached through SSH, and how long that lasts.
+#[derive(Clone, Debug)]
+pub(crate) struct TunnelAccess {
+    pub(crate) mode: TunnelMode,
+    pub(crate) lifetime: TunnelLifetime,
+    /// Where this program keeps its files, if the user has said so.
+    pub(crate) home: Option<PathBuf>,
+}
+
+/// How long a tunnel lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TunnelLifetime {
+    /// As long as it is used: a process in the background holds it.
+    Background,
+    /// As long as this command.
+    Command,
+}
+
+/// A service that was connected to, and what leads there if that is to end with the connection.
+pub(super) type Reached = (Endpoint, ApiClient, Option<BriefTunnel>);
+
+/// A forward through a tunnel, for which nobody has vouched yet.
+pub(super) struct Lead {
+    pub(super) forward: Forward,
+    holder: Holder,
+}
+
+enum Holder {
+    Process {
+        client: ControlClient,
+        /// It was not there before.
+        is_new: bool,
+    },
+    Command(BriefTunnel),
+}
+
+impl TunnelAccess {
+    pub(super) fn is_allowed(&self) -> bool {
+        self.mode != TunnelMode::Never
+    }
+
+    /// How long it may take to connect directly. Nobody waits long for an address that only the guest knows when there is
+    /// another way.
+    pub(super) fn direct_limit(&self) -> Duration {
+        if self.is_allowed() { timeouts::BEFORE_TUNNEL } else { timeouts::API_CONNECT }
+    }
+
+    /// True when services to which `vias` have led may be used as before. A tunnel that has ended is started again.
+    pub(super) fn is_fit_for(&self, vias: &[Via], machine: &Machine, deadline: Deadline) -> bool {
+        match self.mode {
+            TunnelMode::Never if vias.contains(&Via::Ssh) => return false,
+            TunnelMode::Always if vias.contains(&Via::Direct) => return false,
+            _ => {}
+        }
+        if !vias.contains(&Via::Ssh) {
+            return true;
+        }
+        let found = tunnel::find_or_start(&machine.files, self.home.as_deref(), deadline);
+        found.inspect_err(|error| log::debug!("{error}")).is_ok()
+    }
+
+    /// Leads clients of the host to `target`.
+    pub(super) fn lead(
+        &self,
+        machine: &Machine,
+        service: &ServiceName,
+        target: ForwardTarget,
+        deadline: Deadline,
+    ) -> Result<Lead, String> {
+        if self.lifetime == TunnelLifetime::Command {
+            let brief = BriefTunnel::start(login(machine.clone()), service.clone(), target.clone());
+            let (brief, local) = brief.map_err(|error| text_of(&error))?;
+            let forward = Forward { service: service.clone(), target, local };
+            return Ok(Lead { forward, holder: Holder::Command(brief) });
+        }
+        let known = tunnel::read_forwards(&machine.files).map_err(|error| text_of(&error))?;
+        let before = known.into_iter().find(|forward| forward.service == *service);
+        let local = match (&target, &before) {
+            (ForwardTarget::Port(_), Some(Forward { local: local @ LocalEnd::Port(_), .. })) => local.clone(),
+            (ForwardTarget::Port(_), _) => LocalEnd::Port(usual_port(machine, service)),
+            _ => LocalEnd::Socket(machine.files.tunnel().service(service.as_str())),
+        };
+        let mut client = tunnel::find_or_start(&machine.files, self.home.as_deref(), deadline)
+            .map_err(|error| text_of(&error))?;
+        let mut forward = Forward { service: service.clone(), target, local };
+        match client.ask(&ControlRequest::Add(forward.clone()), deadline.at_most(timeouts::TUNNEL_CONTROL)) {
+            Ok(ControlAnswer::Added(local)) => forward.local = local,
+            Ok(_) => return Err("the tunnel gives an odd answer".to_owned()),
+            Err(error) => return Err(text_of(&error)),
+        }
+        let is_new = before.as_ref() != Some(&forward);
+        Ok(Lead { forward, holder: Holder::Process { client, is_new } })
+    }
+}
+
+impl Lead {
+    /// It is good: it is there again when the tunnel is started again. What has to live on with the connection.
+    pub(super) fn keep(self, machine: &Machine, deadline: Deadline) -> Result<Option<BriefTunnel>, Error> {
+        match self.holder {
+            Holder::Command(brief) => return Ok(Some(brief)),
+            Holder::Process { is_new: false, .. } => return Ok(None),
+            Holder::Process { is_new: true, .. } => {}
+        }
+        let folder = machine.lock(deadline)?;
+        let mut forwards = tunnel::read_forwards(&machine.files)?;
+        forwards.retain(|forward| forward.service != self.forward.service);
+        forwards.push(self.forward);
+        folder.write_json(&machine.files.forwards(), &forwards)?;
+        Ok(None)
+    }
+
+    /// It leads nowhere. The reason, if the tunnel knows it.
+    pub(super) fn withdraw(self, deadline: Deadline) -> Option<String> {
+        let (mut client, is_new) = match self.holder {
+            Holder::Command(brief) => return brief.failure(),
+            Holder::Process { client, is_new } => (client, is_new),
+        };
+        let deadline = deadline.at_most(timeouts::TUNNEL_CONTROL);
+        let status = match client.ask(&ControlRequest::List, deadline) {
+            Ok(ControlAnswer::Status(status)) => Some(status),
+            _ => None,
+        };
+        if is_new {
+            // Where it cannot be asked any more, it has ended.
+            let _ = client.ask(&ControlRequest::Remove(self.forward.clone()), deadline);
+        }
+        let status = status?;
+        let of_forward =
+            status.forwards.into_iter().find(|known| known.forward.service == self.forward.service);
+        of_forward.and_then(|forward| forward.last_error).or(status.last_error)
+    }
+}
+
+/// A port that no other machine, service or user has, with some luck: kubeconfigs that were merged somewhere stay good when the
+/// tunnel is made anew. Linux and macOS give out none of these themselves.
+fn usual_port(machine: &Machine, service: &ServiceName) -> u16 {
+    let path = machine.files.folder().join(service.as_str());
+    let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+    FIRST_PORT + u16::from_be_bytes([digest[0], digest[1]]) % PORTS
+}
+
+const FIRST_PORT: u16 = 20_000;
+const PORTS: u16 = 10_000;
