@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::context::{Context, print, print_json};
+use crate::base::text::sh_word;
 use crate::base::types::ServiceName;
 use crate::base::version::ReleaseVersion;
 use crate::catalogue::platform::Platform;
@@ -207,7 +208,8 @@ fn export_all(cache: &Cache, folder: &Path, context: &Context) -> Result<(), Err
     // Blanks and commas part mirrors, so they are written as an address has them.
     let address = reqwest::Url::from_file_path(folder).map(|address| address.as_str().replace(',', "%2C"));
     let address = address.unwrap_or_else(|()| format!("file://{}", folder.display()));
-    context.note(&format!("`SERVICE_MANAGER_MIRROR='https://={address}'` has `install-cli` use it"));
+    let mirror = sh_word(&format!("https://={address}"));
+    context.note(&format!("`SERVICE_MANAGER_MIRROR={mirror}` has `install-cli` use it"));
     Ok(())
 }
 

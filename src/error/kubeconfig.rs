@@ -30,7 +30,7 @@ fn merge_hint(error: &MergeError, path: &Path) -> String {
             name = sh_word(name)
         ),
         MergeError::OtherMachine { machine, .. } => {
-            format!("`service-manager machines forget {machine}` removes it; or {ANOTHER_FILE}")
+            format!("`service-manager machines forget {}` removes it; or {ANOTHER_FILE}", sh_word(machine))
         }
         MergeError::NotKubeconfig(_) | MergeError::Rest => ANOTHER_FILE.into(),
     }

@@ -42,13 +42,16 @@ impl Explain for Error {
             Self::NotInstalled { .. } => "`service-manager status` shows what the machine has".into(),
             Self::NotRunning { start: Some(start), .. } => start.clone(),
             Self::NotRunning { service, .. } => format!("`service-manager start {service}`"),
-            Self::NoAccess { reason, ssh, .. } => reason.help.replace("{ssh}", ssh),
+            Self::NoAccess { reason, ssh, .. } => reason.help.replace("{ssh}", &sh_word(ssh)),
             Self::NoSudo { user, stderr, .. } => sudo(user, stderr),
-            Self::NotReadable { user, path, .. } => format!("in the machine: `sudo chown {user} {path}`"),
-            Self::NoCredentials { path, .. } => format!("in the machine: `sudo ls -l {path}`"),
+            Self::NotReadable { user, path, .. } => {
+                format!("in the machine: `sudo chown {} {}`", sh_word(user), sh_word(path))
+            }
+            Self::NoCredentials { path, .. } => format!("in the machine: `sudo ls -l {}`", sh_word(path)),
             Self::Kubeconfig { path, .. } => format!(
                 "put one there whose user has a certificate, a token or a password: in the machine, \
-                 `kubectl --kubeconfig {path} config view` shows it"
+                 `kubectl --kubeconfig {} config view` shows it",
+                sh_word(path)
             ),
             Self::CredentialsInvalid { remedy, .. }
             | Self::CertificateNames { remedy, .. }
@@ -87,15 +90,15 @@ impl Explain for Error {
 }
 
 fn sudo(user: &str, stderr: &str) -> String {
-    if stderr.contains("a tty") {
-        return format!(
-            "in the machine, as root: `echo 'Defaults:{user} !requiretty' > /etc/sudoers.d/service-manager`"
-        );
-    }
-    format!(
-        "in the machine, as root: \
-         `echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root"
-    )
+    let lacks_terminal = stderr.contains("a tty");
+    let rule = if lacks_terminal {
+        format!("Defaults:{user} !requiretty")
+    } else {
+        format!("{user} ALL=(ALL) NOPASSWD: ALL")
+    };
+    let command = format!("`echo {} > /etc/sudoers.d/service-manager`", sh_word(&rule));
+    let or = if lacks_terminal { "" } else { "; or log in as root" };
+    format!("in the machine, as root: {command}{or}")
 }
 
 fn no_answer(reason: NoResponse, unit: Option<&str>, path: &str) -> Option<String> {
@@ -126,5 +129,16 @@ fn failed_step(step: &FailedStep, verb: &str, service: &str) -> String {
         FailedStep::Socket(_) | FailedStep::Sccli(_) => {
             "in the machine: `sudo journalctl --boot --pager-end`".into()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_user_is_one_word() {
+        assert!(sudo("a' $(id)", "").contains(r"`echo 'a'\'' $(id) ALL=(ALL) NOPASSWD: ALL' > "));
+        assert!(sudo("dev", "you must have a tty").contains("`echo 'Defaults:dev !requiretty' > "));
     }
 }

@@ -231,16 +231,19 @@ fn exports_each_client_once() {
 fn an_exported_folder_works_as_a_mirror() {
     let shop = Shop::new();
     let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path().join("mirror, of mine");
+    let folder = folder.path().join("mirror, it's $(touch$IFS$9pwned)");
     let line = format!(
-        "service-manager clients export '{}' 2>&1 >out | grep --only-matching '`.*`' | cut --delimiter=' ' --fields=1",
-        folder.display()
+        "service-manager clients export \"{}\" 2>&1 >out | grep --only-matching '`.*`' | cut --delimiter=' ' --fields=1",
+        folder.display().to_string().replace('$', "\\$")
     );
     let said =
         shop.user.types(line).stdout("`SERVICE_MANAGER_MIRROR='https://=file:///[..]'`\n").succeeds().stdout;
     drop(shop);
-    let (_, mirror) = said.split_once('\'').unwrap();
-    let user = User::new().with("SERVICE_MANAGER_MIRROR", mirror.split('\'').next().unwrap());
+    // A shell reads what is pasted, and runs nothing of it.
+    let user = User::new();
+    let pasted = format!("{}; echo \"$SERVICE_MANAGER_MIRROR\"; ls", said.trim().trim_matches('`'));
+    let mirror = user.types(pasted).stdout("https://=file:///[..]\n").succeeds().stdout;
+    let user = user.with("SERVICE_MANAGER_MIRROR", mirror.trim());
     user.types(format!("eval \"$({INSTALL})\" && kubectl")).stdout("kubectl 1.36.3\n").succeeds();
     assert_eq!(user.clients(), INSTALLED);
     user.types("eval \"$(service-manager -q install-cli docker --cli-version 99.1.2)\" && docker")
