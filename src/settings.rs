@@ -86,6 +86,7 @@ impl Settings {
         let path = folders.settings();
         let Some(text) = files::read_text(&path, LONGEST)? else { return Ok(Self::default()) };
         files::refuse_writable_by_others(&path)?;
+        files::refuse_replaceable(&path)?;
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
@@ -166,5 +167,17 @@ mod tests {
         }
         assert!(load("", 0o600).is_ok() && load("# nothing\n", 0o600).is_ok());
         assert!(matches!(load("", 0o666), Err(Error::Files(files::Error::WritableByOthers { .. }))));
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("own");
+        fs::create_dir(&own).unwrap();
+        fs::write(own.join("config.yaml"), "allow_http: true").unwrap();
+        let env = Env { service_manager_home: Some(own.clone()), ..Env::default() };
+        let load = || Settings::load(&Folders::find(&env).unwrap());
+        load().unwrap();
+        for shared in [own.as_path(), folder.path()] {
+            set_mode(shared, 0o777);
+            assert!(matches!(load(), Err(Error::Files(files::Error::FolderShared { .. }))), "{shared:?}");
+            set_mode(shared, 0o755);
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::error::Error;
 use super::file::diagnostic::{Diagnostic, FileDiagnostic};
 use super::file::{self, ServiceFile};
 use super::types::Service;
-use super::user_file::{check_ownership, in_file, read_text};
+use super::user_file::{check_above, check_ownership, in_file, read_text};
 use crate::base::files;
 use crate::base::paths::Folders;
 use crate::base::suggest::nearest;
@@ -58,6 +58,10 @@ impl Catalogue {
                 let diagnostic = check_ownership(folder).err()?;
                 Some((folder.to_owned(), in_file(folder, vec![diagnostic])))
             }));
+            if checked.is_empty() {
+                let above = check_above(&own).err();
+                checked.extend(above.map(|diagnostic| (diagnostic.path.clone(), vec![diagnostic])));
+            }
         }
         for path in paths {
             let diagnostics = catalogue.add(&path).err().unwrap_or_default();

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::file::diagnostic::{Diagnostic, FileDiagnostic};
 use crate::base::causes::causes;
 use crate::base::files;
+use crate::base::text::sh_path;
 
 pub(super) fn read_text(path: &Path) -> Result<String, Vec<Diagnostic>> {
     let failed = |why: String| vec![Diagnostic::of_file(format!("could not be read: {why}"))];
@@ -19,12 +20,27 @@ pub(super) fn read_text(path: &Path) -> Result<String, Vec<Diagnostic>> {
 pub(super) fn check_ownership(path: &Path) -> Result<(), Diagnostic> {
     match files::is_own(path) {
         Ok(true) => Ok(()),
-        Ok(false) => {
-            let hint = format!("`chmod go-w '{}'`, if it is yours", path.display());
-            Err(Diagnostic::of_file("others than you can write it").hint(hint))
-        }
+        Ok(false) => Err(writable_by_others(path)),
         Err(error) => Err(Diagnostic::of_file(format!("could not be read: {error}"))),
     }
+}
+
+/// The folder above `path` in which others could put another one in its place.
+pub(super) fn check_above(path: &Path) -> Result<(), FileDiagnostic> {
+    let (path, diagnostic) = match files::refuse_replaceable(path) {
+        Ok(()) => return Ok(()),
+        Err(files::Error::FolderShared { path }) => {
+            let diagnostic = writable_by_others(&path);
+            (path, diagnostic)
+        }
+        Err(error) => (path.to_owned(), Diagnostic::of_file(causes(&error).join(": "))),
+    };
+    Err(FileDiagnostic { path, diagnostic })
+}
+
+fn writable_by_others(path: &Path) -> Diagnostic {
+    let hint = format!("`chmod go-w {}`, if it is yours", sh_path(path));
+    Diagnostic::of_file("others than you can write it").hint(hint)
 }
 
 pub(super) fn in_file(path: &Path, diagnostics: Vec<Diagnostic>) -> Vec<FileDiagnostic> {

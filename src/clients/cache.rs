@@ -175,6 +175,7 @@ impl Cache {
         for path in folder.ancestors().take(OWN_LEVELS - 1).filter(|path| path.exists()) {
             files::refuse_writable_by_others(path)?;
         }
+        files::refuse_replaceable(&folder)?;
         Ok(ProgramFolder::lock(&folder, deadline, on_wait)?)
     }
 
@@ -342,6 +343,7 @@ impl Installed {
         for path in folders {
             files::refuse_writable_by_others(path)?;
         }
+        files::refuse_replaceable(&self.path)?;
         Ok(self)
     }
 }

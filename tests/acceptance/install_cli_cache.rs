@@ -194,6 +194,29 @@ fn refuses_a_client_that_others_can_write() {
     }
 }
 
+/// There somebody else could put another folder in the place of the user's own.
+#[test]
+fn refuses_a_folder_above_that_others_can_write() {
+    let download = Download::new();
+    let user = &download.user;
+    let check = |path: &str| {
+        user.types(format!("mkdir --parents {path}; chmod 777 {path}")).succeeds();
+        let said = "
+            error: `[HOME]/PATH` is not a folder that only you can write
+            hint: `chmod go-w [HOME]/PATH`, if it is yours
+            ";
+        user.complains(INSTALL, 1, &said.replace("PATH", path));
+        user.types(format!("chmod 755 {path}")).succeeds();
+    };
+    user.writes(".config/service-manager/config.yaml", "mirrors: {}\n");
+    for path in [".config/service-manager", ".config", ".local/share"] {
+        check(path);
+    }
+    assert_eq!(user.clients(), [""; 0]);
+    download.succeeds();
+    check(".local");
+}
+
 #[test]
 fn refuses_a_cache_that_others_can_write() {
     let download = Download::new();

@@ -111,7 +111,7 @@ fn refuses_a_file_that_others_can_write() {
         .stderr(
             "
             error: the service files have 1 mistake
-            caused by: [HOME]/.config/service-manager/services/acme.yaml: others than you can write it; `chmod go-w '[HOME]/.config/service-manager/services/acme.yaml'`, if it is yours
+            caused by: [HOME]/.config/service-manager/services/acme.yaml: others than you can write it; `chmod go-w [HOME]/.config/service-manager/services/acme.yaml`, if it is yours
             hint: correct them, until `service-manager services validate` finds none
             ",
         )
@@ -119,6 +119,16 @@ fn refuses_a_file_that_others_can_write() {
     user.types("chmod go-w .config/service-manager/services/acme.yaml; service-manager services validate")
         .stdout("[HOME]/.config/service-manager/services/acme.yaml: valid\n")
         .succeeds();
+
+    user.types("chmod 777 .config; service-manager services list")
+        .stderr(
+            "
+            error: the service files have 1 mistake
+            caused by: [HOME]/.config: others than you can write it; `chmod go-w [HOME]/.config`, if it is yours
+            hint: correct them, until `service-manager services validate` finds none
+            ",
+        )
+        .fails(1);
 }
 
 #[test]

@@ -18,7 +18,9 @@ mod shared;
 pub(crate) use self::copy::{copy_program, put_text};
 pub(crate) use self::error::Error;
 pub(crate) use self::held_signals::unlock_before_the_end;
-pub(crate) use self::ownership::{is_own, is_private, refuse_shared, refuse_writable_by_others};
+pub(crate) use self::ownership::{
+    is_own, is_private, refuse_replaceable, refuse_shared, refuse_writable_by_others,
+};
 pub(crate) use self::partial::{PARTIAL, PartialFile};
 pub(crate) use self::private::{PrivateFolder, open_log};
 pub(crate) use self::program::ProgramFolder;

@@ -29,7 +29,7 @@ pub(crate) fn refuse_writable_by_others(path: &Path) -> Result<(), Error> {
 /// it, those of them that exist, have to be this user's own; and nobody else may be able to replace them by writing
 /// into a folder above, as OpenSSH's `StrictModes` has it for keys.
 pub(crate) fn refuse_shared(folder: &Path) -> Result<(), Error> {
-    refuse_replaceable(folder)?;
+    refuse_replaceable(folder.ancestors().nth(OWN_LEVELS - 1).unwrap_or(folder))?;
     for folder in folder.ancestors().take(OWN_LEVELS) {
         match platform::is_own_folder(folder) {
             Ok(true) => {}
@@ -41,9 +41,9 @@ pub(crate) fn refuse_shared(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses a folder above the own ones in which others than this user and root could rename what is ours.
-fn refuse_replaceable(folder: &Path) -> Result<(), Error> {
-    let above = folder.ancestors().skip(OWN_LEVELS);
+/// Refuses `path` when others than this user and root could put something else in its place, in a folder above it.
+pub(crate) fn refuse_replaceable(path: &Path) -> Result<(), Error> {
+    let above = path.ancestors().skip(1);
     // The links among them are followed: what counts is where the folders are.
     let real = above.filter(|path| !path.as_os_str().is_empty()).find_map(|path| path.canonicalize().ok());
     for path in real.iter().flat_map(|real| real.ancestors()) {
