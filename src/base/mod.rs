@@ -9,6 +9,7 @@ pub(crate) mod fuzzing;
 pub(crate) mod parallel;
 pub(crate) mod paths;
 pub(crate) mod platform;
+pub(crate) mod program;
 pub(crate) mod suggest;
 pub(crate) mod text;
 pub(crate) mod timeouts;

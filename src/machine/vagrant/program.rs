@@ -3,17 +3,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
 
 use super::project::Project;
 use crate::base::deadline::Deadline;
 use crate::base::env::Env;
 use crate::base::paths::Folders;
-use crate::base::platform::ProcessTree;
+use crate::base::program::{self, ProgramOutput};
 use crate::base::text::escape_control;
 use crate::base::types::MachineName;
 use crate::machine::error::{Error, VagrantMessage};
@@ -92,14 +89,18 @@ impl VagrantProgram {
         let shown = format!("vagrant {}", arguments.join(" "));
         loop {
             log::debug!("starting `{shown}` in `{}`", project.folder.display());
-            let mut command = command(&path);
+            let mut command = program::command(&path);
             command
                 .args(arguments)
                 .args(["--machine-readable", "--no-color"])
                 .env_clear()
                 .envs(self.0.variables(project))
                 .current_dir(&project.folder);
-            let answer = run(command, &path, &shown, deadline)?;
+            let answer = program::run(command, &shown, deadline).map_err(|error| match error {
+                program::Error::Timeout(timeout) => Error::Timeout(timeout),
+                program::Error::NotStarted(source) => Error::NotStarted { path: path.clone(), source },
+            })?;
+            let answer = VagrantOutput(answer);
             log::debug!("`{shown}` is done");
             // Another Vagrant has its hand on the index, for a moment.
             if !answer.failed_with("MachineLocked") || deadline.is_over() {
@@ -116,11 +117,9 @@ impl fmt::Debug for VagrantProgram {
 }
 
 impl Environment {
-    /// Vagrant by its absolute path: one below a relative folder of `PATH` would be the project's.
     fn vagrant(&self) -> Option<PathBuf> {
         let (_, path) = self.variables.iter().find(|(name, _)| name == "PATH")?;
-        let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
-        which::which_in_global("vagrant", std::env::join_paths(folders).ok()).ok()?.next()
+        program::find("vagrant", path)
     }
 
     /// The variables that Vagrant is given: the user's own, for a Vagrantfile may read any of them. Left out is
@@ -147,11 +146,7 @@ impl Environment {
 }
 
 /// What a Vagrant that has ended wrote.
-struct VagrantOutput {
-    status: ExitStatus,
-    stdout: String,
-    stderr: String,
-}
+struct VagrantOutput(ProgramOutput);
 
 impl VagrantOutput {
     /// True when it ended with its own error `class`.
@@ -161,13 +156,13 @@ impl VagrantOutput {
 
     /// Its standard output, if it did not fail.
     fn checked(&self, project: &Project) -> Result<&str, Error> {
-        if self.status.success() {
-            return Ok(&self.stdout);
+        if self.0.status.success() {
+            return Ok(&self.0.stdout);
         }
         let said = match self.error() {
             Some((_, message)) => message,
-            None if !self.stderr.trim().is_empty() => self.stderr.clone(),
-            None => format!("it ended with {}", self.status),
+            None if !self.0.stderr.trim().is_empty() => self.0.stderr.clone(),
+            None => format!("it ended with {}", self.0.status),
         };
         // In one line, as every message.
         let words: Vec<&str> = said.split_whitespace().collect();
@@ -178,47 +173,10 @@ impl VagrantOutput {
     /// The class and the message of its own error, as `--machine-readable` writes them.
     fn error(&self) -> Option<(&str, String)> {
         let line =
-            self.stdout.lines().rev().find_map(|line| line.split_once(",error-exit,Vagrant::Errors::"));
+            self.0.stdout.lines().rev().find_map(|line| line.split_once(",error-exit,Vagrant::Errors::"));
         let (class, message) = line?.1.split_once(',')?;
         Some((class, message.replace("%!(VAGRANT_COMMA)", ",").replace("\\n", "\n")))
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "the one place that starts a program")]
-fn command(path: &Path) -> Command {
-    Command::new(path)
-}
-
-/// Runs `command` to its end, or until `deadline`: then it is killed with all that it started.
-fn run(mut command: Command, path: &Path, shown: &str, deadline: Deadline) -> Result<VagrantOutput, Error> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let not_started = |source| Error::NotStarted { path: path.to_owned(), source };
-    let (child, tree) = ProcessTree::start(&mut command).map_err(not_started)?;
-    let (sender, receiver) = mpsc::channel();
-    // The receiver is gone only when the time is over.
-    thread::spawn(move || sender.send(wait(child)));
-    let Ok(answer) = receiver.recv_timeout(deadline.left()) else {
-        tree.kill();
-        return Err(deadline.timeout(format!("`{shown}`")).into());
-    };
-    answer.map_err(not_started)
-}
-
-/// Reads all that `child` writes, and waits for its end.
-fn wait(mut child: Child) -> io::Result<VagrantOutput> {
-    let stderr = child.stderr.take();
-    let stderr = thread::spawn(move || stderr.map(beginning).unwrap_or_default());
-    let stdout = child.stdout.take().map(beginning).unwrap_or_default();
-    let status = child.wait()?;
-    Ok(VagrantOutput { status, stdout, stderr: stderr.join().unwrap_or_default() })
-}
-
-/// The beginning of what `stream` yields. It is read to its end: what cannot write its output would not end.
-fn beginning(mut stream: impl Read) -> String {
-    let mut begin = Vec::new();
-    let _ = stream.by_ref().take(LONGEST_OUTPUT).read_to_end(&mut begin);
-    let _ = io::copy(&mut stream, &mut io::sink());
-    String::from_utf8_lossy(&begin).into_owned()
 }
 
 /// Variables that Vagrant is not given. Those of its own are set anew where they are needed.
@@ -232,7 +190,6 @@ const OTHERS: [&str; 7] = [
     "VAGRANT_FORCE_COLOR",
 ];
 const OTHERS_BEGIN: [&str; 4] = ["GEM_", "BUNDLE_", "BUNDLER_", "RUBYGEMS_"];
-const LONGEST_OUTPUT: u64 = 1 << 20;
 const LONGEST_MESSAGE: usize = 2000;
 
 #[cfg(test)]
@@ -318,7 +275,7 @@ mod tests {
 
     fn answer(code: i32, stdout: &str, stderr: &str) -> VagrantOutput {
         let status = ended_with(code);
-        VagrantOutput { status, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
+        VagrantOutput(ProgramOutput { status, stdout: stdout.to_owned(), stderr: stderr.to_owned() })
     }
 
     fn complaint(answer: &VagrantOutput) -> String {

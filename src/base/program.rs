@@ -1,0 +1,74 @@
+//! Other programs: found on the PATH, started, and ended when their time is over.
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use super::deadline::{Deadline, Timeout};
+use super::platform::ProcessTree;
+
+/// What a program that has ended wrote, the first MiB of each stream.
+pub(crate) struct ProgramOutput {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Why a program did not run to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    NotStarted(io::Error),
+    #[error(transparent)]
+    Timeout(#[from] Timeout),
+}
+
+/// The program `name` by its absolute path: one below a relative folder of `path` would be the current folder's.
+pub(crate) fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
+    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+    which::which_in_global(name, std::env::join_paths(folders).ok()).ok()?.next()
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place that starts a program")]
+pub(crate) fn command(path: &Path) -> Command {
+    Command::new(path)
+}
+
+/// Runs `command`, called `shown` in messages, to its end, or until `deadline`: then it is killed with all that it
+/// started.
+///
+/// Errors: it cannot be started; its time is over.
+pub(crate) fn run(mut command: Command, shown: &str, deadline: Deadline) -> Result<ProgramOutput, Error> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (child, tree) = ProcessTree::start(&mut command).map_err(Error::NotStarted)?;
+    let (sender, receiver) = mpsc::channel();
+    // The receiver is gone only when the time is over.
+    thread::spawn(move || sender.send(wait(child)));
+    let Ok(output) = receiver.recv_timeout(deadline.left()) else {
+        tree.kill();
+        return Err(deadline.timeout(format!("`{shown}`")).into());
+    };
+    output.map_err(Error::NotStarted)
+}
+
+/// Reads all that `child` writes, and waits for its end.
+fn wait(mut child: Child) -> io::Result<ProgramOutput> {
+    let stderr = child.stderr.take();
+    let stderr = thread::spawn(move || stderr.map(beginning).unwrap_or_default());
+    let stdout = child.stdout.take().map(beginning).unwrap_or_default();
+    let status = child.wait()?;
+    Ok(ProgramOutput { status, stdout, stderr: stderr.join().unwrap_or_default() })
+}
+
+/// The beginning of what `stream` yields. It is read to its end: what cannot write its output would not end.
+fn beginning(mut stream: impl Read) -> String {
+    let mut begin = Vec::new();
+    let _ = stream.by_ref().take(LONGEST_OUTPUT).read_to_end(&mut begin);
+    let _ = io::copy(&mut stream, &mut io::sink());
+    String::from_utf8_lossy(&begin).into_owned()
+}
+
+const LONGEST_OUTPUT: u64 = 1 << 20;
