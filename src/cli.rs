@@ -316,6 +316,7 @@ pub(crate) struct MachinesArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum MachinesCommand {
     Forget(ForgetArgs),
+    Trust(TrustArgs),
     Allow(AllowArgs),
     Deny(DenyArgs),
 }
@@ -331,6 +332,20 @@ pub(crate) struct ForgetArgs {
     /// Where it is not known, there is nothing to do and that is no failure
     #[arg(long)]
     pub(crate) ignore_unknown: bool,
+}
+
+/// Accepts the host key that a machine shows now, as after it was made anew
+///
+/// Everything else that is kept of it stays. Shows both keys and asks; compare the new one with what `ssh-keygen -lf
+/// /etc/ssh/ssh_host_ed25519_key.pub` says in the machine.
+#[derive(Debug, Args)]
+pub(crate) struct TrustArgs {
+    /// The machine's name; when several have it, the one of the Vagrant project around, or one as
+    /// `service-manager machines` lists it
+    pub(crate) name: String,
+    /// The key to accept, so that nobody has to be asked
+    #[arg(long, value_name = "SHA256:DIGEST")]
+    pub(crate) fingerprint: Option<String>,
 }
 
 /// Lets Vagrant run the Vagrantfile of a project when it has to say how a machine is reached

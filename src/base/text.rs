@@ -90,6 +90,26 @@ pub(crate) fn sh_path(path: &Path) -> String {
     sh_word(&path.to_string_lossy())
 }
 
+/// Matches `text` against a pattern of `ssh_config(5)`: `*` any run, `?` any character. The time is
+/// bounded by the product of both lengths, whatever the pattern.
+pub(crate) fn wildcard(pattern: &str, text: &str) -> bool {
+    let text: Vec<char> = text.chars().collect();
+    // reached[i]: the pattern so far matches the first i characters of the text.
+    let mut reached = vec![false; text.len() + 1];
+    reached[0] = true;
+    for p in pattern.chars() {
+        let mut next = vec![false; text.len() + 1];
+        for i in 0..=text.len() {
+            next[i] = match p {
+                '*' => reached[i] || (i > 0 && next[i - 1]),
+                p => i > 0 && reached[i - 1] && (p == '?' || p == text[i - 1]),
+            };
+        }
+        reached = next;
+    }
+    reached[text.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

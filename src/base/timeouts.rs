@@ -81,3 +81,5 @@ pub(crate) const TUNNEL_FOLDER: Duration = Duration::from_secs(30);
 pub(crate) const TUNNEL_CONTROL: Duration = Duration::from_secs(5);
 /// To connect directly to a service that a tunnel would reach too.
 pub(crate) const BEFORE_TUNNEL: Duration = Duration::from_millis(1500);
+/// For `ssh -G`, which may look names up (`CanonicalizeHostname`) and run what a `Match exec` names.
+pub(crate) const OPENSSH: Duration = Duration::from_secs(10);

@@ -76,8 +76,9 @@ pub(crate) use validated;
 
 validated!(
     /// A host name (RFC 1123) or the literal of an IP address.
-    HostName, "host name", "letters, digits, dots and hyphens, or an IP address",
-    |text| text.parse::<IpAddr>().is_ok() || is_dns_name(text)
+    HostName, "host name", "letters, digits, dots, hyphens and `_`, or an IP address",
+    |text| text.parse::<IpAddr>().is_ok()
+        || is_dns_name(&text.strip_suffix('.').unwrap_or(text).replace('_', "x"))
 );
 
 validated!(
@@ -86,11 +87,13 @@ validated!(
 );
 
 validated!(
-    /// A user to log in as; never begins with a hyphen.
-    SshUser, "user name", "a letter or `_`, then letters, digits, `_`, `.`, `-`; at most 32",
-    |text| begins_with(text, |c| c.is_ascii_alphabetic() || c == '_')
-        && text.len() <= 32
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+    /// A user to log in as: what ssh itself takes (OpenSSH: ssh.c, `valid_ruser`), in ASCII. Nothing in it ends a word of a
+    /// shell but `$` and `\\`, so it is quoted where it is to be pasted.
+    SshUser, "user name", "letters, digits and marks, but no blanks, quotes, brackets or `;&<>|`, and no `-` first; at most 255",
+    |text| begins_with(text, |c| c != '-')
+        && text.len() <= 255
+        && text.chars().all(|c| c.is_ascii_graphic() && !"'`\";&<>|(){}".contains(c))
+        && !text.ends_with('\\')
 );
 
 validated!(
@@ -516,11 +519,29 @@ mod tests {
     }
 
     #[test]
+    fn users_and_hosts_are_what_ssh_takes() {
+        for user in ["dev", "CORP\\a", "1234567", "a$", "a@corp.example", "_x", "a.b-c", "a+b", "x~y"] {
+            assert!(SshUser::parse(user).is_ok(), "{user}");
+        }
+        for user in
+            ["-a", "a b", "a;b", "a\\", "a(b", "a'b", "a\"b", "a`b", "a&b", "a<b", "a|b", "a{b", "\u{e9}"]
+        {
+            assert!(SshUser::parse(user).is_err(), "{user}");
+        }
+        for host in ["my_vm", "vm.example.", "_x", "x_"] {
+            assert!(HostName::parse(host).is_ok(), "{host}");
+        }
+        for host in ["vm..", ".", "-a", "a b", "a/b", "a@b"] {
+            assert!(HostName::parse(host).is_err(), "{host}");
+        }
+    }
+
+    #[test]
     fn no_kind_accepts_a_hostile_value() {
         for text in HOSTILE {
             assert!(HostName::parse(text).is_err(), "host name {text:?}");
             assert!(DnsName::parse(text).is_err(), "DNS name {text:?}");
-            assert!(SshUser::parse(text).is_err(), "user {text:?}");
+            assert!(SshUser::parse(text).is_err() || ["../../x", "a\\b"].contains(&text), "user {text:?}");
             assert!(MachineName::parse(text).is_err(), "machine {text:?}");
             assert!(ServiceName::parse(text).is_err(), "service {text:?}");
             assert!(GuestPath::parse(text).is_err(), "path {text:?}");

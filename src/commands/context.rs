@@ -153,6 +153,11 @@ impl Context {
         Self { machines: vec![wanted], invocation, ..self.clone() }
     }
 
+    /// True where somebody answers a question.
+    pub(crate) fn may_ask(&self) -> bool {
+        self.may_ask
+    }
+
     /// Something the user should know about what was just done.
     pub(crate) fn note(&self, text: &str) {
         self.ui.note(&self.invocation.complete(text));

@@ -1,4 +1,4 @@
-//! `service-manager machines [forget NAME | allow [FOLDER] | deny [FOLDER]]`
+//! `service-manager machines [forget NAME | trust NAME | allow [FOLDER] | deny [FOLDER]]`
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,16 +12,19 @@ use crate::access::kubeconfig;
 use crate::base::files;
 use crate::base::paths::MachineFiles;
 use crate::base::text::{escape_control, humanize_duration};
-use crate::cli::{AllowArgs, DenyArgs, ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat};
+use crate::cli::{AllowArgs, DenyArgs, ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat, TrustArgs};
 use crate::error::Error;
+use crate::guest::ssh::HostKeyChange;
 use crate::guest::tunnel;
 use crate::machine::{self, Consents, Machine, Project, Remembered, forget, remembered};
-use crate::ui::json;
+use crate::services::ShownHostKeys;
+use crate::ui::{self, json};
 
 pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
         None => list(args.output, context),
         Some(MachinesCommand::Forget(args)) => forget_one(args, context),
+        Some(MachinesCommand::Trust(args)) => trust(args, context),
         Some(MachinesCommand::Allow(AllowArgs { folder })) => {
             let (project, path) = project(folder.as_deref(), context)?;
             Consents::new(&context.env, &context.folders()?).allow(&project, context.deadline)?;
@@ -108,6 +111,33 @@ fn forget_one(args: &ForgetArgs, context: &Context) -> Result<(), Error> {
         found => found?,
     };
     forget_files(&machine.files, machine.name.as_str(), context)
+}
+
+/// Shows what has changed of a machine's host keys, and accepts that if the user does.
+fn trust(args: &TrustArgs, context: &Context) -> Result<(), Error> {
+    let folders = context.folders()?;
+    let known = context.remembered_machines()?.machines;
+    let words = "service-manager machines trust";
+    let machine = machine::find_preferring_project(&args.name, &known, &context.env, &folders, words)?;
+    let shown = ShownHostKeys::ask(machine, context.deadline)?;
+    let Some(last) = shown.changes.last() else {
+        context.note(&format!("`{}` has the host key that is known", machine.name));
+        return Ok(());
+    };
+    for HostKeyChange { server, known, offered } in &shown.changes {
+        let known = known.as_deref().unwrap_or("not known");
+        context.note(&format!("the host key of {server} was {known}; now it is {offered}"));
+    }
+    let (name, offered) = (machine.name.to_string(), last.offered.clone());
+    let accepted = match &args.fingerprint {
+        Some(fingerprint) => shown.changes.iter().all(|change| change.offered == *fingerprint),
+        None if context.may_ask() => ui::confirm("Is that the machine's own key?"),
+        None => return Err(Error::FingerprintNeeded { machine: name, offered }),
+    };
+    if !accepted {
+        return Err(Error::HostKeyNotAccepted { machine: name });
+    }
+    Ok(shown.trust(machine, context.deadline)?)
 }
 
 /// Removes what is kept of the machine `name`, and its entries in the user's own kubeconfigs.

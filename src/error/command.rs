@@ -77,6 +77,10 @@ pub(crate) enum Error {
     OptionMisplaced { option: &'static str, service: &'static str },
     #[error("`{option}` is not for {service} as {flavour} has it")]
     OptionUnfit { option: &'static str, service: String, flavour: String, hint: Option<String> },
+    #[error("nobody can be asked whether that is the key of `{machine}`")]
+    FingerprintNeeded { machine: String, offered: String },
+    #[error("the host key of `{machine}` stays the one that was known")]
+    HostKeyNotAccepted { machine: String },
     #[error("the guest has no address the host could use")]
     NoAddress,
     #[error("the guest does not say what runs in it")]
@@ -114,6 +118,8 @@ impl Explain for Error {
             | Self::NotTakenOut { .. }
             | Self::OptionMisplaced { .. }
             | Self::Serve(_)
+            | Self::FingerprintNeeded { .. }
+            | Self::HostKeyNotAccepted { .. }
             | Self::NoRandom(_) => ExitCode::Failure,
         }
     }
@@ -162,6 +168,12 @@ impl Explain for Error {
                 sh_path(path),
                 sh_word(contexts.first()?)
             ),
+            Self::FingerprintNeeded { machine, offered } => format!(
+                "if the machine says the same: `service-manager machines trust {} --fingerprint {}`",
+                sh_word(machine),
+                sh_word(offered)
+            ),
+            Self::HostKeyNotAccepted { .. } => "somebody may be in between; ask who runs the machine".into(),
             Self::OptionMisplaced { option, service } => {
                 format!("name it, as in `service-manager start {service}`, or leave out `{option}`")
             }

@@ -21,18 +21,34 @@ impl Explain for ssh::Error {
             }
             Self::Connect { .. } => "start the machine (`vagrant up`), or check host and port".into(),
             Self::Handshake { place, .. } => format!("check that an SSH server listens at {place}"),
+            Self::NothingShared { .. } => {
+                "update the SSH server of the machine, or allow more in its `sshd_config`".into()
+            }
             Self::Flooded { place } => format!("check that {place} is the SSH server of the machine"),
             Self::Jump { place, .. } => format!("from the jump host, `ssh-keyscan` should reach {place}"),
+            Self::ProxyCommand { .. } => "correct `ProxyCommand` in the ssh config".into(),
+            Self::HostKeyConflict { file, .. } => format!(
+                "if the machine was rebuilt, take the old key out of {}; if not, somebody may be in between",
+                sh_path(file)
+            ),
+            Self::HostKeyRevoked { .. } => "give the machine another host key".into(),
+            Self::HostKeyStrict { .. } => {
+                "if that is the machine's: log in once with `ssh -o StrictHostKeyChecking=ask`, which adds it"
+                    .into()
+            }
             Self::Lost { .. } => "try again; `-v` shows how far it came".into(),
             Self::HostKeyUnknown { .. } => "give the machine an ed25519, ECDSA or RSA host key".into(),
             Self::HostKeyChanged { machine, .. } => format!(
-                "if the machine was rebuilt: `service-manager machines forget {machine}`, \
-                 then name it again with `--ssh-config` or `--host`; if not, somebody may be in between"
+                "if the machine was rebuilt: `service-manager machines trust {machine}`; if not, somebody may be in between"
             ),
             Self::AuthenticationFailed { .. } | Self::TooManyKeys { .. } => {
                 "name the machine's key with `--identity FILE`".into()
             }
             Self::KeyLocked { path } => format!("`ssh-add {}`", sh_path(path)),
+            Self::KeyPublic { path } => match path.extension() {
+                Some(end) if end == "pub" => format!("`--identity {}`", sh_path(&path.with_extension(""))),
+                _ => "name the private half with `--identity FILE`".into(),
+            },
             Self::Key { .. } => "name another key with `--identity FILE`".into(),
             Self::AnswerTooLong { .. } => return None,
             Self::Timeout(timeout) => return timeout.hint(),

@@ -46,7 +46,8 @@ impl Explain for Error {
                 format!("name one, as with `{words} {}`", known.first()?.split(' ').next()?)
             }
             Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
-            Self::SeveralJumps { .. } => "name one host in `ProxyJump`".into(),
+            Self::TooManyJumps { .. } => "name fewer hosts in `ProxyJump`".into(),
+            Self::SshConfigRefused { path, .. } => format!("`ssh -G -F {} NAME` says it too", sh_path(path)),
             Self::NoCachedOutput { .. } => "leave out `--cached` once".into(),
             Self::HostKeyNotLearnt { .. } => "`service-manager status` learns it".into(),
             Self::VagrantGone { machine, .. } | Self::KnownHostsDamaged { machine, .. } => {

@@ -90,6 +90,9 @@ impl Explain for Error {
 }
 
 fn sudo(user: &str, stderr: &str) -> String {
+    // `sudoers(5)` has a meaning of its own for some marks.
+    let user: String =
+        user.chars().flat_map(|c| (!is_plain(c)).then_some('\\').into_iter().chain([c])).collect();
     let lacks_terminal = stderr.contains("a tty");
     let rule = if lacks_terminal {
         format!("Defaults:{user} !requiretty")
@@ -99,6 +102,10 @@ fn sudo(user: &str, stderr: &str) -> String {
     let command = format!("`echo {} > /etc/sudoers.d/service-manager`", sh_word(&rule));
     let or = if lacks_terminal { "" } else { "; or log in as root" };
     format!("in the machine, as root: {command}{or}")
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_.-".contains(c)
 }
 
 fn no_answer(reason: NoResponse, unit: Option<&str>, path: &str) -> Option<String> {

@@ -32,8 +32,10 @@ pub(crate) enum Error {
     NoSshConfig { path: PathBuf },
     #[error("`{}` {}", .path.display(), match .name { Some(name) => format!("has no `Host {name}`"), None if .known.is_empty() => "names no machine".into(), None => format!("names several machines: {}", .known.join(", ")) })]
     NoSuchAlias { name: Option<String>, path: PathBuf, nearest: Option<String>, known: Vec<String> },
-    #[error("`{}` goes through more than one jump host", .path.display())]
-    SeveralJumps { path: PathBuf },
+    #[error("`{}` goes through more than 8 jump hosts, or in a circle", .path.display())]
+    TooManyJumps { path: PathBuf },
+    #[error("`ssh` refuses `{}`: {said}", .path.display())]
+    SshConfigRefused { path: PathBuf, said: String },
     #[error("nothing is cached for `{machine}` yet")]
     NoCachedOutput { machine: String },
     #[error("the host key of `{machine}` was not learnt yet")]

@@ -15,8 +15,8 @@ pub fn ssh_config(data: &[u8]) {
     let again = SshConfig::parse(&text);
     assert_eq!(config.aliases(), again.aliases());
     let commands = SshConfig::parse(&format!(
-        "ProxyCommand id\nKnownHostsCommand id\nLocalCommand id\n{text}\nMatch exec id\nHostName evil\nUser evil\n\
-         Port 1\nIdentityFile evil\nIdentitiesOnly yes\nProxyJump evil\n"
+        "KnownHostsCommand id\nLocalCommand id\n{text}\nMatch exec id\nHostName evil\nUser evil\n\
+         Port 1\nIdentityFile evil\nIdentitiesOnly yes\nProxyJump evil\nProxyCommand id\n"
     ));
     assert_eq!(config.aliases(), commands.aliases());
     for alias in config.aliases().into_iter().take(MOST_ALIASES).chain(["default"]) {
@@ -36,13 +36,19 @@ fn said(settings: &HostSettings) -> Vec<(&'static str, &str)> {
         ("port", &settings.port),
         ("user", &settings.user),
         ("identitiesonly", &settings.identities_only),
+        ("identityagent", &settings.identity_agent),
         ("proxyjump", &settings.proxy_jump),
+        ("proxycommand", &settings.proxy_command),
+        ("stricthostkeychecking", &settings.strict_host_key_checking),
+        ("hostkeyalias", &settings.host_key_alias),
     ];
     let files = settings.identity_files.iter().map(|file| ("identityfile", file.as_str()));
+    let certificates = settings.certificate_files.iter().map(|file| ("certificatefile", file.as_str()));
     options
         .into_iter()
         .filter_map(|(keyword, value)| Some((keyword, value.as_deref()?)))
         .chain(files)
+        .chain(certificates)
         .collect()
 }
 

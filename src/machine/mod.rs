@@ -8,11 +8,13 @@ mod find;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod identity;
+mod openssh;
 mod resolve;
 mod route_reader;
 mod selection;
 mod ssh_config;
 mod store;
+mod tokens;
 mod vagrant;
 mod vagrant_resolver;
 

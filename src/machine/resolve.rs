@@ -7,7 +7,10 @@ use super::address::Address;
 use super::dialog::Dialog;
 use super::error::Error;
 use super::find::find;
-use super::route_reader::{RouteReader, SSH_PORT, choose_alias, default_identities, own_user};
+use super::openssh::OpenSsh;
+use super::route_reader::{
+    ConfigReader, RouteReader, SSH_PORT, choose_alias, default_identities, default_known_hosts, own_user,
+};
 use super::selection::Selection;
 use super::ssh_config::{LONGEST_CONFIG, SshConfig};
 use super::store::{self, Machine, files_of, is_key};
@@ -116,10 +119,23 @@ impl MachineSearch<'_> {
             .ok_or_else(|| Error::NoSshConfig { path: file.to_owned() })?;
         let config = SshConfig::parse(&text);
         let name = choose_alias(&config, file, self.selection.machine.as_ref())?;
-        self.alias(name, &config, file)
+        let openssh = if SshConfig::is_plain(&text) { None } else { OpenSsh::find(self.env) };
+        self.alias(name, &config, file, openssh.map(|program| (program, false)))
     }
 
-    fn alias(&self, name: MachineName, config: &SshConfig, file: &Path) -> Result<Machine, Error> {
+    /// The machine that `name` stands for in `file`, which holds `config`. OpenSSH is asked where it is given, with
+    /// whether the file is the user's own config.
+    fn alias(
+        &self,
+        name: MachineName,
+        config: &SshConfig,
+        file: &Path,
+        openssh: Option<(OpenSsh, bool)>,
+    ) -> Result<Machine, Error> {
+        let config = match openssh {
+            Some((program, own)) => ConfigReader::OpenSsh { program, own, deadline: self.deadline },
+            None => ConfigReader::Own(config),
+        };
         let mut route = RouteReader { config, file, env: self.env }.route(&name)?;
         self.selection.choose_identity(&mut route.target, self.env);
         Ok(Machine::new(name, route, self.folders))
@@ -141,8 +157,11 @@ impl MachineSearch<'_> {
             return self.vagrant().find(project, &name, false, self.deadline).map(Some);
         }
         let (path, config) = self.own_ssh_config()?;
-        let is_alias = config.aliases().contains(&name.as_str());
-        is_alias.then(|| self.alias(name.clone(), &config, &path)).transpose()
+        if !config.knows(name.as_str()) {
+            return Ok(None);
+        }
+        let openssh = OpenSsh::find(self.env).map(|program| (program, true));
+        self.alias(name.clone(), &config, &path, openssh).map(Some)
     }
 
     /// A machine that was used before.
@@ -207,13 +226,9 @@ fn from_address(
 ) -> Result<Machine, Error> {
     let user = address.user.clone().map_or_else(|| own_user(env), Ok)?;
     let mut target = Hop {
-        user,
-        host: address.host.clone(),
-        port: address.port.unwrap_or(SSH_PORT),
-        identities: Vec::new(),
-        identities_only: false,
         default_identities: default_identities(env),
-        host_key_alias: None,
+        host_key_policy: default_known_hosts(env),
+        ..Hop::new(user, address.host.clone(), address.port.unwrap_or(SSH_PORT))
     };
     selection.choose_identity(&mut target, env);
     let name = match &selection.machine {
@@ -222,7 +237,7 @@ fn from_address(
             .or_else(|_| MachineName::parse("host"))
             .map_err(|source| Error::Value { what: "--host".into(), source })?,
     };
-    Ok(Machine::new(name, Route { target, jump: None }, folders))
+    Ok(Machine::new(name, Route { target, jumps: Vec::new(), proxy_command: None }, folders))
 }
 
 #[cfg(test)]
@@ -301,16 +316,39 @@ mod tests {
     fn a_jump_is_looked_up_in_the_same_file() {
         let config = "Host in\nHostName 10.1.2.3\nProxyJump gate:2022\nHost gate\nHostName 192.0.2.1\nUser admin\nPort 22\n";
         let machine = project().resolve(config, Some("in")).unwrap();
-        assert_eq!(machine.route().jump.as_ref().unwrap().to_string(), "admin@192.0.2.1:2022");
+        assert_eq!(machine.route().jumps[0].to_string(), "admin@192.0.2.1:2022");
         assert_eq!(machine.route().target.to_string(), "dev@10.1.2.3:22");
     }
 
     #[test]
-    fn two_jumps_are_refused() {
-        for config in ["Host in\nProxyJump a,b\n", "Host in\nProxyJump a\nHost a\nProxyJump b\n"] {
-            let error = project().resolve(config, Some("in")).unwrap_err();
-            assert!(matches!(error, Error::SeveralJumps { .. }), "{error}");
+    fn jumps_are_gone_through_in_their_order() {
+        for (config, through) in [
+            ("Host in\nProxyJump a,me@b:2\n", "dev@a:22 me@b:2"),
+            ("Host in\nProxyJump a\nHost a\nProxyJump b\n", "dev@b:22 dev@a:22"),
+            // What is asked for here is how the second one is reached.
+            ("Host in\nProxyJump a,b\nHost b\nProxyJump c\n", "dev@a:22 dev@b:22"),
+            ("Host in\nProxyJump a,b\nHost a\nProxyJump c\n", "dev@c:22 dev@a:22 dev@b:22"),
+            ("Host in\nProxyJump none\n", ""),
+        ] {
+            let machine = project().resolve(config, Some("in")).unwrap();
+            let jumps: Vec<String> = machine.route().jumps.iter().map(ToString::to_string).collect();
+            assert_eq!(jumps.join(" "), through, "{config}");
         }
+    }
+
+    #[test]
+    fn a_circle_of_jumps_is_refused() {
+        for config in ["Host in\nProxyJump in\n", "Host in\nProxyJump a\nHost a\nProxyJump in\n"] {
+            let error = project().resolve(config, Some("in")).unwrap_err();
+            assert!(matches!(error, Error::TooManyJumps { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_first_server_is_reached_by_its_command() {
+        let config = "Host in\nProxyJump gate\nHost gate\nUser g\nProxyCommand nc -x %h:%p %r %n %%\n";
+        let machine = project().resolve(config, Some("in")).unwrap();
+        assert_eq!(machine.route().proxy_command.as_deref(), Some("nc -x gate:22 g gate %"));
     }
 
     #[test]
@@ -329,7 +367,7 @@ mod tests {
         let route = route.route();
         assert_eq!(route.target.identities, [project.folder.path().join("typed")]);
         assert!(route.target.identities_only);
-        assert_eq!(route.jump.as_ref().unwrap().identities, [project.folder.path().join("gates")]);
+        assert_eq!(route.jumps[0].identities, [project.folder.path().join("gates")]);
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The few keywords of an ssh config (`ssh_config(5)`) that say how a machine is reached.
 //!
-//! An ssh config can hold commands (`ProxyCommand`, `Match exec`, ...). Only data is taken from it:
-//! every other keyword is ignored, and so is every `Match` block but `Match all`. Included files are read for the user's
-//! own config only: any other may name files that are none of its business.
+//! This reads what Vagrant prints, and the user's own config where there is no OpenSSH to ask. Every other keyword is
+//! ignored, and so is every `Match` block but `Match all`: what it asks for cannot be answered without running it.
+//! Included files are read for the user's own config only: any other may name files that are none of its business.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use glob::{MatchOptions, glob_with};
+
 use crate::base::files::{self, Error};
+use crate::base::text::wildcard;
 
 /// An ssh config, reduced to what this program takes from one.
 #[derive(Debug)]
@@ -15,8 +17,8 @@ pub(super) struct SshConfig {
     blocks: Vec<HostBlock>,
 }
 
-/// What a config says of one alias; the text is not validated yet.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// What a config says of one alias, as it stands there: not validated, `~` and tokens not replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct HostSettings {
     /// `HostName`
     pub(super) host_name: Option<String>,
@@ -28,15 +30,29 @@ pub(super) struct HostSettings {
     pub(super) identity_files: Vec<String>,
     /// `IdentitiesOnly`
     pub(super) identities_only: Option<String>,
+    /// `CertificateFile`; may be given several times
+    pub(super) certificate_files: Vec<String>,
+    /// `IdentityAgent`
+    pub(super) identity_agent: Option<String>,
     /// `ProxyJump`
     pub(super) proxy_jump: Option<String>,
+    /// `ProxyCommand`
+    pub(super) proxy_command: Option<String>,
+    /// `StrictHostKeyChecking`
+    pub(super) strict_host_key_checking: Option<String>,
+    /// `UserKnownHostsFile`
+    pub(super) user_known_hosts: Vec<String>,
+    /// `GlobalKnownHostsFile`
+    pub(super) global_known_hosts: Vec<String>,
+    /// `HostKeyAlias`
+    pub(super) host_key_alias: Option<String>,
 }
 
 /// The lines that hold for the aliases matching one `Host` line, and those that the file is included below.
 #[derive(Debug)]
 struct HostBlock {
     hosts: Vec<Vec<String>>,
-    lines: Vec<(String, String)>,
+    lines: Vec<(String, Vec<String>)>,
 }
 
 impl SshConfig {
@@ -71,9 +87,8 @@ impl SshConfig {
                 "match" => hosts = below(Vec::new()),
                 "include" => self.include(&arguments, &hosts, included),
                 _ => {
-                    if let (Some(block), Some(value)) = (self.blocks.last_mut(), arguments.into_iter().next())
-                    {
-                        block.lines.push((keyword, value));
+                    if let Some(block) = self.blocks.last_mut() {
+                        block.lines.push((keyword, arguments));
                     }
                     continue;
                 }
@@ -112,26 +127,67 @@ impl SshConfig {
         aliases
     }
 
+    /// True when no other reader finds more in it: OpenSSH is not started for what `vagrant ssh-config` has written.
+    pub(super) fn is_plain(text: &str) -> bool {
+        let is_plain = |(keyword, arguments): (String, Vec<String>)| {
+            !matches!(keyword.as_str(), "match" | "include")
+                && !keyword.starts_with("canonical")
+                && arguments.iter().all(|argument| !argument.contains(['\\', '\'', '"']))
+        };
+        text.lines().filter_map(split_line).all(is_plain)
+    }
+
+    /// True when a `Host` line is about `name`: one with just `*` is about every host and names none.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        let names = |patterns: &Vec<String>| {
+            patterns.iter().any(|pattern| pattern.chars().any(|c| c != '*') && wildcard(pattern, name))
+        };
+        self.blocks.iter().any(|block| block.matches(name) && block.hosts.last().is_some_and(names))
+    }
+
     /// What the file says of `alias`: the first value of each keyword wins, identity files add up.
     pub(super) fn settings(&self, alias: &str) -> HostSettings {
         let mut settings = HostSettings::default();
-        for (keyword, value) in self.blocks.iter().filter(|block| block.matches(alias)).flat_map(|b| &b.lines)
-        {
-            let slot = match keyword.as_str() {
-                "hostname" => &mut settings.host_name,
-                "port" => &mut settings.port,
-                "user" => &mut settings.user,
-                "identitiesonly" => &mut settings.identities_only,
-                "proxyjump" => &mut settings.proxy_jump,
-                "identityfile" => {
-                    settings.identity_files.push(value.clone());
-                    continue;
-                }
-                _ => continue,
-            };
-            slot.get_or_insert_with(|| value.clone());
+        let blocks = self.blocks.iter().filter(|block| block.matches(alias));
+        for (keyword, arguments) in blocks.flat_map(|block| &block.lines) {
+            settings.add(keyword, arguments);
         }
         settings
+    }
+}
+
+impl HostSettings {
+    /// Adds a line, as it stands in a config or in what `ssh -G` prints: the first value of a keyword wins, files add up.
+    pub(super) fn add(&mut self, keyword: &str, arguments: &[String]) {
+        let Some(value) = arguments.first() else { return };
+        let slot = match keyword {
+            "hostname" => &mut self.host_name,
+            "port" => &mut self.port,
+            "user" => &mut self.user,
+            "identitiesonly" => &mut self.identities_only,
+            "identityagent" => &mut self.identity_agent,
+            "stricthostkeychecking" => &mut self.strict_host_key_checking,
+            "hostkeyalias" => &mut self.host_key_alias,
+            // Of these two the first one wins.
+            "proxyjump" if self.proxy_command.is_none() => &mut self.proxy_jump,
+            "proxycommand" if self.proxy_jump.is_none() => {
+                self.proxy_command.get_or_insert_with(|| arguments.join(" "));
+                return;
+            }
+            "identityfile" => return self.identity_files.push(value.clone()),
+            "certificatefile" => return self.certificate_files.push(value.clone()),
+            "userknownhostsfile" => return add_files(&mut self.user_known_hosts, arguments),
+            "globalknownhostsfile" => return add_files(&mut self.global_known_hosts, arguments),
+            _ => return,
+        };
+        slot.get_or_insert_with(|| value.clone());
+    }
+}
+
+/// The first line of its kind names all files.
+fn add_files(files: &mut Vec<String>, named: &[String]) {
+    if files.is_empty() {
+        files.extend(named.iter().cloned());
     }
 }
 
@@ -156,7 +212,7 @@ struct Included<'a> {
 }
 
 impl Included<'_> {
-    /// The files that `pattern` stands for, in order. Wildcards count in the last part of it.
+    /// The files that `pattern` stands for, in order.
     fn files(&self, pattern: &str) -> Vec<PathBuf> {
         if self.left == 0 {
             return Vec::new();
@@ -167,30 +223,20 @@ impl Included<'_> {
             Some(rest) => home.join(rest),
             None => self.folder.join(pattern),
         };
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
-        else {
-            return Vec::new();
+        // As glob(3) does it: a hidden file is named with its dot.
+        let options = MatchOptions {
+            require_literal_separator: true,
+            require_literal_leading_dot: true,
+            ..MatchOptions::default()
         };
-        let mut files = vec![path.clone()];
-        if name.contains(['*', '?']) {
-            let fits = |path: &PathBuf| {
-                let found = path.file_name().and_then(|name| name.to_str());
-                found.is_some_and(|found| {
-                    wildcard(name, found) && found.starts_with('.') == name.starts_with('.')
-                })
-            };
-            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-            files = entries.map(|entry| entry.path()).filter(fits).collect();
-            files.sort();
-        }
+        let found = path.to_str().and_then(|pattern| glob_with(pattern, options).ok());
         // A pipe would be waited for.
-        files.retain(|path| path.is_file());
-        files
+        found.into_iter().flatten().flatten().filter(|path| path.is_file()).take(self.left).collect()
     }
 }
 
 /// Splits a line into its keyword (small letters) and its arguments: `Keyword value`, `Keyword=value`,
-/// values with blanks in double quotes, `#` comments. Quotes inside a value are part of it: Vagrant writes the path of
+/// values with blanks in quotes, `#` comments. Quotes inside a value are part of it: Vagrant writes the path of
 /// a key as it is.
 fn split_line(line: &str) -> Option<(String, Vec<String>)> {
     let line = line.trim();
@@ -201,15 +247,20 @@ fn split_line(line: &str) -> Option<(String, Vec<String>)> {
     }
     let rest = rest.trim_start();
     let rest = rest.strip_prefix('=').unwrap_or(rest);
-    Some((keyword.to_ascii_lowercase(), split_arguments(rest)))
+    let keyword = keyword.to_ascii_lowercase();
+    // A command is for a shell, quotes and all.
+    let arguments =
+        if keyword == "proxycommand" { vec![rest.trim().to_owned()] } else { split_arguments(rest) };
+    Some((keyword, arguments))
 }
 
 fn split_arguments(text: &str) -> Vec<String> {
     let mut arguments = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() && !rest.starts_with('#') {
-        let (argument, after) = match rest.strip_prefix('"') {
-            Some(quoted) => split_quoted(quoted),
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let (argument, after) = match quote {
+            Some(quote) => split_quoted(&rest[1..], quote),
             None => rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len())),
         };
         arguments.push(argument.to_owned());
@@ -219,30 +270,10 @@ fn split_arguments(text: &str) -> Vec<String> {
 }
 
 /// Splits after the quote that a blank or the end follows.
-fn split_quoted(text: &str) -> (&str, &str) {
+fn split_quoted(text: &str, quote: char) -> (&str, &str) {
     let ends = |at: &usize| text[at + 1..].chars().next().is_none_or(char::is_whitespace);
-    let end = text.match_indices('"').map(|(at, _)| at).find(ends);
+    let end = text.match_indices(quote).map(|(at, _)| at).find(ends);
     end.map_or((text, ""), |end| (&text[..end], &text[end + 1..]))
-}
-
-/// Matches `text` against a pattern of `ssh_config(5)`: `*` any run, `?` any character. The time is
-/// bounded by the product of both lengths, whatever the pattern.
-fn wildcard(pattern: &str, text: &str) -> bool {
-    let text: Vec<char> = text.chars().collect();
-    // reached[i]: the pattern so far matches the first i characters of the text.
-    let mut reached = vec![false; text.len() + 1];
-    reached[0] = true;
-    for p in pattern.chars() {
-        let mut next = vec![false; text.len() + 1];
-        for i in 0..=text.len() {
-            next[i] = match p {
-                '*' => reached[i] || (i > 0 && next[i - 1]),
-                p => i > 0 && reached[i - 1] && (p == '?' || p == text[i - 1]),
-            };
-        }
-        reached = next;
-    }
-    reached[text.len()]
 }
 
 /// As deep as ssh goes.
@@ -252,6 +283,8 @@ pub(super) const LONGEST_CONFIG: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const VAGRANT: &str = r#"
@@ -279,7 +312,9 @@ Host default
                 user: Some("vagrant".into()),
                 identity_files: vec!["/home/dev/my project/.vagrant/private_key".into()],
                 identities_only: Some("yes".into()),
-                proxy_jump: None,
+                strict_host_key_checking: Some("no".into()),
+                user_known_hosts: vec!["/dev/null".into()],
+                ..HostSettings::default()
             }
         );
     }
@@ -303,14 +338,24 @@ Host default
     }
 
     #[test]
-    fn commands_are_ignored() {
+    fn what_a_match_asks_for_is_not_run() {
         let config = SshConfig::parse(
-            "Host m\nProxyCommand touch /tmp/x\nHostName h\nMatch exec \"touch /tmp/y\"\nHostName evil\nUser evil\nHost m\nPort 5\n",
+            "Host m\nProxyCommand ssh -W \"%h:%p\" gate # x\nProxyJump late\nHostName h\nMatch exec \"touch /tmp/y\"\nHostName evil\nUser evil\nHost m\nPort 5\n",
         );
         let settings = config.settings("m");
         assert_eq!(settings.host_name.as_deref(), Some("h"));
         assert_eq!(settings.user, None);
         assert_eq!(settings.port.as_deref(), Some("5"));
+        assert_eq!(settings.proxy_command.as_deref(), Some("ssh -W \"%h:%p\" gate # x"));
+        assert_eq!(settings.proxy_jump, None);
+    }
+
+    #[test]
+    fn names_are_known_by_their_patterns() {
+        let config = SshConfig::parse("Host *\nUser u\nHost *.lab !no.lab\nPort 1\nHost a\n");
+        let known: Vec<&str> =
+            ["a", "b.lab", "no.lab", "b"].into_iter().filter(|name| config.knows(name)).collect();
+        assert_eq!(known, ["a", "b.lab"]);
     }
 
     #[test]

@@ -304,7 +304,8 @@ fn shortest(name: &MachineName) -> usize {
 }
 
 fn route_identity(name: &MachineName, route: &Route) -> Identity {
-    let (target, jump) = (route.target.place(), route.jump.as_ref().map(Hop::place).unwrap_or_default());
+    let places = route.jumps.iter().map(Hop::place).chain(route.proxy_command.clone());
+    let (target, jump) = (route.target.place(), places.collect::<Vec<_>>().join(" "));
     let parts = ["ssh", target.as_str(), jump.as_str(), name.as_str()].map(str::as_bytes);
     Identity::new(&parts, format!("{target} {jump}").as_bytes())
 }
@@ -327,15 +328,11 @@ mod tests {
 
     fn machine(folders: &Folders, name: &str) -> Machine {
         let target = Hop {
-            user: "dev".parse().unwrap(),
-            host: "192.0.2.7".parse().unwrap(),
-            port: 22,
             identities: vec!["/home/dev/a key".into()],
             identities_only: true,
-            default_identities: Vec::new(),
-            host_key_alias: None,
+            ..Hop::new("dev".parse().unwrap(), "192.0.2.7".parse().unwrap(), 22)
         };
-        Machine::new(name.parse().unwrap(), Route { target, jump: None }, folders)
+        Machine::new(name.parse().unwrap(), Route { target, jumps: Vec::new(), proxy_command: None }, folders)
     }
 
     fn folders(below: &tempfile::TempDir) -> Folders {

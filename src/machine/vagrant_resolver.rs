@@ -6,7 +6,7 @@ use std::path::Path;
 use super::consent::Consents;
 use super::dialog::Dialog;
 use super::error::Error;
-use super::route_reader::{RouteReader, choose_alias};
+use super::route_reader::{ConfigReader, RouteReader, choose_alias};
 use super::selection::Selection;
 use super::ssh_config::{LONGEST_CONFIG, SshConfig};
 use super::store::{Machine, Origin, Recorded, RouteState, files_of};
@@ -222,7 +222,8 @@ impl<'a> VagrantResolver<'a> {
     /// The route that `text` describes, as `vagrant ssh-config` writes it.
     fn read_route(&self, text: &str, name: &MachineName, created: &CreatedMachine) -> Result<Route, Error> {
         let config = SshConfig::parse(text);
-        let reader = RouteReader { config: &config, file: Path::new("vagrant ssh-config"), env: self.env };
+        let config = ConfigReader::Own(&config);
+        let reader = RouteReader { config, file: Path::new("vagrant ssh-config"), env: self.env };
         let mut route = reader.route(name)?;
         self.selection.choose_identity(&mut route.target, self.env);
         // Its forwarded port may change, its host key may not.

@@ -28,6 +28,6 @@ pub(crate) use self::inspection::Inspection;
 pub(crate) use self::lifecycle::{Inspected, Lifecycle, exclusive_under_sccli};
 pub(crate) use self::login::remembered_login;
 pub(crate) use self::reachability::{GuestAddress, address, addresses};
-pub(crate) use self::session::MachineSession;
+pub(crate) use self::session::{MachineSession, ShownHostKeys};
 pub(crate) use self::state::State;
 pub(crate) use self::tunnel_access::{TunnelAccess, TunnelLifetime};

@@ -10,7 +10,7 @@ use crate::base::deadline::Deadline;
 use crate::base::files;
 use crate::guest::control::{Action, ActionOutcome};
 use crate::guest::probe::{self, Questions};
-use crate::guest::ssh::Connection;
+use crate::guest::ssh::{Connection, HostKeyChange, KnownHosts};
 use crate::machine::{Machine, VagrantResolver};
 
 /// A machine that is logged in to.
@@ -89,5 +89,33 @@ impl MachineSession {
 
     fn user_is_root(&self) -> bool {
         self.machine.route().target.user.as_str() == "root"
+    }
+}
+
+/// The host keys that the servers on the route to `machine` show now, whatever was known of them.
+pub(crate) struct ShownHostKeys {
+    keys: KnownHosts,
+    /// Those that differ from what was known.
+    pub(crate) changes: Vec<HostKeyChange>,
+}
+
+impl ShownHostKeys {
+    /// Logs in to `machine` as if for the first time.
+    ///
+    /// Errors: those of connecting.
+    pub(crate) fn ask(machine: &Machine, deadline: Deadline) -> Result<Self, Error> {
+        let known = read_known_hosts(machine)?;
+        let mut keys = KnownHosts::none(machine.key());
+        Connection::open(machine.route(), &mut keys, deadline)?;
+        Ok(Self { changes: known.changes_to(&keys), keys })
+    }
+
+    /// Has them be the known ones of `machine` from now on.
+    ///
+    /// Errors: the machine's folder is locked or cannot be written.
+    pub(crate) fn trust(&self, machine: &Machine, deadline: Deadline) -> Result<(), Error> {
+        let folder = machine.lock(deadline)?;
+        let text = read_known_hosts(machine)?.replaced_by(&self.keys);
+        Ok(folder.write(&machine.files.known_hosts(), text.as_bytes())?)
     }
 }

@@ -1,4 +1,4 @@
-//! What is taken from an ssh config: data. What is not: commands.
+//! An ssh config counts as it does for OpenSSH.
 
 use std::path::Path;
 
@@ -64,23 +64,163 @@ fn identity_option_is_not_used_for_a_jump_host() {
     types("rsa").stderr(&refused(&gate.address(), gate.folder())).fails(3);
 }
 
+/// As `ssh` itself: what `Match exec` asks and `ProxyCommand` names is the user's own will.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn runs_no_command() {
+fn runs_only_what_connects() {
     let guest = Guest::light();
     let user = User::near(&guest);
-    let touch = format!("touch {}/pwned", user.home().display());
-    user.writes("included", &format!("ProxyCommand {touch}\n"));
+    let touch = |name: &str| format!("touch {}/{name}", user.home().display());
     user.writes(
         "config",
         &format!(
-            "Include included\nMatch exec \"{touch}\"\nProxyCommand {touch}\n{}ProxyCommand {touch}\n\
-             LocalCommand {touch}\nPermitLocalCommand yes\nKnownHostsCommand {touch}\n",
+            "Match exec \"{}\"\nLocalCommand {}\nPermitLocalCommand yes\nKnownHostsCommand {}\n{}",
+            touch("asked"),
+            touch("pwned"),
+            touch("pwned"),
             block("box", &guest)
         ),
     );
+    user.types("service-manager --ssh-config config box ip; ls asked pwned 2>/dev/null")
+        .stdout("[ADDRESS]\nasked\n")
+        .fails(2);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn connects_by_a_proxy_command() {
+    let (guest, gate) = (Guest::kubeadm(), Guest::light());
+    let user = User::near(&guest);
+    let options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR";
+    let key = gate.folder().join("keys/ed25519");
+    let command = format!(
+        "sh -c 'echo %n %r %% >seen; exec ssh {options} -i {} -W %h:%p vagrant@{}'",
+        key.display(),
+        gate.address()
+    );
+    user.writes("config", &format!("{}  ProxyCommand {command}\n", block("box", &guest)));
+    user.types("service-manager --ssh-config config box ip; cat seen")
+        .stdout("[ADDRESS]\nbox vagrant %\n")
+        .succeeds();
+    user.types("service-manager -v --ssh-config config box ip 2>&1 | grep --count 'running `sh -c'")
+        .stdout("1\n")
+        .succeeds();
+    // It ends with the connection.
+    user.types(format!("pgrep --full '[W] {}:22 vagrant@{}' || true", guest.address(), gate.address()))
+        .succeeds();
+    for broken in ["false", "/nowhere/proxy"] {
+        user.writes("config", &format!("{}  ProxyCommand {broken}\n", block("box", &guest)));
+        user.types("service-manager --ssh-config config box ip 2>log; code=$?; grep --count '^error: ' log; exit $code")
+            .stdout("1\n")
+            .fails(3);
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn connects_through_two_jump_hosts() {
+    let (inner, first, second) = (Guest::kubeadm(), Guest::light(), Guest::nat());
+    let user = User::near(&inner);
+    let config = format!(
+        "{}  ProxyJump jump_a,second\n{}{}",
+        block("inner", &inner),
+        block("jump_a", &first),
+        block("second", &second)
+    );
+    user.writes("config", &config);
+    user.types("service-manager --ssh-config config -m inner box ip").stdout("[ADDRESS]\n").succeeds();
+    let way = format!(
+        "inner  vagrant@[ADDRESS]:22 through vagrant@{}:22 through vagrant@{}:22  used [..] ago\n",
+        second.address(),
+        first.address()
+    );
+    user.types("service-manager machines").stdout(&way).succeeds();
+}
+
+/// With and without an OpenSSH that resolves the config.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn finds_keys_as_openssh_does() {
+    let guest = Guest::light();
+    let (address, keys) = (guest.address(), guest.folder().join("keys"));
+    for identity in
+        ["~/.ssh/keys/%r@%h", "'~/my keys/id'", "\"~/my keys/id\"", "%d/.ssh/keys/%r@%h", "${KEYS}/%r@%h"]
+    {
+        let user = User::near(&guest).with("KEYS", ".ssh/keys");
+        user.types(format!(
+            "mkdir --parents .ssh/keys 'my keys'; cp {0}/ed25519 .ssh/keys/vagrant@{address}; cp {0}/ed25519 'my keys/id'",
+            keys.display()
+        ))
+        .succeeds();
+        user.writes(
+            ".ssh/config",
+            &format!("Host my_vm\n  HostName {address}\n  User vagrant\n  IdentityFile {identity}\n"),
+        );
+        user.types("service-manager -m my_vm box ip").stdout("[ADDRESS]\n").succeeds();
+        user.types(format!("{WITHOUT_SSH}; service-manager machines forget my_vm 2>/dev/null; service-manager -m my_vm box ip"))
+            .stdout("[ADDRESS]\n")
+            .succeeds();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn finds_hosts_in_included_files_and_by_patterns() {
+    let guest = Guest::light();
+    for line in ["", WITHOUT_SSH] {
+        let user = User::near(&guest);
+        user.writes(".ssh/config", "Include ~/.lima/*/ssh.config\n");
+        user.writes(".lima/box/ssh.config", &block("lima-box", &guest));
+        user.writes(".lima/other/ssh.config", &block("*.lab", &guest));
+        for name in ["lima-box", "a.lab"] {
+            user.types(format!("{line}\nservice-manager -m {name} box ip")).stdout("[ADDRESS]\n").succeeds();
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn respects_the_users_known_hosts() {
+    let guest = Guest::light();
+    let address = guest.address();
+    let key = guest.run("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub").trim().to_owned();
+    let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUDEcDNRaN4VfAyAYnMlgmqMfvnpTzMFeSKEBPuOhAu";
+    let identity = guest.folder().join("keys/ed25519");
+    let typed = format!("service-manager --host vagrant@{address} -i {} box ip", identity.display());
+    let conflict = "error: the host key of [ADDRESS]:22 is not the one in `[HOME]/.ssh/known_hosts`: SHA256:[..] is there, \
+        SHA256:[..] is offered\nhint: [..]\n";
+    for (hosts, errors) in [
+        (format!("{address} {key}\n"), ""),
+        (format!("{address} {other}\n"), conflict),
+        (format!("elsewhere {other}\n"), ""),
+    ] {
+        let user = User::near(&guest);
+        let ends = |user: &User| {
+            match errors {
+                "" => user.types(&typed).stdout("[ADDRESS]\n").succeeds(),
+                errors => user.types(&typed).stderr(errors).fails(3),
+            };
+        };
+        user.writes(".ssh/known_hosts", &hosts);
+        ends(&user);
+        let user = User::near(&guest);
+        user.writes(".ssh/known_hosts", &hosts);
+        user.types("ssh-keygen -q -H -f .ssh/known_hosts >/dev/null 2>&1").succeeds();
+        ends(&user);
+    }
+    let user = User::near(&guest);
+    let files = format!("  UserKnownHostsFile {}/hosts\n", user.home().display());
+    user.writes("config", &format!("{}  StrictHostKeyChecking yes\n{files}", block("box", &guest)));
+    user.types("service-manager --ssh-config config box ip")
+        .stderr(
+            "
+            error: [ADDRESS]:22 is not in your known hosts, and `StrictHostKeyChecking` is on; it offers SHA256:[..]
+            hint: [..]
+            ",
+        )
+        .fails(3);
+    user.writes("hosts", &format!("{address} {key}\n"));
     user.types("service-manager --ssh-config config box ip").stdout("[ADDRESS]\n").succeeds();
-    assert!(!user.home().join("pwned").exists());
 }
 
 #[test]
@@ -92,16 +232,21 @@ fn refuses_invalid_values_by_name() {
         ("User -l", "User", "user name"),
         ("User a;id", "User", "user name"),
         ("Port 0", "Port", "port"),
-        ("Port ssh", "Port", "port"),
         ("ProxyJump \"gate id\"", "ProxyJump", "host name"),
         ("Host \"$(id)\"", "Host", "machine name"),
+        ("IdentityFile %z", "IdentityFile", "value"),
+        ("ProxyCommand nc %z", "ProxyCommand", "value"),
     ] {
         let host = if keyword == "Host" { "" } else { "Host box\nUser dev\n" };
         let host = if keyword == "User" { "Host box\n" } else { host };
         user.writes("config", &format!("{host}{line}\n"));
-        user.types("service-manager --ssh-config config status")
+        user.types(format!("{WITHOUT_SSH}\nservice-manager --ssh-config config status"))
             .stderr(&format!("error: {keyword} in [HOME]/config is not a valid {kind} ([..])\nhint: [..]\n"))
             .fails(1);
+        user.types("service-manager --ssh-config config status 2>log; code=$?; head --lines=1 log | cut -c 1-6; exit $code")
+            .stdout("error:\n")
+            .fails(1);
+        assert!(!user.home().join("pwned").exists());
     }
 }
 
@@ -159,3 +304,7 @@ fn block(alias: &str, guest: &Guest) -> String {
         "Host {alias}\n  HostName {address}\n  User vagrant\n  Port 22\n  IdentityFile {folder}/keys/ed25519\n"
     )
 }
+
+/// A PATH that has everything but OpenSSH.
+const WITHOUT_SSH: &str = "mkdir --parents no-ssh; ln --symbolic --force $(command -v service-manager) \
+    $(command -v mkdir) $(command -v ln) no-ssh; PATH=$PWD/no-ssh";

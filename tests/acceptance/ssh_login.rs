@@ -203,6 +203,117 @@ fn a_public_key_file_selects_the_agents_key() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_public_key_file_without_an_agent_names_the_private_one() {
+    let guest = Guest::light();
+    let keys = guest.folder().join("keys");
+    User::near(&guest)
+        .types(with_key(&guest, "ed25519.pub"))
+        .stderr(&format!(
+            "
+            error: `{0}/ed25519.pub` is the public half of a key, and no agent holds the private one
+            hint: `--identity {0}/ed25519`
+            ",
+            keys.display()
+        ))
+        .fails(3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn an_agent_of_its_own_is_asked() {
+    let guest = Guest::light();
+    let agent = Agent::start();
+    let owner = agent.user(&guest, "ed25519");
+    drop(owner);
+    let user = User::near(&guest);
+    let config = |socket: &str| {
+        format!("Host vm\n  HostName {}\n  User vagrant\n  IdentityAgent {socket}\n", guest.address())
+    };
+    let socket = agent.folder.path().join("agent");
+    user.writes("config", &config(socket.to_str().unwrap()));
+    user.types("service-manager --ssh-config config box ip").stdout("[ADDRESS]\n").succeeds();
+    // And not the one of the environment where there is to be none.
+    user.writes("config", &config("none"));
+    User::near(&guest)
+        .with("SSH_AUTH_SOCK", socket.to_str().unwrap())
+        .types(format!("service-manager --ssh-config {}/config box ip", user.home().display()))
+        .stderr("error: no key of `vagrant` is accepted by [ADDRESS]:22\nhint: [..]\n")
+        .fails(3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn logs_in_with_a_certificate() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::near(&guest);
+    user.types(
+        "ssh-keygen -q -t ed25519 -N '' -f ca && for kind in ed25519 ecdsa rsa; do ssh-keygen -q -t $kind -N '' -f $kind \
+         && ssh-keygen -q -s ca -I me -n vagrant $kind.pub; done",
+    )
+    .succeeds();
+    let authority = std::fs::read_to_string(user.home().join("ca.pub")).unwrap();
+    guest.changes(
+        &format!(
+            "echo '{}' >/etc/ssh/ca.pub; echo 'TrustedUserCAKeys /etc/ssh/ca.pub' >/etc/ssh/sshd_config.d/ca.conf; \
+             systemctl reset-failed ssh; systemctl restart ssh",
+            authority.trim()
+        ),
+        "rm /etc/ssh/ca.pub /etc/ssh/sshd_config.d/ca.conf; systemctl reset-failed ssh; systemctl restart ssh",
+    );
+    let typed = |key: &str| format!("service-manager --host vagrant@{} -i {key} box ip", guest.address());
+    for key in ["ed25519", "ecdsa", "rsa"] {
+        user.types(typed(key)).stdout("[ADDRESS]\n").succeeds();
+    }
+    // Elsewhere than beside its key.
+    user.types("mv ed25519-cert.pub elsewhere").succeeds();
+    user.types(typed("ed25519"))
+        .stderr("error: no key of `vagrant` is accepted by [..]\nhint: [..]\n")
+        .fails(3);
+    let config = format!(
+        "Host vm\n  HostName {}\n  User vagrant\n  IdentityFile ~/ed25519\n  CertificateFile ~/elsewhere\n",
+        guest.address()
+    );
+    user.writes("config", &config);
+    user.types("service-manager --ssh-config config box ip").stdout("[ADDRESS]\n").succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn logs_in_as_whoever_ssh_takes() {
+    let guest = Guest::own("kubeadm", "address");
+    let keys = guest.folder().join("keys");
+    for name in ["a@corp.example", "CORP\\a", "1234567", "a$"] {
+        let typed = format!(
+            "service-manager --host {} -i {}/ed25519 box ip",
+            shlex::try_quote(&format!("{name}@{}", guest.address())).unwrap(),
+            keys.display()
+        );
+        // There is no such user, so its key is refused: it was tried.
+        User::near(&guest)
+            .types(typed)
+            .stderr(&format!("error: no key of `{name}` is accepted by [ADDRESS]:22 [..]\nhint: [..]\n"))
+            .fails(3);
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn without_a_user_the_accounts_own_is_taken() {
+    let guest = Guest::light();
+    let keys = guest.folder().join("keys");
+    User::near(&guest)
+        .types(format!(
+            "name=$(id --user --name); unset USER LOGNAME; service-manager --host {} -i {}/stranger box ip 2>&1 \
+             | grep --count \"no key of .$name. is accepted\"",
+            guest.address(),
+            keys.display()
+        ))
+        .stdout("1\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn ignores_a_dead_agent() {
     let guest = Guest::light();
     let user = User::near(&guest).with("SSH_AUTH_SOCK", "/nowhere/agent");

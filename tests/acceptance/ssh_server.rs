@@ -68,11 +68,6 @@ fn reports_a_server_that_is_not_ssh() {
 }
 
 #[test]
-fn reports_a_missing_user_name() {
-    User::new().types("service-manager --host box status").stderr("error: [..]\nhint: [..]\n").fails(1);
-}
-
-#[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn refuses_a_changed_host_key() {
     let guest = Guest::light();
@@ -167,6 +162,66 @@ fn refuses_a_damaged_known_hosts_file() {
         .fails(1);
 }
 
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_changed_host_key_is_accepted_by_its_fingerprint() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    user.types("service-manager box ip && service-manager env kubernetes >exports")
+        .stdout("[ADDRESS]\n")
+        .succeeds();
+    user.types(
+        "service-manager machines trust [NAME] --fingerprint SHA256:x".replace("[NAME]", guest.name()),
+    )
+    .stderr("note: `[NAME]` has the host key that is known\n")
+    .succeeds();
+    offer_no_host_keys(&guest, "ed25519");
+    user.types("service-manager box ip").stderr(HOST_KEY_CHANGED).fails(3);
+    let trust = format!("service-manager machines trust {}", guest.name());
+    let note = "note: the host key of [..] was SHA256:[..]; now it is SHA256:[..]";
+    user.types(&trust)
+        .stderr(&format!(
+            "{note}\nerror: nobody can be asked whether that is the key of `[NAME]`\n\
+             hint: if the machine says the same: `{trust} --fingerprint SHA256:[..]`\n"
+        ))
+        .fails(1);
+    user.types(format!("{trust} --fingerprint SHA256:wrong"))
+        .stderr(&format!(
+            "{note}\nerror: the host key of `[NAME]` stays the one that was known\nhint: [..]\n"
+        ))
+        .fails(1);
+    user.types("service-manager box ip").stderr(HOST_KEY_CHANGED).fails(3);
+    let fingerprint = guest.run("ssh-keygen -lf /etc/ssh/ssh_host_ecdsa_key.pub | cut -d' ' -f2");
+    user.types(format!("{trust} --fingerprint {}", fingerprint.trim()))
+        .stderr(&format!("{note}\n"))
+        .succeeds();
+    user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+    assert!(user.machine_folder().join("kubernetes/kubeconfig").exists(), "everything else stays");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn names_what_the_server_offers_where_nothing_is_shared() {
+    let guest = Guest::own("kubeadm", "address");
+    for (setting, offered) in [
+        (
+            "KexAlgorithms diffie-hellman-group1-sha1",
+            "key exchange that this program knows: diffie-hellman-group1-sha1[..]",
+        ),
+        ("Ciphers 3des-cbc", "encryption that this program knows: 3des-cbc"),
+    ] {
+        guest.changes(
+            &format!("printf '{setting}\n' >/etc/ssh/sshd_config.d/old.conf; systemctl reset-failed ssh; systemctl restart ssh"),
+            "rm /etc/ssh/sshd_config.d/old.conf; systemctl reset-failed ssh; systemctl restart ssh",
+        );
+        let user = User::of(&guest);
+        user.types("service-manager box ip")
+            .stderr(&format!("error: [ADDRESS]:22 offers nothing for {offered}\nhint: [..]\n"))
+            .fails(3);
+        guest.changes_back();
+    }
+}
+
 /// Takes the host keys of these kinds away.
 fn offer_no_host_keys(guest: &Guest, kinds: &str) {
     // systemd lets a unit start five times in ten seconds, unless told to forget that.
@@ -181,6 +236,6 @@ fn offer_no_host_keys(guest: &Guest, kinds: &str) {
 
 const HOST_KEY_CHANGED: &str = "
     error: the host key of [ADDRESS]:22 is not the one learnt before: SHA256:[..] was known, SHA256:[..] is offered
-    hint: if the machine was rebuilt: `service-manager machines forget [NAME]-[..]`, then name it again with `--ssh-config` or `--host`; if not, somebody may be in between
+    hint: if the machine was rebuilt: `service-manager machines trust [NAME]-[..]`; if not, somebody may be in between
     ";
 const OTHER_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";

@@ -253,13 +253,34 @@ fn ignores_everything_but_ssh_config_in_vagrants_output() {
     let touch = format!("touch {}/pwned", user.home().display());
     project.says(&format!(
         "User of this machine: nobody\nHost default\n  HostName 192.0.2.1\nThe Vagrantfile talks.\n{}  \
-         ProxyCommand {touch}\n  LocalCommand {touch}\n  PermitLocalCommand yes\n  Include {}/included\n",
+         LocalCommand {touch}\n  PermitLocalCommand yes\n  Include {}/included\n",
         Project::block(&guest),
         user.home().display()
     ));
     user.writes("included", "ProxyJump nowhere\n");
     project.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
     assert!(!user.home().join("pwned").exists());
+}
+
+/// As vagrant-libvirt says it of a machine on another host.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn connects_by_the_proxy_command_that_vagrant_says() {
+    let (guest, gate) = (Guest::light(), Guest::kubeadm());
+    let user = User::near(&guest).with_vagrant();
+    let project = Project::fake(&user, "project", &guest);
+    let key = gate.folder().join("keys/ed25519");
+    let command = format!(
+        "ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -i '{}' -W %h:%p vagrant@{}",
+        key.display(),
+        gate.address()
+    );
+    project.says(&format!("{}  ProxyCommand {command}\n", Project::block(&guest)));
+    project.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+    project
+        .types("service-manager machines")
+        .stdout("default  vagrant@[ADDRESS]:22 by its ProxyCommand  used [..] ago  Vagrant in [..]\n")
+        .succeeds();
 }
 
 #[test]

@@ -12,7 +12,10 @@ pub(crate) use self::files::{
     is_private_file, only_user_reads, only_user_writes, open, open_no_follow, others_can_rename_in,
     set_access, sync_folder, temporary_file, with_access,
 };
-pub(crate) use self::processes::{ProcessTree, ancestors, close_stdout, leave_terminal, time_asleep};
+pub(crate) use self::processes::{
+    PipedProcess, ProcessTree, account_name, ancestors, close_stdout, home_of_user, host_name,
+    leave_terminal, time_asleep, user_id,
+};
 pub(crate) use self::signals::{hold_signals, release_signals};
 pub(crate) use self::sockets::{
     AsOsSocket, Interest, LONGEST_SOCKET_NAME, LocalStream, OwnedSocket, Ready, acknowledge_at_once,

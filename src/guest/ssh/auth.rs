@@ -10,7 +10,7 @@ use ssh_key::{PrivateKey, PublicKey};
 use ssh2::{Agent, ErrorCode};
 
 use super::error::Error;
-use super::route::Hop;
+use super::route::{AgentChoice, Hop};
 use super::transport::Transport;
 use crate::base::files;
 
@@ -37,6 +37,8 @@ enum PrivateKeyFile {
     Usable(SecretString),
     /// Protected by a passphrase; the public half if it can be had, to find the key in the agent.
     Locked(Option<Vec<u8>>),
+    /// The public half alone, as `IdentityFile` may name one: which key of the agent to use.
+    Public(Vec<u8>),
 }
 
 struct Login<'a> {
@@ -68,30 +70,41 @@ impl Login<'_> {
     }
 
     fn try_file(&mut self, path: &Path) -> Result<bool, Error> {
-        match PrivateKeyFile::read(path) {
-            Ok(PrivateKeyFile::Usable(text)) => self.try_key(path, &text),
-            Ok(PrivateKeyFile::Locked(public)) => {
-                let found = match public {
-                    Some(public) => self.try_agent(Some(&public))?,
-                    None => false,
-                };
-                if !found {
-                    self.unusable.get_or_insert(Error::KeyLocked { path: path.to_owned() });
-                }
-                Ok(found)
-            }
-            Err(error) => {
-                self.unusable.get_or_insert(error);
-                Ok(false)
-            }
+        let (public, error) = match PrivateKeyFile::read(path) {
+            Ok(PrivateKeyFile::Usable(text)) => return self.try_with_certificates(path, &text),
+            Ok(PrivateKeyFile::Locked(public)) => (public, Error::KeyLocked { path: path.to_owned() }),
+            Ok(PrivateKeyFile::Public(public)) => (Some(public), Error::KeyPublic { path: path.to_owned() }),
+            Err(error) => (None, error),
+        };
+        let found = public.map_or(Ok(false), |public| self.try_agent(Some(&public)))?;
+        if !found {
+            self.unusable.get_or_insert(error);
         }
+        Ok(found)
     }
 
-    fn try_key(&mut self, path: &Path, text: &SecretString) -> Result<bool, Error> {
+    /// First with the certificates for the key, as `ssh` does, then as it is.
+    fn try_with_certificates(&mut self, path: &Path, text: &SecretString) -> Result<bool, Error> {
+        let beside = with_suffix(path, "-cert.pub");
+        for file in std::iter::once(&beside).chain(&self.hop.certificates) {
+            let Some(certificate) = certificate_in(file) else { continue };
+            if self.refused.len() < MOST_OFFERS && self.try_key(file, Some(&certificate), text)? {
+                return Ok(true);
+            }
+        }
+        Ok(self.refused.len() < MOST_OFFERS && self.try_key(path, None, text)?)
+    }
+
+    fn try_key(
+        &mut self,
+        path: &Path,
+        certificate: Option<&str>,
+        text: &SecretString,
+    ) -> Result<bool, Error> {
         let user = self.hop.user.as_str();
-        let answer = self
-            .transport
-            .attempt(|session| session.userauth_pubkey_memory(user, None, text.expose_secret(), None))?;
+        let answer = self.transport.attempt(|session| {
+            session.userauth_pubkey_memory(user, certificate, text.expose_secret(), None)
+        })?;
         match answer {
             Ok(()) => Ok(true),
             Err(error) if is_refusal(&error) => {
@@ -110,7 +123,7 @@ impl Login<'_> {
     /// Offers the agent's keys, or only the one whose public half is `wanted`. No agent is no error.
     fn try_agent(&mut self, wanted: Option<&[u8]>) -> Result<bool, Error> {
         if self.agent.is_none() {
-            self.agent = connect_agent(self.transport);
+            self.agent = connect_agent(self.transport, &self.hop.agent);
         }
         let Some(agent) = &self.agent else { return Ok(false) };
         let keys = agent.identities().unwrap_or_default();
@@ -140,6 +153,9 @@ impl PrivateKeyFile {
             Err(files::Error::Read { source, .. }) => return Err(failed(source)),
             Err(error) => return Err(failed(io::Error::other(error))),
         };
+        if let Ok(public) = PublicKey::from_openssh(text.expose_secret().trim()) {
+            return public.to_bytes().map(Self::Public).map_err(|error| failed(io::Error::other(error)));
+        }
         Ok(match Lock::of(text.expose_secret()) {
             Lock::None => Self::Usable(text),
             Lock::Passphrase(public) => Self::Locked(public.or_else(|| public_half(path))),
@@ -156,10 +172,6 @@ enum Lock {
 
 impl Lock {
     fn of(text: &str) -> Self {
-        if let Ok(public) = PublicKey::from_openssh(text.trim()) {
-            // As `IdentityFile` may name one: which key of the agent to use.
-            return Self::Passphrase(public.to_bytes().ok());
-        }
         if let Ok(key) = PrivateKey::from_openssh(text) {
             let public = || key.public_key().to_bytes().ok();
             return if key.is_encrypted() { Self::Passphrase(public()) } else { Self::None };
@@ -172,14 +184,30 @@ impl Lock {
 
 /// The public half that lies beside a private key, in its wire form.
 fn public_half(path: &Path) -> Option<Vec<u8>> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".pub");
-    let text = files::read_text(&PathBuf::from(name), LONGEST_KEY).ok()??;
+    let text = files::read_text(&with_suffix(path, ".pub"), LONGEST_KEY).ok()??;
     PublicKey::from_openssh(text.trim()).ok()?.to_bytes().ok()
 }
 
-fn connect_agent(transport: &Transport) -> Option<Agent> {
+/// The text of `file`, if it is a certificate (OpenSSH: PROTOCOL.certkeys). Whether it is for this key the server says.
+fn certificate_in(file: &Path) -> Option<String> {
+    let text = files::read_text(file, LONGEST_KEY).ok()??;
+    let kind = text.split_whitespace().next()?;
+    kind.ends_with("-cert-v01@openssh.com").then_some(text)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn connect_agent(transport: &Transport, choice: &AgentChoice) -> Option<Agent> {
     let mut agent = transport.session().agent().ok()?;
+    match choice {
+        AgentChoice::Environment => {}
+        AgentChoice::None => return None,
+        AgentChoice::Socket(path) => agent.set_identity_path(path).ok()?,
+    }
     agent.connect().ok()?;
     agent.list_identities().ok()?;
     Some(agent)

@@ -11,9 +11,10 @@ use super::error::Error;
 use super::host_key::{HostKey, KnownHosts};
 use super::route::{Hop, Route};
 use super::transport::Transport;
+use super::user_known_hosts::UserKnownHosts;
 use super::{auth, jump};
 use crate::base::deadline::Deadline;
-use crate::base::platform::OwnedSocket;
+use crate::base::platform::{OwnedSocket, PipedProcess};
 use crate::base::timeouts;
 
 /// What a command in the guest wrote. There may be secrets in it, so there is no `Debug`.
@@ -44,14 +45,16 @@ impl Connection {
         known_hosts: &mut KnownHosts,
         deadline: Deadline,
     ) -> Result<Self, Error> {
-        let Some(jump) = &route.jump else {
-            let (stream, address) = connect(&route.target, deadline)?;
-            return Self::log_in(stream.into(), &route.target, Some(address), known_hosts, deadline);
-        };
-        let (stream, _) = connect(jump, deadline)?;
-        let gate = Self::log_in(stream.into(), jump, None, known_hosts, deadline)?;
-        let stream = jump::forward(gate.transport, &route.target)?;
-        Self::log_in(stream.into(), &route.target, None, known_hosts, deadline)
+        let first = route.jumps.first().unwrap_or(&route.target);
+        let (mut stream, mut address, proxy) = reach(first, route.proxy_command.as_deref(), deadline)?;
+        for (jump, next) in route.jumps.iter().zip(route.jumps.iter().skip(1).chain([&route.target])) {
+            let gate = Self::log_in(stream, jump, None, known_hosts, deadline)?;
+            stream = jump::forward(gate.transport, next)?.into();
+            address = None;
+        }
+        let mut connection = Self::log_in(stream, &route.target, address, known_hosts, deadline)?;
+        connection.transport.carried_by(proxy);
+        Ok(connection)
     }
 
     /// The guest's address as the connection reached it; none through a jump, where the host may
@@ -176,12 +179,35 @@ impl Connection {
         deadline: Deadline,
     ) -> Result<Self, Error> {
         let mut transport = Transport::new(stream, hop.place(), deadline)?;
-        transport.handshake(known_hosts.algorithm(hop))?;
+        let known = known_hosts.algorithm(hop);
+        // Later it is the key learnt at first contact that counts.
+        let theirs = known.is_none().then(|| UserKnownHosts::read(transport.session(), hop));
+        transport.handshake(known.or(theirs.as_ref().and_then(UserKnownHosts::algorithm)))?;
+        if let Some(theirs) = theirs {
+            theirs.check(hop, transport.host_key())?;
+        }
         let host_key = known_hosts.check(hop, transport.host_key())?;
         transport.trust();
         auth::authenticate(&transport, hop)?;
         Ok(Self { transport, address, host_key, ended: None })
     }
+}
+
+/// Connects to the first server of a route, by its command if it has one. The address is none then: only the command
+/// knows it.
+fn reach(
+    hop: &Hop,
+    command: Option<&str>,
+    deadline: Deadline,
+) -> Result<(OwnedSocket, Option<IpAddr>, Option<PipedProcess>), Error> {
+    let Some(command) = command else {
+        let (stream, address) = connect(hop, deadline)?;
+        return Ok((stream.into(), Some(address), None));
+    };
+    log::debug!("running `{command}` to reach {} (ProxyCommand)", hop.place());
+    let failed = |source| Error::ProxyCommand { place: hop.place(), command: command.to_owned(), source };
+    let (proxy, stream) = PipedProcess::start(command).map_err(failed)?;
+    Ok((stream.into(), None, Some(proxy)))
 }
 
 /// True when the SSH server at `address` has this host key, and proves it.

@@ -16,8 +16,12 @@ pub(crate) enum Error {
     Connect { place: String, source: io::Error },
     #[error("could not agree with {place} on how to talk SSH")]
     Handshake { place: String, source: ssh2::Error },
+    #[error("{place} offers nothing for {kind} that this program knows: {offered}")]
+    NothingShared { place: String, kind: &'static str, offered: String },
     #[error("could not reach {place} through the jump host")]
     Jump { place: String, source: ssh2::Error },
+    #[error("could not run `{command}` to reach {place}")]
+    ProxyCommand { place: String, command: String, source: io::Error },
     #[error("the connection ended early")]
     Lost { source: Box<dyn StdError + Send + Sync> },
     #[error("{place} sends more than anybody asked for")]
@@ -27,12 +31,20 @@ pub(crate) enum Error {
     /// `machine` is the key of the machine whose known hosts were asked.
     #[error("the host key of {place} is not the one learnt before: {known} was known, {offered} is offered")]
     HostKeyChanged { machine: String, place: String, known: String, offered: String },
+    #[error("the host key of {place} is not the one in `{}`: {known} is there, {offered} is offered", .file.display())]
+    HostKeyConflict { place: String, file: PathBuf, known: String, offered: String },
+    #[error("the host key of {place}, {offered}, is marked as revoked in `{}`", .file.display())]
+    HostKeyRevoked { place: String, file: PathBuf, offered: String },
+    #[error("{place} is not in your known hosts, and `StrictHostKeyChecking` is on; it offers {offered}")]
+    HostKeyStrict { place: String, offered: String },
     #[error("no key of `{user}` is accepted by {place}{}", list(.tried))]
     AuthenticationFailed { user: String, place: String, tried: Vec<String> },
     #[error("none of the first keys of `{user}` is accepted by {place}, and it takes no more{}", list(.tried))]
     TooManyKeys { user: String, place: String, tried: Vec<String> },
     #[error("the key `{}` is protected by a passphrase and no agent holds it", .path.display())]
     KeyLocked { path: PathBuf },
+    #[error("`{}` is the public half of a key, and no agent holds the private one", .path.display())]
+    KeyPublic { path: PathBuf },
     #[error("could not use the key `{}`", .path.display())]
     Key { path: PathBuf, source: io::Error },
     #[error("the guest's answer is longer than {} KiB", .limit >> 10)]

@@ -20,6 +20,11 @@ pub(crate) struct KnownHosts {
 type KnownHost = (String, PublicKey);
 
 impl KnownHosts {
+    /// Those of the machine with the key `machine` of which nothing is known.
+    pub(crate) fn none(machine: String) -> Self {
+        Self { machine, entries: Vec::new(), base: Vec::new(), learnt: Vec::new() }
+    }
+
     /// Reads the `known_hosts` file of the machine with the key `machine`: `[host]:port algorithm key` per line (`sshd(8)`),
     /// or `alias algorithm key`.
     ///
@@ -43,8 +48,35 @@ impl KnownHosts {
         for entry in &self.learnt {
             is_new |= now.add(entry, &self.base)?;
         }
+        Ok(is_new.then(|| now.text()))
+    }
+
+    /// The servers of `now`, of which other keys, or none, are known here.
+    pub(crate) fn changes_to(&self, now: &Self) -> Vec<HostKeyChange> {
+        let change = |(name, key): &KnownHost| {
+            let known = self.known(name);
+            let is_same = known.is_some_and(|known| known.key_data() == key.key_data());
+            (!is_same).then(|| HostKeyChange {
+                server: name.clone(),
+                known: known.map(fingerprint),
+                offered: fingerprint(key),
+            })
+        };
+        now.entries.iter().filter_map(change).collect()
+    }
+
+    /// The file's text with the keys of `now` in place of those that were known of the same servers.
+    pub(crate) fn replaced_by(mut self, now: &Self) -> String {
+        for (name, key) in &now.entries {
+            self.entries.retain(|(known, _)| known != name);
+            self.put(name.clone(), key.clone());
+        }
+        self.text()
+    }
+
+    fn text(&self) -> String {
         let line = |(name, key): &KnownHost| Some(format!("{name} {}\n", key.to_openssh().ok()?));
-        Ok(is_new.then(|| now.entries.iter().filter_map(line).collect()))
+        self.entries.iter().filter_map(line).collect()
     }
 
     /// Adds an entry that another connection has learnt, which knew `base` then. True when it was not there.
@@ -93,7 +125,6 @@ impl KnownHosts {
     }
 
     fn changed(&self, place: String, known: &PublicKey, offered: &PublicKey) -> Error {
-        let fingerprint = |key: &PublicKey| key.fingerprint(HashAlg::Sha256).to_string();
         let (known, offered) = (fingerprint(known), fingerprint(offered));
         Error::HostKeyChanged { machine: self.machine.clone(), place, known, offered }
     }
@@ -103,11 +134,25 @@ impl KnownHosts {
     }
 }
 
+/// A server whose key is not the known one. The keys are told by their digests, as `ssh-keygen -l` does.
+#[derive(Debug)]
+pub(crate) struct HostKeyChange {
+    /// `[HOST]:PORT`, or the name that stands for a Vagrant machine.
+    pub server: String,
+    pub known: Option<String>,
+    pub offered: String,
+}
+
 /// The key of a server that was checked.
 #[derive(Clone, Debug)]
 pub(crate) struct HostKey(PublicKey);
 
 impl HostKey {
+    /// The names under which a server signs with `key`.
+    pub(super) fn algorithm_of(key: &PublicKey) -> Option<&'static str> {
+        algorithm(key)
+    }
+
     /// Its algorithm, as [`KnownHosts::algorithm`] has it.
     pub(super) fn algorithm(&self) -> Option<&'static str> {
         algorithm(&self.0)
@@ -119,7 +164,6 @@ impl HostKey {
     }
 }
 
-/// The names under which a server signs with `key`.
 fn algorithm(key: &PublicKey) -> Option<&'static str> {
     match key.algorithm() {
         // The key's own name would ask for a signature with SHA-1.
@@ -132,6 +176,11 @@ fn algorithm(key: &PublicKey) -> Option<&'static str> {
         }),
         _ => None,
     }
+}
+
+/// The digest that people compare.
+pub(super) fn fingerprint(key: &PublicKey) -> String {
+    key.fingerprint(HashAlg::Sha256).to_string()
 }
 
 /// A server as a `known_hosts` file names it.
@@ -157,15 +206,7 @@ mod tests {
     }
 
     fn server(port: u16) -> Hop {
-        Hop {
-            user: "u".parse().unwrap(),
-            host: "h".parse().unwrap(),
-            port,
-            identities: Vec::new(),
-            identities_only: false,
-            default_identities: Vec::new(),
-            host_key_alias: None,
-        }
+        Hop::new("dev".parse().unwrap(), "h".parse().unwrap(), port)
     }
 
     /// What stands in the file after `known` has learnt something and nobody else has.

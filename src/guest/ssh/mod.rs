@@ -5,12 +5,14 @@ mod connection;
 mod error;
 mod host_key;
 mod jump;
+mod offer;
 mod relay;
 mod route;
 mod transport;
+mod user_known_hosts;
 
 pub(crate) use self::connection::{Connection, has_host_key};
 pub(crate) use self::error::Error;
-pub(crate) use self::host_key::{HostKey, KnownHosts};
-pub(crate) use self::route::{Hop, Route};
+pub(crate) use self::host_key::{HostKey, HostKeyChange, KnownHosts};
+pub(crate) use self::route::{AgentChoice, Hop, HostKeyPolicy, Route};
 pub(in crate::guest) use self::transport::{Transport, WOULD_BLOCK};

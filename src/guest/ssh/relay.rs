@@ -23,6 +23,8 @@ pub(super) struct Relay {
     consumed: u64,
     allowed: u64,
     has_ended: bool,
+    /// What was received first, until the server is trusted.
+    first: Vec<u8>,
 }
 
 /// What was read from one side and not yet written to the other.
@@ -54,6 +56,7 @@ impl Relay {
             consumed: 0,
             allowed: MOST_BEFORE_LOGIN,
             has_ended: false,
+            first: Vec::new(),
         };
         Ok((relay, theirs))
     }
@@ -61,6 +64,12 @@ impl Relay {
     /// The server is the right one: more may be under way.
     pub(super) fn trust(&mut self) {
         self.allowed = MOST_AFTER_LOGIN;
+        self.first = Vec::new();
+    }
+
+    /// The first bytes that the server sent, until it is trusted.
+    pub(super) fn first(&self) -> &[u8] {
+        &self.first
     }
 
     /// So many bytes of the server's were read by those who asked for them.
@@ -99,6 +108,9 @@ impl Relay {
         }
         let moved = self.incoming.copy(&mut &*socket, &mut &self.inner);
         self.received += moved.read as u64;
+        if self.allowed == MOST_BEFORE_LOGIN && self.first.len() < LONGEST_OFFER {
+            self.first.extend_from_slice(&self.incoming.bytes[..moved.read]);
+        }
         if moved.has_ended {
             self.has_ended = true;
             // An error means that libssh2's end is closed already.
@@ -201,6 +213,9 @@ const MOST_AFTER_LOGIN: u64 = 4 << 20;
 const MOST_PER_CHANNEL: u64 = 4 << 20;
 /// One packet's length, padding, number of the channel and checksum (RFC 4253, 6), and that of a change of the window.
 const FRAME: u64 = 128;
+
+/// A server's lists of algorithms are shorter.
+const LONGEST_OFFER: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -7,9 +7,10 @@ use socket2::SockRef;
 use ssh2::{ErrorCode, MethodType, Session};
 
 use super::error::Error;
+use super::offer::{AlgorithmKind, Offer};
 use super::relay::Relay;
 use crate::base::deadline::Deadline;
-use crate::base::platform::{Interest, OwnedSocket, acknowledge_at_once, wait_for};
+use crate::base::platform::{Interest, OwnedSocket, PipedProcess, acknowledge_at_once, wait_for};
 
 /// An SSH session on a socket, before and after logging in.
 pub(in crate::guest) struct Transport {
@@ -17,6 +18,8 @@ pub(in crate::guest) struct Transport {
     relay: RefCell<Relay>,
     place: String,
     deadline: Deadline,
+    /// The command that carries the connection, and ends with it.
+    proxy: Option<PipedProcess>,
 }
 
 impl Transport {
@@ -30,7 +33,7 @@ impl Transport {
         let mut session = Session::new().map_err(|error| lost(&error))?;
         session.set_tcp_stream(inner);
         session.set_blocking(false);
-        Ok(Self { session, relay: RefCell::new(relay), place, deadline })
+        Ok(Self { session, relay: RefCell::new(relay), place, deadline, proxy: None })
     }
 
     /// Agrees on keys. `known` is the algorithm of the host key that is known: it is asked for first, so
@@ -43,9 +46,37 @@ impl Transport {
             .map_err(|error| self.not_ssh(error))?;
         let mut session = self.session.clone();
         self.complete(|_| session.handshake()).map_err(|stop| match stop {
-            Stop::Failed(error) => self.not_ssh(error),
+            Stop::Failed(error) => self.nothing_shared().unwrap_or_else(|| self.not_ssh(error)),
             stop => self.error(stop),
         })
+    }
+
+    /// The error that names what the server offers, if it offers nothing that this program knows.
+    fn nothing_shared(&self) -> Option<Error> {
+        let relay = self.relay.borrow();
+        let offer = Offer::parse(relay.first())?;
+        AlgorithmKind::ALL.into_iter().find_map(|kind| {
+            let offered = offer.without(kind, &self.known(kind))?;
+            Some(Error::NothingShared { place: self.place.clone(), kind: kind.name(), offered })
+        })
+    }
+
+    /// What this program knows of `kind`.
+    fn known(&self, kind: AlgorithmKind) -> Vec<String> {
+        let listed = |text: &str| text.split(',').map(|name| name.trim().to_owned()).collect();
+        let method = match kind {
+            AlgorithmKind::KeyExchange => return listed(KEY_EXCHANGES),
+            AlgorithmKind::HostKey => return listed(&HOST_KEY_ALGORITHMS.join(",")),
+            AlgorithmKind::Encryption => MethodType::CryptSc,
+            AlgorithmKind::Integrity => MethodType::MacSc,
+        };
+        let known = self.session.supported_algs(method).unwrap_or_default();
+        known.into_iter().map(ToOwned::to_owned).collect()
+    }
+
+    /// Has the command that carries the connection live as long as this.
+    pub(super) fn carried_by(&mut self, proxy: Option<PipedProcess>) {
+        self.proxy = proxy;
     }
 
     /// The server has proved who it is.

@@ -2,10 +2,15 @@
 
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use nix::unistd::{Uid, User};
 use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::system::uname;
+
+use super::sockets::{LocalStream, OwnedSocket, local_pair};
 
 /// A program with all that it starts.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +20,7 @@ impl ProcessTree {
     /// Starts `command`.
     ///
     /// Errors: the system's.
-    pub(crate) fn start(command: &mut Command) -> std::io::Result<(Child, Self)> {
+    pub(crate) fn start(command: &mut Command) -> io::Result<(Child, Self)> {
         let child = command.process_group(0).spawn()?;
         let group = Pid::from_child(&child);
         Ok((child, Self(group)))
@@ -56,6 +61,57 @@ pub(crate) fn time_asleep() -> Duration {
     static BEGIN: LazyLock<(SystemTime, Instant)> = LazyLock::new(|| (SystemTime::now(), Instant::now()));
     let (calendar, clock) = *BEGIN;
     calendar.elapsed().unwrap_or_default().saturating_sub(clock.elapsed())
+}
+
+/// A command of the user's whose standard input and output are a connection. It ends with this.
+pub(crate) struct PipedProcess(Child);
+
+impl PipedProcess {
+    /// Runs `line` by `sh`, and returns the other end of its input and output.
+    ///
+    /// Errors: the system's.
+    #[allow(clippy::disallowed_methods, reason = "it starts programs, too, and how is the system's")]
+    pub(crate) fn start(line: &str) -> io::Result<(Self, LocalStream)> {
+        let (ours, theirs) = local_pair()?;
+        let mut command = Command::new("/bin/sh");
+        // Without a shell that stays in between, and would live on.
+        command.arg("-c").arg(format!("exec {line}"));
+        command.stdin(Stdio::from(OwnedSocket::from(theirs.try_clone()?)));
+        command.stdout(Stdio::from(OwnedSocket::from(theirs)));
+        Ok((Self(command.spawn()?), ours))
+    }
+}
+
+impl Drop for PipedProcess {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The name of the account that this process runs as.
+pub(crate) fn account_name() -> Option<String> {
+    account().map(|account| account.name)
+}
+
+/// The home folder of that account; `HOME` may say another one.
+pub(crate) fn home_of_user() -> Option<PathBuf> {
+    account().map(|account| account.dir)
+}
+
+/// The number of that account.
+pub(crate) fn user_id() -> u32 {
+    Uid::current().as_raw()
+}
+
+fn account() -> Option<User> {
+    User::from_uid(Uid::current()).ok().flatten()
+}
+
+/// What this host calls itself.
+pub(crate) fn host_name() -> Option<String> {
+    uname().nodename().to_str().ok().map(ToOwned::to_owned)
 }
 
 /// The names of the processes that started this one, the nearest first; none where there is no `/proc`.
