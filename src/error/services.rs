@@ -99,7 +99,9 @@ fn sudo(user: &str, stderr: &str) -> String {
     } else {
         format!("{user} ALL=(ALL) NOPASSWD: ALL")
     };
-    let command = format!("`echo {} > /etc/sudoers.d/service-manager`", sh_word(&rule));
+    // Some shells' `echo` has a meaning of its own for a backslash.
+    let print = if rule.contains('\\') { r"printf '%s\n'" } else { "echo" };
+    let command = format!("`{print} {} > /etc/sudoers.d/service-manager`", sh_word(&rule));
     let or = if lacks_terminal { "" } else { "; or log in as root" };
     format!("in the machine, as root: {command}{or}")
 }
@@ -145,7 +147,9 @@ mod tests {
 
     #[test]
     fn the_name_of_a_user_is_one_word() {
-        assert!(sudo("a' $(id)", "").contains(r"`echo 'a'\'' $(id) ALL=(ALL) NOPASSWD: ALL' > "));
+        assert!(
+            sudo("a' $(id)", "").contains(r"`printf '%s\n' 'a\'\''\ \$\(id\) ALL=(ALL) NOPASSWD: ALL' > ")
+        );
         assert!(sudo("dev", "you must have a tty").contains("`echo 'Defaults:dev !requiretty' > "));
     }
 }
