@@ -2,7 +2,7 @@
 //! or waited for: each copy has a name of its own until it is whole.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, Metadata};
+use std::fs::{self, Metadata, TryLockError};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -62,16 +62,20 @@ fn unfinished(path: &Path, content: &mut impl Read, access: FileAccess) -> io::R
 
 /// A file that this process holds the lock of, for as long as it writes.
 fn create(unfinished: Unfinished) -> io::Result<NamedTempFile> {
-    let mut attempts = 0;
     loop {
         // Only its user can open it, so nobody else can lock it.
         let file = unfinished.create(FileAccess::Private)?;
-        let is_locked = file.as_file().try_lock().is_ok();
-        // Another process may have taken it for a left-over before it was locked.
-        let is_there = || Ok::<_, io::Error>(FileId::at(file.path())? == FileId::of(file.as_file())?);
-        attempts += 1;
-        if is_locked && is_there().unwrap_or(false) || attempts == MOST_ATTEMPTS {
-            return Ok(file);
+        match file.as_file().try_lock() {
+            // Files cannot be locked on every disk.
+            Err(TryLockError::Error(_)) => return Ok(file),
+            // Another process may have taken it for a left-over before it was locked.
+            Ok(())
+                if FileId::at(file.path())
+                    .is_ok_and(|id| FileId::of(file.as_file()).is_ok_and(|own| own == id)) =>
+            {
+                return Ok(file);
+            }
+            Ok(()) | Err(TryLockError::WouldBlock) => {}
         }
     }
 }
@@ -79,24 +83,25 @@ fn create(unfinished: Unfinished) -> io::Result<NamedTempFile> {
 /// Removes what killed processes have left: nobody holds their locks.
 fn remove_leftovers(folder: &Path, prefix: &OsStr) -> io::Result<()> {
     for entry in fs::read_dir(folder)?.flatten() {
-        let begins = entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
-        if begins && is_leftover(&entry.path()) {
-            // What stays is in nobody's way.
-            let _ = fs::remove_file(entry.path());
+        if entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
+            remove_leftover(&entry.path());
         }
     }
     Ok(())
 }
 
-fn is_leftover(path: &Path) -> bool {
+/// Removes the file `path` under its lock: whoever has just made it finds that it is gone, or is waited for.
+fn remove_leftover(path: &Path) {
     if !matches!(Owner::of(path), Ok(Owner::User)) {
-        return false;
+        return;
     }
+    // What stays is in nobody's way.
+    let remove = || fs::remove_file(path).unwrap_or_default();
     match open_foreign(path) {
-        Ok(Some(file)) => file.try_lock().is_ok(),
+        Ok(Some(file)) if file.try_lock().is_ok() => remove(),
         // A link, for example.
-        Ok(None) => true,
-        Err(_) => false,
+        Ok(None) => remove(),
+        Ok(Some(_)) | Err(_) => {}
     }
 }
 
@@ -112,9 +117,6 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
     let is_as_old = one.modified().is_ok_and(|time| other.modified().is_ok_and(|other| time == other));
     one.is_file() && one.len() == other.len() && is_as_old && is_executable(one)
 }
-
-/// Files cannot be locked on every disk.
-const MOST_ATTEMPTS: u32 = 20;
 
 #[cfg(test)]
 mod tests {
