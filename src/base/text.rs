@@ -90,6 +90,11 @@ pub(crate) fn sh_path(path: &Path) -> String {
     sh_word(&path.to_string_lossy())
 }
 
+/// A path in the guest as one word of a POSIX shell there: a leading `~/` stays for it to replace.
+pub(crate) fn sh_guest_path(path: &str) -> String {
+    path.strip_prefix("~/").map_or_else(|| sh_word(path), |rest| format!("~/{}", sh_word(rest)))
+}
+
 /// Matches `text` against a pattern of `ssh_config(5)`: `*` any run, `?` any character. The time is
 /// bounded by the product of both lengths, whatever the pattern.
 pub(crate) fn wildcard(pattern: &str, text: &str) -> bool {

@@ -3,7 +3,7 @@
 use super::explain::{ExitCode, Explain};
 use crate::access::endpoint::NoResponse;
 use crate::base::causes::causes;
-use crate::base::text::sh_word;
+use crate::base::text::{sh_guest_path, sh_word};
 use crate::guest::control::FailedStep;
 use crate::services::Error;
 
@@ -45,13 +45,15 @@ impl Explain for Error {
             Self::NoAccess { reason, ssh, .. } => reason.help.replace("{ssh}", &sh_word(ssh)),
             Self::NoSudo { user, stderr, .. } => sudo(user, stderr),
             Self::NotReadable { user, path, .. } => {
-                format!("in the machine: `sudo chown {} {}`", sh_word(user), sh_word(path))
+                format!("in the machine: `sudo chown {} {}`", sh_word(user), sh_guest_path(path))
             }
-            Self::NoCredentials { path, .. } => format!("in the machine: `sudo ls -l {}`", sh_word(path)),
+            Self::NoCredentials { path, .. } => {
+                format!("in the machine: `sudo ls -l {}`", sh_guest_path(path))
+            }
             Self::Kubeconfig { path, .. } => format!(
                 "put one there whose user has a certificate, a token or a password: in the machine, \
                  `kubectl --kubeconfig {} config view` shows it",
-                sh_word(path)
+                sh_guest_path(path)
             ),
             Self::CredentialsInvalid { remedy, .. }
             | Self::CertificateNames { remedy, .. }
