@@ -171,15 +171,28 @@ impl Inspection {
         };
         match search.run(deadline) {
             Ok((endpoint, client)) => Ok((endpoint, client, None)),
-            Err(endpoint::Error::NoResponse { attempts, reason }) => match through_ssh() {
-                Some(Err(endpoint::Error::NoResponse { attempts: more, .. })) => {
-                    Err(endpoint::Error::NoResponse { attempts: [attempts, more].concat(), reason })
+            Err(endpoint::Error::NoResponse { attempts, reason, wrong_servers })
+                if self.may_be_behind_ssh(detected, credentials.port, &wrong_servers) =>
+            {
+                match through_ssh() {
+                    Some(Err(endpoint::Error::NoResponse { attempts: more, .. })) => {
+                        let attempts = [attempts, more].concat();
+                        Err(endpoint::Error::NoResponse { attempts, reason, wrong_servers })
+                    }
+                    Some(reached) => reached,
+                    None => Err(endpoint::Error::NoResponse { attempts, reason, wrong_servers }),
                 }
-                Some(reached) => reached,
-                None => Err(endpoint::Error::NoResponse { attempts, reason }),
-            },
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// True when a service that does not answer directly may do so on the guest's loopback: it is up, somebody listens at its
+    /// port, and it is not the guest itself that has another server there.
+    fn may_be_behind_ssh(&self, detected: &DetectedService, port: u16, wrong_servers: &[IpAddr]) -> bool {
+        let itself = self.address.filter(|address| !address.is_loopback());
+        let listens = self.facts.listening.as_ref().is_none_or(|ports| ports.contains(&port));
+        detected.state.is_up() && listens && !itself.is_some_and(|itself| wrong_servers.contains(&itself))
     }
 
     /// Adds the names of service and machine, and what the user can do about it.
@@ -187,9 +200,9 @@ impl Inspection {
         let (service, machine) = (detected.service.name.to_string(), self.machine.name.to_string());
         let (hints, path) = (&detected.flavour.hints, path.to_owned());
         match error {
-            endpoint::Error::NoResponse { attempts, reason } => {
+            endpoint::Error::NoResponse { attempts, reason, .. } => {
                 let unit = detected.units.last().map(ToString::to_string);
-                let listens = self.facts.listening.contains(&port);
+                let listens = self.facts.listening.as_ref().is_some_and(|ports| ports.contains(&port));
                 let remedy = detected.flavour.access.has_docker_keys().then(|| hints.expired.clone());
                 Error::NoAnswer { service, machine, attempts, reason, listens, path, unit, remedy }
             }

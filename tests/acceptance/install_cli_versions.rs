@@ -139,10 +139,10 @@ fn refuses_a_malformed_version() {
                 "service-manager install-cli kubernetes --cli-version={} 2>log || head --lines=1 log",
                 shlex::try_quote(version).unwrap()
             ))
-            .stdout("(exit 1)\nerror: [..]--cli-version[..]\n");
+            .stdout("(exit 126)\nerror: [..]--cli-version[..]\n");
         // The value itself may be of two lines.
         if version.contains('\n') {
-            written.stdout("(exit 1)\nerror: invalid value '1.36.3\n").succeeds();
+            written.stdout("(exit 126)\nerror: invalid value '1.36.3\n").succeeds();
         } else {
             written.succeeds();
         }

@@ -517,7 +517,7 @@ pub(crate) fn ends_as_env_does(guest: &Guest, command: &str) {
     let service = command.split(' ').nth(1).unwrap();
     User::of(guest)
         .types(format!(
-            "env=$(service-manager -q env {service} 2>&1 >/dev/null); said=$(service-manager -q {command} 2>&1); code=$?
+            "env=$(service-manager -q --tunnel never env {service} 2>&1 >/dev/null); said=$(service-manager -q --tunnel never {command} 2>&1); code=$?
             [ \"$env\" = \"$said\" ] || printf '%s\\n' \"$env\" \"$said\"; exit $code"
         ))
         .fails(126);

@@ -1,7 +1,7 @@
 //! Why no address of a service is a good endpoint.
 
 use std::error::Error as StdError;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::access::credentials::CredentialError;
 
@@ -11,6 +11,8 @@ pub(crate) enum Error {
     /// Nobody answers at any of the addresses.
     #[error("nothing answers")]
     NoResponse {
+        /// The addresses at which a server of another authority answered.
+        wrong_servers: Vec<IpAddr>,
         /// The addresses that were tried, each with its answer.
         attempts: Vec<String>,
         /// The reason that explains most.

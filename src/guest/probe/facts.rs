@@ -31,8 +31,8 @@ pub(crate) struct Facts {
     pub addresses: Vec<IpAddr>,
     /// For how long the units are active, by name without `.service`, those that are and of which it was asked.
     pub ages: BTreeMap<String, Duration>,
-    /// The ports at which somebody listens in the guest, if that was asked.
-    pub listening: BTreeSet<u16>,
+    /// The ports at which somebody listens in the guest; none where it was not asked, or the guest cannot tell.
+    pub listening: Option<BTreeSet<u16>>,
     /// `/etc/os-release`.
     pub release: OsRelease,
     /// The runtime folder of the login user, which `%t` stands for.
@@ -158,8 +158,10 @@ impl Reader<'_> {
             }
             "addresses" => self.facts.addresses = parse_addresses(&text(frame.body)),
             "ages" if self.questions.settling => self.facts.ages = parse_ages(&text(frame.body)),
-            "listening" if self.questions.settling => {
-                self.facts.listening = parse_listening(&text(frame.body));
+            "listening" if self.questions.listening => {
+                // At the very least there is an SSH server.
+                self.facts.listening =
+                    Some(parse_listening(&text(frame.body))).filter(|ports| !ports.is_empty());
             }
             "runtime" => self.facts.runtime = RuntimeFolder::parse(&text(frame.body)).ok(),
             "release" if self.questions.release => self.facts.release = OsRelease::parse(&text(frame.body)),
@@ -273,14 +275,10 @@ fn parse_ages(text: &str) -> BTreeMap<String, Duration> {
     units.split("\n\n").filter_map(age).collect()
 }
 
-/// Reads lines of `/proc/net/tcp` (`proc_net_tcp` in the kernel's documentation): the second word is the guest's own
-/// address and port, in hexadecimal.
+/// Reads words of the form `ADDRESS:PORT` in hexadecimal, the guest's own ends of sockets.
 fn parse_listening(text: &str) -> BTreeSet<u16> {
-    let port = |line: &str| {
-        let (_, port) = line.split_whitespace().nth(1)?.rsplit_once(':')?;
-        u16::from_str_radix(port, 16).ok()
-    };
-    text.lines().filter_map(port).collect()
+    let port = |word: &str| u16::from_str_radix(word.rsplit_once(':')?.1, 16).ok();
+    text.split_whitespace().filter_map(port).collect()
 }
 
 /// The name by which [`crate::base::types::UnitName::short`] asks for a unit.
@@ -388,10 +386,8 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_read_and_odd_lines_left_out() {
-        let text = "   0: 0100007F:192B 00000000:0000 0A 00000000:00000000 00:00000000\n\
-            1: 00000000000000000000000000000000:0016 00000000000000000000000000000000:0000 0A\n\
-            2: 0100007F:1FFFF\n3: 0100007F\n:::\n4: x:-1 0A\n";
+    fn ports_are_read_and_odd_words_left_out() {
+        let text = "0100007F:192B 00000000000000000000000000000000:0016 0100007F:1FFFF ::: x:-1 $(id) 0A\n";
         assert_eq!(parse_listening(text), [22, 6443].into());
     }
 

@@ -17,7 +17,9 @@ pub(crate) struct Questions {
     pub release: bool,
     /// A token, where a service takes nothing else. Some clusters make a new one for this.
     pub token: bool,
-    /// For how long the units are active, and where the guest listens.
+    /// At which ports somebody listens in the guest.
+    pub listening: bool,
+    /// For how long the units are active.
     pub settling: bool,
 }
 
@@ -49,12 +51,12 @@ pub(crate) enum Detail {
 impl Questions {
     /// Everything that must be known to find `services` and to see whether they answer.
     pub(crate) fn about<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
-        Self { addresses: true, ..Self::default() }.with(services)
+        Self { addresses: true, listening: true, ..Self::default() }.with(services)
     }
 
     /// Everything that must be known to find `services` and to log in to them.
     pub(crate) fn to_use<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
-        Self { addresses: true, token: true, ..Self::default() }.with(services)
+        Self { addresses: true, listening: true, token: true, ..Self::default() }.with(services)
     }
 
     /// The same, and what tells whether a service that comes up has had its time.

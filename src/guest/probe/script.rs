@@ -46,6 +46,9 @@ fn as_user(questions: &Questions) -> String {
         script +=
             "b=$(ip -o addr show scope global 2>/dev/null) || b=$(hostname -I); frame addresses \"$b\"; ";
     }
+    if questions.listening {
+        script += LISTENING;
+    }
     if questions.release {
         script += "lines </etc/os-release; frame release \"$b\"; ";
     }
@@ -53,8 +56,7 @@ fn as_user(questions: &Questions) -> String {
     script
 }
 
-/// `systemctl show` names times by the clock since the boot, so that one is told too. The kernel has a line
-/// for each socket; `0A` is in those that listen.
+/// `systemctl show` names times by the clock since the boot, so that one is told too.
 fn settling(questions: &Questions) -> String {
     if !questions.settling {
         return String::new();
@@ -62,7 +64,7 @@ fn settling(questions: &Questions) -> String {
     let units = questions.units.iter().map(UnitName::full).collect::<Vec<_>>().join(" ");
     format!(
         "b=$(cat /proc/uptime; systemctl show --property=Id,ActiveEnterTimestampMonotonic {units} 2>/dev/null); \
-         frame ages \"$b\"; b=$(grep -hs \" 0A \" /proc/net/tcp /proc/net/tcp6 | head -c 65536); frame listening \"$b\"; "
+         frame ages \"$b\"; "
     )
 }
 
@@ -116,6 +118,11 @@ fn one_line(text: &str) -> String {
 /// `default`, if `variant` finds that `VARIANT_ID` is one of the words that follow: the one in its secret or, since
 /// Kubernetes 1.24 makes none, a new one for a year, or for as long as the server allows. `$q` is a double quote, `$s`
 /// a single one. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
+/// The kernel has a line for each socket (`proc_net_tcp` in its documentation); `0A` is in those that listen. Read by the shell
+/// itself, it costs no process.
+const LISTENING: &str = "b=; for k in tcp tcp6; do [ -r /proc/net/$k ] || continue; \
+    while read -r v w v m v; do case $m in 0A) b=\"$b$w \";; esac; done </proc/net/$k; done; frame listening \"$b\"; ";
+
 const FUNCTIONS: &str = "\
     n=$2; q=$3; s=$4; e=${IFS#??}; PATH=$PATH:/usr/sbin:/sbin;
     lines() { b=; while IFS= read -r l || [ -n \"$l\" ]; do b=$b$l$e; done; };
