@@ -695,6 +695,11 @@ pub(crate) fn lacks_object(refusal: &clap::Error, arguments: &[OsString]) -> boo
     }
 }
 
+/// True when this process stays in the background: it holds a tunnel.
+pub(crate) fn is_background(arguments: &[OsString]) -> bool {
+    arguments.get(1..3).is_some_and(|words| words[0] == "tunnel" && words[1] == "--serve")
+}
+
 /// What is given for the option `name` in arguments that could not be parsed.
 pub(crate) fn option_in<'a>(arguments: &'a [OsString], name: &str) -> Option<&'a str> {
     let mut words = arguments.iter().filter_map(|argument| argument.to_str());

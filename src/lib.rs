@@ -42,6 +42,9 @@ use crate::ui::{ColorChoice, Ui};
 /// Runs the command that `env` was given and says how it ended. Errors are told to the user here and
 /// nowhere else.
 pub fn run(env: &Env) -> ExitCode {
+    if cli::is_background(&env.arguments) {
+        base::platform::close_inherited();
+    }
     let cli = match Cli::parse_as(env.program(), &env.arguments) {
         Ok(cli) => cli,
         Err(answer) => return answer_of_the_parser(env, &answer),

@@ -151,6 +151,12 @@ fn only_env_and_its_like_leave_a_tunnel() {
     user.types("x=$(service-manager env --script-readable 2>&1); echo \"$x\" | cut --delimiter== --fields=1")
         .stdout("note: [..]\nDOCKER_HOST\nKUBECONFIG\n")
         .succeeds();
+    // Nor does a lock of the shell's outlast it.
+    kill(&user);
+    user.types(
+        "exec 9>lock && flock 9 && service-manager env docker >/dev/null && exec 9>&- && flock --nonblock lock true",
+    )
+    .succeeds();
     let written = user.types("service-manager env docker kubernetes 2>&1").run_freely();
     // Now it is in nobody's way: no SSH, and the same output.
     kill(&user);

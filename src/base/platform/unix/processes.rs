@@ -1,12 +1,13 @@
 //! Processes: those that started this one, and one that is started with all its children.
 
 use std::io;
+use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use nix::unistd::{Uid, User};
+use nix::unistd::{Uid, User, close};
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::system::uname;
 
@@ -37,6 +38,21 @@ impl ProcessTree {
 pub(crate) fn leave_terminal() -> io::Result<()> {
     rustix::process::setsid()?;
     Ok(())
+}
+
+/// Closes what the program that started this one has left open besides the standard streams: a lock that a shell holds on
+/// such a file would last as long as this process. Only for the very beginning, when nothing here is open yet.
+pub(crate) fn close_inherited() {
+    let numbers: Vec<RawFd> = std::fs::read_dir("/dev/fd")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|number| *number > STDERR)
+        .collect();
+    for number in numbers {
+        // That of the folder is closed already.
+        let _ = close(number);
+    }
 }
 
 /// Closes standard output, so that whoever reads it goes on.
@@ -127,3 +143,4 @@ pub(crate) fn ancestors() -> impl Iterator<Item = String> {
 }
 
 const MOST_ANCESTORS: usize = 5;
+const STDERR: RawFd = 2;
