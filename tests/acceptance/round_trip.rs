@@ -172,7 +172,7 @@ impl<'g> Meter<'g> {
     }
 
     fn reads(&self, something: impl FnOnce()) -> Cost {
-        self.0.run(&format!(": >{ACCOUNT}"));
+        let begin: u32 = self.0.run(&format!(": >{ACCOUNT}; date +%s")).trim().parse().unwrap();
         let mut carried = BTreeMap::new();
         let journal = journal_while(self.0, || carried = self.carried_while(something));
         until("the connection is gone", || self.0.run("pgrep --parent $(</run/sshd.pid) || true").is_empty());
@@ -181,7 +181,7 @@ impl<'g> Meter<'g> {
             connections: count("Connection from"),
             logins: count("Accepted publickey"),
             commands: count("Starting session"),
-            processes: self.processes(),
+            processes: self.processes(begin),
             carried,
         }
     }
@@ -207,12 +207,15 @@ impl<'g> Meter<'g> {
             .collect()
     }
 
-    /// Those that have ended, as acct(5) lays them down. Others of the guest's come and go all the time.
-    fn processes(&self) -> Vec<String> {
+    /// Those that have begun since `begin` (seconds since 1970) and have ended, as acct(5) lays them down. Others of the guest's
+    /// come and go all the time, and a session of an earlier test may end now.
+    fn processes(&self, begin: u32) -> Vec<String> {
         let account = BASE64_STANDARD.decode(self.0.run(&format!("base64 --wrap=0 {ACCOUNT}"))).unwrap();
         let number = |bytes: &[u8]| u32::from_ne_bytes(bytes.try_into().unwrap());
         let ended: BTreeMap<u32, (u32, String)> = account
             .chunks_exact(64)
+            // What the kernel tells is rounded down.
+            .filter(|record| number(&record[24..28]) + 1 >= begin)
             .map(|record| {
                 assert_eq!(record[1] & 0xf, 3, "the kernel writes another version of acct(5)");
                 let name = record[48..].split(|byte| *byte == 0).next().unwrap();
