@@ -9,7 +9,7 @@ use super::detect::{DetectedService, detect};
 use super::error::Error;
 use super::guest_credentials::{CredentialReader, GuestCredentials};
 use super::state::State;
-use super::tunnel_access::{Reached, TunnelAccess};
+use super::tunnel_access::{Reached, TunnelAccess, TunnelLifetime};
 use crate::access::credentials::{Credentials, Expired};
 use crate::access::endpoint::{self, EndpointSearch, Via};
 use crate::base::deadline::{Deadline, WorkerPanicked};
@@ -32,6 +32,16 @@ pub(crate) struct Inspection {
     pub(crate) host_key: HostKey,
     /// How services are reached that are not reached directly.
     pub(super) tunnel: TunnelAccess,
+}
+
+/// Whether somebody listens at a port in the guest.
+enum Listening {
+    /// The guest was not asked, or cannot tell.
+    Unknown,
+    No,
+    /// On the guest's loopback.
+    Local,
+    ForOthers,
 }
 
 impl Inspection {
@@ -171,28 +181,49 @@ impl Inspection {
         };
         match search.run(deadline) {
             Ok((endpoint, client)) => Ok((endpoint, client, None)),
-            Err(endpoint::Error::NoResponse { attempts, reason, wrong_servers })
-                if self.may_be_behind_ssh(detected, credentials.port, &wrong_servers) =>
+            Err(endpoint::Error::NoResponse { attempts, reason, reasons })
+                if self.may_be_behind_ssh(detected, credentials.port, &reasons) =>
             {
                 match through_ssh() {
                     Some(Err(endpoint::Error::NoResponse { attempts: more, .. })) => {
                         let attempts = [attempts, more].concat();
-                        Err(endpoint::Error::NoResponse { attempts, reason, wrong_servers })
+                        Err(endpoint::Error::NoResponse { attempts, reason, reasons })
                     }
                     Some(reached) => reached,
-                    None => Err(endpoint::Error::NoResponse { attempts, reason, wrong_servers }),
+                    None => Err(endpoint::Error::NoResponse { attempts, reason, reasons }),
                 }
             }
             Err(error) => Err(error),
         }
     }
 
-    /// True when a service that does not answer directly may do so on the guest's loopback: it is up, somebody listens at its
-    /// port, and it is not the guest itself that has another server there.
-    fn may_be_behind_ssh(&self, detected: &DetectedService, port: u16, wrong_servers: &[IpAddr]) -> bool {
+    /// True when a service that does not answer directly may do so on the guest's loopback: it is up, and somebody listens at
+    /// its port. Not where the guest itself has another server there; nor, for whoever only looks, where it refuses although
+    /// somebody listens for others: that is about to end, most likely, and not worth another login.
+    fn may_be_behind_ssh(
+        &self,
+        detected: &DetectedService,
+        port: u16,
+        reasons: &[(IpAddr, endpoint::NoResponse)],
+    ) -> bool {
         let itself = self.address.filter(|address| !address.is_loopback());
-        let listens = self.facts.listening.as_ref().is_none_or(|ports| ports.contains(&port));
-        detected.state.is_up() && listens && !itself.is_some_and(|itself| wrong_servers.contains(&itself))
+        let heard = reasons.iter().find(|(address, _)| Some(*address) == itself).map(|(_, reason)| *reason);
+        let is_brief = self.tunnel.lifetime == TunnelLifetime::Command;
+        detected.state.is_up()
+            && match (self.listening(port), heard) {
+                (Listening::No, _) | (_, Some(endpoint::NoResponse::WrongServer)) => false,
+                (Listening::ForOthers, Some(endpoint::NoResponse::ConnectionRefused)) => !is_brief,
+                _ => true,
+            }
+    }
+
+    fn listening(&self, port: u16) -> Listening {
+        match self.facts.listening.as_ref().map(|ports| ports.get(&port)) {
+            None => Listening::Unknown,
+            Some(None) => Listening::No,
+            Some(Some(false)) => Listening::Local,
+            Some(Some(true)) => Listening::ForOthers,
+        }
     }
 
     /// Adds the names of service and machine, and what the user can do about it.
@@ -202,7 +233,7 @@ impl Inspection {
         match error {
             endpoint::Error::NoResponse { attempts, reason, .. } => {
                 let unit = detected.units.last().map(ToString::to_string);
-                let listens = self.facts.listening.as_ref().is_some_and(|ports| ports.contains(&port));
+                let listens = matches!(self.listening(port), Listening::Local | Listening::ForOthers);
                 let remedy = detected.flavour.access.has_docker_keys().then(|| hints.expired.clone());
                 Error::NoAnswer { service, machine, attempts, reason, listens, path, unit, remedy }
             }

@@ -29,7 +29,7 @@ impl Inspection {
         let target = ForwardTarget::Port(port);
         let place = format!("{target} through SSH");
         let no_response = |reason: String| endpoint::Error::NoResponse {
-            wrong_servers: Vec::new(),
+            reasons: Vec::new(),
             attempts: vec![format!("{place}: {reason}")],
             reason: endpoint::NoResponse::ConnectionRefused,
         };

@@ -11,8 +11,8 @@ pub(crate) enum Error {
     /// Nobody answers at any of the addresses.
     #[error("nothing answers")]
     NoResponse {
-        /// The addresses at which a server of another authority answered.
-        wrong_servers: Vec<IpAddr>,
+        /// What was heard at each address.
+        reasons: Vec<(IpAddr, NoResponse)>,
         /// The addresses that were tried, each with its answer.
         attempts: Vec<String>,
         /// The reason that explains most.

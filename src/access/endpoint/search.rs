@@ -169,11 +169,8 @@ impl EndpointSearch<'_> {
         let attempt = |(address, _, answer): &(IpAddr, NoResponse, String)| {
             format!("{}: {answer}", self.place(*address))
         };
-        let is_wrong = |(address, reason, _): &(IpAddr, NoResponse, String)| {
-            (*reason == NoResponse::WrongServer).then_some(*address)
-        };
         Error::NoResponse {
-            wrong_servers: silent.iter().filter_map(is_wrong).collect(),
+            reasons: silent.iter().map(|(address, reason, _)| (*address, *reason)).collect(),
             attempts: silent.iter().map(attempt).collect(),
             reason: silent.iter().map(|(_, reason, _)| *reason).max().unwrap_or(NoResponse::Timeout),
         }

@@ -1,6 +1,6 @@
 //! What the guest answered, as types. Nothing in here is trusted: it is what the guest says of itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -31,8 +31,9 @@ pub(crate) struct Facts {
     pub addresses: Vec<IpAddr>,
     /// For how long the units are active, by name without `.service`, those that are and of which it was asked.
     pub ages: BTreeMap<String, Duration>,
-    /// The ports at which somebody listens in the guest; none where it was not asked, or the guest cannot tell.
-    pub listening: Option<BTreeSet<u16>>,
+    /// The ports at which somebody listens in the guest, and whether that is for others than the guest itself; none where it
+    /// was not asked, or the guest cannot tell.
+    pub listening: Option<BTreeMap<u16, bool>>,
     /// `/etc/os-release`.
     pub release: OsRelease,
     /// The runtime folder of the login user, which `%t` stands for.
@@ -275,11 +276,21 @@ fn parse_ages(text: &str) -> BTreeMap<String, Duration> {
     units.split("\n\n").filter_map(age).collect()
 }
 
-/// Reads words of the form `ADDRESS:PORT` in hexadecimal, the guest's own ends of sockets.
-fn parse_listening(text: &str) -> BTreeSet<u16> {
-    let port = |word: &str| u16::from_str_radix(word.rsplit_once(':')?.1, 16).ok();
-    text.split_whitespace().filter_map(port).collect()
+/// Reads words of the form `ADDRESS:PORT` in hexadecimal, the guest's own ends of sockets: for each port, whether an address
+/// is not of the loopback. An address is in the order of the guest's processor, mostly little-endian.
+fn parse_listening(text: &str) -> BTreeMap<u16, bool> {
+    let mut ports = BTreeMap::new();
+    for (address, port) in text.split_whitespace().filter_map(|word| word.rsplit_once(':')) {
+        if let Ok(port) = u16::from_str_radix(port, 16) {
+            let is_local = LOOPBACK.iter().any(|end| address.ends_with(end));
+            *ports.entry(port).or_insert(false) |= !is_local;
+        }
+    }
+    ports
 }
+
+/// How 127.0.0.0/8, also within IPv6, and `::1` end there, on processors of either order.
+const LOOPBACK: [&str; 3] = ["7F", "7F000001", "01000000"];
 
 /// The name by which [`crate::base::types::UnitName::short`] asks for a unit.
 fn short(name: &str) -> String {
@@ -388,7 +399,13 @@ mod tests {
     #[test]
     fn ports_are_read_and_odd_words_left_out() {
         let text = "0100007F:192B 00000000000000000000000000000000:0016 0100007F:1FFFF ::: x:-1 $(id) 0A\n";
-        assert_eq!(parse_listening(text), [22, 6443].into());
+        assert_eq!(parse_listening(text), [(22, true), (6443, false)].into());
+        for local in
+            ["00000000000000000000000001000000:1", "0000000000000000FFFF00000100007F:1", "7F000001:1"]
+        {
+            assert_eq!(parse_listening(local), [(1, false)].into(), "{local}");
+        }
+        assert_eq!(parse_listening("0100007F:1 00000000:1"), [(1, true)].into());
     }
 
     #[test]
