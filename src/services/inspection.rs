@@ -35,7 +35,7 @@ pub(crate) struct Inspection {
 }
 
 /// Whether somebody listens at a port in the guest.
-enum Listening {
+enum PortUse {
     /// The guest was not asked, or cannot tell.
     Unknown,
     No,
@@ -210,19 +210,19 @@ impl Inspection {
         let heard = reasons.iter().find(|(address, _)| Some(*address) == itself).map(|(_, reason)| *reason);
         let is_brief = self.tunnel.lifetime == TunnelLifetime::Command;
         detected.state.is_up()
-            && match (self.listening(port), heard) {
-                (Listening::No, _) | (_, Some(endpoint::NoResponse::WrongServer)) => false,
-                (Listening::ForOthers, Some(endpoint::NoResponse::ConnectionRefused)) => !is_brief,
+            && match (self.port_use(port), heard) {
+                (PortUse::No, _) | (_, Some(endpoint::NoResponse::WrongServer)) => false,
+                (PortUse::ForOthers, Some(endpoint::NoResponse::ConnectionRefused)) => !is_brief,
                 _ => true,
             }
     }
 
-    fn listening(&self, port: u16) -> Listening {
+    fn port_use(&self, port: u16) -> PortUse {
         match self.facts.listening.as_ref().map(|ports| ports.get(&port)) {
-            None => Listening::Unknown,
-            Some(None) => Listening::No,
-            Some(Some(false)) => Listening::Local,
-            Some(Some(true)) => Listening::ForOthers,
+            None => PortUse::Unknown,
+            Some(None) => PortUse::No,
+            Some(Some(false)) => PortUse::Local,
+            Some(Some(true)) => PortUse::ForOthers,
         }
     }
 
@@ -233,7 +233,7 @@ impl Inspection {
         match error {
             endpoint::Error::NoResponse { attempts, reason, .. } => {
                 let unit = detected.units.last().map(ToString::to_string);
-                let listens = matches!(self.listening(port), Listening::Local | Listening::ForOthers);
+                let listens = matches!(self.port_use(port), PortUse::Local | PortUse::ForOthers);
                 let remedy = detected.flavour.access.has_docker_keys().then(|| hints.expired.clone());
                 Error::NoAnswer { service, machine, attempts, reason, listens, path, unit, remedy }
             }
