@@ -128,7 +128,7 @@ fn explains_a_unit_that_fails() {
         &format!("rm -r {DROP_INS}; systemctl daemon-reload; systemctl reset-failed k3s; systemctl restart k3s; {UNTIL_READY}"),
     );
     User::of(&guest)
-        .types("service-manager start kubernetes 2>&1 | grep --extended-regexp '^(error|hint)|token|exited'; exit ${PIPESTATUS[0]}")
+        .types("service-manager start kubernetes 2>&1 | grep --extended-regexp '^(error|hint)|token|code=exited'; exit ${PIPESTATUS[0]}")
         .stdout(
             "
             error: could not start kubernetes in `[NAME]`: k3s.service failed
