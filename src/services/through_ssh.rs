@@ -11,6 +11,7 @@ use super::tunnel_access::Reached;
 use crate::access::credentials::Credentials;
 use crate::access::endpoint::{self, Endpoint, EndpointSearch, Via};
 use crate::base::deadline::{Deadline, WorkerPanicked};
+use crate::base::text::sh_word;
 use crate::base::timeouts;
 use crate::base::types::{GuestPath, Port};
 use crate::catalogue::{Access, EngineProgram};
@@ -111,9 +112,9 @@ impl Inspection {
             (ForwardTarget::Engine(EngineProgram::Docker), _) => format!(
                 "in the machine: `sudo usermod --append --groups docker {}` lets the user open the socket, and with it be \
                  root there",
-                self.machine.route().target.user
+                sh_word(self.machine.route().target.user.as_str())
             ),
-            (_, Access::Socket { reason, .. }) => reason.help.replace("{ssh}", &self.ssh_url()),
+            (_, Access::Socket { reason, .. }) => reason.help.replace("{ssh}", &sh_word(&self.ssh_url())),
             _ => String::new(),
         }
     }
