@@ -37,6 +37,13 @@ pub(crate) fn command(path: &Path) -> Command {
     Command::new(path)
 }
 
+/// The command that runs `line`, as `ProxyCommand` of an ssh config has one. No shell stays in between, which would live on.
+pub(crate) fn shell(line: &str) -> Command {
+    let mut command = command(Path::new("/bin/sh"));
+    command.arg("-c").arg(format!("exec {line}"));
+    command
+}
+
 /// Runs `command`, called `shown` in messages, to its end, or until `deadline`: then it is killed with all that it
 /// started.
 ///

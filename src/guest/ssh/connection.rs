@@ -15,7 +15,7 @@ use super::user_known_hosts::UserKnownHosts;
 use super::{auth, jump};
 use crate::base::deadline::Deadline;
 use crate::base::platform::{OwnedSocket, PipedProcess};
-use crate::base::timeouts;
+use crate::base::{program, timeouts};
 
 /// What a command in the guest wrote. There may be secrets in it, so there is no `Debug`.
 #[derive(Default)]
@@ -206,7 +206,7 @@ fn reach(
     };
     log::debug!("running `{command}` to reach {} (ProxyCommand)", hop.place());
     let failed = |source| Error::ProxyCommand { place: hop.place(), command: command.to_owned(), source };
-    let (proxy, stream) = PipedProcess::start(command).map_err(failed)?;
+    let (proxy, stream) = PipedProcess::start(&mut program::shell(command)).map_err(failed)?;
     Ok((stream.into(), None, Some(proxy)))
 }
 

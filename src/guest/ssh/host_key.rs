@@ -148,11 +148,6 @@ pub(crate) struct HostKeyChange {
 pub(crate) struct HostKey(PublicKey);
 
 impl HostKey {
-    /// The names under which a server signs with `key`.
-    pub(super) fn algorithm_of(key: &PublicKey) -> Option<&'static str> {
-        algorithm(key)
-    }
-
     /// Its algorithm, as [`KnownHosts::algorithm`] has it.
     pub(super) fn algorithm(&self) -> Option<&'static str> {
         algorithm(&self.0)
@@ -164,7 +159,8 @@ impl HostKey {
     }
 }
 
-fn algorithm(key: &PublicKey) -> Option<&'static str> {
+/// The names under which a server signs with `key`.
+pub(super) fn algorithm(key: &PublicKey) -> Option<&'static str> {
     match key.algorithm() {
         // The key's own name would ask for a signature with SHA-1.
         ssh_key::Algorithm::Rsa { .. } => Some("rsa-sha2-512,rsa-sha2-256"),

@@ -8,7 +8,7 @@ use ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 use ssh2::{CheckResult, KnownHostFileKind, Session};
 
 use super::error::Error;
-use super::host_key::{HostKey, fingerprint};
+use super::host_key::{algorithm, fingerprint};
 use super::route::Hop;
 use crate::base::files;
 use crate::base::text::wildcard;
@@ -39,10 +39,7 @@ impl UserKnownHosts {
 
     /// The algorithm to ask for first, so that the server shows a key that can be compared.
     pub(super) fn algorithm(&self) -> Option<&'static str> {
-        self.entries
-            .iter()
-            .filter(|entry| !entry.is_revoked)
-            .find_map(|entry| HostKey::algorithm_of(&entry.key))
+        self.entries.iter().filter(|entry| !entry.is_revoked).find_map(|entry| algorithm(&entry.key))
     }
 
     /// Compares the key that the server of `hop` offers, in SSH's wire form.

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::control::{ControlAnswer, ControlClient, ControlError, ControlRequest};
 use super::serve::VERSION;
@@ -11,7 +11,7 @@ use crate::base::env::PROXY_PASSWORD;
 use crate::base::files;
 use crate::base::paths::MachineFiles;
 use crate::base::platform::{Interest, poll_sockets};
-use crate::base::timeouts;
+use crate::base::{program, timeouts};
 
 /// Why there is no tunnel.
 #[derive(Debug, thiserror::Error)]
@@ -86,10 +86,9 @@ pub(crate) fn stop(files: &MachineFiles, deadline: Deadline) -> Result<bool, Sta
 ///
 /// Nothing of this process stays open in the new one: a shell that waits for the end of `$(service-manager env)` would wait for
 /// as long as the tunnel is there.
-#[allow(clippy::disallowed_methods, reason = "this program starts itself, to stay in the background")]
 fn start(files: &MachineFiles, home: Option<&Path>, deadline: Deadline) -> Result<bool, StartError> {
     let log = files::open_log(&files.tunnel_log())?;
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = program::command(&std::env::current_exe()?);
     command.args(["tunnel", "--serve", &files.key()]).current_dir("/").env_remove(PROXY_PASSWORD);
     if let Some(home) = home {
         command.env("SERVICE_MANAGER_HOME", home);

@@ -83,15 +83,11 @@ pub(crate) fn time_asleep() -> Duration {
 pub(crate) struct PipedProcess(Child);
 
 impl PipedProcess {
-    /// Runs `line` by `sh`, and returns the other end of its input and output.
+    /// Starts `command`, and returns the other end of its input and output.
     ///
     /// Errors: the system's.
-    #[allow(clippy::disallowed_methods, reason = "it starts programs, too, and how is the system's")]
-    pub(crate) fn start(line: &str) -> io::Result<(Self, LocalStream)> {
+    pub(crate) fn start(command: &mut Command) -> io::Result<(Self, LocalStream)> {
         let (ours, theirs) = local_pair()?;
-        let mut command = Command::new("/bin/sh");
-        // Without a shell that stays in between, and would live on.
-        command.arg("-c").arg(format!("exec {line}"));
         command.stdin(Stdio::from(OwnedSocket::from(theirs.try_clone()?)));
         command.stdout(Stdio::from(OwnedSocket::from(theirs)));
         Ok((Self(command.spawn()?), ours))
