@@ -295,7 +295,7 @@ fn start_docker(guest: &Guest) {
     );
 }
 
-const DOCKER: &str = r#"eval "$(service-manager env docker)" && docker info --format '{{.Name}}'"#;
+pub(crate) const DOCKER: &str = r#"eval "$(service-manager env docker)" && docker info --format '{{.Name}}'"#;
 const READABLE: &str =
     "DOCKER_HOST=tcp://[ADDRESS]:2376\nDOCKER_CERT_PATH='[MACHINE]/docker'\nDOCKER_TLS_VERIFY=1\n";
 const ANNOUNCED: &str = "

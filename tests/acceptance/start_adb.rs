@@ -1,7 +1,9 @@
 //! The Atomic Developer Bundle: `sccli` starts and stops its services, with all that it does besides.
 
+use crate::docker::DOCKER;
 use crate::start::{DOCKER_STARTED, STARTED, docker, ends_as_env_does};
 use crate::start_proxy::{KILLED_AT_STEP, wraps};
+use crate::start_tls::two_at_once_leave_a_docker;
 use service_manager_test_support::{Guest, UNTIL_READY, User};
 
 const OPENSHIFT_STARTED: &str = "OpenShift service configured successfully...\n";
@@ -219,16 +221,7 @@ fn a_killed_run_leaves_no_half_of_dockers_keys() {
 fn two_starts_leave_matching_keys_of_docker() {
     let guest = adb();
     guest.lays_out_docker("other-names");
-    let users = [User::of(&guest), User::of(&guest)];
-    let children: Vec<_> =
-        users.iter().map(|user| user.types("service-manager -q start docker").starts()).collect();
-    for child in children {
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-    }
-    for user in users {
-        user.types(DOCKER).stdout("[NAME]\n").succeeds();
-    }
+    two_at_once_leave_a_docker(&guest, "service-manager -q start docker");
 }
 
 /// Where the daemon would not make its own.
@@ -469,8 +462,6 @@ fn adb() -> Guest {
     );
     guest
 }
-
-const DOCKER: &str = "eval \"$(service-manager env docker)\" && docker info --format '{{.Name}}'";
 /// Tells Docker's keys, and whether it was restarted.
 const DOCKER_KEYS: &str =
     "systemctl show --property=MainPID docker; sha256sum /etc/docker/*.pem /home/vagrant/.docker/*";

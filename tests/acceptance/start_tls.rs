@@ -1,10 +1,9 @@
 //! `start docker --tls`: a daemon that only has its socket talks TLS afterwards.
 
+use crate::docker::DOCKER;
 use crate::start::{DOCKER_STARTED, docker};
 use crate::start_proxy::{KILLED_AT_STEP, wraps};
 use service_manager_test_support::{Guest, User};
-
-const DOCKER: &str = "eval \"$(service-manager env docker)\" && docker info --format '{{.Name}}'";
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -79,9 +78,13 @@ fn starts_a_stopped_docker_with_tls() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn two_runs_leave_matching_keys() {
     let guest = socket();
-    let users = [User::of(&guest), User::of(&guest)];
-    let children: Vec<_> =
-        users.iter().map(|user| user.types("service-manager -q start docker --tls").starts()).collect();
+    two_at_once_leave_a_docker(&guest, "service-manager -q start docker --tls");
+}
+
+/// Two users type `line` at once: both succeed, and the `docker` of both works.
+pub(crate) fn two_at_once_leave_a_docker(guest: &Guest, line: &str) {
+    let users = [User::of(guest), User::of(guest)];
+    let children: Vec<_> = users.iter().map(|user| user.types(line).starts()).collect();
     for child in children {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
