@@ -11,6 +11,15 @@ pub(crate) fn chain<'a>(
 
 /// The messages of what caused `error`, outermost first.
 pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
+    messages(error).split_off(1)
+}
+
+/// The message of `error` and those of its causes, in one line.
+pub(crate) fn in_one_line(error: &dyn Error) -> String {
+    messages(error).join(": ")
+}
+
+fn messages(error: &dyn Error) -> Vec<String> {
     let mut messages = vec![error.to_string()];
     for message in chain(error.source()).map(ToString::to_string) {
         // Many libraries repeat their cause in their own message.
@@ -18,5 +27,5 @@ pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
             messages.push(message);
         }
     }
-    messages.split_off(1)
+    messages
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::context::{Context, print, print_json};
-use crate::base::causes::causes;
+use crate::base::causes::in_one_line;
 use crate::base::deadline::Deadline;
 use crate::base::files;
 use crate::base::platform::{close_stdout, leave_terminal};
@@ -47,8 +47,7 @@ fn serve(key: &str, context: &Context) -> Result<(), Error> {
         Ok(()) => Ok(()),
         Err(ServeError::Files(files::Error::FolderLocked { .. })) => Ok(say(TAKEN)?),
         Err(error) => {
-            let reasons: Vec<String> = std::iter::once(error.to_string()).chain(causes(&error)).collect();
-            say(&reasons.join(": "))?;
+            say(&in_one_line(&error))?;
             Err(error.into())
         }
     }

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::find::find;
 use super::openssh::OpenSsh;
 use super::route_reader::{
-    ConfigReader, RouteReader, SSH_PORT, choose_alias, default_identities, default_known_hosts, own_user,
+    ConfigReader, RouteReader, choose_alias, default_identities, default_known_hosts, own_user,
 };
 use super::selection::Selection;
 use super::ssh_config::{LONGEST_CONFIG, SshConfig};
@@ -23,7 +23,7 @@ use crate::base::paths::Folders;
 use crate::base::suggest::nearest;
 use crate::base::text::sanitize;
 use crate::base::types::MachineName;
-use crate::guest::ssh::{Hop, Route};
+use crate::guest::ssh::{Hop, Route, SSH_PORT};
 
 /// Finds the machine that `selection` means.
 ///

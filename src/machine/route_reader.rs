@@ -13,7 +13,7 @@ use crate::base::platform::account_name;
 use crate::base::suggest::nearest;
 use crate::base::text::sanitize;
 use crate::base::types::{HostName, Invalid, MachineName, SshUser};
-use crate::guest::ssh::{AgentChoice, Hop, HostKeyPolicy, Route};
+use crate::guest::ssh::{AgentChoice, Hop, HostKeyPolicy, Route, SSH_PORT};
 
 /// The alias that was named, or the only one of the file.
 pub(super) fn choose_alias(
@@ -239,6 +239,5 @@ const USER_KNOWN_HOSTS: [&str; 2] = ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"
 const GLOBAL_KNOWN_HOSTS: [&str; 2] = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
 /// More are a circle.
 const MOST_JUMPS: usize = 8;
-pub(super) const SSH_PORT: u16 = 22;
 /// In the order in which OpenSSH's `ssh_config(5)` lists them, without the hardware keys.
 const DEFAULT_IDENTITIES: [&str; 3] = ["id_rsa", "id_ecdsa", "id_ed25519"];

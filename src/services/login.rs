@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::Error;
-use crate::base::causes::causes;
+use crate::base::causes::in_one_line;
 use crate::base::deadline::Deadline;
 use crate::base::files;
 use crate::base::paths::Folders;
@@ -43,23 +43,17 @@ pub(super) fn read_known_hosts(machine: &Machine) -> Result<KnownHosts, Error> {
 
 /// Logs in to `machine`, as it was reached just now.
 pub(super) fn login(machine: Machine) -> TunnelLogin {
-    Arc::new(move |deadline| log_in_again(&machine, deadline).map_err(|error| text_of(&error)))
+    Arc::new(move |deadline| log_in_again(&machine, deadline).map_err(|error| in_one_line(&error)))
 }
 
 /// Logs in to the machine with the key `key`, as it is remembered: another command may have found it at another place.
 pub(crate) fn remembered_login(folders: Folders, key: String) -> TunnelLogin {
     Arc::new(move |deadline| {
-        let machine = machine::remembered(&folders).map_err(|error| text_of(&error))?;
+        let machine = machine::remembered(&folders).map_err(|error| in_one_line(&error))?;
         let machine = machine.machines.into_iter().find(|machine| machine.key() == key);
         let machine = machine.ok_or_else(|| "the machine is not remembered any more".to_owned())?;
-        log_in_again(&machine, deadline).map_err(|error| text_of(&error))
+        log_in_again(&machine, deadline).map_err(|error| in_one_line(&error))
     })
-}
-
-/// The message of `error` and those of its causes.
-pub(super) fn text_of(error: &(dyn std::error::Error + 'static)) -> String {
-    let reasons = std::iter::once(error.to_string()).chain(causes(error));
-    reasons.collect::<Vec<_>>().join(": ")
 }
 
 const LONGEST_KNOWN_HOSTS: u64 = 64 << 10;

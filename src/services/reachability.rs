@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::inspection::Inspection;
 use crate::base::deadline::Deadline;
 use crate::base::parallel;
-use crate::guest::ssh::{HostKey, has_host_key};
+use crate::guest::ssh::{HostKey, SSH_PORT, has_host_key};
 
 /// An address of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -60,8 +60,6 @@ fn reached(addresses: &[IpAddr], host_key: &HostKey, deadline: Deadline) -> Vec<
 
 /// Every `VirtualBox` guest has it behind its NAT (<https://www.virtualbox.org/manual/ch06.html>, "NAT").
 const VIRTUALBOX_NAT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 2, 15));
-/// On a guest's own address sshd mostly listens there.
-const SSH_PORT: u16 = 22;
 
 #[cfg(test)]
 mod tests {

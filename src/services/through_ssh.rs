@@ -6,10 +6,10 @@ use super::connected::{ConnectedService, api};
 use super::detect::DetectedService;
 use super::error::Error;
 use super::inspection::Inspection;
-use super::login::text_of;
 use super::tunnel_access::Reached;
 use crate::access::credentials::Credentials;
 use crate::access::endpoint::{self, Endpoint, EndpointSearch, Via};
+use crate::base::causes::in_one_line;
 use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::text::sh_word;
 use crate::base::timeouts;
@@ -50,7 +50,7 @@ impl Inspection {
         Some(match search.run(deadline) {
             Ok((endpoint, client)) => match lead.keep(&self.machine, deadline) {
                 Ok(brief) => Ok((endpoint, client, brief)),
-                Err(error) => Err(no_response(text_of(&error))),
+                Err(error) => Err(no_response(in_one_line(&error))),
             },
             Err(endpoint::Error::NoResponse { attempts, .. }) => {
                 Err(no_response(lead.withdraw(deadline).unwrap_or_else(|| attempts.join(", "))))

@@ -6,8 +6,9 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
-use super::login::{login, text_of};
+use super::login::login;
 use crate::access::endpoint::{ApiClient, Endpoint, Via};
+use crate::base::causes::in_one_line;
 use crate::base::deadline::Deadline;
 use crate::base::timeouts;
 use crate::base::types::ServiceName;
@@ -88,11 +89,11 @@ impl TunnelAccess {
     ) -> Result<Lead, String> {
         if self.lifetime == TunnelLifetime::Command {
             let brief = BriefTunnel::start(login(machine.clone()), service.clone(), target.clone());
-            let (brief, local) = brief.map_err(|error| text_of(&error))?;
+            let (brief, local) = brief.map_err(|error| in_one_line(&error))?;
             let forward = Forward { service: service.clone(), target, local };
             return Ok(Lead { forward, holder: Holder::Command(brief) });
         }
-        let known = tunnel::read_forwards(&machine.files).map_err(|error| text_of(&error))?;
+        let known = tunnel::read_forwards(&machine.files).map_err(|error| in_one_line(&error))?;
         let before = known.into_iter().find(|forward| forward.service == *service);
         let local = match (&target, &before) {
             (ForwardTarget::Port(_), Some(Forward { local: local @ LocalEnd::Port(_), .. })) => local.clone(),
@@ -100,12 +101,12 @@ impl TunnelAccess {
             _ => LocalEnd::Socket(machine.files.tunnel().service(service.as_str())),
         };
         let mut client = tunnel::find_or_start(&machine.files, self.home.as_deref(), deadline)
-            .map_err(|error| text_of(&error))?;
+            .map_err(|error| in_one_line(&error))?;
         let mut forward = Forward { service: service.clone(), target, local };
         match client.ask(&ControlRequest::Add(forward.clone()), deadline.at_most(timeouts::TUNNEL_CONTROL)) {
             Ok(ControlAnswer::Added(local)) => forward.local = local,
             Ok(_) => return Err("the tunnel gives an odd answer".to_owned()),
-            Err(error) => return Err(text_of(&error)),
+            Err(error) => return Err(in_one_line(&error)),
         }
         let is_new = before.as_ref() != Some(&forward);
         Ok(Lead { forward, holder: Holder::Process { client, is_new } })

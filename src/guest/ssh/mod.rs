@@ -14,5 +14,5 @@ mod user_known_hosts;
 pub(crate) use self::connection::{Connection, has_host_key};
 pub(crate) use self::error::Error;
 pub(crate) use self::host_key::{HostKey, HostKeyChange, KnownHosts};
-pub(crate) use self::route::{AgentChoice, Hop, HostKeyPolicy, Route};
+pub(crate) use self::route::{AgentChoice, Hop, HostKeyPolicy, Route, SSH_PORT};
 pub(in crate::guest) use self::transport::{Transport, WOULD_BLOCK};

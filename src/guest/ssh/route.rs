@@ -31,6 +31,9 @@ pub(crate) struct HostKeyPolicy {
     pub alias: Option<String>,
 }
 
+/// Where SSH servers listen if nobody says otherwise.
+pub(crate) const SSH_PORT: u16 = 22;
+
 /// One SSH server and how to log in to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

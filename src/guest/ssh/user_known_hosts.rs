@@ -9,7 +9,7 @@ use ssh2::{CheckResult, KnownHostFileKind, Session};
 
 use super::error::Error;
 use super::host_key::{algorithm, fingerprint};
-use super::route::Hop;
+use super::route::{Hop, SSH_PORT};
 use crate::base::files;
 use crate::base::text::wildcard;
 
@@ -113,7 +113,6 @@ fn is_hashed(line: &str, name: &str, key: &PublicKey, session: &Session) -> bool
     check().unwrap_or(false)
 }
 
-const SSH_PORT: u16 = 22;
 const LONGEST_KNOWN_HOSTS: u64 = 4 << 20;
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::control::{ControlAnswer, ControlRequest, ControlServer};
 use super::forward::{Forward, ForwardTarget, LocalEnd};
 use super::listener::ListenError;
 use super::tunnel::{Tunnel, TunnelLogin, WatchedSocket};
-use crate::base::causes::causes;
+use crate::base::causes::in_one_line;
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, PrivateFolder};
 use crate::base::paths::MachineFiles;
@@ -119,10 +119,7 @@ fn answer(request: ControlRequest, machine: &str, tunnel: &mut Tunnel) -> Contro
         }
         ControlRequest::Add(forward) => match tunnel.add(forward) {
             Ok(local) => ControlAnswer::Added(local),
-            Err(error) => {
-                let reasons = std::iter::once(error.to_string()).chain(causes(&error));
-                ControlAnswer::Failed(reasons.collect::<Vec<_>>().join(": "))
-            }
+            Err(error) => ControlAnswer::Failed(in_one_line(&error)),
         },
         ControlRequest::Remove(forward) => {
             tunnel.remove(&forward);
