@@ -79,7 +79,7 @@ impl<'c> Lifecycle<'c> {
     ///
     /// Errors: as for [`Self::inspect`].
     pub(crate) fn inspect_readonly<'s>(&mut self, service: &'s Service) -> Result<Inspected<'s>, Error> {
-        self.ask(service, &Questions::about([service]))
+        self.ask(service, &Questions::about([service]).with_listening())
     }
 
     fn ask<'s>(&mut self, service: &'s Service, questions: &Questions) -> Result<Inspected<'s>, Error> {

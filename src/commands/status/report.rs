@@ -60,13 +60,22 @@ impl Inquiry {
     /// Asks over a connection of its own.
     pub(super) fn ask_once(mut self, context: &Context) -> Result<Report, Error> {
         let mut session = self.open_session(context)?;
-        self.ask(&mut session, context.deadline)
+        self.report(&mut session, |questions| questions, context.deadline)
     }
 
-    /// Asks over `session`.
+    /// Asks over `session`, not for the last time.
     pub(super) fn ask(&self, session: &mut MachineSession, deadline: Deadline) -> Result<Report, Error> {
+        self.report(session, Questions::with_listening, deadline)
+    }
+
+    fn report(
+        &self,
+        session: &mut MachineSession,
+        extend: impl FnOnce(Questions) -> Questions,
+        deadline: Deadline,
+    ) -> Result<Report, Error> {
         let services = self.catalogue.select(&self.names)?;
-        let inspection = session.inspect(&Questions::about(services.iter().copied()))?;
+        let inspection = session.inspect(&extend(Questions::about(services.iter().copied())))?;
         let rows = inspection.assess(&services, deadline).into_iter().map(Row::new).collect();
         Ok(Report { machine: self.machine.name.to_string(), rows, problem: None })
     }

@@ -276,11 +276,13 @@ fn parse_ages(text: &str) -> BTreeMap<String, Duration> {
     units.split("\n\n").filter_map(age).collect()
 }
 
-/// Reads words of the form `ADDRESS:PORT` in hexadecimal, the guest's own ends of sockets: for each port, whether an address
-/// is not of the loopback. An address is in the order of the guest's processor, mostly little-endian.
+/// Reads lines of `/proc/net/tcp` (`proc_net_tcp` in the kernel's documentation), of which the second word is the guest's own end,
+/// `ADDRESS:PORT` in hexadecimal: for each port, whether an address is not of the loopback. An address is in the order of the
+/// guest's processor, mostly little-endian.
 fn parse_listening(text: &str) -> BTreeMap<u16, bool> {
     let mut ports = BTreeMap::new();
-    for (address, port) in text.split_whitespace().filter_map(|word| word.rsplit_once(':')) {
+    let ends = text.lines().filter_map(|line| line.split_whitespace().nth(1)?.rsplit_once(':'));
+    for (address, port) in ends {
         if let Ok(port) = u16::from_str_radix(port, 16) {
             let is_local = LOOPBACK.iter().any(|end| address.ends_with(end));
             *ports.entry(port).or_insert(false) |= !is_local;
@@ -397,15 +399,17 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_read_and_odd_words_left_out() {
-        let text = "0100007F:192B 00000000000000000000000000000000:0016 0100007F:1FFFF ::: x:-1 $(id) 0A\n";
+    fn ports_are_read_and_odd_lines_left_out() {
+        let text = "   0: 0100007F:192B 00000000:0000 0A 00000000:00000000 00:00000000\n\
+            1: 00000000000000000000000000000000:0016 00000000000000000000000000000000:0000 0A\n\
+            2: 0100007F:1FFFF\n3: 0100007F\n:::\n4: x:-1 0A\n$(id)\n";
         assert_eq!(parse_listening(text), [(22, true), (6443, false)].into());
         for local in
             ["00000000000000000000000001000000:1", "0000000000000000FFFF00000100007F:1", "7F000001:1"]
         {
-            assert_eq!(parse_listening(local), [(1, false)].into(), "{local}");
+            assert_eq!(parse_listening(&format!("0: {local}")), [(1, false)].into(), "{local}");
         }
-        assert_eq!(parse_listening("0100007F:1 00000000:1"), [(1, true)].into());
+        assert_eq!(parse_listening("0: 0100007F:1\n1: 00000000:1"), [(1, true)].into());
     }
 
     #[test]

@@ -51,17 +51,23 @@ pub(crate) enum Detail {
 impl Questions {
     /// Everything that must be known to find `services` and to see whether they answer.
     pub(crate) fn about<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
-        Self { addresses: true, listening: true, ..Self::default() }.with(services)
+        Self { addresses: true, ..Self::default() }.with(services)
     }
 
     /// Everything that must be known to find `services` and to log in to them.
     pub(crate) fn to_use<'a>(services: impl IntoIterator<Item = &'a Service>) -> Self {
-        Self { addresses: true, listening: true, token: true, ..Self::default() }.with(services)
+        Self { addresses: true, token: true, ..Self::default() }.with(services)
+    }
+
+    /// The same, and where the guest listens: for whoever asks again and again, and shall not log in anew to find out that
+    /// nobody does.
+    pub(crate) fn with_listening(self) -> Self {
+        Self { listening: true, ..self }
     }
 
     /// The same, and what tells whether a service that comes up has had its time.
     pub(crate) fn of_what_comes_up(self) -> Self {
-        Self { settling: true, ..self }
+        Self { settling: true, ..self.with_listening() }
     }
 
     fn with<'a>(self, services: impl IntoIterator<Item = &'a Service>) -> Self {

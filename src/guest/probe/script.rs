@@ -111,6 +111,11 @@ fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
+/// The kernel has a line for each socket (`proc_net_tcp` in its documentation); `0A` is in those that listen. Making these
+/// lines takes the kernel some milliseconds.
+const LISTENING: &str =
+    "b=$(grep -hs \" 0A \" /proc/net/tcp /proc/net/tcp6 | head -c 65536); frame listening \"$b\"; ";
+
 /// `lines` reads all lines into `$b` without starting a program, which takes longer than reading short files; the last
 /// character of `$IFS` is a line break. `frame KIND BODY` writes an answer; `installed` the units that have a file (`systemd.unit(5)`); `seen`, `usable` and `text`
 /// answer for one file, `texts` for all that a pattern means; `parts` for the files that a kubeconfig names instead
@@ -118,11 +123,6 @@ fn one_line(text: &str) -> String {
 /// `default`, if `variant` finds that `VARIANT_ID` is one of the words that follow: the one in its secret or, since
 /// Kubernetes 1.24 makes none, a new one for a year, or for as long as the server allows. `$q` is a double quote, `$s`
 /// a single one. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
-/// The kernel has a line for each socket (`proc_net_tcp` in its documentation); `0A` is in those that listen. Read by the shell
-/// itself, it costs no process.
-const LISTENING: &str = "b=; for k in tcp tcp6; do [ -r /proc/net/$k ] || continue; \
-    while read -r v w v m v; do case $m in 0A) b=\"$b$w \";; esac; done </proc/net/$k; done; frame listening \"$b\"; ";
-
 const FUNCTIONS: &str = "\
     n=$2; q=$3; s=$4; e=${IFS#??}; PATH=$PATH:/usr/sbin:/sbin;
     lines() { b=; while IFS= read -r l || [ -n \"$l\" ]; do b=$b$l$e; done; };
