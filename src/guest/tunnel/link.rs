@@ -7,7 +7,9 @@ use std::time::Instant;
 use socket2::Socket;
 use ssh2::Channel;
 
-use super::forward::{BEGIN, ForwardTarget, command};
+use super::client_end::{ClientEnd, Flow};
+use super::forward::{ForwardTarget, command};
+use super::preamble::after_noise;
 use super::session::{CallResult, ChannelError, Session, SessionLost};
 use crate::base::platform::{Interest, Ready};
 use crate::base::text::sanitize;
@@ -33,17 +35,6 @@ pub(super) struct Link {
     pub(super) sent: u64,
 }
 
-/// The side of the host.
-struct ClientEnd {
-    socket: Socket,
-    /// It may have sent something.
-    is_readable: bool,
-    /// It takes no more.
-    is_deaf: bool,
-    /// It is gone for good. Such a socket is always ready, so it is not waited for any more.
-    is_gone: bool,
-}
-
 /// How far a link is.
 enum Stage {
     Waiting,
@@ -64,25 +55,11 @@ enum Stage {
     Ended,
 }
 
-/// One direction.
-#[derive(Default)]
-struct Flow {
-    /// What was taken from one side and the other has not taken yet.
-    pending: Vec<u8>,
-    /// The side that it comes from has ended.
-    has_ended: bool,
-    /// The other side was told.
-    is_told: bool,
-}
-
 impl Link {
     pub(super) fn new(forward: usize, local: Socket) -> io::Result<Self> {
-        local.set_nonblocking(true)?;
-        // A socket file has no such option.
-        let _ = local.set_tcp_nodelay(true);
         Ok(Self {
             forward,
-            client: ClientEnd { socket: local, is_readable: true, is_deaf: false, is_gone: false },
+            client: ClientEnd::new(local)?,
             stage: Stage::Waiting,
             from_client: Flow::default(),
             from_guest: Flow::default(),
@@ -264,8 +241,7 @@ impl Link {
     }
 
     fn start_closing(&mut self, channel: Channel) {
-        // The client sees its end at once, if it is still there.
-        let _ = self.client.socket.shutdown(Shutdown::Both);
+        self.client.end(Shutdown::Both);
         self.stage = Stage::Closing { channel, since: Instant::now() };
     }
 
@@ -332,8 +308,7 @@ impl Link {
             if self.received == 0 {
                 self.failure = reason_of(&self.complaint);
             }
-            // The client may be gone.
-            let _ = self.client.socket.shutdown(Shutdown::Write);
+            self.client.end(Shutdown::Write);
         }
         Ok(CallResult::Done(has_moved))
     }
@@ -369,15 +344,9 @@ impl Link {
                 if !self.client.is_readable || self.from_client.has_ended {
                     break;
                 }
-                match (&self.client.socket).read(buffer) {
-                    Ok(0) => self.from_client.has_ended = true,
-                    Ok(count) => self.from_client.pending.extend_from_slice(&buffer[..count]),
-                    Err(error) if is_no_end(&error) => self.client.is_readable = false,
-                    Err(_) => {
-                        self.client.leave();
-                        self.from_guest.pending.clear();
-                        self.from_client.has_ended = true;
-                    }
+                self.from_client.take(&mut self.client, buffer);
+                if self.client.is_gone {
+                    self.from_guest.pending.clear();
                 }
                 has_moved = true;
                 continue;
@@ -446,72 +415,6 @@ impl Link {
     }
 }
 
-impl ClientEnd {
-    /// It is gone. What it has sent before is still to be read.
-    fn leave(&mut self) {
-        (self.is_gone, self.is_deaf, self.is_readable) = (true, true, true);
-    }
-}
-
-impl Flow {
-    /// True when it has ended, all of it is on its way, and the other side was not told yet.
-    fn is_over(&self) -> bool {
-        self.has_ended && self.pending.is_empty() && !self.is_told
-    }
-
-    /// Writes what is pending. True when something was written.
-    fn flush(&mut self, client: &mut ClientEnd) -> bool {
-        if self.pending.is_empty() {
-            return false;
-        }
-        let bytes = std::mem::take(&mut self.pending);
-        self.send(&bytes, client);
-        self.pending.len() < bytes.len()
-    }
-
-    /// Writes `bytes`, and keeps what the client does not take yet. To one that is gone nothing is written.
-    fn send(&mut self, mut bytes: &[u8], client: &mut ClientEnd) {
-        while !bytes.is_empty() && !client.is_deaf {
-            match (&client.socket).write(bytes) {
-                Ok(count) => bytes = &bytes[count..],
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.pending = bytes.to_vec();
-                    return;
-                }
-                Err(_) => client.is_deaf = true,
-            }
-        }
-    }
-
-    /// Gives memory back: hundreds of connections may be idle.
-    fn trim(&mut self) {
-        if self.pending.is_empty() {
-            self.pending = Vec::new();
-        }
-    }
-}
-
-/// What of `bytes` comes after the line with which a program begins to speak; all of it when it has begun before.
-fn after_noise<'b>(noise: &mut Option<Vec<u8>>, bytes: &'b [u8]) -> &'b [u8] {
-    let Some(before) = noise else { return bytes };
-    let known = before.len();
-    before.extend_from_slice(bytes);
-    let line = format!("{BEGIN}\n").into_bytes();
-    if let Some(start) = before.windows(line.len()).position(|part| part == line) {
-        *noise = None;
-        return &bytes[start + line.len() - known..];
-    }
-    // Only its end can be the beginning of that line.
-    let old = before.len().saturating_sub(line.len());
-    before.drain(..old);
-    &[]
-}
-
-fn is_no_end(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
 fn reason_of(complaint: &[u8]) -> Option<String> {
     let text = sanitize(&String::from_utf8_lossy(complaint));
     (!text.is_empty()).then_some(text)
@@ -520,25 +423,3 @@ fn reason_of(complaint: &[u8]) -> Option<String> {
 /// So many times one direction has its turn before others have theirs.
 const MOST_READS: usize = 16;
 const LONGEST_COMPLAINT: usize = 1 << 10;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_shell_says_at_first_is_left_out() {
-        let all = format!("Welcome!\n\x1b[1m{BEGIN}x{BEGIN}\nHTTP/1.1 200 {BEGIN}\n");
-        for size in 1..all.len() {
-            let mut noise = Some(Vec::new());
-            let parts = all.as_bytes().chunks(size);
-            let words: Vec<u8> = parts.flat_map(|part| after_noise(&mut noise, part).to_vec()).collect();
-            assert_eq!(String::from_utf8(words).unwrap(), format!("HTTP/1.1 200 {BEGIN}\n"), "{size}");
-        }
-        let mut noise = Some(Vec::new());
-        for _ in 0..1000 {
-            assert_eq!(after_noise(&mut noise, &[b'x'; 1000]), b"");
-        }
-        assert!(noise.unwrap().len() < 100);
-        assert_eq!(after_noise(&mut None, b"HTTP"), b"HTTP");
-    }
-}

@@ -1,9 +1,11 @@
 //! Tunnels: services of the guest that nothing but SSH leads to.
 
+mod client_end;
 mod control;
 mod forward;
 mod link;
 mod listener;
+mod preamble;
 mod serve;
 mod session;
 mod start;
