@@ -1,0 +1,169 @@
+//! What is forbidden, dies, is killed or removed.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use service_manager_test_support::{User, until};
+
+use super::{behind_a_nat, end, kill, processes, run_folder, sets_sshd, ssh_port_of, user_called, user_of};
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn says_what_is_missing() {
+    let guest = behind_a_nat("socket");
+    let port = ssh_port_of(&guest);
+    let fails = |user: &User, error: &str, hint: &str| {
+        user.types("service-manager env docker")
+            .stdout("(exit 126)\n")
+            .stderr(&format!("error: {error}\nhint: {hint}\n"))
+            .fails(126);
+        end(user);
+    };
+    fails(
+        &user_called("nosudo", &guest, &port),
+        "docker in `[NAME]` cannot be reached through SSH: sudo: a password is required",
+        "in the machine: `sudo usermod --append --groups docker nosudo` lets the user open the socket, and with it be root there",
+    );
+    let user = user_of(&guest, &port);
+    user.types("service-manager --tunnel never env docker")
+        .stdout("(exit 126)\n")
+        .stderr("error: docker in `[NAME]` only listens on its socket\nhint: [..]\n")
+        .fails(126);
+    sets_sshd(&guest, "AllowStreamLocalForwarding no");
+    fails(
+        &user,
+        "docker in `[NAME]` cannot be reached through SSH: sshd in the machine does not connect to `/run/docker.sock` ([..]): \
+         it is not there, the user may not open it, or `AllowStreamLocalForwarding` or `DisableForwarding` in sshd_config forbids it",
+        "[..]",
+    );
+    sets_sshd(&guest, "AllowTcpForwarding no");
+    user.types("service-manager env kubernetes")
+        .stdout("(exit 126)\n")
+        .stderr(
+            "error: kubernetes does not answer at any address of `[NAME]`: [..], 127.0.0.1:[..] through SSH: sshd in the \
+             machine may not connect to port [..] ([..]): `AllowTcpForwarding`, `PermitOpen` or `DisableForwarding` in \
+             sshd_config forbids it\nhint: [..]\n",
+        )
+        .fails(126);
+    end(&user);
+}
+
+/// What only looks leaves nothing behind.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn only_env_and_its_like_leave_a_tunnel() {
+    let guest = behind_a_nat("socket");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    user.types("service-manager status docker kubernetes")
+        .stdout("docker - running\nkubernetes - running\n")
+        .succeeds();
+    assert!(!run_folder(&user).exists());
+    // A command substitution waits for all that may write into it.
+    user.types("x=$(service-manager env --script-readable 2>&1); echo \"$x\" | cut --delimiter== --fields=1")
+        .stdout("note: [..]\nDOCKER_HOST\nKUBECONFIG\n")
+        .succeeds();
+    // Nor does a lock of the shell's outlast it.
+    kill(&user);
+    user.types(
+        "exec 9>lock && flock 9 && service-manager env docker >/dev/null && exec 9>&- && flock --nonblock lock true",
+    )
+    .succeeds();
+    let written = user.types("service-manager env docker kubernetes 2>&1").run_freely();
+    // Now it is in nobody's way: no SSH, and the same output.
+    kill(&user);
+    user.types("service-manager env docker kubernetes --cached >/dev/null").succeeds();
+    user.types("service-manager hook bash --now >/dev/null")
+        .stderr("note: `[NAME]` is not as it was; `service-manager env` asks it\n")
+        .succeeds();
+    assert!(UnixStream::connect(run_folder(&user).join("control.sock")).is_err(), "nothing was started");
+    assert_eq!(
+        user.types("service-manager env docker kubernetes 2>&1").run_freely(),
+        written,
+        "started again, ports and all"
+    );
+    user.types("docker --host unix://$(ls $HOME/.local/state/service-manager/run/*/docker.sock) info --format '{{.Name}}'")
+        .stdout("[NAME]\n")
+        .succeeds();
+    user.types("service-manager machines forget [NAME]".replace("[NAME]", guest.name())).succeeds();
+    assert!(!run_folder(&user).exists());
+    assert_eq!(user.machine_folders(), Vec::<PathBuf>::new());
+}
+
+/// Whatever happens to the process, the next `env` mends it.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_tunnel_that_is_gone_is_made_again() {
+    let guest = behind_a_nat("socket");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    // Two at once: one process, and both work.
+    user.types(
+        "for i in 1 2 3 4; do service-manager env docker kubernetes --quiet >out.$i & done; wait; \
+         cmp out.1 out.2 && cmp out.1 out.3 && cmp out.1 out.4",
+    )
+    .succeeds();
+    assert_eq!(processes(&user).len(), 1);
+    let kubectl =
+        "eval \"$(service-manager env kubernetes --quiet)\"; kubectl get namespace default --output name";
+    let works = || user.types(kubectl).stdout("namespace/default\n").succeeds();
+    let server = || user.kubeconfig()["clusters"][0]["cluster"]["server"].as_str().unwrap().to_owned();
+    works();
+    let before = server();
+
+    // Stale sockets are left.
+    kill(&user);
+    assert!(run_folder(&user).join("docker.sock").exists());
+    works();
+    assert_eq!(server(), before);
+
+    // Another program has its port.
+    kill(&user);
+    let taken = TcpListener::bind(before.trim_start_matches("https://")).unwrap();
+    works();
+    assert_ne!(server(), before);
+    drop(taken);
+
+    // The folder of all state is removed.
+    let old = processes(&user);
+    fs::remove_dir_all(user.home().join(".local/state/service-manager")).unwrap();
+    works();
+    until("the old process has ended", || !processes(&user).iter().any(|process| old.contains(process)));
+    end(&user);
+}
+
+/// The SSH session may die in many ways.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_session_that_is_dead_is_replaced() {
+    let guest = behind_a_nat("socket");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    user.types("service-manager env docker --quiet >env").succeeds();
+    let docker = || user.types(". ./env; docker info --format '{{.Name}}'").stdout("[NAME]\n").succeeds();
+    docker();
+    guest.run("pkill -KILL --uid vagrant --exact sshd");
+    docker();
+    // As a guest that sleeps, or a network that is gone.
+    guest.run("pkill -STOP --uid vagrant --exact sshd");
+    let begin = Instant::now();
+    docker();
+    assert!(begin.elapsed() < Duration::from_secs(9), "{:?}", begin.elapsed());
+    guest.run("pkill -KILL --uid vagrant --exact sshd || true");
+
+    // Another machine in its place: refused, at once.
+    let (key, restart) =
+        ("/etc/ssh/ssh_host_ed25519_key", "systemctl reset-failed ssh; systemctl restart ssh");
+    guest.changes(
+        &format!("mv {key} {key}.true; mv {key}.pub {key}.pub.true; ssh-keygen -q -t ed25519 -N '' -f {key}; {restart}"),
+        &format!("mv {key}.true {key}; mv {key}.pub.true {key}.pub; {restart}"),
+    );
+    guest.run("pkill -KILL --uid vagrant --exact sshd || true");
+    user.types(". ./env; timeout 20 docker info --format '{{.Name}}' >/dev/null 2>&1; echo $?; service-manager tunnel log | tail -n 1")
+        .stdout("1\n[..]docker: the host key of 127.0.0.1:[..] is not the one learnt before: [..]\n")
+        .succeeds();
+    end(&user);
+}
