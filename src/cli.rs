@@ -12,7 +12,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell as CompletionShell;
 use secrecy::SecretString;
 
-use crate::base::types::{ImageName, ImageRegistry, ImageTag, MachineName, Version, VersionAlias};
+use crate::base::types::{
+    DockerContextName, ImageName, ImageRegistry, ImageTag, MachineName, Version, VersionAlias,
+};
 use crate::catalogue::platform::Platform;
 use crate::clients::checksum::{Checksum, ChecksumAlgorithm};
 use crate::export::shell::{HookTarget, Shell};
@@ -68,6 +70,7 @@ pub(crate) enum Command {
     Stop(StopArgs),
     Restart(RestartArgs),
     Kubeconfig(KubeconfigArgs),
+    DockerContext(DockerContextArgs),
     Box(BoxArgs),
     Machines(MachinesArgs),
     Services(ServicesArgs),
@@ -260,6 +263,23 @@ pub(crate) struct KubeconfigArgs {
     /// Make it the current context as well
     #[arg(long = "use", requires = "merge")]
     pub(crate) switch: bool,
+}
+
+/// Makes a docker context that leads to the Docker of the machine, and prints its name
+///
+/// Connects to it before anything is changed. In docker's own files, which all that use contexts read: `docker --context
+/// NAME`, compose, IDEs. Typed again, it brings new keys and an address that has changed.
+#[derive(Debug, Args)]
+pub(crate) struct DockerContextArgs {
+    /// The name of the context; otherwise `MACHINE-docker`
+    #[arg(long, value_name = "NAME", conflicts_with = "remove")]
+    pub(crate) name: Option<DockerContextName>,
+    /// Make it the current context as well
+    #[arg(long = "use", conflicts_with = "remove")]
+    pub(crate) switch: bool,
+    /// Remove it; where it is the current context, that is what it was before. Asks no machine
+    #[arg(long)]
+    pub(crate) remove: bool,
 }
 
 /// Tells about the machine itself
@@ -675,7 +695,16 @@ impl Command {
 pub(crate) fn is_about_a_machine(name: &str) -> bool {
     matches!(
         name,
-        "env" | "status" | "start" | "stop" | "restart" | "kubeconfig" | "box" | "install-cli" | "tunnel"
+        "env"
+            | "status"
+            | "start"
+            | "stop"
+            | "restart"
+            | "kubeconfig"
+            | "docker-context"
+            | "box"
+            | "install-cli"
+            | "tunnel"
     )
 }
 

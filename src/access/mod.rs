@@ -3,6 +3,7 @@
 pub(crate) mod certificate;
 pub(crate) mod credentials;
 mod curves;
+pub(crate) mod docker_context;
 pub(crate) mod endpoint;
 mod go_x509;
 pub(crate) mod kubeconfig;

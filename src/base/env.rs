@@ -40,6 +40,12 @@ pub struct Env {
     pub shell: Option<String>,
     /// `KUBECONFIG`: the files that kubectl reads, as it was given.
     pub kubeconfig: Option<OsString>,
+    /// `DOCKER_CONFIG`: the folder of docker's own files.
+    pub docker_config: Option<PathBuf>,
+    /// `DOCKER_HOST` is set: docker takes no context then.
+    pub has_docker_host: bool,
+    /// `DOCKER_CONTEXT`: the context that docker takes instead of the current one.
+    pub docker_context: Option<String>,
     /// `SERVICE_MANAGER_MIRROR`: where to download from instead.
     pub mirror: Option<String>,
     /// `SERVICE_MANAGER_PROXY_PASSWORD`: that of the proxy's user.
@@ -97,6 +103,9 @@ impl Env {
             shell_override: text("SERVICE_MANAGER_SHELL"),
             shell: text("SHELL"),
             kubeconfig: variable("KUBECONFIG"),
+            docker_config: variable("DOCKER_CONFIG").map(PathBuf::from),
+            has_docker_host: variable("DOCKER_HOST").is_some(),
+            docker_context: variable("DOCKER_CONTEXT").map(|name| name.to_string_lossy().into_owned()),
             mirror: text("SERVICE_MANAGER_MIRROR"),
             proxy_password: text(PROXY_PASSWORD).map(Into::into),
             path: variable("PATH"),

@@ -110,6 +110,11 @@ impl MachineFiles {
         self.0.join("merged.json")
     }
 
+    /// The docker contexts that lead to it.
+    pub(crate) fn docker_contexts(&self) -> PathBuf {
+        self.0.join("docker-contexts.json")
+    }
+
     /// The forwards of its tunnel.
     pub(crate) fn forwards(&self) -> PathBuf {
         self.0.join("tunnel.json")
@@ -179,6 +184,16 @@ pub(crate) fn user_kubeconfig(env: &Env, folders: &Folders) -> Result<PathBuf, N
         return Ok(path.clone());
     }
     Ok(env.home.as_ref().ok_or(NoHome)?.join(".kube/config"))
+}
+
+/// The folder of docker's own files: `config.json`, and the contexts (docker/cli: cli/config/config.go).
+///
+/// Errors: the home folder is not known.
+pub(crate) fn docker_config(env: &Env) -> Result<PathBuf, NoHome> {
+    match &env.docker_config {
+        Some(folder) => Ok(env.current_folder.join(folder)),
+        None => Ok(env.home.as_ref().ok_or(NoHome)?.join(".docker")),
+    }
 }
 
 const KUBECONFIG: &str = "kubeconfig";

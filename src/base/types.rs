@@ -106,6 +106,15 @@ validated!(
 );
 
 validated!(
+    /// The name of a docker context (docker/cli: cli/context/store/store.go); `default` is docker's own word for none.
+    DockerContextName, "name of a docker context", "a letter or digit, then one or more letters, digits, `_`, `.`, `+`, `-`; not `default`",
+    |text| begins_with(text, |c| c.is_ascii_alphanumeric())
+        && text != "default"
+        && (2..=128).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.+-".contains(c))
+);
+
+validated!(
     /// The name of a service or a flavour.
     ServiceName, "service name", "small letters, digits and `-`; at most 32",
     |text| begins_with(text, |c| c.is_ascii_lowercase())
@@ -543,6 +552,7 @@ mod tests {
             assert!(DnsName::parse(text).is_err(), "DNS name {text:?}");
             assert!(SshUser::parse(text).is_err() || ["../../x", "a\\b"].contains(&text), "user {text:?}");
             assert!(MachineName::parse(text).is_err(), "machine {text:?}");
+            assert!(DockerContextName::parse(text).is_err(), "docker context {text:?}");
             assert!(ServiceName::parse(text).is_err(), "service {text:?}");
             assert!(GuestPath::parse(text).is_err(), "path {text:?}");
             assert!(RuntimeFolder::parse(text).is_err(), "runtime folder {text:?}");

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::context::{Context, print, print_json};
+use super::docker_context::take_away;
 use super::kubeconfig::take_out;
 use crate::access::kubeconfig;
 use crate::base::files;
@@ -16,7 +17,7 @@ use crate::cli::{AllowArgs, DenyArgs, ForgetArgs, MachinesArgs, MachinesCommand,
 use crate::error::Error;
 use crate::guest::ssh::HostKeyChange;
 use crate::guest::tunnel;
-use crate::machine::{self, Consents, Machine, Project, Remembered, forget, remembered};
+use crate::machine::{self, Consents, DockerContextRecord, Machine, Project, Remembered, forget, remembered};
 use crate::services::ShownHostKeys;
 use crate::ui::{self, json};
 
@@ -140,14 +141,42 @@ fn trust(args: &TrustArgs, context: &Context) -> Result<(), Error> {
     Ok(shown.trust(machine, context.deadline)?)
 }
 
-/// Removes what is kept of the machine `name`, and its entries in the user's own kubeconfigs.
+/// Removes what is kept of the machine `name`, its entries in the user's own kubeconfigs, and its docker contexts.
 fn forget_files(machine: &MachineFiles, name: &str, context: &Context) -> Result<(), Error> {
-    let (merges, mut failed) = match machine::merges(machine) {
-        Ok(merges) => (merges, Vec::new()),
-        Err(error) => (Vec::new(), vec![error.into()]),
+    let mut failed = Vec::new();
+    failed.extend(tunnel::stop(machine, context.deadline).err().map(Error::from));
+    failed.extend(take_out_everywhere(machine, name, context));
+    failed.extend(take_away_docker_contexts(machine, context));
+    failed.extend(forget(machine, context.deadline).err().map(Error::from));
+    let last = failed.pop();
+    for error in &failed {
+        context.warn(error);
+    }
+    last.map_or(Ok(()), Err)
+}
+
+/// Removes the machine's docker contexts. Returns what kept that from being done.
+fn take_away_docker_contexts(machine: &MachineFiles, context: &Context) -> Vec<Error> {
+    let records = match machine::docker_contexts(machine) {
+        Ok(records) => records,
+        Err(error) => return vec![error.into()],
+    };
+    let take_away = |record: DockerContextRecord| {
+        let deadline = context.deadline.at_most(context.deadline.left() / 2);
+        let failed = take_away(&record, &machine.key(), deadline, context).err()?;
+        Some(Error::DockerContextLeft { name: record.name.to_string(), source: failed.into() })
+    };
+    records.into_iter().filter_map(take_away).collect()
+}
+
+/// Takes the machine's entries out of the user's kubeconfigs. Returns what kept that from being done.
+fn take_out_everywhere(machine: &MachineFiles, name: &str, context: &Context) -> Vec<Error> {
+    let merges = match machine::merges(machine) {
+        Ok(merges) => merges,
+        Err(error) => return vec![error.into()],
     };
     let contexts = contexts(machine);
-    failed.extend(tunnel::stop(machine, context.deadline).err().map(Error::from));
+    let mut failed = Vec::new();
     for path in merges {
         // Some time has to be left for the rest.
         let deadline = context.deadline.at_most(context.deadline.left() / 2);
@@ -156,12 +185,7 @@ fn forget_files(machine: &MachineFiles, name: &str, context: &Context) -> Result
             failed.push(Error::NotTakenOut { machine, path, contexts, source: error.into() });
         }
     }
-    failed.extend(forget(machine, context.deadline).err().map(Error::from));
-    let last = failed.pop();
-    for error in &failed {
-        context.warn(error);
-    }
-    last.map_or(Ok(()), Err)
+    failed
 }
 
 /// A machine in JSON.

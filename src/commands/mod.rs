@@ -4,6 +4,7 @@ mod r#box;
 mod clients;
 mod completions;
 pub(crate) mod context;
+mod docker_context;
 mod env;
 mod hook;
 mod install_cli;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
         Command::Stop(args) => stop::run(args, context),
         Command::Restart(args) => restart::run(args, &context.clone().that_leaves_tunnels()),
         Command::Kubeconfig(args) => kubeconfig::run(args, &context.clone().that_leaves_tunnels()),
+        Command::DockerContext(args) => docker_context::run(args, &context.clone().that_leaves_tunnels()),
         Command::Box(args) => r#box::run(args, context),
         Command::Machines(args) => machines::run(args, context),
         Command::Services(args) => services::run(args, context),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::explain::{ExitCode, Explain};
+use crate::access::{docker_context, kubeconfig};
 use crate::base::causes::causes;
 use crate::base::deadline::{Timeout, WorkerPanicked};
 use crate::base::files;
@@ -12,7 +13,7 @@ use crate::base::types::Invalid;
 use crate::guest::tunnel::{ServeError, StartError};
 use crate::guest::{NoRandom, control};
 use crate::ui::StdoutError;
-use crate::{access::kubeconfig, catalogue, clients, export, machine, services, settings};
+use crate::{catalogue, clients, export, machine, services, settings};
 
 /// What a command ends with. Text that came from the guest is in it only as a validated type or sanitized, and every
 /// message is sanitized once more on its way to the terminal.
@@ -29,6 +30,8 @@ pub(crate) enum Error {
     Catalogue(#[from] catalogue::Error),
     #[error(transparent)]
     Kubeconfig(#[from] kubeconfig::Error),
+    #[error(transparent)]
+    DockerContext(#[from] docker_context::Error),
     #[error(transparent)]
     Export(#[from] export::Error),
     #[error(transparent)]
@@ -73,6 +76,8 @@ pub(crate) enum Error {
     ServiceAsFile { service: String },
     #[error("could not take `{machine}` out of `{}`", .path.display())]
     NotTakenOut { machine: String, path: PathBuf, contexts: Vec<String>, source: Box<Error> },
+    #[error("could not remove the docker context `{name}`")]
+    DockerContextLeft { name: String, source: Box<Error> },
     #[error("`{option}` is for {service}, which is not named")]
     OptionMisplaced { option: &'static str, service: &'static str },
     #[error("`{option}` is not for {service} as {flavour} has it")]
@@ -95,6 +100,7 @@ impl Explain for Error {
             Self::Clients(error) => error.exit_code(),
             Self::Catalogue(error) => error.exit_code(),
             Self::Kubeconfig(error) => error.exit_code(),
+            Self::DockerContext(error) => error.exit_code(),
             Self::Export(error) => error.exit_code(),
             Self::Proxy(error) => error.exit_code(),
             Self::Settings(error) => error.exit_code(),
@@ -116,6 +122,7 @@ impl Explain for Error {
             | Self::MachineUnavailable { .. }
             | Self::ServiceAsFile { .. }
             | Self::NotTakenOut { .. }
+            | Self::DockerContextLeft { .. }
             | Self::OptionMisplaced { .. }
             | Self::Serve(_)
             | Self::FingerprintNeeded { .. }
@@ -131,6 +138,7 @@ impl Explain for Error {
             Self::Clients(error) => return error.hint(),
             Self::Catalogue(error) | Self::NoSuchObject(error) => return error.hint(),
             Self::Kubeconfig(error) => return error.hint(),
+            Self::DockerContext(error) => return error.hint(),
             Self::Export(error) => return error.hint(),
             Self::Proxy(error) => return error.hint(),
             Self::Settings(error) => return error.hint(),
@@ -167,6 +175,10 @@ impl Explain for Error {
                 contexts.join("`, `"),
                 sh_path(path),
                 sh_word(contexts.first()?)
+            ),
+            Self::DockerContextLeft { name, .. } => format!(
+                "it is left: `docker context use default` and `docker context rm {}` remove it",
+                sh_word(name)
             ),
             Self::FingerprintNeeded { machine, offered } => format!(
                 "if the machine says the same: `service-manager machines trust {} --fingerprint {}`",

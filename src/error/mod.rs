@@ -3,6 +3,7 @@
 mod catalogue;
 mod clients;
 mod command;
+mod docker_context;
 mod explain;
 mod export;
 mod files;

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::service_access::ServiceAccess;
-use crate::access::endpoint::EndpointPlace;
 use crate::base::types::{DnsName, ValueName, VariableName, Version};
 use crate::catalogue::{Access, ExportTemplate, Source, VERSION};
 
@@ -161,10 +160,7 @@ impl Values<'_> {
         Some(match name.as_str() {
             "url" => endpoint.url(),
             "endpoint" => endpoint.address()?.place(),
-            "docker_host" => match &endpoint.place {
-                EndpointPlace::Address(address) => format!("tcp://{}", address.place()),
-                EndpointPlace::Socket(_) => endpoint.url(),
-            },
+            "docker_host" => endpoint.docker_host(),
             "tls" => endpoint.address().map(|_| "1".to_owned())?,
             "kubeconfig" => self.kubeconfig.to_owned(),
             "folder" => endpoint.address().map(|_| self.folder.to_owned())?,

@@ -25,6 +25,8 @@ pub(crate) use error::{Error, ProjectFolder};
 pub(crate) use find::find_preferring_project;
 pub(crate) use resolve::{resolve, resolve_from_cwd, resolve_remembered};
 pub(crate) use selection::Selection;
-pub(crate) use store::{Machine, Remembered, UnreadableRecord, forget, merges, remembered};
+pub(crate) use store::{
+    DockerContextRecord, Machine, Remembered, UnreadableRecord, docker_contexts, forget, merges, remembered,
+};
 pub(crate) use vagrant::Project;
 pub(crate) use vagrant_resolver::VagrantResolver;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
@@ -11,7 +12,7 @@ use super::vagrant::{CreatedMachine, Project};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, Error, PrivateFolder};
 use crate::base::paths::{Folders, MachineFiles};
-use crate::base::types::MachineName;
+use crate::base::types::{DockerContextName, MachineName};
 use crate::guest::ssh::{Hop, Route};
 
 /// A guest as the host knows it.
@@ -244,17 +245,45 @@ impl Machine {
         merges.push(path.to_owned());
         folder.write_json(&self.files.merged(), &merges)
     }
+
+    /// Keeps which docker contexts lead to it, so that they can be removed.
+    pub(crate) fn remember_docker_contexts(
+        &self,
+        folder: &PrivateFolder,
+        contexts: &[DockerContextRecord],
+    ) -> Result<(), Error> {
+        folder.write_json(&self.files.docker_contexts(), &contexts)
+    }
+}
+
+/// A docker context that leads to a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DockerContextRecord {
+    /// Docker's folder.
+    pub folder: PathBuf,
+    pub name: DockerContextName,
+}
+
+/// The docker contexts that lead to `machine`.
+///
+/// Errors: the list cannot be read.
+pub(crate) fn docker_contexts(machine: &MachineFiles) -> Result<Vec<DockerContextRecord>, Error> {
+    read_list(machine.docker_contexts())
 }
 
 /// The user's own kubeconfigs that entries of `machine` were put into.
 ///
 /// Errors: the list cannot be read.
 pub(crate) fn merges(machine: &MachineFiles) -> Result<Vec<PathBuf>, Error> {
-    let path = machine.merged();
+    read_list(machine.merged())
+}
+
+/// Empty where there is no file.
+fn read_list<T: DeserializeOwned>(path: PathBuf) -> Result<Vec<T>, Error> {
     let Some(text) = files::read(&path, LONGEST_RECORD)? else { return Ok(Vec::new()) };
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-    let merges = serde_json::from_slice(&text).map_err(invalid);
-    merges.map_err(|source| Error::Read { path, source })
+    let list = serde_json::from_slice(&text).map_err(invalid);
+    list.map_err(|source| Error::Read { path, source })
 }
 
 /// The machines that were used before.

@@ -20,6 +20,8 @@ mod stopped_services;
 mod consent;
 // `env docker`, with a real `docker`.
 mod docker;
+// `docker-context`, with a real `docker`.
+mod docker_context;
 // `env`: three shells, kubectl, both kinds of certificates.
 mod env;
 // What `eval` makes of a failure, and a terminal of a success.

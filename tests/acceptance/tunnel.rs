@@ -10,7 +10,7 @@ mod faults;
 mod load;
 
 /// A guest whose firewall lets nobody in but to port 22, with Docker as `kind` has it.
-fn behind_a_nat(kind: &str) -> Guest {
+pub(crate) fn behind_a_nat(kind: &str) -> Guest {
     let guest = Guest::own("kubeadm", "address");
     guest.lays_out_docker(kind);
     let rule = "INPUT --in-interface eth0 --protocol tcp ! --dport 22 --jump DROP";
@@ -29,7 +29,7 @@ fn sets_sshd(guest: &Guest, line: &str) {
 }
 
 /// Kills the process that holds the only tunnel.
-fn kill(user: &User) {
+pub(crate) fn kill(user: &User) {
     for process in processes(user) {
         user.types(format!("kill -9 {process}")).succeeds();
         until("it has ended", || !PathBuf::from(format!("/proc/{process}")).exists() || is_zombie(process));
@@ -54,11 +54,11 @@ fn processes(user: &User) -> Vec<u32> {
 }
 
 /// Port 22 of `guest` as a NAT publishes it.
-fn ssh_port_of(guest: &Guest) -> Port {
+pub(crate) fn ssh_port_of(guest: &Guest) -> Port {
     Port::leading_to(format!("{}:22", guest.address()))
 }
 
-fn user_of<'g>(guest: &'g Guest, port: &Port) -> User<'g> {
+pub(crate) fn user_of<'g>(guest: &'g Guest, port: &Port) -> User<'g> {
     user_called("vagrant", guest, port)
 }
 
@@ -75,13 +75,13 @@ fn user_called<'g>(name: &str, guest: &'g Guest, port: &Port) -> User<'g> {
     user.with("SERVICE_MANAGER_SSH_CONFIG", path.to_str().unwrap())
 }
 
-fn end(user: &User) {
+pub(crate) fn end(user: &User) {
     user.types("service-manager tunnel stop --all").succeeds();
     assert!(!run_folder(user).exists());
 }
 
 /// The folder of the only tunnel.
-fn run_folder(user: &User) -> PathBuf {
+pub(crate) fn run_folder(user: &User) -> PathBuf {
     let folders = fs::read_dir(user.home().join(".local/state/service-manager/run"));
     let mut folders = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
     folders.next().unwrap_or_else(|| user.home().join("none"))

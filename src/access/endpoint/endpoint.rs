@@ -81,6 +81,14 @@ impl Endpoint {
         }
     }
 
+    /// The same as `DOCKER_HOST` has it.
+    pub(crate) fn docker_host(&self) -> String {
+        match &self.place {
+            EndpointPlace::Address(address) => format!("tcp://{}", address.place()),
+            EndpointPlace::Socket(_) => self.url(),
+        }
+    }
+
     /// The container engine behind the socket `path` of the host.
     ///
     /// Errors: why nobody answers there.

@@ -14,6 +14,7 @@ mod private;
 mod program;
 mod read;
 mod shared;
+mod shared_folder;
 
 pub(crate) use self::copy::{copy_program, put_text};
 pub(crate) use self::error::Error;
@@ -28,3 +29,4 @@ pub(crate) use self::read::{
     files_in, folders_in, open_regular, read, read_foreign, read_named_text, read_regular, read_text, touch,
 };
 pub(crate) use self::shared::{SharedFile, remove_backup};
+pub(crate) use self::shared_folder::SharedFolder;

@@ -25,7 +25,8 @@ pub(crate) struct SharedFile {
     path: PathBuf,
     /// None when there is no file yet.
     mode: Option<Mode>,
-    _locks: Locks,
+    /// None where another lock keeps this program's own processes apart.
+    _locks: Option<Locks>,
 }
 
 impl SharedFile {
@@ -42,6 +43,20 @@ impl SharedFile {
         // kubectl may have been given either name.
         let names = if target == path { vec![path] } else { vec![path, &target] };
         let locks = Locks::take(&names, deadline)?;
+        Self::of(path, target, Some(locks))
+    }
+
+    /// The same for a file whose other programs know no lock. The caller holds a lock of this program's own, as
+    /// [`super::SharedFolder`] is one, and the folder is there.
+    ///
+    /// Errors: it is not the user's own, is no regular file, or is read-only.
+    pub(crate) fn without_lock(path: &Path) -> Result<Self, Error> {
+        Self::of(path, follow(path)?, None)
+    }
+
+    /// The file `target`, which `path` leads to.
+    fn of(path: &Path, target: PathBuf, locks: Option<Locks>) -> Result<Self, Error> {
+        let failed = |source| Error::SharedFile { path: path.to_owned(), source };
         let meta = match fs::symlink_metadata(&target) {
             Ok(meta) => Some(meta),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
