@@ -9,7 +9,6 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell as CompletionShell;
 use secrecy::SecretString;
 
 use crate::base::types::{
@@ -608,11 +607,28 @@ pub(crate) struct TunnelStopArgs {
     pub(crate) all: bool,
 }
 
-/// Prints the completions for a shell
+/// Prints what has a shell complete commands, options and names with Tab
+///
+/// Evaluate it in the shell's start-up file; in bash: `eval "$(service-manager completions bash)"`. Completion asks no
+/// machine and starts nothing.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: CompletionShell,
+    /// What the shell asks: the number of the word, and the line
+    #[arg(last = true, hide = true)]
+    pub(crate) line: Vec<OsString>,
+}
+
+/// A shell that completes what is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompletionShell {
+    Bash,
+    Elvish,
+    Fish,
+    #[value(alias = "pwsh")]
+    Powershell,
+    Zsh,
 }
 
 /// Prints a page of the manual, for `man -l -`

@@ -33,6 +33,11 @@ impl Platform {
         Self::parse(&format!("{system}/{processor}"))
     }
 
+    /// All that have a name.
+    pub(crate) fn all() -> impl Iterator<Item = String> {
+        SYSTEMS.into_iter().flat_map(|system| PROCESSORS.map(|processor| format!("{system}/{processor}")))
+    }
+
     /// The name of the program called `name` there.
     pub(crate) fn program(&self, name: &str) -> String {
         if self.0.starts_with("windows/") { format!("{name}.exe") } else { name.to_owned() }

@@ -1,16 +1,27 @@
-//! `service-manager completions SHELL`
+//! `service-manager completions SHELL`: the set-up of a shell, and what it asks for when somebody presses Tab.
 
-use clap::CommandFactory;
+mod line;
+mod values;
 
-use super::context::print;
-use crate::cli::{Cli, CompletionsArgs};
+use super::context::{Context, print};
+use crate::cli::{CompletionShell, CompletionsArgs};
 use crate::error::Error;
 
-pub(super) fn run(args: &CompletionsArgs) -> Result<(), Error> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "service-manager", &mut script);
-    // clap_complete names a program with a hyphen in two ways in bash, so that no subcommand would be found:
-    // https://github.com/clap-rs/clap/issues/6421
-    let script = String::from_utf8_lossy(&script).replace("service__subcmd__manager", "service__manager");
-    print(&script)
+pub(super) fn run(args: &CompletionsArgs, context: &Context) -> Result<(), Error> {
+    match args.line.split_first() {
+        None => print(setup(args.shell)),
+        Some((index, words)) => print(&line::complete(args.shell, index, words, context)),
+    }
+}
+
+/// What a shell evaluates when it starts up. It asks this program whenever somebody presses Tab, so it stays good when
+/// the program is replaced by a newer one.
+fn setup(shell: CompletionShell) -> &'static str {
+    match shell {
+        CompletionShell::Bash => include_str!("completions/setup.bash"),
+        CompletionShell::Elvish => include_str!("completions/setup.elv"),
+        CompletionShell::Fish => include_str!("completions/setup.fish"),
+        CompletionShell::Powershell => include_str!("completions/setup.ps1"),
+        CompletionShell::Zsh => include_str!("completions/setup.zsh"),
+    }
 }

@@ -40,6 +40,6 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
         Command::Hook(args) => hook::run(args, context),
         Command::Tunnel(args) => tunnel::run(args, context),
         Command::Man(args) => man::run(args),
-        Command::Completions(args) => completions::run(args),
+        Command::Completions(args) => completions::run(args, context),
     }
 }

@@ -8,6 +8,7 @@ mod find;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod identity;
+mod names;
 mod openssh;
 mod resolve;
 mod route_reader;
@@ -23,6 +24,7 @@ pub(crate) use consent::Consents;
 pub(crate) use dialog::{Dialog, VagrantQuestion};
 pub(crate) use error::{Error, ProjectFolder};
 pub(crate) use find::find_preferring_project;
+pub(crate) use names::nameable;
 pub(crate) use resolve::{resolve, resolve_from_cwd, resolve_remembered};
 pub(crate) use selection::Selection;
 pub(crate) use store::{

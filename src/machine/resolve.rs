@@ -156,7 +156,7 @@ impl MachineSearch<'_> {
         if let Some((project, name)) = self.indexed(name)? {
             return self.vagrant().find(project, &name, false, self.deadline).map(Some);
         }
-        let (path, config) = self.own_ssh_config()?;
+        let (path, config) = own_ssh_config(self.env)?;
         if !config.knows(name.as_str()) {
             return Ok(None);
         }
@@ -191,13 +191,6 @@ impl MachineSearch<'_> {
         Ok(fitting.pop())
     }
 
-    /// The user's own ssh config, and where it is.
-    fn own_ssh_config(&self) -> Result<(PathBuf, SshConfig), Error> {
-        let path = self.env.expand(Path::new("~/.ssh/config"));
-        let config = if self.env.home.is_some() { SshConfig::read(&path)? } else { SshConfig::parse("") };
-        Ok((path, config))
-    }
-
     /// The error for a machine that is nowhere.
     fn unknown(&self, name: &MachineName) -> Error {
         // What cannot be read has no part in the list.
@@ -211,11 +204,18 @@ impl MachineSearch<'_> {
         known.sort();
         known.dedup();
         let mut names = known.clone();
-        if let Ok((_, config)) = self.own_ssh_config() {
+        if let Ok((_, config)) = own_ssh_config(self.env) {
             names.extend(config.aliases().into_iter().map(sanitize));
         }
         Error::UnknownMachine { name: name.to_string(), nearest: nearest(name.as_str(), &names), known }
     }
+}
+
+/// The user's own ssh config, and where it is.
+pub(super) fn own_ssh_config(env: &Env) -> Result<(PathBuf, SshConfig), Error> {
+    let path = env.expand(Path::new("~/.ssh/config"));
+    let config = if env.home.is_some() { SshConfig::read(&path)? } else { SshConfig::parse("") };
+    Ok((path, config))
 }
 
 fn from_address(

@@ -169,5 +169,5 @@ const COMMANDS: [(&str, &str); 12] = [
     ("machines forget", "Removes what is kept of a machine: credentials, host keys, how it is reached"),
     ("hook", "Prints a shell hook that sets the variables when you enter a project"),
     ("man", "Prints a page of the manual, for `man -l -`"),
-    ("completions", "Prints the completions for a shell"),
+    ("completions", "Prints what has a shell complete commands, options and names with Tab"),
 ];

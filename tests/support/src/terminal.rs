@@ -58,16 +58,27 @@ impl<'u> Terminal<'u> {
     /// Waits until the whole screen looks like that; the placeholders are those of [`Typed`].
     #[track_caller]
     pub fn shows(&mut self, text: &str) {
+        self.shows_what(text, fits);
+        assert!(!self.screen.screen().hide_cursor(), "the cursor is hidden");
+    }
+
+    /// Waits until the screen begins like that.
+    #[track_caller]
+    pub fn begins_with(&mut self, text: &str) {
+        self.shows_what(text, |expected, shown| shown.starts_with(expected));
+    }
+
+    #[track_caller]
+    fn shows_what(&mut self, text: &str, is_it: impl Fn(&str, &str) -> bool) {
         let expected = self.typed.filled_in(unindent(text).trim_end());
         let end = Instant::now() + LIMIT;
-        while !fits(&expected, &self.contents()) {
+        while !is_it(&expected, &self.contents()) {
             let left = end.saturating_duration_since(Instant::now());
             let Ok(bytes) = self.written.recv_timeout(left) else {
                 panic!("the screen (-expected, +shown):\n{}", diff(&expected, &self.contents()));
             };
             self.screen.process(&bytes);
         }
-        assert!(!self.screen.screen().hide_cursor(), "the cursor is hidden");
     }
 
     pub fn presses(&mut self, keys: &str) {

@@ -1,0 +1,16 @@
+use str
+set edit:completion:arg-completer[service-manager] = {|@words|
+    var index = (- (count $words) 1)
+    service-manager completions elvish -- $index $@words 2>/dev/null | from-lines | each {|line|
+        if (has-value [:files :folders] $line) {
+            edit:complete-filename $words[-1]
+        } else {
+            var @parts = (str:split &max=2 "\t" $line)
+            var about = ''
+            if (> (count $parts) 1) {
+                set about = '  '$parts[1]
+            }
+            edit:complex-candidate &display=$parts[0]$about $parts[0]
+        }
+    }
+}

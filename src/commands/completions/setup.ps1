@@ -1,0 +1,14 @@
+Register-ArgumentCompleter -Native -CommandName 'service-manager' -ScriptBlock {
+    param($word, $ast, $cursor)
+    # What stands behind the cursor does not count. A word that is empty is no argument to some versions.
+    $words = @($ast.CommandElements | Where-Object { $_.Extent.StartOffset -lt $cursor } | ForEach-Object { $_.Extent.Text })
+    $index = if ($word) { $words.Count - 1 } else { $words.Count }
+    & service-manager completions powershell '--' $index @words 2>$null | ForEach-Object {
+        # Where nothing is proposed, PowerShell itself proposes files.
+        if (-not $_.StartsWith(':')) {
+            $value, $help = $_ -split "`t", 2
+            if (-not $help) { $help = $value }
+            [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $help)
+        }
+    }
+}
