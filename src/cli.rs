@@ -636,6 +636,9 @@ pub(crate) enum CompletionShell {
 pub(crate) struct ManArgs {
     /// The command, for example `env` or `clients list`; without one, the program
     pub(crate) command: Vec<String>,
+    /// Write all pages into this folder instead, for a package: `service-manager.1` and one for each command
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    pub(crate) to: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
