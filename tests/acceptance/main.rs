@@ -58,6 +58,8 @@ mod install_cli_progress;
 mod install_cli_checksums;
 // `install-cli`: which release is meant, and where it is.
 mod install_cli_versions;
+// `install.sh`: a release, installed, replaced and removed.
+mod install_script;
 // `clients`: what `install-cli` has installed.
 mod clients;
 // `kubeconfig`: the user's own one, beside kubectl.
