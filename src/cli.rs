@@ -18,6 +18,7 @@ use crate::catalogue::platform::Platform;
 use crate::clients::checksum::{Checksum, ChecksumAlgorithm};
 use crate::export::shell::{HookTarget, Shell};
 use crate::guest::control::Image;
+use crate::guest::tunnel::PortMapping;
 use crate::machine::Address;
 use crate::settings::TunnelMode;
 use crate::ui::ColorChoice;
@@ -76,6 +77,7 @@ pub(crate) enum Command {
     InstallCli(InstallCliArgs),
     Clients(ClientsArgs),
     Hook(HookArgs),
+    Forward(ForwardArgs),
     Tunnel(TunnelArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -575,6 +577,25 @@ pub(crate) struct HookArgs {
     pub(crate) now: bool,
 }
 
+/// Leads ports of this host to applications in the machine
+///
+/// `8080:80` leads port 8080 of 127.0.0.1 here to port 80 of 127.0.0.1 in the machine, as `ssh -L` and `kubectl port-forward` have
+/// it; `8080` leads to the same port there. It lasts as the tunnel does, which `service-manager tunnel` shows: until it is stopped,
+/// or nobody has used the tunnel for 12 hours. The next `env` brings back what was not stopped.
+#[derive(Debug, Args)]
+pub(crate) struct ForwardArgs {
+    /// The port here, and the one in the machine if it is another one
+    #[arg(value_name = "LOCAL[:REMOTE]", required = true)]
+    pub(crate) ports: Vec<PortMapping>,
+    /// Take back what was forwarded from these ports
+    #[arg(long)]
+    pub(crate) stop: bool,
+    /// Print text, or JSON for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with = "stop")]
+    pub(crate) output: OutputFormat,
+}
+
 /// Shows the tunnels to machines of which only SSH is reachable
 ///
 /// `env`, `kubeconfig` and `start` make one where a service is not reached otherwise. A process in the background holds it, until
@@ -723,6 +744,7 @@ pub(crate) fn is_about_a_machine(name: &str) -> bool {
             | "docker-context"
             | "box"
             | "install-cli"
+            | "forward"
             | "tunnel"
     )
 }

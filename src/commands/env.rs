@@ -13,7 +13,7 @@ use crate::export::{self as exporting, Block, Export};
 use crate::guest::probe::Questions;
 use crate::machine::{self, Machine};
 use crate::services::{
-    self, Connections, ExportedService, Scope, ServiceCache, connect, export, export_cached,
+    self, Connections, ExportedService, Scope, ServiceCache, bring_back_ports, connect, export, export_cached,
 };
 use crate::ui::json;
 
@@ -36,6 +36,10 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     }
     let all = at_once(&contexts, |context| exports(&services, args, context));
     let all: Vec<MachineExports> = all.into_iter().collect::<Result<_, _>>()?;
+    let tunnel = context.tunnel()?;
+    for MachineExports { machine, .. } in &all {
+        bring_back_ports(machine, &tunnel, context.deadline);
+    }
     print_all(&all, args, context)
 }
 

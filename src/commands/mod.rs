@@ -6,6 +6,7 @@ mod completions;
 pub(crate) mod context;
 mod docker_context;
 mod env;
+mod forward;
 mod hook;
 mod install_cli;
 mod kubeconfig;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
         Command::InstallCli(args) => install_cli::run(args, context),
         Command::Clients(args) => clients::run(&args.what, context),
         Command::Hook(args) => hook::run(args, context),
+        Command::Forward(args) => forward::run(args, &context.clone().that_leaves_tunnels()),
         Command::Tunnel(args) => tunnel::run(args, context),
         Command::Man(args) => man::run(args),
         Command::Completions(args) => completions::run(args, context),

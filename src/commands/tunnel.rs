@@ -15,10 +15,11 @@ use crate::base::timeouts;
 use crate::cli::{OutputFormat, TunnelArgs, TunnelCommand, TunnelStopArgs};
 use crate::error::Error;
 use crate::guest::tunnel::{
-    self, ControlAnswer, ControlRequest, ForwardStatus, READY, ServeError, SessionStatus, TAKEN, TunnelStatus,
+    self, ControlAnswer, ControlRequest, ForwardPurpose, ForwardStatus, READY, ServeError, SessionStatus,
+    TAKEN, TunnelStatus,
 };
 use crate::machine::Machine;
-use crate::services::remembered_login;
+use crate::services::{forget_ports, remembered_login};
 use crate::ui::table::Table;
 use crate::ui::{self, json};
 
@@ -100,6 +101,7 @@ fn stop(args: &TunnelStopArgs, context: &Context) -> Result<(), Error> {
     let mut has_stopped = false;
     for machine in &machines {
         has_stopped |= tunnel::stop(&machine.files, context.deadline)?;
+        forget_ports(machine, context.deadline)?;
     }
     if !has_stopped {
         context.note("there was no tunnel");
@@ -122,10 +124,19 @@ struct TunnelEntry {
     forwards: Vec<ForwardEntry>,
 }
 
+fn kind(purpose: &ForwardPurpose) -> &'static str {
+    match purpose {
+        ForwardPurpose::Service(_) => "service",
+        ForwardPurpose::Application(_) => "application",
+    }
+}
+
 /// A forward in JSON.
 #[derive(Serialize)]
 struct ForwardEntry {
-    service: String,
+    /// What it is for.
+    kind: &'static str,
+    service: Option<String>,
     local: String,
     target: String,
     since: u64,
@@ -139,7 +150,8 @@ struct ForwardEntry {
 impl TunnelEntry {
     fn new(machine: &Machine, status: TunnelStatus) -> Self {
         let forward = |status: ForwardStatus| ForwardEntry {
-            service: status.forward.service.to_string(),
+            kind: kind(&status.forward.purpose),
+            service: status.forward.purpose.service().map(ToString::to_string),
             local: status.forward.local.to_string(),
             target: status.forward.target.to_string(),
             since: status.since,
@@ -171,7 +183,7 @@ impl TunnelEntry {
             let last_error = forward.last_error.as_ref().or(self.last_error.as_ref());
             [
                 self.machine.clone(),
-                forward.service.clone(),
+                forward.service.clone().unwrap_or_else(|| forward.kind.to_owned()),
                 forward.local.clone(),
                 forward.target.clone(),
                 format!("{} ago", humanize_duration(age.unwrap_or_default())),

@@ -86,6 +86,10 @@ pub(crate) enum Error {
     FingerprintNeeded { machine: String, offered: String },
     #[error("the host key of `{machine}` stays the one that was known")]
     HostKeyNotAccepted { machine: String },
+    #[error("only root may listen at ports below 1024, such as {port}")]
+    PrivilegedPort { port: u16, instead: String },
+    #[error("127.0.0.1:{port} is named twice")]
+    PortTwice { port: u16 },
     #[error("the guest has no address the host could use")]
     NoAddress,
     #[error("the guest does not say what runs in it")]
@@ -124,6 +128,8 @@ impl Explain for Error {
             | Self::NotTakenOut { .. }
             | Self::DockerContextLeft { .. }
             | Self::OptionMisplaced { .. }
+            | Self::PrivilegedPort { .. }
+            | Self::PortTwice { .. }
             | Self::Serve(_)
             | Self::FingerprintNeeded { .. }
             | Self::HostKeyNotAccepted { .. }
@@ -186,6 +192,11 @@ impl Explain for Error {
                 sh_word(offered)
             ),
             Self::HostKeyNotAccepted { .. } => "somebody may be in between; ask who runs the machine".into(),
+            Self::PrivilegedPort { instead, .. } => format!("`service-manager forward {instead}`"),
+            Self::PortTwice { .. } => {
+                "name each port of this host once: `LOCAL:REMOTE` leads one to another port of the machine"
+                    .into()
+            }
             Self::OptionMisplaced { option, service } => {
                 format!("name it, as in `service-manager start {service}`, or leave out `{option}`")
             }

@@ -19,7 +19,12 @@ impl Explain for Error {
             Self::Catalogue(error) => error.exit_code(),
             Self::Export(error) => error.exit_code(),
             Self::Timeout(error) => error.exit_code(),
-            Self::Kubeconfigs(_) | Self::WorkerPanicked(_) => ExitCode::Failure,
+            Self::Tunnel(error) => error.exit_code(),
+            Self::Kubeconfigs(_)
+            | Self::WorkerPanicked(_)
+            | Self::PortTaken { .. }
+            | Self::PortLeadsElsewhere { .. }
+            | Self::NotForwarded { .. } => ExitCode::Failure,
             _ => ExitCode::NotRunning,
         }
     }
@@ -35,10 +40,23 @@ impl Explain for Error {
             Self::Catalogue(error) => return error.hint(),
             Self::Export(error) => return error.hint(),
             Self::Timeout(error) => return error.hint(),
+            Self::Tunnel(error) => return error.hint(),
             Self::Kubeconfigs(_)
             | Self::WorkerPanicked(_)
             | Self::Unexpected { .. }
             | Self::NotPrepared { .. } => return None,
+            Self::ForwardingForbidden { .. } => {
+                "`AllowTcpForwarding`, `PermitOpen` or `DisableForwarding` forbids it; in the machine, \
+                 `sudo sshd -T | grep -i -e forwarding -e permitopen` shows which"
+                    .into()
+            }
+            Self::PortTaken { instead, .. } => format!("`service-manager forward {instead}`"),
+            Self::PortLeadsElsewhere { port, instead, .. } => {
+                format!(
+                    "`service-manager forward {instead}`, or `service-manager forward --stop {port}` first"
+                )
+            }
+            Self::NotForwarded { .. } => "`service-manager tunnel` lists what is forwarded".into(),
             Self::NotInstalled { .. } => "`service-manager status` shows what the machine has".into(),
             Self::NotRunning { start: Some(start), .. } => start.clone(),
             Self::NotRunning { service, .. } => format!("`service-manager start {service}`"),

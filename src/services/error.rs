@@ -15,6 +15,7 @@ use crate::base::timeouts;
 use crate::catalogue::{self, OpenPort, Reason};
 use crate::export;
 use crate::guest::control::{self, FailedStep};
+use crate::guest::tunnel::{ControlError, StartError};
 use crate::guest::{probe, ssh};
 use crate::machine;
 
@@ -42,6 +43,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Export(#[from] export::Error),
     #[error(transparent)]
+    Tunnel(#[from] StartError),
+    #[error(transparent)]
     Timeout(#[from] Timeout),
     #[error(transparent)]
     WorkerPanicked(#[from] WorkerPanicked),
@@ -56,6 +59,16 @@ pub(crate) enum Error {
 
     #[error("{service} in `{machine}` cannot be reached through SSH: {reason}")]
     NotThroughSsh { service: String, machine: String, reason: String, remedy: String },
+
+    // Ports of the user's own applications.
+    #[error("sshd in `{machine}` may not connect to port {port} ({reason})")]
+    ForwardingForbidden { machine: String, port: u16, reason: String },
+    #[error("another program listens at 127.0.0.1:{port} here")]
+    PortTaken { port: u16, instead: String },
+    #[error("127.0.0.1:{port} leads to {target} in `{machine}` already")]
+    PortLeadsElsewhere { port: u16, target: String, machine: String, instead: String },
+    #[error("nothing in `{machine}` is forwarded from 127.0.0.1:{port}")]
+    NotForwarded { port: u16, machine: String },
 
     // Its credentials in the guest.
     #[error("`{user}` cannot use sudo without being asked in `{machine}`, and {what}{}", quote_stderr(.stderr))]
@@ -134,6 +147,12 @@ pub(crate) enum Error {
         limit: Duration,
         source: Option<Box<Error>>,
     },
+}
+
+impl From<ControlError> for Error {
+    fn from(error: ControlError) -> Self {
+        StartError::from(error).into()
+    }
 }
 
 impl Error {

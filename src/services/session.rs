@@ -15,9 +15,9 @@ use crate::machine::{Machine, VagrantResolver};
 
 /// A machine that is logged in to.
 pub(crate) struct MachineSession {
-    machine: Machine,
-    connection: Connection,
-    tunnel: TunnelAccess,
+    pub(super) machine: Machine,
+    pub(super) connection: Connection,
+    pub(super) tunnel: TunnelAccess,
 }
 
 impl MachineSession {

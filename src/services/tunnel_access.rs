@@ -13,7 +13,8 @@ use crate::base::deadline::Deadline;
 use crate::base::timeouts;
 use crate::base::types::ServiceName;
 use crate::guest::tunnel::{
-    self, BriefTunnel, ControlAnswer, ControlClient, ControlRequest, Forward, ForwardTarget, LocalEnd,
+    self, BriefTunnel, ControlAnswer, ControlClient, ControlRequest, Forward, ForwardPurpose, ForwardTarget,
+    LocalEnd,
 };
 use crate::machine::Machine;
 use crate::settings::TunnelMode;
@@ -87,14 +88,15 @@ impl TunnelAccess {
         target: ForwardTarget,
         deadline: Deadline,
     ) -> Result<Lead, String> {
+        let purpose = ForwardPurpose::Service(service.clone());
         if self.lifetime == TunnelLifetime::Command {
             let brief = BriefTunnel::start(login(machine.clone()), service.clone(), target.clone());
             let (brief, local) = brief.map_err(|error| in_one_line(&error))?;
-            let forward = Forward { service: service.clone(), target, local };
+            let forward = Forward { purpose, target, local };
             return Ok(Lead { forward, holder: Holder::Command(brief) });
         }
         let known = tunnel::read_forwards(&machine.files).map_err(|error| in_one_line(&error))?;
-        let before = known.into_iter().find(|forward| forward.service == *service);
+        let before = known.into_iter().find(|forward| forward.purpose == purpose);
         let local = match (&target, &before) {
             (ForwardTarget::Port(_), Some(Forward { local: local @ LocalEnd::Port(_), .. })) => local.clone(),
             (ForwardTarget::Port(_), _) => LocalEnd::Port(usual_port(machine, service)),
@@ -102,7 +104,7 @@ impl TunnelAccess {
         };
         let mut client = tunnel::find_or_start(&machine.files, self.home.as_deref(), deadline)
             .map_err(|error| in_one_line(&error))?;
-        let mut forward = Forward { service: service.clone(), target, local };
+        let mut forward = Forward { purpose, target, local };
         match client.ask(&ControlRequest::Add(forward.clone()), deadline.at_most(timeouts::TUNNEL_CONTROL)) {
             Ok(ControlAnswer::Added(local)) => forward.local = local,
             Ok(_) => return Err("the tunnel gives an odd answer".to_owned()),
@@ -121,11 +123,10 @@ impl Lead {
             Holder::Process { is_new: false, .. } => return Ok(None),
             Holder::Process { is_new: true, .. } => {}
         }
-        let folder = machine.lock(deadline)?;
-        let mut forwards = tunnel::read_forwards(&machine.files)?;
-        forwards.retain(|forward| forward.service != self.forward.service);
-        forwards.push(self.forward);
-        folder.write_json(&machine.files.forwards(), &forwards)?;
+        write_forwards(machine, deadline, |forwards| {
+            forwards.retain(|forward| forward.purpose != self.forward.purpose);
+            forwards.push(self.forward);
+        })?;
         Ok(None)
     }
 
@@ -146,9 +147,23 @@ impl Lead {
         }
         let status = status?;
         let of_forward =
-            status.forwards.into_iter().find(|known| known.forward.service == self.forward.service);
+            status.forwards.into_iter().find(|known| known.forward.purpose == self.forward.purpose);
         of_forward.and_then(|forward| forward.last_error).or(status.last_error)
     }
+}
+
+/// Changes what the tunnel of `machine` begins with when it is started again.
+///
+/// Errors: the machine's folder is locked or cannot be written.
+pub(super) fn write_forwards(
+    machine: &Machine,
+    deadline: Deadline,
+    change: impl FnOnce(&mut Vec<Forward>),
+) -> Result<(), Error> {
+    let folder = machine.lock(deadline)?;
+    let mut forwards = tunnel::read_forwards(&machine.files)?;
+    change(&mut forwards);
+    Ok(folder.write_json(&machine.files.forwards(), &forwards)?)
 }
 
 /// A port that no other machine, service or user has, with some luck: kubeconfigs that were merged somewhere stay good when the

@@ -7,6 +7,7 @@ use service_manager_test_support::{Guest, Port, User, until};
 
 mod clients;
 mod faults;
+mod forward;
 mod load;
 
 /// A guest whose firewall lets nobody in but to port 22, with Docker as `kind` has it.

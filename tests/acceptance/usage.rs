@@ -157,7 +157,7 @@ fn every_command_has_a_manual_page() {
 }
 
 /// What can be typed, and the first line of its help.
-const COMMANDS: [(&str, &str); 12] = [
+const COMMANDS: [(&str, &str); 13] = [
     ("", "Makes the services inside a development VM usable from here"),
     ("env", "Prints the variables that the host's clients need"),
     ("status", "Shows the state of the services"),
@@ -167,6 +167,7 @@ const COMMANDS: [(&str, &str); 12] = [
     ("box version", "Prints the product that runs in the machine, and its version"),
     ("machines", "Lists the machines that were used from here"),
     ("machines forget", "Removes what is kept of a machine: credentials, host keys, how it is reached"),
+    ("forward", "Leads ports of this host to applications in the machine"),
     ("hook", "Prints a shell hook that sets the variables when you enter a project"),
     ("man", "Prints a page of the manual, for `man -l -`"),
     ("completions", "Prints what has a shell complete commands, options and names with Tab"),

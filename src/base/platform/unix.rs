@@ -19,5 +19,6 @@ pub(crate) use self::processes::{
 pub(crate) use self::signals::{hold_signals, release_signals};
 pub(crate) use self::sockets::{
     AsOsSocket, Interest, LONGEST_SOCKET_NAME, LocalStream, OwnedSocket, Ready, acknowledge_at_once,
-    connect_locally, listen_privately, local_pair, poll_sockets, reader_goes_away, through_socket, wait_for,
+    connect_locally, is_port_used, listen_privately, local_pair, poll_sockets, reader_goes_away,
+    through_socket, wait_for,
 };

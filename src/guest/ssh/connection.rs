@@ -15,6 +15,8 @@ use super::user_known_hosts::UserKnownHosts;
 use super::{auth, jump};
 use crate::base::deadline::Deadline;
 use crate::base::platform::{OwnedSocket, PipedProcess};
+use crate::base::text::sanitize;
+use crate::base::types::Port;
 use crate::base::{program, timeouts};
 
 /// What a command in the guest wrote. There may be secrets in it, so there is no `Debug`.
@@ -24,6 +26,29 @@ pub(crate) struct Output {
     pub stdout: Vec<u8>,
     /// The beginning of its standard error.
     pub stderr: Vec<u8>,
+}
+
+/// What has become of a connection from the guest to a port of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PortTrial {
+    Open,
+    /// Nobody listens there.
+    Closed,
+    /// sshd does not connect to it for this user.
+    Forbidden {
+        reason: String,
+    },
+}
+
+impl PortTrial {
+    /// What `reason` means, with which sshd refuses a channel: it is one of those of RFC 4254 (5.1), as libssh2 puts it.
+    pub(in crate::guest) fn of_refusal(reason: &str) -> Self {
+        if reason.contains("prohibited") {
+            Self::Forbidden { reason: sanitize(reason) }
+        } else {
+            Self::Closed
+        }
+    }
 }
 
 /// A logged-in connection.
@@ -82,6 +107,20 @@ impl Connection {
     /// Has it be used until `deadline`.
     pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
         self.transport.set_deadline(deadline);
+    }
+
+    /// Connects from the guest to `port` of its own loopback, and hangs up.
+    ///
+    /// Errors: the connection ends or the deadline is over.
+    pub(crate) fn try_port(&self, port: Port) -> Result<PortTrial, Error> {
+        let open = |session: &ssh2::Session| session.channel_direct_tcpip(LOOPBACK, port.number(), None);
+        Ok(match self.transport.attempt(open)? {
+            Ok(mut channel) => {
+                self.transport.drive(|_| channel.close())?;
+                PortTrial::Open
+            }
+            Err(refusal) => PortTrial::of_refusal(refusal.message()),
+        })
     }
 
     /// Runs `command` and reads what it writes until `is_complete` says so of its standard output, or the
@@ -258,5 +297,7 @@ fn drain(stream: &mut impl Read, into: &mut Vec<u8>, limit: usize) -> Result<usi
     Ok(read)
 }
 
+/// As sshd's `PermitOpen` has it.
+pub(in crate::guest) const LOOPBACK: &str = "127.0.0.1";
 const LONGEST_STDERR: usize = 64 << 10;
 const MOST_READS: usize = 64;

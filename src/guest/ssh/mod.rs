@@ -11,7 +11,8 @@ mod route;
 mod transport;
 mod user_known_hosts;
 
-pub(crate) use self::connection::{Connection, has_host_key};
+pub(in crate::guest) use self::connection::LOOPBACK;
+pub(crate) use self::connection::{Connection, PortTrial, has_host_key};
 pub(crate) use self::error::Error;
 pub(crate) use self::host_key::{HostKey, HostKeyChange, KnownHosts};
 pub(crate) use self::route::{AgentChoice, Hop, HostKeyPolicy, Route, SSH_PORT};

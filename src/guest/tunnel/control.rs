@@ -37,6 +37,8 @@ pub(crate) enum ControlAnswer {
     },
     /// Where the forward begins.
     Added(LocalEnd),
+    /// Another program listens there.
+    PortTaken,
     Status(TunnelStatus),
     Done,
     Failed(String),

@@ -1,7 +1,8 @@
-//! What a tunnel leads to, and where it begins.
+//! What a tunnel leads to, where it begins, and what for.
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -72,13 +73,65 @@ impl fmt::Display for ForwardTarget {
     }
 }
 
+/// A port of the host and the port of the guest that it leads to, as `ssh -L` and `kubectl port-forward` have them:
+/// `LOCAL:REMOTE`, or one number for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PortMapping {
+    pub(crate) local: Port,
+    pub(crate) guest: Port,
+}
+
+impl PortMapping {
+    /// True when only root may listen at the port of the host, on many systems.
+    pub(crate) fn is_privileged(self) -> bool {
+        self.local.number() < FIRST_UNPRIVILEGED
+    }
+
+    /// The forward for the application there.
+    pub(crate) fn forward(self) -> Forward {
+        Forward {
+            purpose: ForwardPurpose::Application(self.local),
+            target: ForwardTarget::Port(self.guest),
+            local: LocalEnd::Port(self.local.number()),
+        }
+    }
+}
+
+impl FromStr for PortMapping {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A number has digits only: `+1` is none.
+        let port = |digits: &str| {
+            let number =
+                digits.bytes().all(|c| c.is_ascii_digit()).then(|| digits.parse::<u16>().ok()).flatten();
+            number.and_then(|number| Port::try_from(number).ok()).ok_or(FORM)
+        };
+        let (local, guest) = text.split_once(':').unwrap_or((text, text));
+        Ok(Self { local: port(local)?, guest: port(guest)? })
+    }
+}
+
+impl fmt::Display for PortMapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.local.number(), self.guest.number()) {
+            (local, guest) if local == guest => write!(f, "{local}"),
+            (local, guest) => write!(f, "{local}:{guest}"),
+        }
+    }
+}
+
+const FORM: &str = "a port is 1 to 65535; or `LOCAL:REMOTE`, the port here and the one in the machine";
+const FIRST_UNPRIVILEGED: u16 = 1024;
+
 /// Where a forward begins on the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum LocalEnd {
     /// A socket file that only its user can open.
     Socket(PathBuf),
-    /// A port of 127.0.0.1, which every user of the host can connect to: only for services that ask who is there.
+    /// A port of 127.0.0.1, which every user of the host can connect to: only for services that ask who is there, and for what
+    /// the user wants there.
     Port(u16),
 }
 
@@ -91,11 +144,45 @@ impl fmt::Display for LocalEnd {
     }
 }
 
-/// A way from the host to one service of the guest.
+/// What a forward is for. A tunnel has one for each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum ForwardPurpose {
+    /// A service that `env` exports.
+    Service(ServiceName),
+    /// An application of the user's own, at this port of the host.
+    Application(Port),
+}
+
+impl ForwardPurpose {
+    /// The service, if it is for one.
+    pub(crate) fn service(&self) -> Option<&ServiceName> {
+        match self {
+            Self::Service(name) => Some(name),
+            Self::Application(_) => None,
+        }
+    }
+
+    /// True when another port of the host is as good as the one that is taken.
+    pub(super) fn takes_any_port(&self) -> bool {
+        matches!(self, Self::Service(_))
+    }
+}
+
+impl fmt::Display for ForwardPurpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(name) => name.fmt(f),
+            Self::Application(_) => f.write_str("application"),
+        }
+    }
+}
+
+/// A way from the host to one port or socket of the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Forward {
-    pub(crate) service: ServiceName,
+    pub(crate) purpose: ForwardPurpose,
     pub(crate) target: ForwardTarget,
     pub(crate) local: LocalEnd,
 }
@@ -103,6 +190,42 @@ pub(crate) struct Forward {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ports_are_mapped_as_ssh_has_it() {
+        let mapping = |text: &str| text.parse::<PortMapping>().map(|mapping| mapping.to_string());
+        for (text, shown) in
+            [("8080", "8080"), ("8080:80", "8080:80"), ("80:80", "80"), ("1:65535", "1:65535")]
+        {
+            assert_eq!(mapping(text).as_deref(), Ok(shown));
+        }
+        for odd in [
+            "",
+            ":",
+            "8080:",
+            ":80",
+            "0",
+            "0:80",
+            "80:0",
+            "65536",
+            "+80",
+            "-1",
+            " 80",
+            "80 ",
+            "80:80:80",
+            "127.0.0.1:80",
+            "0x50",
+            "http",
+            "8080/udp",
+            "$(id)",
+            "8080\n",
+            "٨٠",
+        ] {
+            assert!(mapping(odd).is_err(), "{odd:?}");
+        }
+        assert!("1023:80".parse::<PortMapping>().unwrap().is_privileged());
+        assert!(!"1024:80".parse::<PortMapping>().unwrap().is_privileged());
+    }
 
     #[test]
     fn what_leads_elsewhere_is_refused() {

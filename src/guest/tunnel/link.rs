@@ -103,6 +103,20 @@ impl Link {
         self.stage = Stage::Ended;
     }
 
+    /// Ends it from here, while its channel is closed as it should be: the other channels of the session go on.
+    pub(super) fn cut(&mut self) {
+        match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Open(channel) => self.start_closing(channel),
+            Stage::Waiting | Stage::Ended => {}
+            // An open cannot be given up; afterwards the client is found to be gone.
+            stage @ (Stage::Opening { .. } | Stage::Starting { .. } | Stage::Closing { .. }) => {
+                self.stage = stage;
+                self.client.end(Shutdown::Both);
+                self.leave();
+            }
+        }
+    }
+
     /// Its session is lost: what was sent may have been lost with it, so only one that was not open yet begins anew, once.
     pub(super) fn lose_session(&mut self, reason: &str) {
         match self.stage {

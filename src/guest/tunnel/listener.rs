@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use socket2::Socket;
 
 use super::forward::LocalEnd;
-use crate::base::platform::{LONGEST_SOCKET_NAME, listen_privately};
+use crate::base::platform::{LONGEST_SOCKET_NAME, is_port_used, listen_privately};
 
 /// Why nothing can listen there.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,8 @@ pub(crate) enum ListenError {
     TooLong { path: PathBuf },
     #[error("could not listen at 127.0.0.1:{port}")]
     Port { port: u16, source: io::Error },
+    #[error("another program listens at 127.0.0.1:{port}")]
+    Taken { port: u16 },
 }
 
 /// Listens at `local`. A port that is taken is replaced by the next free one.
@@ -29,6 +31,23 @@ pub(super) fn listen(local: &LocalEnd) -> Result<(Socket, LocalEnd), ListenError
     let failed = |source| ListenError::Socket { path: PathBuf::from(local.to_string()), source };
     listener.set_nonblocking(true).map_err(failed)?;
     Ok((listener, local))
+}
+
+/// The same, at no other port than that.
+///
+/// Errors: another program listens there, at whatever address of the host's own `localhost` leads to.
+pub(super) fn listen_exactly(local: &LocalEnd) -> Result<(Socket, LocalEnd), ListenError> {
+    let LocalEnd::Port(port) = *local else { return listen(local) };
+    if is_port_used(port) {
+        return Err(ListenError::Taken { port });
+    }
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => ListenError::Taken { port },
+        _ => ListenError::Port { port, source },
+    };
+    let listener = Socket::from(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?);
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok((listener, local.clone()))
 }
 
 fn listen_at(path: PathBuf) -> Result<Socket, ListenError> {
@@ -71,6 +90,19 @@ mod tests {
         assert!(port.ip().is_loopback());
         assert_eq!(local, LocalEnd::Port(port.port()));
         assert_ne!(port.port(), taken);
+    }
+
+    #[test]
+    fn a_port_that_the_user_has_named_is_not_replaced() {
+        for taken in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"] {
+            // Not every host has the newer protocol.
+            let Ok(other) = TcpListener::bind(taken) else { continue };
+            let port = other.local_addr().unwrap().port();
+            let refused = listen_exactly(&LocalEnd::Port(port)).unwrap_err();
+            assert!(matches!(refused, ListenError::Taken { port: named } if named == port), "{taken}");
+            drop(other);
+            assert_eq!(listen_exactly(&LocalEnd::Port(port)).unwrap().1, LocalEnd::Port(port));
+        }
     }
 
     #[test]

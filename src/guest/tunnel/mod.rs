@@ -14,7 +14,7 @@ mod status;
 mod tunnel;
 
 pub(crate) use self::control::{ControlAnswer, ControlClient, ControlError, ControlRequest};
-pub(crate) use self::forward::{Forward, ForwardTarget, LocalEnd, SocketFile};
+pub(crate) use self::forward::{Forward, ForwardPurpose, ForwardTarget, LocalEnd, PortMapping, SocketFile};
 pub(crate) use self::serve::{BriefTunnel, ServeError, read_forwards, serve};
 pub(crate) use self::start::{READY, StartError, TAKEN, find, find_or_start, stop};
 pub(crate) use self::status::{ForwardStatus, SessionStatus, TunnelStatus};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::control::{ControlAnswer, ControlRequest, ControlServer};
-use super::forward::{Forward, ForwardTarget, LocalEnd};
+use super::forward::{Forward, ForwardPurpose, ForwardTarget, LocalEnd};
 use super::listener::ListenError;
 use super::tunnel::{Tunnel, TunnelLogin, WatchedSocket};
 use crate::base::causes::in_one_line;
@@ -119,6 +119,7 @@ fn answer(request: ControlRequest, machine: &str, tunnel: &mut Tunnel) -> Contro
         }
         ControlRequest::Add(forward) => match tunnel.add(forward) {
             Ok(local) => ControlAnswer::Added(local),
+            Err(ListenError::Taken { .. }) => ControlAnswer::PortTaken,
             Err(error) => ControlAnswer::Failed(in_one_line(&error)),
         },
         ControlRequest::Remove(forward) => {
@@ -158,7 +159,7 @@ impl BriefTunnel {
                 LocalEnd::Socket(folder.path().join("sock"))
             }
         };
-        let local = tunnel.add(Forward { service, target, local })?;
+        let local = tunnel.add(Forward { purpose: ForwardPurpose::Service(service), target, local })?;
         let (is_over, failure) = (Arc::new(AtomicBool::new(false)), Arc::default());
         let waker = tunnel.waker()?;
         let brief =

@@ -17,7 +17,7 @@ use super::forward::ForwardTarget;
 use crate::base::platform::{Interest, OwnedSocket, time_asleep};
 use crate::base::text::sanitize;
 use crate::base::timeouts;
-use crate::guest::ssh::{Connection, Transport, WOULD_BLOCK};
+use crate::guest::ssh::{Connection, LOOPBACK, PortTrial, Transport, WOULD_BLOCK};
 
 /// A logged-in session.
 pub(super) struct Session {
@@ -93,7 +93,7 @@ impl Session {
         let session = self.transport.session();
         let opened = match target {
             ForwardTarget::Socket(path) => session.channel_direct_streamlocal(path.as_str(), None),
-            ForwardTarget::Port(port) => session.channel_direct_tcpip("127.0.0.1", port.number(), None),
+            ForwardTarget::Port(port) => session.channel_direct_tcpip(LOOPBACK, port.number(), None),
             ForwardTarget::Engine(_) => session.channel_session(),
         };
         self.progress(opened).map_err(|error| match error {
@@ -158,15 +158,16 @@ fn explain_refusal(target: &ForwardTarget, reason: &str) -> String {
              `AllowStreamLocalForwarding` or `DisableForwarding` in sshd_config forbids it",
             path.as_str()
         ),
-        // As OpenSSH says it.
-        ForwardTarget::Port(port) if reason.contains("prohibited") => format!(
-            "sshd in the machine may not connect to port {} ({reason}): `AllowTcpForwarding`, `PermitOpen` or \
-             `DisableForwarding` in sshd_config forbids it",
-            port.number()
-        ),
-        ForwardTarget::Port(port) => {
-            format!("nobody listens at 127.0.0.1:{} in the machine ({reason})", port.number())
-        }
+        ForwardTarget::Port(port) => match PortTrial::of_refusal(reason) {
+            PortTrial::Forbidden { reason } => format!(
+                "sshd in the machine may not connect to port {} ({reason}): `AllowTcpForwarding`, `PermitOpen` or \
+                 `DisableForwarding` in sshd_config forbids it",
+                port.number()
+            ),
+            PortTrial::Open | PortTrial::Closed => {
+                format!("nobody listens at 127.0.0.1:{} in the machine ({reason})", port.number())
+            }
+        },
         ForwardTarget::Engine(_) => format!("sshd in the machine runs no further command ({reason})"),
     }
 }

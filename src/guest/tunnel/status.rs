@@ -71,7 +71,7 @@ impl ForwardStatus {
     }
 
     pub(super) fn fail(&mut self, reason: &str) {
-        log::info!("{}: {reason}", self.forward.service);
+        log::info!("{}: {reason}", self.forward.purpose);
         self.last_error = Some(reason.to_owned());
     }
 

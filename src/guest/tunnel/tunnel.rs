@@ -15,7 +15,7 @@ use socket2::Socket;
 
 use super::forward::{Forward, LocalEnd};
 use super::link::Link;
-use super::listener::{ListenError, listen};
+use super::listener::{ListenError, listen, listen_exactly};
 use super::session::{Session, SessionLost};
 use super::status::{ForwardStatus, SessionStatus, TunnelStatus};
 use crate::base::deadline::Deadline;
@@ -45,7 +45,8 @@ pub(crate) struct Tunnel {
 /// A forward that clients can connect to.
 struct Listening {
     forward: Forward,
-    listener: Socket,
+    /// None once it was removed; then it only waits for its connections to be closed.
+    listener: Option<Socket>,
     status: ForwardStatus,
 }
 
@@ -82,42 +83,39 @@ impl Tunnel {
         })
     }
 
-    /// Listens for `forward` and says where: a port that is taken is replaced. One for the same service is replaced too, unless
-    /// it leads to the same place; then it stays where it is.
+    /// Listens for `forward` and says where: for a service, a port that is taken is replaced. One for the same purpose is
+    /// replaced too, unless it leads to the same place; then it stays where it is.
+    ///
+    /// Errors: nothing can listen there.
     pub(crate) fn add(&mut self, forward: Forward) -> Result<LocalEnd, ListenError> {
-        let same = |known: &&Listening| known.forward.service == forward.service;
-        if let Some(known) = self.forwards.iter().find(same)
-            && known.forward.target == forward.target
+        if let Some(known) = self.forwards().find(|known| known.purpose == forward.purpose)
+            && known.target == forward.target
         {
-            return Ok(known.forward.local.clone());
+            return Ok(known.local.clone());
         }
         self.remove(&forward);
-        let (listener, local) = listen(&forward.local)?;
+        let (listener, local) = if forward.purpose.takes_any_port() {
+            listen(&forward.local)?
+        } else {
+            listen_exactly(&forward.local)?
+        };
         let forward = Forward { local: local.clone(), ..forward };
         let status = ForwardStatus::new(&forward);
-        self.forwards.push(Listening { forward, listener, status });
+        self.forwards.push(Listening { forward, listener: Some(listener), status });
         Ok(local)
     }
 
-    /// Ends the forward for the service of `forward`, and its connections.
+    /// Ends the forward for the purpose of `forward`, and its connections.
     pub(crate) fn remove(&mut self, forward: &Forward) {
-        let Some(index) = self.forwards.iter().position(|known| known.forward.service == forward.service)
-        else {
-            return;
-        };
-        // Channels are not taken out of a session one by one: each would have to be waited for.
-        if self.links.iter().any(|link| link.forward == index) {
-            self.lose_session(&SessionLost("the forward was replaced".to_owned()));
-        }
-        self.links.retain(|link| link.forward != index);
-        for link in self.links.iter_mut().filter(|link| link.forward > index) {
-            link.forward -= 1;
-        }
-        self.forwards.remove(index);
+        let is_meant = |known: &Listening| known.is_open() && known.forward.purpose == forward.purpose;
+        let Some(index) = self.forwards.iter().position(is_meant) else { return };
+        self.forwards[index].listener = None;
+        self.links.iter_mut().filter(|link| link.forward == index).for_each(Link::cut);
+        self.sweep();
     }
 
     pub(crate) fn forwards(&self) -> impl Iterator<Item = &Forward> {
-        self.forwards.iter().map(|listening| &listening.forward)
+        self.forwards.iter().filter(|known| known.is_open()).map(|known| &known.forward)
     }
 
     /// What ends a wait for [`Self::watched`] when it is written to.
@@ -142,7 +140,8 @@ impl Tunnel {
             Phase::LoggingIn(_) => SessionStatus::LoggingIn,
             Phase::Up(session) => SessionStatus::Up { seconds: session.since.elapsed().as_secs() },
         };
-        let forwards = self.forwards.iter().enumerate().map(|(index, listening)| {
+        let forwards = self.forwards.iter().enumerate().filter(|(_, known)| known.is_open());
+        let forwards = forwards.map(|(index, listening)| {
             let links = self.links.iter().filter(|link| link.forward == index);
             listening.status.with_links(links.map(|link| (link.received, link.sent)))
         });
@@ -229,8 +228,22 @@ impl Tunnel {
         Ok(())
     }
 
-    /// Removes the links that have ended.
+    /// Removes the links that have ended, and the forwards that were removed, once they have no more links.
     fn sweep(&mut self) {
+        self.sweep_links();
+        let is_over = |index: &usize| {
+            !self.forwards[*index].is_open() && !self.links.iter().any(|link| link.forward == *index)
+        };
+        let over: Vec<usize> = (0..self.forwards.len()).filter(is_over).collect();
+        for index in over.into_iter().rev() {
+            self.forwards.remove(index);
+            for link in self.links.iter_mut().filter(|link| link.forward > index) {
+                link.forward -= 1;
+            }
+        }
+    }
+
+    fn sweep_links(&mut self) {
         let Self { links, forwards, .. } = self;
         if !links.iter().any(Link::has_ended) {
             return;
@@ -351,8 +364,8 @@ impl Tunnel {
         }
         if self.accepts() {
             let listeners = self.forwards.iter().enumerate();
-            watched.extend(listeners.map(|(index, forward)| {
-                (WatchedSocket::Forward(index), &forward.listener as &dyn AsOsSocket, read)
+            watched.extend(listeners.filter_map(|(index, forward)| {
+                Some((WatchedSocket::Forward(index), forward.listener.as_ref()? as &dyn AsOsSocket, read))
             }));
         }
         watched.extend(self.links.iter().enumerate().filter_map(|(index, link)| {
@@ -383,8 +396,10 @@ impl Tunnel {
 
     fn accept(&mut self, index: usize) {
         while self.accepts() {
-            let accepted = self.forwards[index].listener.accept();
-            match accepted.and_then(|(local, _)| Link::new(index, local)) {
+            let Some(listener) = self.forwards.get(index).and_then(|known| known.listener.as_ref()) else {
+                return;
+            };
+            match listener.accept().and_then(|(local, _)| Link::new(index, local)) {
                 Ok(link) => {
                     self.forwards[index].status.accept();
                     self.links.push(link);
@@ -397,6 +412,12 @@ impl Tunnel {
                 }
             }
         }
+    }
+}
+
+impl Listening {
+    fn is_open(&self) -> bool {
+        self.listener.is_some()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -113,6 +114,23 @@ pub(crate) fn connect_locally(path: &Path) -> io::Result<Socket> {
     socket.connect(&SockAddr::unix(path)?)?;
     Ok(socket)
 }
+
+/// True when a program of this host answers at `port` of the loopback interface. That one can bind there says too little: BSD's
+/// systems let one program have the loopback's port of another that listens at all addresses, and `localhost` may lead to
+/// either of two addresses.
+pub(crate) fn is_port_used(port: u16) -> bool {
+    let answers = |address: IpAddr| {
+        match TcpStream::connect_timeout(&SocketAddr::new(address, port), LOCAL_CONNECT) {
+            // Out of all its ports the kernel may have given this very one to the client, which is connected to itself then.
+            Ok(stream) => stream.local_addr().ok() != stream.peer_addr().ok(),
+            Err(error) => error.kind() == io::ErrorKind::TimedOut,
+        }
+    };
+    answers(Ipv4Addr::LOCALHOST.into()) || answers(Ipv6Addr::LOCALHOST.into())
+}
+
+/// For a program of this host to be connected to, which takes no longer than the kernel does.
+const LOCAL_CONNECT: Duration = Duration::from_millis(100);
 
 /// How long the name of a socket file may be (`sun_path` in `unix(7)`: 108 with its end on Linux, 104 elsewhere), and one more
 /// for [`listen_privately`].
