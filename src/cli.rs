@@ -1,5 +1,7 @@
 //! The command line. The doc comments here are the help.
 
+mod command_of_exec;
+
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
+pub(crate) use self::command_of_exec::{Separated, separate};
 use crate::base::types::{
     DockerContextName, ImageName, ImageRegistry, ImageTag, MachineName, Version, VersionAlias,
 };
@@ -65,6 +68,7 @@ pub(crate) enum OutputFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Env(EnvArgs),
+    Exec(ExecArgs),
     Status(StatusArgs),
     Start(StartArgs),
     Stop(StopArgs),
@@ -87,7 +91,7 @@ pub(crate) enum Command {
 ///
 /// Connects to the service with what it prints before it prints it. Without a SERVICE: those of all running
 /// services.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct EnvArgs {
     /// The service, for example `kubernetes`
     #[arg(value_name = "SERVICE")]
@@ -112,8 +116,39 @@ pub(crate) struct EnvArgs {
     pub(crate) api_version: bool,
 }
 
-/// How much of what was found out before is enough; otherwise what is proved to be good still.
+/// Runs a command with the variables of `env`, in place of this program
+///
+/// Everything behind `--` is the command's own. Without `--` it begins with the first word that is no service. `kubectl`,
+/// `oc` and `docker` are the installed ones that fit the server. Without a COMMAND: your shell, with
+/// `SERVICE_MANAGER_EXEC` set to the machine's name.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  service-manager exec kubernetes -- kubectl get pods
+  service-manager exec docker kubernetes -- ./deploy.sh
+  service-manager exec kubernetes               a shell with the variables
+
+Exit codes: those of the command; before it runs 3 machine not reachable, 126 service not running
+or command not executable, 127 no such command")]
+pub(crate) struct ExecArgs {
+    /// The service, for example `kubernetes`; without one, all that run
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// The command and its arguments
+    #[arg(value_name = "COMMAND", last = true)]
+    pub(crate) command: Vec<OsString>,
+    /// The version of the client, if COMMAND is one; otherwise one that fits the server
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) client_version: Option<Version>,
+    /// Take the client on the PATH, or any installed one, whether it fits the server or not
+    #[arg(long, conflicts_with = "client_version")]
+    pub(crate) any_version: bool,
+    /// Install no client
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+/// How much of what was found out before is enough; otherwise what is proved to be good still.
+#[derive(Debug, Default, Args)]
 pub(crate) struct Freshness {
     /// Ask the machine, even if all is known and still good
     #[arg(long, conflicts_with = "unset")]
@@ -725,6 +760,7 @@ impl Command {
             self,
             Self::Status(_)
                 | Self::InstallCli(_)
+                | Self::Exec(_)
                 | Self::Clients(_)
                 | Self::Tunnel(TunnelArgs { serve: Some(_), .. })
         )
@@ -736,6 +772,7 @@ pub(crate) fn is_about_a_machine(name: &str) -> bool {
     matches!(
         name,
         "env"
+            | "exec"
             | "status"
             | "start"
             | "stop"

@@ -25,6 +25,8 @@ mod services;
 mod settings;
 mod ui;
 
+use std::ffi::OsString;
+
 use clap::ValueEnum;
 
 use crate::base::deadline::{Deadline, in_time};
@@ -45,9 +47,10 @@ pub fn run(env: &Env) -> ExitCode {
     if cli::is_background(&env.arguments) {
         base::platform::close_inherited();
     }
-    let cli = match Cli::parse_as(env.program(), &env.arguments) {
+    let separated = commands::exec::separated(env);
+    let cli = match Cli::parse_as(env.program(), &separated.arguments) {
         Ok(cli) => cli,
-        Err(answer) => return answer_of_the_parser(env, &answer),
+        Err(answer) => return answer_of_the_parser(env, separated.own(), &answer),
     };
     if cli.global.verbose {
         ui::show_steps();
@@ -85,16 +88,15 @@ fn run_command(env: Env, cli: Cli, ui: Ui) -> Result<(), Error> {
 }
 
 /// Help and version go to standard output, wrong usage to standard error.
-fn answer_of_the_parser(env: &Env, answer: &clap::Error) -> ExitCode {
-    let color =
-        cli::option_in(&env.arguments, "--color").and_then(|when| ColorChoice::from_str(when, true).ok());
+fn answer_of_the_parser(env: &Env, arguments: &[OsString], answer: &clap::Error) -> ExitCode {
+    let color = cli::option_in(arguments, "--color").and_then(|when| ColorChoice::from_str(when, true).ok());
     Ui::new(color.unwrap_or_default(), env.no_color, false).parser(answer);
     if !answer.use_stderr() {
         return ExitCode::Done;
     }
-    let lacks_object = cli::lacks_object(answer, &env.arguments);
+    let lacks_object = cli::lacks_object(answer, arguments);
     let code = if lacks_object { ExitCode::NotRunning } else { ExitCode::Failure };
-    fail(env, Script::of_arguments(&env.arguments), code)
+    fail(env, Script::of_arguments(arguments), code)
 }
 
 /// Where a shell would evaluate the output, one statement makes it fail too.

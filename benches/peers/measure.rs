@@ -19,6 +19,8 @@ pub(crate) enum Goal {
     Ratio(f64),
     /// So many milliseconds at most.
     Millis(f64),
+    /// So many milliseconds more than the others at most.
+    MoreMillis(f64),
     /// So many MiB of memory at most.
     Mebibytes(f64),
 }
@@ -76,6 +78,11 @@ impl Row {
         self
     }
 
+    pub(crate) fn more_millis(mut self, goal: f64) -> Self {
+        self.goals.push(Goal::MoreMillis(goal));
+        self
+    }
+
     pub(crate) fn mebibytes(mut self, goal: f64) -> Self {
         self.goals.push(Goal::Mebibytes(goal));
         self
@@ -117,6 +124,7 @@ impl Line {
         let is_met = |goal: &Goal| match (&self.outcome, *goal) {
             (Outcome::Times(times), Goal::Ratio(most)) => Some(times.ratio <= most),
             (Outcome::Times(times), Goal::Millis(most)) => Some(times.ours <= most),
+            (Outcome::Times(times), Goal::MoreMillis(most)) => Some(times.ours - times.theirs <= most),
             (Outcome::Peak(mebibytes), Goal::Mebibytes(most)) => Some(*mebibytes <= most),
             _ => None,
         };

@@ -118,6 +118,7 @@ impl fmt::Display for Goal {
         match self {
             Self::Ratio(most) => write!(f, "{most:.2}"),
             Self::Millis(most) => write!(f, "{most} ms"),
+            Self::MoreMillis(most) => write!(f, "{most} ms more"),
             Self::Mebibytes(most) => write!(f, "{most} MiB"),
         }
     }

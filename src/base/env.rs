@@ -52,6 +52,8 @@ pub struct Env {
     pub proxy_password: Option<SecretString>,
     /// `PATH`: the folders with the user's programs.
     pub path: Option<OsString>,
+    /// `SERVICE_MANAGER_EXEC_CLIENT`: the client on the PATH that an `exec` has started, in which this one runs.
+    pub exec_client: Option<PathBuf>,
     /// `NO_COLOR` is set and not empty (<https://no-color.org>).
     pub no_color: bool,
     /// All other variables: those that Vagrant is started with are chosen among them.
@@ -109,6 +111,7 @@ impl Env {
             mirror: text("SERVICE_MANAGER_MIRROR"),
             proxy_password: text(PROXY_PASSWORD).map(Into::into),
             path: variable("PATH"),
+            exec_client: variable(EXEC_CLIENT).map(PathBuf::from),
             no_color: variable("NO_COLOR").is_some(),
             environment: std::env::vars_os().filter(|(name, _)| name != PROXY_PASSWORD).collect(),
         }
@@ -147,6 +150,10 @@ impl Env {
     }
 }
 
+/// See [`Env::exec_client`].
+pub(crate) const EXEC_CLIENT: &str = "SERVICE_MANAGER_EXEC_CLIENT";
+/// The machines whose variables `exec` has set.
+pub(crate) const EXEC: &str = "SERVICE_MANAGER_EXEC";
 pub(crate) const PROXY_PASSWORD: &str = "SERVICE_MANAGER_PROXY_PASSWORD";
 
 #[cfg(test)]

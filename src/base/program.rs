@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::deadline::{Deadline, Timeout};
-use super::platform::ProcessTree;
+use super::platform::{FileId, ProcessTree};
 
 /// What a program that has ended wrote, the first MiB of each stream.
 pub(crate) struct ProgramOutput {
@@ -28,8 +28,35 @@ pub(crate) enum Error {
 
 /// The program `name` by its absolute path: one below a relative folder of `path` would be the current folder's.
 pub(crate) fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
-    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
-    which::which_in_global(name, std::env::join_paths(folders).ok()).ok()?.next()
+    find_all(name.as_ref(), path).into_iter().next()
+}
+
+/// All programs `name`, in the order in which they are found.
+pub(crate) fn find_all(name: &OsStr, path: &OsStr) -> Vec<PathBuf> {
+    let folders = std::env::join_paths(own_folders(path)).ok();
+    which::which_in_global(name, folders).into_iter().flatten().collect()
+}
+
+/// A file `name` that cannot be run, in a folder where a program would be found.
+pub(crate) fn find_unusable(name: &OsStr, path: &OsStr) -> Option<PathBuf> {
+    own_folders(path).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// The names of what is in the folders of `path`.
+pub(crate) fn names(path: &OsStr) -> Vec<String> {
+    let entries = own_folders(path).filter_map(|folder| folder.read_dir().ok()).flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.take(MOST_NAMES).collect()
+}
+
+/// True when `path` leads to the very program that is running.
+pub(crate) fn is_this_one(path: &Path) -> bool {
+    let own = std::env::current_exe().and_then(|own| FileId::at(&own));
+    own.is_ok_and(|own| FileId::at(path).is_ok_and(|other| other == own))
+}
+
+fn own_folders(path: &OsStr) -> impl Iterator<Item = PathBuf> {
+    std::env::split_paths(path).filter(|folder| folder.is_absolute())
 }
 
 #[allow(clippy::disallowed_methods, reason = "the one place that starts a program")]
@@ -78,4 +105,5 @@ fn beginning(mut stream: impl Read) -> String {
     String::from_utf8_lossy(&begin).into_owned()
 }
 
+const MOST_NAMES: usize = 20_000;
 const LONGEST_OUTPUT: u64 = 1 << 20;

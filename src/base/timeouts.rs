@@ -83,3 +83,5 @@ pub(crate) const TUNNEL_CONTROL: Duration = Duration::from_secs(5);
 pub(crate) const BEFORE_TUNNEL: Duration = Duration::from_millis(1500);
 /// For `ssh -G`, which may look names up (`CanonicalizeHostname`) and run what a `Match exec` names.
 pub(crate) const OPENSSH: Duration = Duration::from_secs(10);
+/// For a client on the PATH to say its version.
+pub(crate) const CLIENT_VERSION: Duration = Duration::from_secs(5);

@@ -50,6 +50,16 @@ impl ReleaseVersion {
         &numbers[..end]
     }
 
+    /// How many minor versions it is ahead of `other`; none when their first numbers differ.
+    pub(crate) fn minors_ahead_of(&self, other: &Self) -> Option<i64> {
+        let numbers = |version: &Self| {
+            let mut numbers = version.minor().split('.').map(|number| number.parse::<i64>().unwrap_or(0));
+            (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+        };
+        let ((major, minor), (other_major, other_minor)) = (numbers(self), numbers(other));
+        (major == other_major).then_some(minor - other_minor)
+    }
+
     /// True for what comes before its release: `-rc1`, `-beta.2`.
     pub(crate) fn is_preview(&self) -> bool {
         rank(split(&self.0).1) == Ordering::Less
@@ -218,6 +228,18 @@ mod tests {
             assert_eq!(version(text).minor(), minor);
         }
         assert!(version("1.2.0-rc.1").is_preview() && !version("17.03.0-ce").is_preview());
+    }
+
+    #[test]
+    fn minor_versions_are_counted_as_numbers() {
+        for (one, other, ahead) in [
+            ("1.36.3", "1.36.0", Some(0)),
+            ("1.10.0", "1.9.7", Some(1)),
+            ("4.15.0-0.okd", "4.16.1", Some(-1)),
+            ("2.0.0", "1.9.0", None),
+        ] {
+            assert_eq!(version(one).minors_ahead_of(&version(other)), ahead, "{one} {other}");
+        }
     }
 
     fn any_version() -> impl Strategy<Value = ReleaseVersion> {

@@ -28,6 +28,10 @@ pub(crate) struct Client {
     /// What to use in place of a version that a server says and that was never published.
     #[serde(default)]
     pub substitutes: Vec<SubstituteRule>,
+    /// How far its version may be from the server's; without it any version of it will do.
+    #[serde(default)]
+    #[schemars(with = "Skew")]
+    pub skew: Option<Skew>,
     /// The clients that should not be used any more; who has no other server needs them all the same.
     #[serde(default)]
     #[schemars(with = "OutdatedRule")]
@@ -60,6 +64,15 @@ pub(crate) struct SubstituteRule {
     /// The releases to use, the first that exists.
     #[schemars(length(min = 1))]
     pub versions: Vec<ReleaseVersion>,
+}
+
+/// How far the versions of a client and its server may be apart: `minor` is one minor version
+/// (<https://kubernetes.io/releases/version-skew-policy/>), for a client that says its own as kubectl does, to
+/// `version --client --output=json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Skew {
+    Minor,
 }
 
 /// Clients that are too old to be installed without a word because a machine says their version.

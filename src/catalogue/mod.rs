@@ -11,7 +11,7 @@ mod template;
 mod types;
 mod user_file;
 
-pub(crate) use self::client::{Client, OutdatedRule, ReleaseSource};
+pub(crate) use self::client::{Client, OutdatedRule, ReleaseSource, Skew};
 pub(crate) use self::entry::Entry;
 pub(crate) use self::error::Error;
 pub(crate) use self::file::diagnostic::FileDiagnostic;

@@ -27,6 +27,9 @@ pub(crate) struct Service {
     /// The variables to export, in this order.
     #[serde(default)]
     pub exports: Vec<ExportTemplate>,
+    /// Other variables that its clients would heed instead of those: `exec` takes them away, `doctor` names them.
+    #[serde(default)]
+    pub overrides: Vec<VariableName>,
     /// The ways it comes, the more specific ones first. Without any it is nothing in the guest, only a client.
     #[serde(default)]
     pub flavours: Vec<Flavour>,

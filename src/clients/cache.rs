@@ -123,6 +123,19 @@ impl Cache {
         self.of_service(service)?.into_iter().find(is_substitute).map(Installed::trusted).transpose()
     }
 
+    /// Those of `service` that run on `platform` and can be trusted.
+    ///
+    /// Errors: the cache cannot be read.
+    pub(crate) fn usable(&self, service: &ServiceName, platform: &Platform) -> Result<Vec<Installed>, Error> {
+        let runs_here = |installed: &Installed| {
+            let own = &installed.receipt.platform;
+            own == platform || platform.stand_in().as_ref() == Some(own)
+        };
+        let all =
+            self.of_service(service)?.into_iter().filter(|client| client.is_whole() && runs_here(client));
+        Ok(all.filter_map(|client| client.trusted().ok()).collect())
+    }
+
     /// All that are here, in the order of their names and versions; those too whose programs were changed since.
     ///
     /// Errors: the cache cannot be read.

@@ -16,6 +16,7 @@ mod download_error;
 mod error;
 mod events;
 pub(crate) mod export;
+pub(crate) mod fitting;
 mod http_headers;
 pub(crate) mod install;
 pub(crate) mod mirror;

@@ -44,20 +44,20 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
 }
 
 /// What is exported of one machine.
-struct MachineExports<'a> {
-    machine: Machine,
-    services: Vec<ExportedService<'a>>,
+pub(super) struct MachineExports<'a> {
+    pub(super) machine: Machine,
+    pub(super) services: Vec<ExportedService<'a>>,
 }
 
 impl MachineExports<'_> {
-    fn blocks(&self) -> (&str, Vec<Block>) {
+    pub(super) fn blocks(&self) -> (&str, Vec<Block>) {
         let blocks = self.services.iter().map(|service| service.block.clone()).collect();
         (self.machine.name.as_str(), blocks)
     }
 }
 
 /// Connects to `services` of one machine: where they were before, if they are good still, else as the machine says.
-fn exports<'a>(
+pub(super) fn exports<'a>(
     services: &[&'a Service],
     args: &EnvArgs,
     context: &Context,
@@ -130,7 +130,7 @@ fn print_all(all: &[MachineExports], args: &EnvArgs, context: &Context) -> Resul
 }
 
 /// The blocks of several machines as those of one.
-fn joined(all: &[(&str, Vec<Block>)]) -> Result<Vec<Block>, Error> {
+pub(super) fn joined(all: &[(&str, Vec<Block>)]) -> Result<Vec<Block>, Error> {
     match all {
         [(_, only)] => Ok(only.clone()),
         several => {

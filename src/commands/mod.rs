@@ -6,6 +6,7 @@ mod completions;
 pub(crate) mod context;
 mod docker_context;
 mod env;
+pub(crate) mod exec;
 mod forward;
 mod hook;
 mod install_cli;
@@ -27,6 +28,7 @@ use crate::error::Error;
 pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
     match command {
         Command::Env(args) => env::run(args, &context.clone().that_leaves_tunnels()),
+        Command::Exec(args) => exec::run(args, &context.clone().that_leaves_tunnels()),
         Command::Status(args) => status::run(args, context),
         Command::Start(args) => start::run(args, &context.clone().that_leaves_tunnels()),
         Command::Stop(args) => stop::run(args, context),

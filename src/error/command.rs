@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::exec::ExecError;
 use super::explain::{ExitCode, Explain};
 use crate::access::{docker_context, kubeconfig};
 use crate::base::causes::causes;
@@ -46,6 +47,8 @@ pub(crate) enum Error {
     Settings(#[from] settings::Error),
     #[error(transparent)]
     Files(#[from] files::Error),
+    #[error(transparent)]
+    Exec(#[from] ExecError),
     #[error(transparent)]
     Stdout(#[from] StdoutError),
     #[error(transparent)]
@@ -108,6 +111,7 @@ impl Explain for Error {
             Self::Export(error) => error.exit_code(),
             Self::Proxy(error) => error.exit_code(),
             Self::Settings(error) => error.exit_code(),
+            Self::Exec(error) => error.exit_code(),
             Self::Tunnel(error) => error.exit_code(),
             Self::Files(error) => error.exit_code(),
             Self::Timeout(error) => error.exit_code(),
@@ -148,6 +152,7 @@ impl Explain for Error {
             Self::Export(error) => return error.hint(),
             Self::Proxy(error) => return error.hint(),
             Self::Settings(error) => return error.hint(),
+            Self::Exec(error) => return error.hint(),
             Self::Files(error) | Self::NotPlaced(error) => return error.hint(),
             Self::Tunnel(error) => return error.hint(),
             Self::Timeout(error) => return error.hint(),

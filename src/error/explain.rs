@@ -19,6 +19,8 @@ pub enum ExitCode {
     Unreachable = 3,
     /// The service is not running in the machine, or the command cannot be carried out.
     NotRunning = 126,
+    /// There is no program of that name to run.
+    NoProgram = 127,
 }
 
 /// What an error of a module means to the user. This folder has a file for each module, and

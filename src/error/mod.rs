@@ -4,6 +4,7 @@ mod catalogue;
 mod clients;
 mod command;
 mod docker_context;
+mod exec;
 mod explain;
 mod export;
 mod files;
@@ -16,6 +17,7 @@ mod services;
 mod settings;
 
 pub(crate) use self::command::Error;
+pub(crate) use self::exec::ExecError;
 pub use self::explain::ExitCode;
 pub(crate) use self::explain::Explain;
 pub(crate) use self::invocation::Invocation;

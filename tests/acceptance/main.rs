@@ -28,6 +28,8 @@ mod env;
 mod eval;
 // How commands end that the old plugin had, case by case.
 mod exit_codes;
+// `exec`: another program with the variables of `env`.
+mod exec;
 // What a flavour may lack, and what is wrong with its certificates.
 mod incomplete_flavours;
 // Every flavour of every service, with a real client.

@@ -157,9 +157,10 @@ fn every_command_has_a_manual_page() {
 }
 
 /// What can be typed, and the first line of its help.
-const COMMANDS: [(&str, &str); 13] = [
+const COMMANDS: [(&str, &str); 14] = [
     ("", "Makes the services inside a development VM usable from here"),
     ("env", "Prints the variables that the host's clients need"),
+    ("exec", "Runs a command with the variables of `env`, in place of this program"),
     ("status", "Shows the state of the services"),
     ("kubeconfig", "Prints where the kubeconfig is, or puts it into your own"),
     ("box", "Tells about the machine itself"),

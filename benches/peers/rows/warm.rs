@@ -22,12 +22,35 @@ pub(crate) fn measure(table: &mut Table) {
             Ok(Pair::new(move || place.ours(arguments), move || machine.env(&docker_machine)))
         });
     }
+    let row = Row::new("exec docker -- docker version", "docker version").more_millis(15.0);
+    table.row(row.pairs(PAIRS * 2), || {
+        // Both find the same one.
+        let path = std::env::var("PATH").map_err(|_| "PATH is not set".to_owned())?;
+        let variables = said(&mut place.ours("env docker --script-readable"));
+        let with_path = path.clone();
+        let ours = move || {
+            let mut command = place.ours("exec docker -- docker version");
+            command.env("PATH", &with_path);
+            command
+        };
+        Ok(Pair::new(ours, move || docker_version(&variables, &path)))
+    });
     let row = Row::new("env --cached", "--version").millis(5.0).pairs(PAIRS * 5);
     table.row(row, || {
         // There has to be something that it can print.
         said(&mut place.ours("env"));
         Ok(Pair::new(|| place.ours("env --cached"), || place.ours("--version")))
     });
+}
+
+/// The client alone, with the variables that `env` has printed.
+fn docker_version(variables: &str, path: &str) -> Command {
+    let mut command = Command::new("docker");
+    command.arg("version").env_clear().env("PATH", path);
+    for (name, value) in variables.lines().filter_map(|line| line.split_once('=')) {
+        command.env(name, value.trim_matches('\''));
+    }
+    command
 }
 
 /// What `docker-machine create --driver generic` would leave behind, had it set the guest up.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::base::types::ServiceName;
+use crate::base::types::{ServiceName, VariableName};
 use crate::catalogue::client::Client;
 use crate::catalogue::types::{ExportTemplate, Flavour, Service};
 
@@ -24,6 +24,8 @@ pub(crate) struct ServiceFile {
     /// The variables to export, in this order.
     #[schemars(length(min = 1))]
     exports: Option<Vec<ExportTemplate>>,
+    /// Other variables that its clients would heed instead of those: `exec` takes them away, `doctor` names them.
+    overrides: Option<Vec<VariableName>>,
     /// The ways it comes, the more specific ones first. One with the name of a known flavour replaces it.
     #[schemars(length(min = 1))]
     flavours: Option<Vec<Flavour>>,
@@ -41,6 +43,7 @@ impl ServiceFile {
             title: String::new(),
             comment: String::new(),
             exports: Vec::new(),
+            overrides: Vec::new(),
             flavours: Vec::new(),
             client: None,
         });
@@ -53,6 +56,7 @@ impl ServiceFile {
             title: self.title.unwrap_or(known.title),
             comment: self.comment.unwrap_or(known.comment),
             exports: self.exports.unwrap_or(known.exports),
+            overrides: self.overrides.unwrap_or(known.overrides),
             flavours,
             client: self.client.or(known.client),
         }

@@ -1,5 +1,6 @@
 //! Processes: those that started this one, and one that is started with all its children.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
@@ -33,6 +34,15 @@ impl ProcessTree {
         let _ = kill_process_group(self.0, Signal::KILL);
     }
 }
+
+/// Has `command` take the place of this process, called `name` by itself. Its signals are as they are by default, and no
+/// file of this process is left open for it. Returns only when it could not be started.
+pub(crate) fn replace_process(command: &mut Command, name: &OsStr) -> io::Error {
+    command.arg0(name).exec()
+}
+
+/// The shell to start where the user has none.
+pub(crate) const FALLBACK_SHELL: &str = "/bin/sh";
 
 /// Leaves the terminal from which this process was started: neither Ctrl-C there nor its end is meant for this one any more.
 pub(crate) fn leave_terminal() -> io::Result<()> {

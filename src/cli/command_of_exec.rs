@@ -1,0 +1,150 @@
+//! Where the command of `exec` begins: behind `--`, or with the first word that is no service. What belongs to it is
+//! never taken for an option of this program.
+
+use std::ffi::OsString;
+
+use clap::{Arg, CommandFactory};
+
+use super::Cli;
+
+/// Arguments in which `--` stands before the command of `exec`.
+pub(crate) struct Separated {
+    pub(crate) arguments: Vec<OsString>,
+}
+
+impl Separated {
+    /// Those that are this program's own.
+    pub(crate) fn own(&self) -> &[OsString] {
+        let end = self.arguments.iter().position(|word| word == SEPARATOR).unwrap_or(self.arguments.len());
+        &self.arguments[..end]
+    }
+}
+
+/// Puts `--` before the command where `arguments` are those of `exec` and have none. `services` are asked for only then.
+pub(crate) fn separate(mut arguments: Vec<OsString>, services: impl FnOnce() -> Vec<String>) -> Separated {
+    let begin = beginning(&arguments, services);
+    if let Some(begin) = begin {
+        arguments.insert(begin, SEPARATOR.into());
+    }
+    Separated { arguments }
+}
+
+/// Where the command begins, in `arguments` of `exec` without `--`.
+fn beginning(arguments: &[OsString], services: impl FnOnce() -> Vec<String>) -> Option<usize> {
+    // Only then the definition of the command line is looked at.
+    arguments.iter().find(|word| *word == EXEC)?;
+    let options = OptionsWithValues::of_exec();
+    let mut words = options.words(arguments, 1);
+    words.next().filter(|index| arguments[*index] == EXEC)?;
+    let services = services();
+    words.find(|index| services.iter().all(|name| arguments[*index] != name.as_str()))
+}
+
+/// The options whose value is a word of its own, as the definition of the command line has them.
+struct OptionsWithValues {
+    long: Vec<String>,
+    short: Vec<char>,
+}
+
+impl OptionsWithValues {
+    fn of_exec() -> Self {
+        let program = Cli::command();
+        let exec = program.find_subcommand(EXEC);
+        let options = program.get_arguments().chain(exec.into_iter().flat_map(clap::Command::get_arguments));
+        let with_values = |option: &&Arg| !option.is_positional() && option.get_action().takes_values();
+        let (mut long, mut short) = (Vec::new(), Vec::new());
+        for option in options.filter(with_values) {
+            long.extend(
+                option.get_long_and_visible_aliases().unwrap_or_default().into_iter().map(String::from),
+            );
+            short.extend(option.get_short_and_visible_aliases().unwrap_or_default());
+        }
+        Self { long, short }
+    }
+
+    /// The indices of those of `arguments` that are neither options nor their values, from `first` on; up to a `--`.
+    fn words<'a>(&'a self, arguments: &'a [OsString], first: usize) -> impl Iterator<Item = usize> + 'a {
+        let mut next = first;
+        std::iter::from_fn(move || {
+            loop {
+                let index = next;
+                let argument = arguments.get(index)?.to_string_lossy();
+                if argument == SEPARATOR {
+                    return None;
+                }
+                next += if self.takes_next_word(&argument) { 2 } else { 1 };
+                if argument == "-" || !argument.starts_with('-') {
+                    return Some(index);
+                }
+            }
+        })
+    }
+
+    fn takes_next_word(&self, argument: &str) -> bool {
+        if let Some(name) = argument.strip_prefix("--") {
+            return self.long.iter().any(|known| known == name);
+        }
+        let Some(letters) = argument.strip_prefix('-') else { return false };
+        // Of several letters the first that has a value takes what follows it.
+        let with_value = letters.char_indices().find(|(_, letter)| self.short.contains(letter));
+        with_value.is_some_and(|(index, letter)| index + letter.len_utf8() == letters.len())
+    }
+}
+
+const EXEC: &str = "exec";
+const SEPARATOR: &str = "--";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn separated(line: &str) -> String {
+        let words = line.split(' ').map(OsString::from).collect();
+        let services = || ["docker", "kubernetes"].map(String::from).to_vec();
+        let separated = separate(words, services);
+        separated.arguments.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_first_word_that_is_no_service_begins_the_command() {
+        for (typed, expected) in [
+            ("x exec kubernetes kubectl get pods", "x exec kubernetes -- kubectl get pods"),
+            ("x exec kubectl get -h", "x exec -- kubectl get -h"),
+            ("x exec docker kubernetes -m box ./a docker", "x exec docker kubernetes -m box -- ./a docker"),
+            ("x exec -m kubectl docker ps -m y", "x exec -m kubectl docker -- ps -m y"),
+            ("x -m box exec docker ps", "x -m box exec docker -- ps"),
+            ("x exec -mbox docker ps", "x exec -mbox docker -- ps"),
+            ("x exec -qm box docker ps", "x exec -qm box docker -- ps"),
+            ("x exec --machine=box --offline docker ps", "x exec --machine=box --offline docker -- ps"),
+            ("x exec --timeout 5 docker ps", "x exec --timeout 5 docker -- ps"),
+            ("x exec --client-version 1.2 kubectl x -- y", "x exec --client-version 1.2 -- kubectl x -- y"),
+            ("x exec - docker", "x exec -- - docker"),
+        ] {
+            assert_eq!(separated(typed), expected);
+        }
+    }
+
+    #[test]
+    fn what_needs_no_separator_stays_as_it_is() {
+        for typed in [
+            "x",
+            "x exec",
+            "x exec kubernetes",
+            "x exec kubernetes -- kubectl get",
+            "x exec -- docker exec -it a sh",
+            "x exec -h",
+            "x exec --bogus",
+            "x env exec",
+            "x -m exec env docker",
+            "x -- exec a",
+        ] {
+            assert_eq!(separated(typed), typed);
+        }
+    }
+
+    #[test]
+    fn only_what_stands_before_the_command_is_this_programs_own() {
+        let words = "x exec docker ps --color never".split(' ').map(OsString::from).collect();
+        assert_eq!(separate(words, || vec!["docker".into()]).own(), ["x", "exec", "docker"]);
+    }
+}
