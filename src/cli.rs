@@ -661,6 +661,9 @@ pub(crate) struct TunnelStopArgs {
     /// Those of all machines
     #[arg(long, conflicts_with = "machines")]
     pub(crate) all: bool,
+    /// Where the machine is not known, there is nothing to do and that is no failure
+    #[arg(long)]
+    pub(crate) ignore_unknown: bool,
 }
 
 /// Prints what has a shell complete commands, options and names with Tab

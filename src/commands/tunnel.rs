@@ -96,8 +96,16 @@ fn status(machine: &Machine, deadline: Deadline) -> Option<TunnelStatus> {
 }
 
 fn stop(args: &TunnelStopArgs, context: &Context) -> Result<(), Error> {
-    let machines =
-        if args.all { context.remembered_machines()?.machines } else { vec![context.remembered_machine()?] };
+    let machines = if args.all {
+        context.remembered_machines()?.machines
+    } else {
+        match context.remembered_machine() {
+            Err(Error::Machine(error)) if args.ignore_unknown && error.is_about_an_unused_machine() => {
+                return Ok(());
+            }
+            machine => vec![machine?],
+        }
+    };
     let mut has_stopped = false;
     for machine in &machines {
         has_stopped |= tunnel::stop(&machine.files, context.deadline)?;

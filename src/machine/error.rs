@@ -67,6 +67,20 @@ pub(crate) enum Error {
     VagrantFailed { folder: PathBuf, source: VagrantMessage },
 }
 
+impl Error {
+    /// True when no machine is meant that was used from here.
+    pub(crate) fn is_about_an_unused_machine(&self) -> bool {
+        matches!(
+            self,
+            Self::NoMachine
+                | Self::UnknownMachine { .. }
+                | Self::NoCachedOutput { .. }
+                | Self::VagrantEmpty { .. }
+                | Self::VagrantNotCreated { .. }
+        )
+    }
+}
+
 /// How a project is found again.
 #[derive(Debug)]
 pub(crate) struct ProjectFolder {

@@ -237,6 +237,21 @@ fn starts_configured_services_on_up_and_resume() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_tunnel_ends_with_the_machine() {
+    let user = User::new().with_plugin();
+    let project = Project::real(&user, "project");
+    let setting = "machine.servicemanager.services = 'docker'";
+    project.defines(&[Defined { setting, ..Defined::light("default") }]);
+    let tunnels = || user.types("service-manager tunnel --quiet | grep --count docker || true").run_freely();
+    project.vagrant("up");
+    project.types("service-manager --quiet --tunnel always env docker >/dev/null").succeeds();
+    assert_eq!(tunnels(), "1\n");
+    project.vagrant("halt");
+    assert_eq!(tunnels(), "0\n");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_failing_service_stops_no_other_service_or_machine() {
     let user = User::new().with_plugin();
     let project = Project::real(&user, "project");

@@ -5,7 +5,7 @@ require 'vagrant-service-manager/config'
 
 # VirtualBox is not where the tests run, so its driver is not used: only its configuration, which decides.
 RSpec.describe VagrantPlugins::ServiceManager::Action::AddNetwork do
-  let(:on) { "config.servicemanager.services = 'docker'\n" }
+  let(:on) { "config.servicemanager.network = true\n" }
 
   # The networks that VirtualBox will see when a machine in `state` is brought up.
   def networks(lines, provider: :virtualbox, state: :not_created, action: :up)
@@ -24,12 +24,12 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::AddNetwork do
   it 'adds a private network where the host has only forwarded ports' do
     expect(networks(on)).to contain_exactly([:private_network, a_hash_including(type: 'dhcp')])
     said = Support::RecordingUI::SAID.last
-    expect(said).to match([:info, a_string_including('A private network with DHCP is added')])
+    expect(said).to match([:info, a_string_including('adds a private network with DHCP')])
   end
 
-  it 'adds none to a machine that no service is switched on for' do
+  it 'adds none to a machine that the Vagrantfile asks for none for' do
     expect(networks('')).to eq([])
-    ["services = ''", "proxy = 'http://proxy.example:3128'"].each do |setting|
+    ["services = 'docker'", 'network = false', "proxy = 'http://proxy.example:3128'"].each do |setting|
       expect(networks("config.servicemanager.#{setting}")).to eq([])
     end
   end

@@ -43,6 +43,20 @@ RSpec.describe VagrantPlugins::ServiceManager::Config do
     end
   end
 
+  it 'is not in use for a network alone' do
+    expect(config('').network).to be_nil
+    [true, false].each do |value|
+      setting = "config.servicemanager.network = #{value}"
+      expect([config(setting).network, config(setting).in_use?, mistakes(setting)]).to eq([value, false, []])
+    end
+  end
+
+  it 'takes nothing for a network but true and false' do
+    ["'true'", "'no'", ':yes', '1', '0', '[]', '{}'].each do |value|
+      expect(mistakes("config.servicemanager.network = #{value}")).to eq(['`network` has to be true or false.'])
+    end
+  end
+
   it 'is of one machine alone' do
     lines = "config.vm.define('web') { |web| web.servicemanager.services = 'docker' }\nconfig.vm.define 'db'"
     in_project(lines) do |env|

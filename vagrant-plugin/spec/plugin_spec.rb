@@ -13,7 +13,7 @@ RSpec.describe VagrantPlugins::ServiceManager::Plugin do
 
   it 'is first in line, to start services when all else is done' do
     expect(parts(:up)).to eq(%w[AddNetwork StartServices])
-    expect(parts(:reload)).to eq(%w[AddNetwork StartServices])
+    expect(parts(:reload)).to eq(%w[EndTunnel AddNetwork StartServices])
     expect(parts(:resume)).to eq(%w[StartServices])
     expect(parts(:provision)).to eq(%w[StartServices])
   end
@@ -22,8 +22,12 @@ RSpec.describe VagrantPlugins::ServiceManager::Plugin do
     expect(parts(:destroy)).to eq(%w[Forget])
   end
 
+  it 'ends the tunnel of a machine that is stopped' do
+    %i[halt suspend].each { |action| expect(parts(action)).to eq(%w[EndTunnel]) }
+  end
+
   it 'has no part in anything else' do
-    %i[halt suspend ssh ssh_run package].each { |action| expect(parts(action)).to eq([]) }
+    %i[ssh ssh_run package].each { |action| expect(parts(action)).to eq([]) }
   end
 
   it 'has the version of the program' do

@@ -9,11 +9,14 @@ module VagrantPlugins
     class Config < Vagrant.plugin('2', :config)
       TEXTS = %i[openshift_docker_registry openshift_image_name openshift_image_tag proxy proxy_user
                  proxy_password].freeze
-      KEYS = [:services, *TEXTS].freeze
+      KEYS = [:services, :network, *TEXTS].freeze
       private_constant :TEXTS, :KEYS
 
       # The services: names with commas between them, or an array of names. Once finalized, the names.
       attr_accessor :services
+      # Whether a machine of VirtualBox, which the host reaches through forwarded ports alone, gets a private network.
+      # Services are reached without one, through SSH.
+      attr_accessor :network
       # For OpenShift in the Atomic Developer Bundle: where its image comes from.
       attr_accessor :openshift_docker_registry, :openshift_image_name, :openshift_image_tag
       # The proxy of the services, and who uses it.
@@ -26,7 +29,7 @@ module VagrantPlugins
 
       def finalize!
         given = KEYS.reject { |key| get(key) == UNSET_VALUE }
-        @in_use = !given.empty?
+        @in_use = (given - [:network]).any?
         (KEYS - given).each { |key| set(key, nil) }
         @services = names(@services)
       end
@@ -72,7 +75,7 @@ module VagrantPlugins
 
       def look_for_mistakes(machine)
         proxy_warnings.each { |warning| machine.ui.warn(warning) }
-        _detected_errors + text_mistakes + service_mistakes(machine)
+        _detected_errors + network_mistakes + text_mistakes + service_mistakes(machine)
       end
 
       def get(key)
@@ -90,6 +93,10 @@ module VagrantPlugins
           [services].flatten.flat_map { |names| names.to_s.split(',') }.map(&:strip).reject(&:empty?).uniq
         else services
         end
+      end
+
+      def network_mistakes
+        [nil, true, false].include?(network) ? [] : [words('mistakes.no_boolean', key: :network)]
       end
 
       def text_mistakes

@@ -42,6 +42,14 @@ module VagrantPlugins
         end
       end
 
+      # `destroy` ends it too, with all else that is kept of the machine.
+      %i[halt suspend reload].each do |action|
+        action_hook('tunnel', :"machine_action_#{action}") do |hook|
+          require_relative 'action/end_tunnel'
+          hook.prepend(Action::EndTunnel)
+        end
+      end
+
       action_hook('state', :machine_action_destroy) do |hook|
         require_relative 'action/forget'
         hook.prepend(Action::Forget)

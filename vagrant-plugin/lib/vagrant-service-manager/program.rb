@@ -70,6 +70,11 @@ module VagrantPlugins
         ask(['machines', 'forget', '--ignore-unknown', '--', name.to_s], variables)
       end
 
+      # Ends the tunnel of a machine, if there is one.
+      def stop_tunnel(name, variables)
+        ask(['tunnel', 'stop', '--ignore-unknown', '--quiet', "--machine=#{name}"], variables)
+      end
+
       private
 
       # Those lines of what the program says that fit, without what they begin with.

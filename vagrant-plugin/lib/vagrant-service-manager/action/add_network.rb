@@ -3,8 +3,8 @@
 module VagrantPlugins
   module ServiceManager
     module Action
-      # Gives a machine of VirtualBox, which the host reaches through forwarded ports alone, an address of its own, so
-      # that the host can reach its services. Only where the Vagrantfile switches one on.
+      # Gives a machine of VirtualBox, which the host reaches through forwarded ports alone, an address of its own.
+      # Services need none, since they are reached through SSH; so only where the Vagrantfile asks for it.
       class AddNetwork
         def initialize(app, _env)
           @app = app
@@ -12,7 +12,7 @@ module VagrantPlugins
 
         def call(env)
           machine = env[:machine]
-          wanted = machine.config.servicemanager.services.any? && unreachable?(machine)
+          wanted = machine.config.servicemanager.network && unreachable?(machine)
           add_network(machine) if wanted && boots?(machine, env[:machine_action])
           @app.call(env)
         end
