@@ -16,8 +16,8 @@ use crate::base::types::VariableName;
 use crate::catalogue::Service;
 use crate::cli::HookArgs;
 use crate::error::Error;
-use crate::export::Export;
 use crate::export::shell::{HookTarget, watch_file};
+use crate::export::{Block, Export};
 use crate::machine::Machine;
 use crate::services::{ExportedService, Scope, ServiceCache, export_cached};
 use crate::ui::StdoutError;
@@ -62,8 +62,9 @@ fn print_change(target: HookTarget, services: &[&Service], context: &Context) ->
             note_ask(machine, context);
         }
     }
-    let exports = machine.as_ref().zip(exported).map(|(machine, exported)| exports_of(exported, machine));
-    let change = Change::new(before.as_ref(), key, exports, &context.env)?;
+    let wanted =
+        machine.as_ref().zip(exported).map(|(machine, exported)| HookVariables::of(exported, machine));
+    let change = Change::new(before.as_ref(), key, wanted, &context.env)?;
     print(&target.shell().change(&change.exports, &change.gone)?)
 }
 
@@ -75,7 +76,8 @@ fn in_direnv(services: &[&Service], context: &Context) -> Result<(), Error> {
             text += &watch_file(&machine.files.services())?;
             match reconnect(services, &machine, context) {
                 Some(exported) => {
-                    text += &HookTarget::Direnv.shell().change(&exports_of(exported, &machine), &[])?;
+                    let HookVariables { exports, gone } = HookVariables::of(exported, &machine);
+                    text += &HookTarget::Direnv.shell().change(&exports, &gone)?;
                 }
                 None => note_ask(&machine, context),
             }
@@ -86,12 +88,41 @@ fn in_direnv(services: &[&Service], context: &Context) -> Result<(), Error> {
     print(&text)
 }
 
-/// What is exported. In a project of Vagrant's Docker provider nothing for Docker: with that Vagrant would look for its own
-/// machines in there, not find them, and forget them.
-fn exports_of(services: Vec<ExportedService>, machine: &Machine) -> Vec<Export> {
-    let is_vagrants = machine.origin().is_some_and(|origin| origin.project.uses("docker"));
-    let exports = services.into_iter().flat_map(|service| service.block.exports);
-    exports.filter(|export| !(is_vagrants && export.name.as_str().starts_with("DOCKER_"))).collect()
+/// What the shell is to have.
+#[derive(Debug, Default, PartialEq)]
+struct HookVariables {
+    exports: Vec<Export>,
+    /// What it must not have from before.
+    gone: Vec<VariableName>,
+}
+
+impl HookVariables {
+    /// Those of `services`, which may share a variable; it is set and restored once. In a project of Vagrant's Docker provider
+    /// nothing for Docker: with that Vagrant would look for its own machines in there, not find them, and forget them.
+    fn of(services: Vec<ExportedService>, machine: &Machine) -> Self {
+        let is_vagrants = machine.origin().is_some_and(|origin| origin.project.uses("docker"));
+        let is_left_out = |name: &VariableName| is_vagrants && name.as_str().starts_with("DOCKER_");
+        let mut variables = Self::default();
+        for block in services.into_iter().map(|service| service.block) {
+            variables.add(block);
+        }
+        variables.exports.retain(|export| !is_left_out(&export.name));
+        variables.gone.retain(|name| !is_left_out(name));
+        variables
+    }
+
+    fn add(&mut self, block: Block) {
+        for export in block.exports {
+            if self.exports.iter().all(|known| known.name != export.name) {
+                self.exports.push(export);
+            }
+        }
+        self.gone.extend(block.gone);
+        let exports = &self.exports;
+        self.gone.retain(|name| exports.iter().all(|export| export.name != *name));
+        self.gone.sort();
+        self.gone.dedup();
+    }
 }
 
 fn note_ask(machine: &Machine, context: &Context) {
@@ -126,8 +157,8 @@ struct Replaced {
     name: VariableName,
     /// What it was before.
     before: Option<String>,
-    /// What it was set to.
-    now: String,
+    /// What it was set to; none where it was taken away.
+    now: Option<String>,
 }
 
 impl HookState {
@@ -149,32 +180,37 @@ struct Change {
 }
 
 impl Change {
-    /// From what was set `before` to the exports `wanted` of the machine with this key. What the user has set meanwhile
+    /// From what was set `before` to the variables `wanted` of the machine with this key. What the user has set meanwhile
     /// stays.
     fn new(
         before: Option<&HookState>,
         machine: Option<String>,
-        wanted: Option<Vec<Export>>,
+        wanted: Option<HookVariables>,
         env: &Env,
     ) -> Result<Self, Error> {
         let replaced = before.iter().flat_map(|before| before.variables());
-        let ours = replaced.filter(|replaced| variable(env, replaced.name.as_str()) == Some(&replaced.now));
+        let ours =
+            replaced.filter(|replaced| variable(env, replaced.name.as_str()) == replaced.now.as_deref());
         let mut restored: BTreeMap<&VariableName, Option<String>> =
             ours.map(|replaced| (&replaced.name, replaced.before.clone())).collect();
-        let mut exports: Vec<Export> = Vec::new();
-        let variables = wanted.map(unique).map(|wanted| {
-            wanted
-                .into_iter()
-                .map(|export| {
-                    let current = || variable(env, export.name.as_str()).map(ToOwned::to_owned);
-                    let before = restored.remove(&export.name).unwrap_or_else(current);
-                    let replaced = Replaced { name: export.name.clone(), before, now: export.value.clone() };
-                    exports.push(export);
-                    replaced
-                })
-                .collect()
+        let (mut exports, mut gone) = (Vec::new(), Vec::new());
+        let current = |name: &VariableName| variable(env, name.as_str()).map(ToOwned::to_owned);
+        let variables = wanted.map(|wanted| {
+            let mut variables = Vec::new();
+            for export in wanted.exports {
+                let before = restored.remove(&export.name).unwrap_or_else(|| current(&export.name));
+                let now = Some(export.value.clone());
+                variables.push(Replaced { name: export.name.clone(), before, now });
+                exports.push(export);
+            }
+            for name in wanted.gone {
+                let before = restored.remove(&name).unwrap_or_else(|| current(&name));
+                gone.extend(current(&name).map(|_| name.clone()));
+                // What was not there needs not be put back.
+                variables.extend(before.map(|before| Replaced { name, before: Some(before), now: None }));
+            }
+            variables
         });
-        let mut gone = Vec::new();
         for (name, value) in restored {
             match value {
                 Some(value) => exports.push(export(name.clone(), value)),
@@ -193,17 +229,6 @@ impl Change {
         }
         Ok(Self { exports, gone })
     }
-}
-
-/// Services may share a variable; it is set and restored once.
-fn unique(exports: Vec<Export>) -> Vec<Export> {
-    let mut unique: Vec<Export> = Vec::new();
-    for export in exports {
-        if unique.iter().all(|known| known.name != export.name) {
-            unique.push(export);
-        }
-    }
-    unique
 }
 
 fn export(name: VariableName, value: String) -> Export {
@@ -238,7 +263,7 @@ mod tests {
         wanted: Option<&str>,
         env: &Env,
     ) -> (Change, Option<HookState>) {
-        let wanted = wanted.map(|path| vec![kubeconfig(path)]);
+        let wanted = wanted.map(|path| HookVariables { exports: vec![kubeconfig(path)], gone: vec![] });
         let mut change = Change::new(before, machine.map(ToOwned::to_owned), wanted, env).unwrap();
         let state = change.exports.pop_if(|export| export.name.as_str() == STATE_VARIABLE);
         (change, state.map(|export| serde_json::from_str(&export.value).unwrap()))
@@ -267,17 +292,68 @@ mod tests {
         }
     }
 
+    fn block(exports: Vec<Export>, gone: &[&str]) -> Block {
+        let gone = gone.iter().map(|name| name.parse().unwrap()).collect();
+        Block { service: "docker".into(), comment: String::new(), exports, gone, path: None }
+    }
+
     #[test]
     fn what_two_services_have_is_put_back_once() {
         let (_, state) = change(None, Some("a"), Some("/a"), &env(&[]));
-        let both = Some(vec![kubeconfig("/b"), kubeconfig("/b")]);
+        let mut both = HookVariables::default();
+        both.add(block(vec![kubeconfig("/b")], &[]));
+        both.add(block(vec![kubeconfig("/b")], &["KUBECONFIG"]));
         let mut moved =
-            Change::new(state.as_ref(), Some("b".into()), both, &env(&[("KUBECONFIG", "/a")])).unwrap();
+            Change::new(state.as_ref(), Some("b".into()), Some(both), &env(&[("KUBECONFIG", "/a")])).unwrap();
         let state = serde_json::from_str(&moved.exports.pop().unwrap().value).ok();
         assert_eq!(moved.exports, [kubeconfig("/b")]);
         let (left, _) = change(state.as_ref(), None, None, &env(&[("KUBECONFIG", "/b")]));
         assert_eq!(left.gone, ["KUBECONFIG".parse().unwrap(), STATE_VARIABLE.parse().unwrap()]);
     }
+
+    /// The names that are set and those that are taken away, the hook's own left out; and what is remembered.
+    fn changed(
+        before: Option<&HookState>,
+        wanted: Option<Block>,
+        env: &Env,
+    ) -> (Vec<String>, Vec<String>, Option<HookState>) {
+        let machine = wanted.as_ref().map(|_| "a".to_owned());
+        let wanted = wanted.map(|block| {
+            let mut variables = HookVariables::default();
+            variables.add(block);
+            variables
+        });
+        let mut change = Change::new(before, machine, wanted, env).unwrap();
+        let state = change.exports.pop_if(|export| export.name.as_str() == STATE_VARIABLE);
+        let set = change.exports.iter().map(|export| format!("{}={}", export.name, export.value)).collect();
+        let gone =
+            change.gone.iter().map(ToString::to_string).filter(|name| name != STATE_VARIABLE).collect();
+        (set, gone, state.map(|export| serde_json::from_str(&export.value).unwrap()))
+    }
+
+    /// A socket needs no TLS, and docker would talk it all the same.
+    #[test]
+    fn what_is_taken_away_is_put_back() {
+        let docker = || block(vec![export("DOCKER_HOST".parse().unwrap(), "unix:///s".into())], &[TLS]);
+        let (set, gone, state) = changed(None, Some(docker()), &env(&[(TLS, "1")]));
+        assert_eq!((set, gone), (vec!["DOCKER_HOST=unix:///s".to_owned()], vec![TLS.to_owned()]));
+        let inside = env(&[("DOCKER_HOST", "unix:///s")]);
+        let (set, gone, again) = changed(state.as_ref(), Some(docker()), &inside);
+        assert_eq!((set.len(), gone.len()), (1, 0), "it is gone");
+        let (set, gone, _) = changed(again.as_ref(), None, &inside);
+        assert_eq!((set, gone), (vec![format!("{TLS}=1")], vec!["DOCKER_HOST".to_owned()]));
+        // The user has set another one meanwhile.
+        let other = env(&[("DOCKER_HOST", "unix:///s"), (TLS, "0")]);
+        let (set, gone, _) = changed(again.as_ref(), None, &other);
+        assert_eq!((set, gone), (vec![], vec!["DOCKER_HOST".to_owned()]));
+        // There was none.
+        let (_, gone, state) = changed(None, Some(docker()), &env(&[]));
+        assert!(gone.is_empty());
+        let (set, gone, _) = changed(state.as_ref(), None, &inside);
+        assert_eq!((set, gone), (vec![], vec!["DOCKER_HOST".to_owned()]));
+    }
+
+    const TLS: &str = "DOCKER_TLS_VERIFY";
 
     #[test]
     fn what_the_user_has_set_meanwhile_stays() {

@@ -48,6 +48,34 @@ fn sets_and_removes_exports_with_the_project() {
     }
 }
 
+/// Docker would talk TLS to a socket, too.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn takes_away_what_a_socket_must_not_have() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker("socket");
+    let user = User::near(&guest).with_vagrant();
+    let project = Project::fake(&user, "project", &guest);
+    project.types("service-manager env docker >/dev/null").succeeds();
+    let show = "echo ${DOCKER_TLS_VERIFY-gone} ${DOCKER_CERT_PATH-gone}";
+    let lines = [
+        "eval \"$(service-manager hook bash)\"",
+        show,
+        "cd project",
+        show,
+        "docker info --format '{{.Name}}'",
+        "cd ..",
+        show,
+    ];
+    user.types(format!(
+        "export DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=/mine; {}",
+        session(SHELLS[0].0, &lines)
+    ))
+    .stdout("1 /mine\ngone gone\n[NAME]\n1 /mine\n")
+    .succeeds();
+    user.types("service-manager tunnel stop --all").succeeds();
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn switches_between_projects() {
