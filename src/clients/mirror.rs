@@ -74,7 +74,7 @@ impl Mirrors {
     }
 
     fn target(&self, text: &str) -> Result<Url, &'static str> {
-        let begins_well = ["https://", "http://", "file:///"].iter().any(|begin| text.starts_with(begin));
+        let begins_well = ["https://", "http://", "file:///"].iter().any(|begin| begins_with(text, begin));
         if !begins_well {
             return Err("begins with neither `https://` nor `file:///`");
         }
@@ -116,10 +116,15 @@ impl Mirror {
     }
 }
 
+/// A scheme is the same in any case (RFC 3986, 3.1).
+fn begins_with(text: &str, scheme: &str) -> bool {
+    text.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+}
+
 fn source(text: &str) -> Result<Option<Url>, &'static str> {
     match text {
-        EVERY_ADDRESS => Ok(None),
-        _ if !text.starts_with(EVERY_ADDRESS) => Err("does not begin with `https://`"),
+        _ if text.eq_ignore_ascii_case(EVERY_ADDRESS) => Ok(None),
+        _ if !begins_with(text, EVERY_ADDRESS) => Err("does not begin with `https://`"),
         _ => parse(text).filter(is_plain).filter(|url| !has_login(url)).map(Some).ok_or(NO_ADDRESS),
     }
 }
@@ -207,6 +212,9 @@ mod tests {
         assert_eq!(address(mirrors, "https://dl.k8s.io"), "https://mirror.example/k8s/");
         assert_eq!(address(mirrors, "https://dl.k8s.io.example/x"), "file:///air/dl.k8s.io.example/x");
         assert_eq!(address("", "https://dl.k8s.io/x"), "https://dl.k8s.io/x");
+        let loud = "HTTPS://dl.k8s.io=Https://mirror.example HTTPS://=FILE:///air";
+        assert_eq!(address(loud, "https://dl.k8s.io/x"), "https://mirror.example/x");
+        assert_eq!(address(loud, "https://a/x"), "file:///air/a/x");
         let paths = "https://a/b=https://short https://a/b/c/=https://long https://a/b/c=https://late";
         assert_eq!(address(paths, "https://a/b/c/d"), "https://long/d");
         assert_eq!(address(paths, "https://a/b/cd"), "https://short/cd");

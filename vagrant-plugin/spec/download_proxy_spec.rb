@@ -25,6 +25,16 @@ RSpec.describe VagrantPlugins::ServiceManager::DownloadProxy do
     end
   end
 
+  it 'is text' do
+    [3128, :proxy, ['proxy.example:1'], true].each do |proxy|
+      in_project("config.servicemanager.proxy = #{proxy.inspect}") do |env|
+        config = env.machine(:default, :fake).config.servicemanager
+        expect { described_class.variables(config, {}) }
+          .to raise_error(VagrantPlugins::ServiceManager::Errors::ProxyNotText, /has to be text/)
+      end
+    end
+  end
+
   it 'encodes who uses it' do
     keys = { proxy: 'proxy.example:1', proxy_user: 'me too', proxy_password: 'p@:/ä' }
     expect(variables(keys)['HTTPS_PROXY']).to eq('http://me%20too:p%40%3A%2F%C3%A4@proxy.example:1')

@@ -37,6 +37,17 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::StartServices do
     expect(calls('')).to eq([])
   end
 
+  it 'warns of a proxy that is left in such a machine' do
+    Support::RecordingUI::SAID.clear
+    in_project('', created: ['default']) do |env|
+      machine = env.machine(:default, :fake)
+      2.times { described_class.new(->(_env) {}, {}).call(machine: machine) }
+      VagrantPlugins::ServiceManager::ProxyMark.new(machine).set
+      described_class.new(->(_env) {}, {}).call(machine: machine)
+    end
+    expect(Support::RecordingUI::SAID).to contain_exactly([:warn, a_string_including('--no-proxy')])
+  end
+
   it 'does nothing to a machine that does not run' do
     expect(calls("config.servicemanager.services = 'docker'", created: [])).to eq([])
   end

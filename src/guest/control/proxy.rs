@@ -116,7 +116,9 @@ impl Proxy {
     }
 
     fn place(&self) -> String {
-        format!("{}:{}", self.host, self.port.number())
+        let bracketed = self.host.as_str().contains(':');
+        let host = if bracketed { format!("[{}]", self.host) } else { self.host.to_string() };
+        format!("{host}:{}", self.port.number())
     }
 }
 
@@ -133,21 +135,29 @@ impl ProxyLogin {
     }
 }
 
-/// `HOST:PORT`, with or without `http://` before it and `/` behind.
+/// `HOST:PORT`, with or without `http://` before it and `/` behind. An IPv6 address stands in brackets.
 fn place(url: &str) -> Option<(HostName, Port)> {
-    let url = url.strip_prefix("http://").unwrap_or(url);
+    let url = match url.split_at_checked("http://".len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http://") => rest,
+        _ => url,
+    };
     let (host, port) = url.strip_suffix('/').unwrap_or(url).rsplit_once(':')?;
     let is_number = port.chars().all(|c| c.is_ascii_digit());
     let port = port.parse().ok().filter(|_| is_number).and_then(|port: u16| Port::try_from(port).ok())?;
-    let host = HostName::parse(host).ok().filter(|host| !host.as_str().contains(':'))?;
-    Some((host, port))
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host = HostName::parse(bare.unwrap_or(host)).ok()?;
+    // In brackets stands what has colons, and nothing else.
+    (host.as_str().contains(':') == bare.is_some()).then_some((host, port))
 }
 
 fn is_plain(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || "._-+=@%,:~".contains(c))
 }
 
-const ADDRESS: Invalid = Invalid { kind: "proxy address", form: "`http://HOST:PORT` or `HOST:PORT`" };
+const ADDRESS: Invalid = Invalid {
+    kind: "proxy address",
+    form: "`http://HOST:PORT` or `HOST:PORT`; an IPv6 address in brackets, as `[::1]:3128`",
+};
 const USER: Invalid = Invalid { kind: "user of a proxy", form: "no control characters, no `:`; at most 255" };
 const PASSWORD: Invalid =
     Invalid { kind: "password for a proxy", form: "no control characters; at most 255" };
@@ -182,8 +192,12 @@ mod tests {
 
     #[test]
     fn an_address_has_two_forms() {
-        for url in ["proxy:3128", "http://proxy:3128", "http://proxy:3128/"] {
+        for url in ["proxy:3128", "http://proxy:3128", "HTTP://proxy:3128/"] {
             assert_eq!(read(url, "", "").unwrap().unwrap().url().expose_secret(), "http://proxy:3128");
+        }
+        for url in ["[2001:db8::7]:3128", "http://[2001:db8::7]:3128/"] {
+            let proxy = read(url, "me", "p").unwrap().unwrap();
+            assert_eq!(proxy.url().expose_secret(), "http://me:p@[2001:db8::7]:3128");
         }
         for url in [
             "proxy",
@@ -201,7 +215,13 @@ mod tests {
             "a'b:1",
             "http://proxy:3128/x",
             "a\n:1",
-            "[::1]:1",
+            "::1:1",
+            "[::1",
+            "[::1]",
+            "[[::1]]:1",
+            "[proxy]:1",
+            "[127.0.0.1]:1",
+            "[fe80::1%eth0]:1",
         ] {
             assert!(matches!(read(url, "", ""), Err(ProxyError::Value { .. })), "{url}");
         }

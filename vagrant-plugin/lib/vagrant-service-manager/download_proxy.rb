@@ -9,6 +9,7 @@ module VagrantPlugins
       # The variables that say so, beside those that the user has set in `environment`, which count.
       def self.variables(config, environment = ENV)
         return {} unless config.proxy?
+        raise Errors::ProxyNotText unless config.proxy.is_a?(String)
 
         missing = VARIABLES.reject { |_, names| set?(names, environment) }.keys
         return {} if missing.empty?

@@ -21,6 +21,11 @@ module VagrantPlugins
         error_key(:interrupted)
       end
 
+      # The proxy of the Vagrantfile is something else.
+      class ProxyNotText < Error
+        error_key(:proxy_not_text)
+      end
+
       # There is no program that this plugin can hand over to.
       class NoFittingProgram < Error
       end

@@ -2,6 +2,7 @@
 
 require_relative '../handover'
 require_relative '../program'
+require_relative '../proxy_mark'
 require_relative 'starting'
 
 module VagrantPlugins
@@ -16,7 +17,7 @@ module VagrantPlugins
 
         def call(env)
           machine = env[:machine]
-          return @app.call(env) unless machine.config.servicemanager.in_use?
+          return leave_alone(env) unless machine.config.servicemanager.in_use?
 
           # Before anything is done that would end without it.
           program = Program.find
@@ -26,6 +27,13 @@ module VagrantPlugins
         end
 
         private
+
+        # A proxy that came from the Vagrantfile stays in the machine. To take it away would be to log in.
+        def leave_alone(env)
+          @app.call(env)
+          machine = env[:machine]
+          machine.ui.warn(I18n.t('vagrant_service_manager.proxy_left')) if ProxyMark.new(machine).set?
+        end
 
         def go_on(env)
           @app.call(env)
