@@ -111,9 +111,19 @@ pub(crate) struct EnvArgs {
     pub(crate) output: OutputFormat,
     #[command(flatten)]
     pub(crate) freshness: Freshness,
+    #[command(flatten)]
+    pub(crate) more: MoreVariables,
+}
+
+/// Variables that are printed on request.
+#[derive(Debug, Args)]
+pub(crate) struct MoreVariables {
     /// Print `DOCKER_API_VERSION` too, which Docker clients that are newer than the daemon once needed
     #[arg(long)]
     pub(crate) api_version: bool,
+    /// Print `NO_PROXY` too, with the machine's address added, where this host has a proxy
+    #[arg(long, conflicts_with = "unset")]
+    pub(crate) no_proxy: bool,
 }
 
 /// Runs a command with the variables of `env`, in place of this program
@@ -154,7 +164,7 @@ pub(crate) struct Freshness {
     #[arg(long, conflicts_with = "unset")]
     pub(crate) refresh: bool,
     /// Print what was good last time, without looking whether it still is; for prompts
-    #[arg(long, conflicts_with_all = ["refresh", "unset", "output", "api_version"])]
+    #[arg(long, conflicts_with_all = ["refresh", "unset", "output", "api_version", "no_proxy"])]
     pub(crate) cached: bool,
 }
 

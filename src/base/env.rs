@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use crate::base::types::MachineName;
 
 /// What this process was given. The fields are all the variables the program reads (README, "Variables");
-/// what `hook` has set is looked up in `environment`; libssh2 itself reads `SSH_AUTH_SOCK`, and reqwest, where something is downloaded, `HTTPS_PROXY`, `NO_PROXY` and their
+/// what `hook` and `env` have set, and the proxy of the host, are looked up in `environment`; libssh2 itself reads `SSH_AUTH_SOCK`, and reqwest, where something is downloaded, `HTTPS_PROXY`, `NO_PROXY` and their
 /// like, and `SSL_CERT_FILE`.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
@@ -115,6 +115,12 @@ impl Env {
             no_color: variable("NO_COLOR").is_some(),
             environment: std::env::vars_os().filter(|(name, _)| name != PROXY_PASSWORD).collect(),
         }
+    }
+
+    /// What the variable `name` is set to; none when it is not, or not to text.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.environment.iter().find(|(known, _)| known == name)?;
+        value.to_str()
     }
 
     /// What the user types to start this program.

@@ -49,6 +49,11 @@ impl Folders {
         self.state.join("machines")
     }
 
+    /// The folder that holds one folder per tunnel.
+    pub(crate) fn tunnels(&self) -> PathBuf {
+        self.state.join(TUNNELS)
+    }
+
     /// The folder that holds one folder per Vagrant project: what the user has allowed there.
     pub(crate) fn projects(&self) -> PathBuf {
         self.state.join("projects")
@@ -129,7 +134,7 @@ impl MachineFiles {
     pub(crate) fn tunnel(&self) -> TunnelFiles {
         let state = self.0.ancestors().nth(2).unwrap_or(&self.0);
         // The name of a socket has to be short.
-        TunnelFiles(state.join("run").join(hex(&Sha256::digest(self.key())[..4])))
+        TunnelFiles(state.join(TUNNELS).join(hex(&Sha256::digest(self.key())[..4])))
     }
 
     /// What the clients of the service `name` read.
@@ -196,6 +201,7 @@ pub(crate) fn docker_config(env: &Env) -> Result<PathBuf, NoHome> {
     }
 }
 
+const TUNNELS: &str = "run";
 const KUBECONFIG: &str = "kubeconfig";
 
 #[cfg(test)]

@@ -163,6 +163,11 @@ impl Context {
         self.ui.note(&self.invocation.complete(text));
     }
 
+    /// Why a service is left out although everything was asked for.
+    pub(crate) fn note_left_out(&self, reason: &str) {
+        self.ui.note(&format!("left out: {reason}"));
+    }
+
     /// A failure that does not end the command.
     pub(crate) fn warn(&self, error: &Error) {
         self.ui.warning(&error.explain(&self.invocation));

@@ -28,7 +28,8 @@ fn make(args: &DockerContextArgs, context: &Context) -> Result<(), Error> {
     let services = catalogue.select(&[DOCKER.to_owned()])?;
     let inspection = context.inspect(machine, &Questions::to_use(services.iter().copied()))?;
     let warn = |error: services::Error| context.warn(&error.into());
-    let Connections { connected, .. } = connect(&inspection, &services, false, context.deadline, warn)?;
+    let Connections { connected, .. } =
+        connect(&inspection, &services, false, context.deadline, |_| (), warn)?;
     let machine = inspection.machine;
     for service in connected {
         put(&name, &service, &machine, &folder, args, context)?;

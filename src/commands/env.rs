@@ -1,19 +1,23 @@
 //! `service-manager env [SERVICE...]`
 
+mod surroundings;
+
 use serde::Serialize;
 
+use self::surroundings::{left_in_shell, mind_the_proxy};
 use super::context::{Context, at_once, print, print_json};
 use crate::access::endpoint::Endpoint;
 use crate::base::types::{ServiceName, VariableName, Version};
-use crate::catalogue::{self, Service};
+use crate::catalogue::{self, Catalogue, Service};
 use crate::cli::{EnvArgs, OutputFormat};
-use crate::error::Error;
-use crate::export::shell::script_readable;
+use crate::error::{Error, Explain};
+use crate::export::shell::{Shell, script_readable};
 use crate::export::{self as exporting, Block, Export};
 use crate::guest::probe::Questions;
 use crate::machine::{self, Machine};
 use crate::services::{
-    self, Connections, ExportedService, Scope, ServiceCache, bring_back_ports, connect, export, export_cached,
+    self, Connections, ExportedService, LeftOut, Scope, ServiceCache, bring_back_ports, connect, export,
+    export_cached,
 };
 use crate::ui::json;
 
@@ -29,10 +33,8 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let contexts = context.of_each_machine();
     if args.freshness.cached {
         let all = at_once(&contexts, |context| printed(args, context));
-        let all: Vec<(Machine, Vec<Block>)> = all.into_iter().collect::<Result<_, _>>()?;
-        let all: Vec<_> =
-            all.iter().map(|(machine, blocks)| (machine.name.as_str(), blocks.clone())).collect();
-        return print_blocks(&joined(&all)?, args, context);
+        let all: Vec<_> = all.into_iter().collect::<Result<_, _>>()?;
+        return print_cached(&known, &all, args, context);
     }
     let all = at_once(&contexts, |context| exports(&services, args, context));
     let all: Vec<MachineExports> = all.into_iter().collect::<Result<_, _>>()?;
@@ -40,13 +42,28 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     for MachineExports { machine, .. } in &all {
         bring_back_ports(machine, &tunnel, context.deadline);
     }
-    print_all(&all, args, context)
+    if !args.script_readable {
+        require_exports(&all)?;
+    }
+    print_all(&known, all, args, context)
+}
+
+/// Errors: nothing is exported of any machine.
+fn require_exports(all: &[MachineExports]) -> Result<(), Error> {
+    if all.iter().any(|exports| !exports.services.is_empty()) {
+        return Ok(());
+    }
+    let machines = all.iter().map(|exports| format!("`{}`", exports.machine.name)).collect();
+    let hint = all.iter().find_map(|exports| exports.hint.clone());
+    Err(Error::NothingToExport { machines, hint })
 }
 
 /// What is exported of one machine.
 pub(super) struct MachineExports<'a> {
     pub(super) machine: Machine,
     pub(super) services: Vec<ExportedService<'a>>,
+    /// What to type for the first service that is left out.
+    hint: Option<String>,
 }
 
 impl MachineExports<'_> {
@@ -66,18 +83,19 @@ pub(super) fn exports<'a>(
     let scope = if args.services.is_empty() { Scope::All } else { Scope::Named };
     let asked = args.services.join(" ");
     // With the API's version it is another answer than most want to have again.
-    let asked = (!args.api_version).then_some(asked.as_str());
+    let asked = (!args.more.api_version).then_some(asked.as_str());
     let cached = if args.freshness.refresh {
         None
     } else {
         let tunnel = context.tunnel()?;
-        export_cached(services, &machine, scope, args.api_version, Some(&tunnel), context.deadline)?
+        export_cached(services, &machine, scope, args.more.api_version, Some(&tunnel), context.deadline)?
     };
-    if let Some((cache, services)) = cached {
-        if let Err(error) = cache.confirm(&machine, &services, asked, context.deadline) {
+    if let Some((cache, exported)) = cached {
+        cache.left_out(services).for_each(|reason| context.note_left_out(reason));
+        if let Err(error) = cache.confirm(&machine, &exported, asked, context.deadline) {
             log::debug!("{error}");
         }
-        return Ok(MachineExports { machine, services });
+        return Ok(MachineExports { machine, services: exported, hint: None });
     }
     inspect(services, machine, asked, args, context)
 }
@@ -94,39 +112,76 @@ fn inspect<'a>(
     let inspection = context.inspect(machine, &questions)?;
     let all = args.services.is_empty();
     let warn = |error: services::Error| context.warn(&error.into());
+    let note = |left_out: &services::Error| context.note_left_out(&left_out.to_string());
     let Connections { connected, left_out, has_failed } =
-        connect(&inspection, services, all, context.deadline, warn).map_err(Error::from)?;
-    // In a shell's start-up, what is left out on purpose would be noise.
-    if connected.is_empty() {
-        note_nothing(&left_out, &inspection.machine, context);
-    }
-    let is_stopped = |error: &services::Error| matches!(error, services::Error::NotRunning { .. });
+        connect(&inspection, services, all, context.deadline, note, warn).map_err(Error::from)?;
+    let hint = left_out.first().and_then(|left_out| left_out.reason.hint());
     // What failed is told each time, so it is looked for each time; and what is stopped may be started at any time.
-    let is_cacheable = !has_failed && !left_out.iter().any(is_stopped);
-    let exported = export(connected, &inspection.machine, args.api_version, context.deadline)?;
+    let is_cacheable = !has_failed && !left_out.iter().any(LeftOut::is_stopped);
+    let exported = export(connected, &inspection.machine, args.more.api_version, context.deadline)?;
     if is_cacheable
         && let Err(error) =
-            ServiceCache::keep(&inspection.machine, services, &exported, asked, context.deadline)
+            ServiceCache::keep(&inspection.machine, services, &exported, &left_out, asked, context.deadline)
     {
         log::debug!("{error}");
     }
-    Ok(MachineExports { machine: inspection.machine, services: exported })
+    Ok(MachineExports { machine: inspection.machine, services: exported, hint })
 }
 
-fn print_all(all: &[MachineExports], args: &EnvArgs, context: &Context) -> Result<(), Error> {
+fn print_all(
+    known: &Catalogue,
+    mut all: Vec<MachineExports>,
+    args: &EnvArgs,
+    context: &Context,
+) -> Result<(), Error> {
     for service in all.iter().flat_map(|exports| &exports.services) {
         service.notes().iter().for_each(|note| context.note(note));
     }
-    match (args.output, all) {
+    let is_script = args.output == OutputFormat::Text && !args.script_readable;
+    let shell = if is_script { context.shell(args.shell) } else { Shell::Posix };
+    let mut services: Vec<&mut ExportedService> =
+        all.iter_mut().flat_map(|exports| &mut exports.services).collect();
+    mind_the_proxy(&mut services, args.more.no_proxy, shell, context)?;
+    if !args.script_readable {
+        let blocks: Vec<Block> = all.iter().flat_map(|exports| exports.blocks().1).collect();
+        let keys: Vec<String> = all.iter().map(|exports| exports.machine.key()).collect();
+        let left = left_in_shell(known, &blocks, &keys, context)?;
+        let first = all.iter_mut().find_map(|exports| exports.services.first_mut());
+        if let Some(service) = first {
+            service.block.gone.extend(left);
+        }
+    }
+    match (args.output, all.as_slice()) {
         (OutputFormat::Json, [only]) => print_json(&EnvJson::from(only)),
         (OutputFormat::Json, several) => {
             print_json(&json::Machines { machines: several.iter().map(EnvJson::from).collect() })
         }
         (OutputFormat::Text, all) => {
             let blocks: Vec<(&str, Vec<Block>)> = all.iter().map(MachineExports::blocks).collect();
-            print_blocks(&joined(&blocks)?, args, context)
+            print_blocks(&joined(&blocks)?, shell, args, context)
         }
     }
+}
+
+/// Prints what was printed last, whatever has become of it.
+fn print_cached(
+    known: &Catalogue,
+    all: &[(Machine, Vec<Block>)],
+    args: &EnvArgs,
+    context: &Context,
+) -> Result<(), Error> {
+    let of_machines: Vec<(&str, Vec<Block>)> =
+        all.iter().map(|(machine, blocks)| (machine.name.as_str(), blocks.clone())).collect();
+    let mut blocks = joined(&of_machines)?;
+    if !args.script_readable {
+        let keys: Vec<String> = all.iter().map(|(machine, _)| machine.key()).collect();
+        let left = left_in_shell(known, &blocks, &keys, context)?;
+        if let Some(block) = blocks.first_mut() {
+            block.gone.extend(left);
+        }
+    }
+    let shell = if args.script_readable { Shell::Posix } else { context.shell(args.shell) };
+    print_blocks(&blocks, shell, args, context)
 }
 
 /// The blocks of several machines as those of one.
@@ -155,11 +210,11 @@ fn unset(services: &[&Service], args: &EnvArgs, context: &Context) -> Result<(),
     }
 }
 
-fn print_blocks(blocks: &[Block], args: &EnvArgs, context: &Context) -> Result<(), Error> {
+fn print_blocks(blocks: &[Block], shell: Shell, args: &EnvArgs, context: &Context) -> Result<(), Error> {
     print(&if args.script_readable {
         script_readable(blocks)
     } else {
-        context.shell(args.shell).set(blocks, args.services.len() != 1, &context.env.typed())?
+        shell.set(blocks, args.services.len() != 1, &context.env.typed())?
     })
 }
 
@@ -169,13 +224,6 @@ fn printed(args: &EnvArgs, context: &Context) -> Result<(Machine, Vec<Block>), E
     let nothing = || machine::Error::NoCachedOutput { machine: machine.name.to_string() };
     let blocks = ServiceCache::of(&machine).printed(&args.services.join(" ")).ok_or_else(nothing)?.to_vec();
     Ok((machine, blocks))
-}
-
-fn note_nothing(left_out: &[services::Error], machine: &Machine, context: &Context) {
-    let none = left_out.is_empty().then(|| format!("`{}` has none of the services", machine.name));
-    for reason in left_out.iter().map(ToString::to_string).chain(none) {
-        context.note(&format!("nothing to export: {reason}"));
-    }
 }
 
 /// What `--output json` prints.

@@ -164,7 +164,7 @@ struct Replaced {
 impl HookState {
     /// Reads the variable; none when it is missing or not ours.
     fn read(env: &Env) -> Option<Self> {
-        serde_json::from_str(variable(env, STATE_VARIABLE)?).ok()
+        serde_json::from_str(env.variable(STATE_VARIABLE)?).ok()
     }
 
     fn variables(&self) -> &[Replaced] {
@@ -190,11 +190,11 @@ impl Change {
     ) -> Result<Self, Error> {
         let replaced = before.iter().flat_map(|before| before.variables());
         let ours =
-            replaced.filter(|replaced| variable(env, replaced.name.as_str()) == replaced.now.as_deref());
+            replaced.filter(|replaced| env.variable(replaced.name.as_str()) == replaced.now.as_deref());
         let mut restored: BTreeMap<&VariableName, Option<String>> =
             ours.map(|replaced| (&replaced.name, replaced.before.clone())).collect();
         let (mut exports, mut gone) = (Vec::new(), Vec::new());
-        let current = |name: &VariableName| variable(env, name.as_str()).map(ToOwned::to_owned);
+        let current = |name: &VariableName| env.variable(name.as_str()).map(ToOwned::to_owned);
         let variables = wanted.map(|wanted| {
             let mut variables = Vec::new();
             for export in wanted.exports {
@@ -233,11 +233,6 @@ impl Change {
 
 fn export(name: VariableName, value: String) -> Export {
     Export { name, value, quoted: false, list: false }
-}
-
-fn variable<'h>(env: &'h Env, name: &str) -> Option<&'h str> {
-    let (_, value) = env.environment.iter().find(|(known, _)| known == name)?;
-    value.to_str()
 }
 
 /// The variable that keeps [`HookState`] (README, "Variables").

@@ -141,7 +141,7 @@ fn version_in_use(service: &Service, context: &Context) -> Result<Vec<ReleaseVer
         connected
     } else {
         let inspection = context.inspect(machine, &Questions::to_use(services))?;
-        connect(&inspection, &services, false, deadline, |_| ())?.connected
+        connect(&inspection, &services, false, deadline, |_| (), |_| ())?.connected
     };
     let version = connected.first().and_then(ConnectedService::version);
     let versions = version.map(|version| ReleaseVersion::named_by(&version)).unwrap_or_default();

@@ -24,11 +24,14 @@ pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error>
     let inspection = context.inspect(context.machine()?, &questions)?;
     let warn = |error: services::Error| context.warn(&error.into());
     let Connections { connected, left_out, .. } =
-        connect(&inspection, &services, args.service.is_none(), context.deadline, warn)?;
+        connect(&inspection, &services, args.service.is_none(), context.deadline, |_| (), warn)?;
     let machine = inspection.machine;
     if connected.is_empty() {
         let nothing = || Error::NoKubeconfig { what: format!("`{}`", machine.name) };
-        return Err(left_out.into_iter().next().map_or_else(nothing, Error::from));
+        return Err(left_out.into_iter().next().map_or_else(nothing, |left_out| left_out.reason.into()));
+    }
+    for left_out in left_out {
+        context.note_left_out(&left_out.reason.to_string());
     }
     connected.iter().flat_map(ConnectedService::notes).for_each(|note| context.note(&note));
     let files = ClientFiles::new(&machine, connected.iter().map(ConnectedService::access).collect())?;

@@ -73,6 +73,8 @@ pub(crate) enum Error {
     MultipleMachines { machines: Vec<String> },
     #[error("`{machine}` cannot be asked")]
     MachineUnavailable { machine: String, source: Box<Error> },
+    #[error("there is nothing to export of {}", .machines.join(" and "))]
+    NothingToExport { machines: Vec<String>, hint: Option<String> },
     #[error("{what} has no kubeconfig")]
     NoKubeconfig { what: String },
     #[error("`{service}` after `--merge` would be the name of a file")]
@@ -119,6 +121,7 @@ impl Explain for Error {
             | Self::NoAddress
             | Self::NoRelease
             | Self::NoKubeconfig { .. }
+            | Self::NothingToExport { .. }
             | Self::OptionUnfit { .. } => ExitCode::NotRunning,
             Self::Stdout(_)
             | Self::WorkerPanicked(_)
@@ -174,7 +177,10 @@ impl Explain for Error {
             Self::UnknownCommand { known, .. } if known.is_empty() => return None,
             Self::UnknownCommand { known, .. } => format!("there are: {}", known.join(", ")),
             Self::MultipleMachines { .. } => "name one; only `env` and `status` take several".into(),
-            Self::NoKubeconfig { .. } => "`service-manager status` shows what the machine has".into(),
+            Self::NothingToExport { hint: Some(hint), .. } => hint.clone(),
+            Self::NothingToExport { .. } | Self::NoKubeconfig { .. } => {
+                "`service-manager status` shows what the machine has".into()
+            }
             Self::ServiceAsFile { service } => {
                 format!(
                     "`service-manager kubeconfig {service} --merge`, or `--merge ./{service}` for the file"

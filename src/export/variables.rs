@@ -58,7 +58,7 @@ impl Block {
         let (mut exports, mut gone) = (Vec::new(), Vec::new());
         for template in &service.exports {
             if let Some(value) = template.value.fill(&|name| values.get(name)) {
-                exports.push(Export::new(template, value)?);
+                exports.push(Export::from_template(template, value)?);
             } else {
                 template.missing.iter().for_each(|reason| left_out(reason));
                 gone.extend(template.clear.then(|| template.name.clone()));
@@ -70,13 +70,20 @@ impl Block {
 }
 
 impl Export {
-    fn new(template: &ExportTemplate, value: String) -> Result<Self, Error> {
-        let printable = value.len() <= LONGEST_VALUE && !value.chars().any(char::is_control);
-        if !printable {
-            return Err(Error::Unprintable { name: template.name.to_string() });
+    /// One that no template is for.
+    ///
+    /// Errors: a value that no shell could carry.
+    pub(crate) fn new(name: VariableName, value: String) -> Result<Self, Error> {
+        let is_printable = value.len() <= LONGEST_VALUE && !value.chars().any(char::is_control);
+        if !is_printable {
+            return Err(Error::Unprintable { name: name.to_string() });
         }
+        Ok(Self { name, value, quoted: false, list: false })
+    }
+
+    fn from_template(template: &ExportTemplate, value: String) -> Result<Self, Error> {
         let ExportTemplate { name, quoted, list, .. } = template;
-        Ok(Self { name: name.clone(), value, quoted: *quoted, list: *list })
+        Ok(Self { quoted: *quoted, list: *list, ..Self::new(name.clone(), value)? })
     }
 }
 
@@ -231,7 +238,7 @@ mod tests {
 
     fn export(value: &str) -> Result<Export, Error> {
         let template = serde_yaml::from_str("{name: KUBECONFIG, value: '{kubeconfig}'}").unwrap();
-        Export::new(&template, value.to_owned())
+        Export::from_template(&template, value.to_owned())
     }
 
     #[test]

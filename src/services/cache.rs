@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::connect::LeftOut;
 use super::connected::ConnectedService;
 use super::detect::DetectedService;
 use super::error::Error;
@@ -17,6 +18,7 @@ use crate::access::endpoint::{Endpoint, EndpointPlace, Via};
 use crate::access::kubeconfig::{self, ClusterEntry};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, PrivateFolder};
+use crate::base::paths::MachineFiles;
 use crate::base::text::hex;
 use crate::base::types::ServiceName;
 use crate::base::{parallel, timeouts};
@@ -45,6 +47,9 @@ struct CachedService {
     definition: String,
     /// How it was connected to; none when it could not be.
     connection: Option<CachedConnection>,
+    /// Why it was left out, if it was.
+    #[serde(default)]
+    left_out: Option<String>,
 }
 
 /// How a service was connected to.
@@ -153,14 +158,35 @@ impl ServiceCache {
         self.printed.get(asked).map(Vec::as_slice)
     }
 
+    /// All that was printed last of the machine with this `folder`, whatever has become of it; empty when that is not known.
+    pub(super) fn printed_of(folder: &MachineFiles) -> Vec<Vec<Block>> {
+        #[derive(Default, Deserialize)]
+        struct Printed {
+            printed: BTreeMap<String, Vec<Block>>,
+        }
+        let read = || {
+            files::refuse_shared(folder.folder()).ok()?;
+            serde_json::from_slice(&files::read(&folder.services(), LONGEST).ok()??).ok()
+        };
+        let Printed { printed } = read().unwrap_or_default();
+        printed.into_values().collect()
+    }
+
+    /// Why those of `services` were left out that are in the machine and could not be used.
+    pub(crate) fn left_out(&self, services: &[&Service]) -> impl Iterator<Item = &str> {
+        let known = services.iter().filter_map(|service| self.services.get(&service.name));
+        known.filter_map(|known| known.left_out.as_deref())
+    }
+
     /// Keeps what an inspection has found out: how `answers` were connected to, and that the others of `services` were
-    /// not.
+    /// not, some of which are `left_out`.
     ///
     /// Errors: the machine's folder is locked or cannot be written.
     pub(crate) fn keep(
         machine: &Machine,
         services: &[&Service],
         answers: &[ExportedService],
+        left_out: &[LeftOut],
         asked: Option<&str>,
         deadline: Deadline,
     ) -> Result<(), Error> {
@@ -171,7 +197,10 @@ impl ServiceCache {
             let answer = answers.iter().find(|answer| answer.connected.detected.service.name == service.name);
             let connection = answer.map(CachedConnection::new).transpose()?;
             let (at, definition) = (seconds(SystemTime::now()), digest(service)?);
-            cache.services.insert(service.name.clone(), CachedService { at, definition, connection });
+            let left_out = left_out.iter().find(|left_out| left_out.service == service.name);
+            let left_out = left_out.map(|left_out| left_out.reason.to_string());
+            let known = CachedService { at, definition, connection, left_out };
+            cache.services.insert(service.name.clone(), known);
         }
         cache.print(answers, asked);
         cache.write(machine, &folder)
@@ -317,7 +346,7 @@ pub(crate) fn export_cached<'a>(
 pub(crate) fn keep(connected: ConnectedService, machine: &Machine, deadline: Deadline) -> Result<(), Error> {
     let services = [connected.detected.service];
     let exported = export(vec![connected], machine, false, deadline)?;
-    ServiceCache::keep(machine, &services, &exported, None, deadline)
+    ServiceCache::keep(machine, &services, &exported, &[], None, deadline)
 }
 
 /// The route to `machine`, with its user, and the machine's id: another user of the guest may see other services.

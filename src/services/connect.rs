@@ -5,21 +5,36 @@ use super::connected::ConnectedService;
 use super::error::Error;
 use super::inspection::Inspection;
 use crate::base::deadline::Deadline;
+use crate::base::types::ServiceName;
 use crate::catalogue::Service;
 
 /// What became of the services that were asked for.
 #[derive(Debug)]
 pub(crate) struct Connections<'a> {
     pub(crate) connected: Vec<ConnectedService<'a>>,
-    /// Why services are left out that do not run or cannot be used from outside, when all that run were asked for.
-    pub(crate) left_out: Vec<Error>,
+    /// Those that do not run or cannot be used from outside, when all that run were asked for.
+    pub(crate) left_out: Vec<LeftOut>,
     /// Others could not be connected to, and were warned of.
     pub(crate) has_failed: bool,
 }
 
+/// A service that is not used although everything was asked for.
+#[derive(Debug)]
+pub(crate) struct LeftOut {
+    pub(crate) service: ServiceName,
+    pub(crate) reason: Error,
+}
+
+impl LeftOut {
+    /// True when starting it may be all that is needed.
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(self.reason, Error::NotRunning { .. })
+    }
+}
+
 /// Connects to `services`. With `all`, one that is not installed, stopped or unusable from outside is skipped and is
-/// not an error, and one that fails does not keep the others from being used. `warn` gets each failure but the one
-/// that is returned.
+/// not an error, and one that fails does not keep the others from being used. `note` gets the reason for each that is
+/// skipped although it is installed, `warn` each failure but the one that is returned.
 ///
 /// Errors: the first that is not installed or cannot be used; with `all`, the first failure if no service could be
 /// connected to.
@@ -28,17 +43,21 @@ pub(crate) fn connect<'a>(
     services: &[&'a Service],
     all: bool,
     deadline: Deadline,
+    mut note: impl FnMut(&Error),
     warn: impl FnMut(Error),
 ) -> Result<Connections<'a>, Error> {
     if !all {
         services.iter().try_for_each(|service| inspection.require_installed(service))?;
     }
     let (mut connected, mut left_out, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-    for Assessment { availability, .. } in inspection.assess(services, deadline) {
+    for Assessment { availability, service, .. } in inspection.assess(services, deadline) {
         match availability {
             Availability::Connected(service) => connected.push(*service),
             Availability::NotInstalled(_) if all => {}
-            Availability::Down(_, error) | Availability::NoAccess(error) if all => left_out.push(error),
+            Availability::Down(_, reason) | Availability::NoAccess(reason) if all => {
+                note(&reason);
+                left_out.push(LeftOut { service: service.name.clone(), reason });
+            }
             Availability::NotInstalled(error)
             | Availability::Down(_, error)
             | Availability::NoAccess(error)

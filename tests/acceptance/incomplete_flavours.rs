@@ -82,25 +82,6 @@ fn explains_a_machine_without_kubernetes() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn exports_nothing_when_nothing_runs() {
-    const NOTE: &str = "note: nothing to export: docker is stopped in `[NAME]`\n";
-    let guest = Guest::light();
-    User::of(&guest).types("service-manager env --script-readable").stderr(NOTE).succeeds();
-    User::of(&guest)
-        .types("service-manager env")
-        .stderr(NOTE)
-        .stdout(
-            "
-
-            # run following command to configure your shell:
-            # eval \"$(service-manager env)\"
-            ",
-        )
-        .succeeds();
-}
-
-#[test]
-#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn explains_a_missing_kubeconfig() {
     let guest = Guest::own("k3s", "address");
     let path = "/etc/rancher/k3s/k3s.yaml";

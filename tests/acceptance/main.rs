@@ -22,6 +22,8 @@ mod consent;
 mod docker;
 // `docker-context`, with a real `docker`.
 mod docker_context;
+// `env` without a service, and what the shell has from before.
+mod env_of_everything;
 // `env`: three shells, kubectl, both kinds of certificates.
 mod env;
 // What `eval` makes of a failure, and a terminal of a success.
