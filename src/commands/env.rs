@@ -81,9 +81,10 @@ pub(super) fn exports<'a>(
 ) -> Result<MachineExports<'a>, Error> {
     let machine = context.machine()?;
     let scope = if args.services.is_empty() { Scope::All } else { Scope::Named };
-    let asked = args.services.join(" ");
-    // With the API's version it is another answer than most want to have again.
-    let asked = (!args.more.api_version).then_some(asked.as_str());
+    // With the API's version it is another answer than `--cached` has to repeat.
+    let more = if args.more.api_version { " --api-version" } else { "" };
+    let asked = args.services.join(" ") + more;
+    let asked = Some(asked.as_str());
     let cached = if args.freshness.refresh {
         None
     } else {

@@ -62,10 +62,15 @@ fn ask(catalogue: &Arc<Catalogue>, names: &[String], context: &Context) -> Resul
 }
 
 fn show(report: &Report, format: StatusFormat, context: &Context) -> Result<(), Error> {
-    report.warnings().for_each(|warning| context.warn(warning));
+    if format != StatusFormat::Table {
+        report.warnings().for_each(|warning| context.warn(warning));
+    }
     match format {
         StatusFormat::Json => print_json(&report.document(context.invocation())),
-        StatusFormat::Table => print(&table::render(&report.rows, ui::stdout_width(), context.ui)),
+        StatusFormat::Table => {
+            let table = table::render(&report.rows, ui::stdout_width(), context.ui);
+            print(&(table + &table::problems(std::slice::from_ref(report), context.invocation(), context.ui)))
+        }
         StatusFormat::Lines => print(&report.lines()),
     }
 }
@@ -77,8 +82,10 @@ fn show_all(
     format: StatusFormat,
     context: &Context,
 ) -> Result<(), Error> {
-    for (context, report) in contexts.iter().zip(reports) {
-        report.warnings().for_each(|warning| context.warn(warning));
+    if format != StatusFormat::Table {
+        for (context, report) in contexts.iter().zip(reports) {
+            report.warnings().for_each(|warning| context.warn(warning));
+        }
     }
     match format {
         StatusFormat::Json => {
@@ -86,7 +93,13 @@ fn show_all(
             let machines = documents.map(|(context, report)| report.document(context.invocation())).collect();
             print_json(&Machines { machines })
         }
-        StatusFormat::Table => print(&table::render_all(reports, ui::stdout_width(), context.ui)),
+        StatusFormat::Table => {
+            let problems = contexts.iter().zip(reports).map(|(context, report)| {
+                table::problems(std::slice::from_ref(report), context.invocation(), context.ui)
+            });
+            let table = table::render_all(reports, ui::stdout_width(), context.ui);
+            print(&(table + &problems.collect::<String>()))
+        }
         StatusFormat::Lines => print(&reports.iter().map(Report::lines_of_machine).collect::<String>()),
     }
 }

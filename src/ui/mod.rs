@@ -107,9 +107,9 @@ impl Ui {
         self.explain(&Style::new().yellow().bold(), "warning", explanation);
     }
 
-    /// What [`Self::warning`] says, as text for standard output.
-    pub(crate) fn warning_text(self, explanation: &Explanation) -> String {
-        self.explanation(&Style::new().yellow().bold(), "warning", explanation, self.color_stdout)
+    /// What is wrong with something that was shown, as text for standard output.
+    pub(crate) fn problem_text(self, explanation: &Explanation) -> String {
+        self.explanation(&Style::new().yellow().bold(), "PROBLEM", explanation, self.color_stdout)
     }
 
     fn explain(self, style: &Style, label: &str, explanation: &Explanation) {

@@ -194,7 +194,7 @@ fn exports_the_services_that_work() {
     User::of(&guest)
         .types("service-manager env")
         .stdout("(exit 126)\n")
-        .stderr(&format!("error: {EXPIRED}\nhint: [..]\n"))
+        .stderr(&format!("note: left out: docker is stopped in `[NAME]`\nerror: {EXPIRED}\nhint: [..]\n"))
         .fails(126);
 }
 

@@ -43,7 +43,7 @@ fn nothing_to_export_makes_eval_fail() {
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn removes_what_another_machine_has_set() {
-    let guests = [Guest::own("kubeadm", "address"), Guest::nat()];
+    let guests = [Guest::own("kubeadm", "address"), Guest::kubeadm()];
     guests[0].lays_out_docker("tls");
     let user = User::near(&guests[0]);
     let env = |guest: &Guest| {

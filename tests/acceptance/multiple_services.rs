@@ -22,7 +22,9 @@ fn gives_each_orchestrator_a_context() {
             KUBECONFIG=[MACHINE]/kubeconfig
             ",
         )
-        .stderr("note: OpenShift: the cluster has no route to its image registry\n")
+        .stderr(
+            "note: left out: docker is stopped in `[NAME]`\nnote: OpenShift: the cluster has no route to its image registry\n",
+        )
         .succeeds();
     let with = "eval \"$(service-manager --quiet env)\"";
     user.types(format!("{with}; kubectl config get-contexts -o name; kubectl config current-context"))

@@ -122,3 +122,24 @@ fn a_narrow_terminal_drops_columns() {
         ",
     );
 }
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn names_each_problem_under_the_table() {
+    let guest = Guest::own("kubeadm", "expired");
+    guest.lays_out_docker("socket");
+    let user = User::of(&guest).with("NO_COLOR", "1");
+    let typed = user.types("service-manager --tunnel never status docker kubernetes");
+    typed.in_a_terminal(200).shows(
+        "
+        SERVICE     STATE    FLAVOUR  VERSION  ENDPOINT
+        docker      running  socket   -        -
+        kubernetes  running  kubeadm  -        -
+        PROBLEM: docker in `[NAME]` only listens on its socket
+        hint: [..]
+        PROBLEM: the certificate of kubernetes at [ADDRESS]:6443 is not valid
+        caused by: [..]expired[..]
+        hint: in the machine: `sudo kubeadm certs renew all`[..]
+        ",
+    );
+}

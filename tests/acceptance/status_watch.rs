@@ -75,7 +75,7 @@ fn waits_for_a_machine_that_goes_away() {
         "
         SERVICE     STATE    FLAVOUR  VERSION  ENDPOINT
         kubernetes  unknown  -        -        -
-        warning: could not connect to [ADDRESS]:22
+        PROBLEM: could not connect to [ADDRESS]:22
         caused by: Connection refused (os error 111)
         hint: start the machine (`vagrant up`), or check host and port
         ",

@@ -104,13 +104,19 @@ impl Report {
         self.rows.iter().map(|row| format!("{} {}", self.machine, row.line())).collect()
     }
 
-    /// What the user should know beside the states.
+    /// What is wrong with the machine and its services.
+    pub(super) fn problems(&self) -> impl Iterator<Item = &Error> {
+        self.problem.iter().chain(self.rows.iter().filter_map(|row| row.problem.as_ref()))
+    }
+
+    /// Those of its [`Self::problems`] that the states do not tell programs.
     pub(super) fn warnings(&self) -> impl Iterator<Item = &Error> {
         // That a service cannot be used from here is no failure of it.
-        let is_failure =
-            |problem: &&Error| !matches!(problem, Error::Services(services::Error::NoAccess { .. }));
-        let of_rows = self.rows.iter().filter_map(|row| row.problem.as_ref()).filter(is_failure);
-        self.problem.iter().chain(of_rows)
+        let is_told = |problem: &&Error| {
+            use services::Error::{NoAccess, NotRunning};
+            matches!(problem, Error::Services(NoAccess { .. } | NotRunning { .. }))
+        };
+        self.problems().filter(move |problem| !is_told(problem))
     }
 
     /// The same for JSON; hints repeat what was `typed`.
@@ -139,9 +145,11 @@ impl Row {
         let flavour = assessment.detected.as_ref().map(|detected| detected.flavour.name.clone());
         let (connected, problem) = match assessment.availability {
             Availability::Connected(connected) => (Some(connected), None),
+            Availability::NoAccess(error)
+            | Availability::Unusable(error)
+            | Availability::Down(State::Failed, error) => (None, Some(error.into())),
             // Its state says that.
             Availability::NotInstalled(_) | Availability::Down(..) => (None, None),
-            Availability::NoAccess(error) | Availability::Unusable(error) => (None, Some(error.into())),
         };
         let version = connected.as_ref().and_then(|connected| connected.version());
         let endpoint = connected.map(|connected| connected.endpoint);

@@ -4,6 +4,7 @@ use console::{Style, measure_text_width};
 
 use super::report::{Report, Row};
 use crate::access::endpoint::Endpoint;
+use crate::error::{Explain, Invocation};
 use crate::services::State;
 use crate::ui::Ui;
 
@@ -16,6 +17,13 @@ pub(super) fn render(rows: &[Row], width: Option<usize>, ui: Ui) -> String {
 pub(super) fn render_all(reports: &[Report], width: Option<usize>, ui: Ui) -> String {
     let rows: Vec<(&str, &Row)> = reports.iter().flat_map(rows_of).collect();
     table(&rows, &[MACHINE, SERVICE, STATE], width, ui)
+}
+
+/// A line for each problem of `reports`, and what to type for it: what stands under the table. Hints repeat what was
+/// `typed`.
+pub(super) fn problems(reports: &[Report], typed: &Invocation, ui: Ui) -> String {
+    let problems = reports.iter().flat_map(Report::problems);
+    problems.map(|problem| ui.problem_text(&problem.explain(typed))).collect()
 }
 
 /// The rows of a machine. What it does not have is left out, as long as it has anything.
@@ -101,6 +109,7 @@ const GAP: usize = 2;
 mod tests {
     use super::*;
     use crate::ui::ColorChoice;
+    use crate::{machine, services};
 
     fn table(width: Option<usize>) -> String {
         let rows = [
@@ -163,6 +172,29 @@ bare     kubernetes  not installed  -        -        -
 "
         );
         assert!(table(Some(1)).starts_with("MACHINE  SERVICE     STATE\n"));
+    }
+
+    #[test]
+    fn each_problem_has_a_line_and_a_hint() {
+        let no_access = services::Error::NoAccess {
+            service: "docker".into(),
+            machine: "box".into(),
+            ssh: "ssh://box".into(),
+            reason: serde_json::from_value(
+                serde_json::json!({"because": "only has a socket", "help": "none"}),
+            )
+            .unwrap(),
+            ports: Vec::new(),
+        };
+        let rows = vec![Row::of("docker", Some(State::Running), Some(no_access.into()))];
+        let reports =
+            [Report::of(rows, None), Report::of(Vec::new(), Some(machine::Error::NoMachine.into()))];
+        let text = problems(&reports, &Invocation::default(), Ui::new(ColorChoice::Never, true, false));
+        assert_eq!(
+            text.lines().map(|line| line.split(": ").next().unwrap()).collect::<Vec<_>>(),
+            ["PROBLEM", "hint", "PROBLEM", "hint"]
+        );
+        assert!(text.starts_with("PROBLEM: docker in `box` only has a socket\nhint: none\n"), "{text}");
     }
 
     #[test]

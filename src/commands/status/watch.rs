@@ -85,10 +85,8 @@ impl Display {
         match self.format {
             StatusFormat::Table => {
                 let table = |width| table::render(&report.rows, width, self.ui);
-                let ui = self.ui;
-                let text = |warning: &Error| ui.warning_text(&warning.explain(&self.typed));
-                let warnings: String = report.warnings().map(text).collect();
-                return Ok(self.frame.show(|width| table(width) + &warnings)?);
+                let problems = table::problems(std::slice::from_ref(report), &self.typed, self.ui);
+                return Ok(self.frame.show(|width| table(width) + &problems)?);
             }
             StatusFormat::Lines => print(&self.changed_lines(&report.rows))?,
             StatusFormat::Json => print(&self.changed_document(report)?)?,
