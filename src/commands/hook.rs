@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,27 +46,30 @@ fn command(env: &Env) -> Vec<OsString> {
     words
 }
 
-/// Prints what changes in the current folder: nothing, unless another machine belongs to it.
+/// Prints what changes in the current folder, and tells the user: nothing, unless another machine belongs to it, or more has
+/// been found out about the one that does.
 fn print_change(target: HookTarget, services: &[&Service], context: &Context) -> Result<(), Error> {
     let before = HookState::read(&context.env);
     let machine = context.machine_here().inspect_err(|error| log::debug!("{error}")).unwrap_or_default();
-    let key = machine.as_ref().map(Machine::key);
-    let is_in_place =
-        |before: &HookState| before.variables.is_some() && Some(&before.machine) == key.as_ref();
-    if before.as_ref().map_or(key.is_none(), is_in_place) {
+    let now = machine.as_ref().map(|machine| Circumstances::of(machine, &context.env));
+    if before.as_ref().map_or(now.is_none(), |before| before.holds(now.as_ref())) {
         return Ok(());
     }
     let exported = machine.as_ref().and_then(|machine| reconnect(services, machine, context));
     if let Some(machine) = machine.as_ref().filter(|_| exported.is_none()) {
-        let is_told = before.as_ref().is_some_and(|before| before.machine == machine.key());
+        let is_told = before.as_ref().is_some_and(|before| before.awaits(machine));
         if !is_told && ServiceCache::of(machine).has_connected(services) {
             note_ask(machine, context);
         }
     }
     let wanted =
         machine.as_ref().zip(exported).map(|(machine, exported)| HookVariables::of(exported, machine));
-    let change = Change::new(before.as_ref(), key, wanted, &context.env)?;
-    print(&target.shell().change(&change.exports, &change.gone)?)
+    let change = Change::new(before.as_ref(), now, wanted, &context.env)?;
+    let text = target.shell().change(&change.exports, &change.gone)?;
+    if let Some(summary) = change.summary(machine.as_ref(), &context.env) {
+        context.note(&summary);
+    }
+    print(&text)
 }
 
 /// Prints exports for an `.envrc`, and the files that direnv has to watch. direnv itself restores the environment.
@@ -129,13 +133,14 @@ fn note_ask(machine: &Machine, context: &Context) {
     context.note(&format!("`{}` is not as it was; `service-manager env` asks it", machine.name));
 }
 
-/// Connects to `services` where they were before, within the hook's short limit. None when one no longer answers.
+/// Connects to `services` where they were before, within the hook's short limit or the one that was typed. None when one no longer answers.
 fn reconnect<'a>(
     services: &[&'a Service],
     machine: &Machine,
     context: &Context,
 ) -> Option<Vec<ExportedService<'a>>> {
-    let deadline = context.deadline.at_most(timeouts::HOOK);
+    let deadline =
+        if context.has_own_timeout() { context.deadline } else { context.deadline.at_most(timeouts::HOOK) };
     let exported = export_cached(services, machine, Scope::Known, false, None, deadline);
     exported.inspect_err(|error| log::debug!("{error}")).ok()?.map(|(_, exported)| exported)
 }
@@ -148,6 +153,35 @@ struct HookState {
     machine: String,
     /// None until the machine answers again.
     variables: Option<Vec<Replaced>>,
+    /// When its services were last found out about, as it was then.
+    #[serde(default)]
+    found_out: Option<u64>,
+    /// The folder in which the machine did not answer.
+    #[serde(default)]
+    folder: Option<String>,
+}
+
+/// What decides whether there is anything to do.
+#[derive(Debug, PartialEq)]
+struct Circumstances {
+    /// The key of the machine that belongs to the folder.
+    machine: String,
+    /// When its services were last found out about, in milliseconds since 1970.
+    found_out: Option<u64>,
+    /// The current folder.
+    folder: String,
+}
+
+impl Circumstances {
+    fn of(machine: &Machine, env: &Env) -> Self {
+        let changed = machine.files.services().metadata().and_then(|meta| meta.modified()).ok();
+        let since_1970 = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        Self {
+            machine: machine.key(),
+            found_out: since_1970.and_then(|time| time.as_millis().try_into().ok()),
+            folder: env.current_folder.to_string_lossy().into_owned(),
+        }
+    }
 }
 
 /// A variable that was set.
@@ -167,6 +201,19 @@ impl HookState {
         serde_json::from_str(env.variable(STATE_VARIABLE)?).ok()
     }
 
+    /// True when nothing has changed since: one that did not answer is tried again in another folder.
+    fn holds(&self, now: Option<&Circumstances>) -> bool {
+        now.is_some_and(|now| {
+            let is_done = self.variables.is_some() || self.folder.as_ref() == Some(&now.folder);
+            is_done && self.machine == now.machine && self.found_out == now.found_out
+        })
+    }
+
+    /// True when `machine` was found not to answer.
+    fn awaits(&self, machine: &Machine) -> bool {
+        self.variables.is_none() && self.machine == machine.key()
+    }
+
     fn variables(&self) -> &[Replaced] {
         self.variables.as_deref().unwrap_or_default()
     }
@@ -180,11 +227,11 @@ struct Change {
 }
 
 impl Change {
-    /// From what was set `before` to the variables `wanted` of the machine with this key. What the user has set meanwhile
-    /// stays.
+    /// From what was set `before` to the exports `wanted` of the machine that belongs to the folder `now`. What the user has
+    /// set meanwhile stays.
     fn new(
         before: Option<&HookState>,
-        machine: Option<String>,
+        now: Option<Circumstances>,
         wanted: Option<HookVariables>,
         env: &Env,
     ) -> Result<Self, Error> {
@@ -219,15 +266,34 @@ impl Change {
         }
         let own: VariableName = VariableName::parse(STATE_VARIABLE)
             .map_err(|source| Error::Value { what: STATE_VARIABLE.into(), source })?;
-        match machine {
-            Some(machine) => {
-                let text = serde_json::to_string(&HookState { machine, variables })
+        match now {
+            Some(Circumstances { machine, found_out, folder }) => {
+                let folder = variables.is_none().then_some(folder);
+                let text = serde_json::to_string(&HookState { machine, variables, found_out, folder })
                     .map_err(|error| StdoutError(error.into()))?;
                 exports.push(export(own, text));
             }
             None => gone.push(own),
         }
         Ok(Self { exports, gone })
+    }
+
+    /// What it does to the shell of `env`, for its user; none when that is nothing.
+    fn summary(&self, machine: Option<&Machine>, env: &Env) -> Option<String> {
+        let is_new = |export: &&Export| {
+            let name = export.name.as_str();
+            name != STATE_VARIABLE && env.variable(name) != Some(&export.value)
+        };
+        let names = |exports: Vec<&VariableName>| {
+            exports.into_iter().map(VariableName::as_str).collect::<Vec<_>>().join(", ")
+        };
+        let set = names(self.exports.iter().filter(is_new).map(|export| &export.name).collect());
+        let gone = names(self.gone.iter().filter(|name| name.as_str() != STATE_VARIABLE).collect());
+        let of_machine = machine.map(|machine| format!(" for `{}`", machine.name)).unwrap_or_default();
+        let set = (!set.is_empty()).then(|| format!("set {set}{of_machine}"));
+        let parts: Vec<String> =
+            set.into_iter().chain((!gone.is_empty()).then(|| format!("unset {gone}"))).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
     }
 }
 
@@ -251,6 +317,10 @@ mod tests {
         export("KUBECONFIG".parse().unwrap(), path.to_owned())
     }
 
+    fn here(machine: &str) -> Circumstances {
+        Circumstances { machine: machine.into(), found_out: Some(1), folder: "/project".into() }
+    }
+
     /// The change, and what is remembered of it.
     fn change(
         before: Option<&HookState>,
@@ -259,7 +329,7 @@ mod tests {
         env: &Env,
     ) -> (Change, Option<HookState>) {
         let wanted = wanted.map(|path| HookVariables { exports: vec![kubeconfig(path)], gone: vec![] });
-        let mut change = Change::new(before, machine.map(ToOwned::to_owned), wanted, env).unwrap();
+        let mut change = Change::new(before, machine.map(here), wanted, env).unwrap();
         let state = change.exports.pop_if(|export| export.name.as_str() == STATE_VARIABLE);
         (change, state.map(|export| serde_json::from_str(&export.value).unwrap()))
     }
@@ -299,7 +369,7 @@ mod tests {
         both.add(block(vec![kubeconfig("/b")], &[]));
         both.add(block(vec![kubeconfig("/b")], &["KUBECONFIG"]));
         let mut moved =
-            Change::new(state.as_ref(), Some("b".into()), Some(both), &env(&[("KUBECONFIG", "/a")])).unwrap();
+            Change::new(state.as_ref(), Some(here("b")), Some(both), &env(&[("KUBECONFIG", "/a")])).unwrap();
         let state = serde_json::from_str(&moved.exports.pop().unwrap().value).ok();
         assert_eq!(moved.exports, [kubeconfig("/b")]);
         let (left, _) = change(state.as_ref(), None, None, &env(&[("KUBECONFIG", "/b")]));
@@ -312,13 +382,13 @@ mod tests {
         wanted: Option<Block>,
         env: &Env,
     ) -> (Vec<String>, Vec<String>, Option<HookState>) {
-        let machine = wanted.as_ref().map(|_| "a".to_owned());
+        let now = wanted.as_ref().map(|_| here("a"));
         let wanted = wanted.map(|block| {
             let mut variables = HookVariables::default();
             variables.add(block);
             variables
         });
-        let mut change = Change::new(before, machine, wanted, env).unwrap();
+        let mut change = Change::new(before, now, wanted, env).unwrap();
         let state = change.exports.pop_if(|export| export.name.as_str() == STATE_VARIABLE);
         let set = change.exports.iter().map(|export| format!("{}={}", export.name, export.value)).collect();
         let gone =
@@ -360,7 +430,32 @@ mod tests {
     #[test]
     fn a_machine_that_does_not_answer_is_tried_again() {
         let (_, state) = change(None, Some("a"), None, &env(&[]));
-        assert_eq!(state, Some(HookState { machine: "a".into(), variables: None }));
+        let state = state.unwrap();
+        assert_eq!(state.variables, None);
+        assert!(state.holds(Some(&here("a"))));
+        let elsewhere = Circumstances { folder: "/project/below".into(), ..here("a") };
+        assert!(!state.holds(Some(&elsewhere)));
+    }
+
+    #[test]
+    fn what_is_found_out_about_the_machine_is_looked_at() {
+        let (_, state) = change(None, Some("a"), Some("/a"), &env(&[]));
+        let state = state.unwrap();
+        let elsewhere = Circumstances { folder: "/project/below".into(), ..here("a") };
+        assert!(state.holds(Some(&here("a"))) && state.holds(Some(&elsewhere)));
+        for other in [Some(Circumstances { found_out: Some(2), ..here("a") }), Some(here("b")), None] {
+            assert!(!state.holds(other.as_ref()), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn says_what_it_does_to_the_shell() {
+        let says = |change: &Change, set: &[(&str, &str)]| change.summary(None, &env(set));
+        let (entered, state) = change(None, Some("a"), Some("/a"), &env(&[]));
+        assert_eq!(says(&entered, &[]).as_deref(), Some("set KUBECONFIG"));
+        assert_eq!(says(&entered, &[("KUBECONFIG", "/a")]), None);
+        let (left, _) = change(state.as_ref(), None, None, &env(&[("KUBECONFIG", "/a")]));
+        assert_eq!(says(&left, &[("KUBECONFIG", "/a")]).as_deref(), Some("unset KUBECONFIG"));
     }
 
     #[test]

@@ -3,20 +3,24 @@
 use crate::cached_env::logs_in;
 use service_manager_test_support::{Guest, Project, User};
 
-/// Each shell with a hook: how a session is started, how the hook gets into it, and how a variable is shown. What goes
+/// Each shell with a hook, which has some time on a busy host: how a session is started, how the hook gets into it, and how a variable is shown. What goes
 /// on at a terminal shows prompts on standard error.
 const SHELLS: [(&str, &str, &str); 5] = [
-    ("bash --norc -i 2>/dev/null", "eval \"$(service-manager hook bash)\"", "echo \"${KUBECONFIG-none}\""),
-    ("zsh -f", "eval \"$(service-manager hook zsh)\"", "echo \"${KUBECONFIG-none}\""),
+    (
+        "bash --norc -i 2>/dev/null",
+        "eval \"$(service-manager hook bash --timeout 10)\"",
+        "echo \"${KUBECONFIG-none}\"",
+    ),
+    ("zsh -f", "eval \"$(service-manager hook zsh --timeout 10)\"", "echo \"${KUBECONFIG-none}\""),
     (
         "fish --no-config",
-        "service-manager hook fish | source",
+        "service-manager hook fish --timeout 10 | source",
         "echo (set -q KUBECONFIG; and echo $KUBECONFIG; or echo none)",
     ),
-    ("tcsh -f", "eval \"`service-manager hook tcsh`\"", "printenv KUBECONFIG || echo none"),
+    ("tcsh -f", "eval \"`service-manager hook tcsh --timeout 10`\"", "printenv KUBECONFIG || echo none"),
     (
         "elvish -norc 2>/dev/null",
-        "eval (service-manager hook elvish | slurp)",
+        "eval (service-manager hook elvish --timeout 10 | slurp)",
         "if (has-env KUBECONFIG) { echo $E:KUBECONFIG } else { echo none }",
     ),
 ];
@@ -39,12 +43,25 @@ fn sets_and_removes_exports_with_the_project() {
         let set = "[MACHINE]/kubernetes/kubeconfig\n";
         logs_in(0, &guest, || {
             project.starts(0, || {
-                user.types(session(start, &lines)).stdout(&format!("none\n{set}{set}none\n")).succeeds();
+                let told = if start.contains("2>") {
+                    ""
+                } else {
+                    "note: set KUBECONFIG for `default`\nnote: unset KUBECONFIG\n"
+                };
+                user.types(session(start, &lines))
+                    .stdout(&format!("none\n{set}{set}none\n"))
+                    .stderr(told)
+                    .succeeds();
             });
         });
         // A session that begins inside, with a kubeconfig of the user's own.
         let line = format!("export KUBECONFIG='/my own'; {}", session(start, &[hook, show, "cd /", show]));
-        project.types(&line).stdout(&format!("{set}/my own\n")).succeeds();
+        let told = if start.contains("2>") {
+            ""
+        } else {
+            "note: set KUBECONFIG for `default`\nnote: set KUBECONFIG\n"
+        };
+        project.types(&line).stdout(&format!("{set}/my own\n")).stderr(told).succeeds();
     }
 }
 
@@ -89,7 +106,7 @@ fn switches_between_projects() {
     let folders: Vec<_> = user.machine_folders();
     assert_eq!(folders.len(), 2);
     let lines = [
-        "eval \"$(service-manager hook zsh)\"",
+        "eval \"$(service-manager hook zsh --timeout 10)\"",
         "cd project",
         "a=$KUBECONFIG",
         "cd ../other",
@@ -98,7 +115,10 @@ fn switches_between_projects() {
         "cd ..",
         "echo ${KUBECONFIG-none}",
     ];
-    user.types(session("zsh -f", &lines)).stdout("namespace/default\nnamespace/default\nnone\n").succeeds();
+    user.types(session("zsh -f", &lines))
+        .stdout("namespace/default\nnamespace/default\nnone\n")
+        .stderr("note: set KUBECONFIG for `default`\nnote: set KUBECONFIG for `default`\nnote: unset KUBECONFIG\n")
+        .succeeds();
 }
 
 #[test]
@@ -108,7 +128,8 @@ fn entering_a_folder_starts_neither_ssh_nor_vagrant() {
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
     // Its machine was never used.
-    let lines = ["eval \"$(service-manager hook zsh)\"", "cd project", "echo ${KUBECONFIG-none}"];
+    let lines =
+        ["eval \"$(service-manager hook zsh --timeout 10)\"", "cd project", "echo ${KUBECONFIG-none}"];
     logs_in(0, &guest, || {
         project.starts(0, || {
             user.types(session("zsh -f", &lines)).stdout("none\n").succeeds();
@@ -127,14 +148,15 @@ fn does_not_export_stale_state() {
     project.types("service-manager env kubernetes >/dev/null").succeeds();
     guest.stops("kubelet");
     let show = "echo ${KUBECONFIG-none}";
-    let lines = ["eval \"$(service-manager hook zsh)\"", "cd project", show, "cd below", show];
+    let lines = ["eval \"$(service-manager hook zsh --timeout 10)\"", "cd project", show, "cd below", show];
     let note = "note: `default` is not as it was; `service-manager env` asks it\n";
     logs_in(0, &guest, || {
         user.types(session("zsh -f", &lines)).stdout("none\nnone\n").stderr(note).succeeds();
     });
     guest.changes_back();
-    let again = ["eval \"$(service-manager hook zsh)\"", "cd project", KUBECTL];
-    user.types(session("zsh -f", &again)).stdout("namespace/default\n").succeeds();
+    let again = ["eval \"$(service-manager hook zsh --timeout 10)\"", "cd project", KUBECTL];
+    let set = "note: set KUBECONFIG for `default`\n";
+    user.types(session("zsh -f", &again)).stdout("namespace/default\n").stderr(set).succeeds();
 }
 
 #[test]
@@ -145,11 +167,19 @@ fn a_stopped_service_leaves_the_other_exports() {
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
     project.types("service-manager env >/dev/null").succeeds();
-    let lines = ["eval \"$(service-manager hook zsh)\"", "cd project", "echo ${DOCKER_HOST-none}", KUBECTL];
+    let lines = [
+        "eval \"$(service-manager hook zsh --timeout 10)\"",
+        "cd project",
+        "echo ${DOCKER_HOST-none}",
+        KUBECTL,
+    ];
     let session = || user.types(session("zsh -f", &lines));
-    session().stdout("tcp://[ADDRESS]:2376\nnamespace/default\n").succeeds();
+    session()
+        .stdout("tcp://[ADDRESS]:2376\nnamespace/default\n")
+        .stderr("note: set DOCKER_HOST, DOCKER_CERT_PATH, DOCKER_TLS_VERIFY, KUBECONFIG for `default`\n")
+        .succeeds();
     guest.lays_out_docker("stopped");
-    session().stdout("none\nnamespace/default\n").succeeds();
+    session().stdout("none\nnamespace/default\n").stderr("note: set KUBECONFIG for `default`\n").succeeds();
 }
 
 #[test]
@@ -161,8 +191,16 @@ fn exports_no_docker_host_for_vagrants_docker_provider() {
     let project = Project::fake(&user, "project", &guest);
     project.types("mv .vagrant/machines/default/fake .vagrant/machines/default/docker").succeeds();
     project.types("service-manager env >/dev/null").succeeds();
-    let lines = ["eval \"$(service-manager hook zsh)\"", "cd project", "echo ${DOCKER_HOST-none}", KUBECTL];
-    user.types(session("zsh -f", &lines)).stdout("none\nnamespace/default\n").succeeds();
+    let lines = [
+        "eval \"$(service-manager hook zsh --timeout 10)\"",
+        "cd project",
+        "echo ${DOCKER_HOST-none}",
+        KUBECTL,
+    ];
+    user.types(session("zsh -f", &lines))
+        .stdout("none\nnamespace/default\n")
+        .stderr("note: set KUBECONFIG for `default`\n")
+        .succeeds();
 }
 
 #[test]
@@ -171,7 +209,7 @@ fn direnv_exports_a_machine() {
     let guest = Guest::own("kubeadm", "address");
     let user = User::near(&guest).with_vagrant();
     let project = Project::fake(&user, "project", &guest);
-    user.writes(".config/direnv/direnvrc", "eval \"$(service-manager hook direnv)\"\n");
+    user.writes(".config/direnv/direnvrc", "eval \"$(service-manager hook direnv --timeout 10)\"\n");
     project.writes(".envrc", "use service_manager kubernetes\n");
     let session = |lines: &str| project.types(&format!("direnv allow; export DIRENV_LOG_FORMAT=; {lines}"));
     let shows = "direnv exec . sh -c 'echo ${KUBECONFIG-none}'";
@@ -183,6 +221,48 @@ fn direnv_exports_a_machine() {
     logs_in(0, &guest, || {
         session(&format!("direnv exec . {KUBECTL}")).stdout("namespace/default\n").succeeds();
     });
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn notices_at_the_next_prompt_what_was_found_out_since() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker("tls");
+    let user = User::near(&guest).with_vagrant();
+    let project = Project::fake(&user, "project", &guest);
+    project.types("service-manager env kubernetes >/dev/null").succeeds();
+    let lines = [
+        "eval \"$(service-manager hook bash --timeout 10)\"",
+        "cd project",
+        "echo ${DOCKER_HOST-none}",
+        "service-manager env docker >/dev/null",
+        "echo ${DOCKER_HOST-none}",
+    ];
+    user.types(session("bash --norc -i 2>log", &lines)).stdout("none\ntcp://[ADDRESS]:2376\n").succeeds();
+    user.types("grep --only-matching 'note: set.*' log")
+        .stdout(
+            "
+            note: set KUBECONFIG for `default`
+            note: set DOCKER_HOST, DOCKER_CERT_PATH, DOCKER_TLS_VERIFY for `default`
+            ",
+        )
+        .succeeds();
+}
+
+#[test]
+fn an_exported_prompt_command_breaks_no_child() {
+    let lines = [
+        "PROMPT_COMMAND='echo \"ended with $?\" >>seen'",
+        "eval \"$(service-manager hook bash)\"",
+        "export PROMPT_COMMAND",
+        "bash --norc -i 2>child-log <<<'false'",
+        "(exit 7)",
+    ];
+    let user = User::new();
+    user.types(session("bash --norc -i 2>log", &lines)).fails(7);
+    user.types("grep 'not found' log child-log || echo 'nothing is missing'; grep --count 'with 1' seen; grep --count 'with 7' seen")
+        .stdout("nothing is missing\n2\n1\n")
+        .succeeds();
 }
 
 #[test]

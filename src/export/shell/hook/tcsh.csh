@@ -1,2 +1,3 @@
 alias cwdcmd @QUOTED@;
+if ( `alias precmd` == '' ) alias precmd @QUOTED@;
 @EVALUATE@;
