@@ -229,7 +229,7 @@ fn count(number: usize, of: &str) -> String {
     format!("{number} {of}{}", if number == 1 { "" } else { "s" })
 }
 
-fn in_megabytes(bytes: u64) -> String {
+pub(super) fn in_megabytes(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
 }
 

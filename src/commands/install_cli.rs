@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use super::clients::in_megabytes;
 use super::context::{Context, print, print_json};
 use crate::base::deadline::in_time;
 use crate::base::files;
@@ -13,7 +14,7 @@ use crate::base::version::ReleaseVersion;
 use crate::catalogue::platform::Platform;
 use crate::catalogue::{self, Catalogue, Client, Service};
 use crate::cli::{InstallCliArgs, OutputFormat, WantedVersion};
-use crate::clients::cache::{Cache, Installed, Release, Verified};
+use crate::clients::cache::{Cache, Installed, Receipt, Release, Verified};
 use crate::clients::checksum::Checksum;
 use crate::clients::install::{ChecksumPolicy, DownloadContext, InstallRequest, VersionOrigin, fetcher};
 use crate::clients::mirror::Mirrors;
@@ -49,6 +50,9 @@ pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error>
         return dry_run(&request, &cache, args.output);
     }
     let folder = args.path.as_ref().map(|folder| context.env.expand(folder));
+    if let Some(path) = folder.clone().filter(|folder| folder.is_file()) {
+        return Err(Error::NotFolder { path });
+    }
     if args.output == OutputFormat::Text {
         refuse_colon(folder.as_deref().unwrap_or(cache.root()))?;
     }
@@ -225,7 +229,27 @@ fn show(
         gone: Vec::new(),
         path: Some(path),
     };
-    print(&context.shell(args.shell).set(&[block], false, &context.env.typed())?)
+    print(&context.shell(args.shell).set(&[block], false, &context.env.typed())?)?;
+    // Through the plugin, scripts read both streams as they always have.
+    if context.env.plugin.is_none() {
+        context.note(&summary(receipt));
+    }
+    Ok(())
+}
+
+/// What was installed, in one line.
+fn summary(receipt: &Receipt) -> String {
+    let Receipt { program, version, size, .. } = receipt;
+    let verified = match (receipt.verified, &receipt.published) {
+        (Verified::Given, _) => "its checksum is the one that was given".to_owned(),
+        (Verified::Pinned, _) => "its checksum is the one that this program knows".to_owned(),
+        (Verified::Published, Some(url)) => format!("its checksum is the one in `{url}`"),
+        (Verified::Published, None) => "its checksum is the publisher's".to_owned(),
+        (Verified::Recorded, _) => {
+            "nobody publishes its checksum, so that of the first download counts".to_owned()
+        }
+    };
+    format!("{program} {version}, {}: {verified}", in_megabytes(*size))
 }
 
 /// What `--output json` prints.

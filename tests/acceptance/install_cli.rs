@@ -9,6 +9,9 @@ use service_manager_test_support::{Guest, User, program};
 
 const KUBECTL: &str = "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl";
 
+/// The last line says what is used now.
+const SUMMARY: &str = "note: kubectl 1.36.3, [..]iB: its checksum is the one in `https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl.sha256`\n";
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn installs_the_kubectl_that_matches_the_server() {
@@ -32,10 +35,10 @@ fn installs_the_kubectl_that_matches_the_server() {
     };
     user.types("service-manager install-cli kubernetes")
         .stdout(&lines("now"))
-        .stderr("[..]\n[..]\n[..]\n[..]\n[..]\n")
+        .stderr(&format!("[..]\n[..]\n[..]\n[..]\n[..]\n{SUMMARY}"))
         .succeeds();
     assert_eq!(publisher.requests(), [KUBECTL.to_owned(), format!("{KUBECTL}.sha256")]);
-    user.types("service-manager install-cli kubernetes").stdout(&lines("already")).succeeds();
+    user.types("service-manager install-cli kubernetes").stdout(&lines("already")).stderr(SUMMARY).succeeds();
     assert_eq!(publisher.requests(), [""; 0]);
 
     user.types(
@@ -43,6 +46,7 @@ fn installs_the_kubectl_that_matches_the_server() {
          command -v kubectl && kubectl get --raw /readyz",
     )
     .stdout(&format!("{folder}/kubectl\nok"))
+    .stderr(SUMMARY)
     .succeeds();
 }
 

@@ -144,7 +144,8 @@ fn records_a_checksum_on_first_use_and_enforces_it() {
     let line = "service-manager install-cli docker --cli-version 99.1.2";
     user.types(format!("{line} 2>&1 >out | grep note"))
         .stdout(&format!(
-            "note: nobody publishes a checksum for `{url}`; it has sha256:{was}, which is recorded and has to stay\n"
+            "note: nobody publishes a checksum for `{url}`; it has sha256:{was}, which is recorded and has to stay\n\
+             note: docker 99.1.2, [..]: nobody publishes its checksum, so that of the first download counts\n"
         ))
         .succeeds();
     user.complains(

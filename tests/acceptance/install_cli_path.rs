@@ -94,7 +94,9 @@ fn refuses_a_file_in_place_of_the_folder() {
     user.writes("bin", "");
     user.types(format!("{INSTALL} --path bin"))
         .stdout("(exit 126)\n")
-        .stderr("error: could not write `[HOME]/bin/kubectl`\ncaused by: [..] (os error [..])\n")
+        .stderr(
+            "error: `[HOME]/bin` is a file\nhint: name the folder for the program, as with `--path [HOME]`\n",
+        )
         .fails(126);
 }
 

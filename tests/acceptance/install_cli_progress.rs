@@ -9,7 +9,7 @@ fn a_terminal_shows_a_bar_until_the_download_ends() {
     download.publisher.fails(KUBECTL, [Fault::Holds(100_000)]);
     let line = INSTALL.replace(" -q", "");
     let typed = download.user.types(&line);
-    let mut terminal = typed.in_a_terminal(120);
+    let mut terminal = typed.in_a_terminal(200);
     terminal.shows("kubectl [[..]] [..]/293.01 KiB [..]/s [..]s");
     download.publisher.goes_on();
     let done = format!(
@@ -21,6 +21,7 @@ fn a_terminal_shows_a_bar_until_the_download_ends() {
 
         # run following command to configure your shell:
         # eval \"$({line})\"
+        note: kubectl 1.36.3, 293.01 KiB: its checksum is the one in `{KUBECTL}.sha256`
         "
     );
     terminal.shows(&done);
@@ -70,6 +71,7 @@ fn prints_a_line_per_quarter_into_a_file() {
             50 %
             75 %
             100 %
+            note: kubectl 1.36.3, 4.00 MiB: its checksum is the one in `[..]`
             ",
         )
         .succeeds();
@@ -92,6 +94,7 @@ fn a_resumed_download_continues_the_percentage() {
             note: trying again: `{KUBECTL}`: the connection broke off
             downloading the rest of kubectl (4.00 MiB)
             100 %
+            note: kubectl 1.36.3, 4.00 MiB: its checksum is the one in `{KUBECTL}.sha256`
             "
         ))
         .succeeds();

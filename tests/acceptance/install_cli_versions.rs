@@ -93,13 +93,13 @@ fn falls_back_to_the_nearest_version_and_says_so() {
     let line = "service-manager install-cli kubernetes --cli-version v1.36.99+k3s1";
     let user = &download.user;
     user.types(format!("eval \"$({line} 2>log)\" && grep note log; kubectl"))
-        .stdout("note: 1.36.99 was never published; the nearest is 1.36.3\nkubectl 1.36.3\n")
+        .stdout("note: 1.36.99 was never published; the nearest is 1.36.3\nnote: kubectl 1.36.3, [..]\nkubectl 1.36.3\n")
         .succeeds();
     assert!(!download.publisher.requests().is_empty());
     for option in ["", " --offline"] {
         user.types(format!("eval \"$({line}{option})\" && kubectl"))
             .stdout("kubectl 1.36.3\n")
-            .stderr("note: 1.36.99 was never published; the nearest is 1.36.3\n")
+            .stderr("note: 1.36.99 was never published; the nearest is 1.36.3\nnote: kubectl 1.36.3, [..]\n")
             .succeeds();
     }
     assert_eq!(download.publisher.requests(), [""; 0]);
@@ -252,10 +252,10 @@ fn uses_a_compatible_platform() {
     download
         .user
         .types(format!("{line} 2>&1 >out | grep note"))
-        .stdout("note: it is made for darwin/amd64, which runs there too\n")
+        .stdout("note: it is made for darwin/amd64, which runs there too\nnote: kubectl 1.20.0, [..]\n")
         .succeeds();
     download.publisher.requests();
-    download.user.types(format!("{line} >out")).succeeds();
+    download.user.types(format!("{line} -q >out")).succeeds();
     assert_eq!(download.publisher.requests(), [""; 0]);
 }
 
@@ -273,7 +273,7 @@ fn does_not_confuse_versions() {
         .user
         .types(format!("eval \"$({line})\" && kubectl"))
         .stdout("kubectl 1.36.3\n")
-        .stderr("note: 1.36.3-k0s1 was never published; the nearest is 1.36.3\n")
+        .stderr("note: 1.36.3-k0s1 was never published; the nearest is 1.36.3\nnote: kubectl 1.36.3, [..]\n")
         .succeeds();
 }
 
@@ -467,6 +467,7 @@ fn installs_the_nearest_oc_for_a_server_without_one() {
                 100 %
                 note: {} was never published; the nearest is 1.2.2
                 note: the machine says that `oc` 1.2.2 is the right one; [..]
+                note: oc 1.2.2, [..]: its checksum is the one in `{folder}/CHECKSUM`
                 ",
                 version.trim_start_matches('v')
             ))
