@@ -22,6 +22,8 @@ pub struct Env {
     pub service_manager_home: Option<PathBuf>,
     /// `SERVICE_MANAGER_SSH_CONFIG`: the ssh config to use when none is given.
     pub ssh_config: Option<PathBuf>,
+    /// `SERVICE_MANAGER_MACHINE`: the machine that is meant when none is named.
+    pub machine: Option<String>,
     /// `SERVICE_MANAGER_PLUGIN` is `vagrant`: the Vagrant plugin has started this program.
     pub plugin: Option<Plugin>,
     /// `VAGRANT_HOME`: the folder that Vagrant keeps its own data in.
@@ -96,6 +98,7 @@ impl Env {
             current_folder: std::env::current_dir().unwrap_or_default(),
             service_manager_home: variable("SERVICE_MANAGER_HOME").map(PathBuf::from),
             ssh_config,
+            machine: text("SERVICE_MANAGER_MACHINE"),
             plugin,
             vagrant_home: variable("VAGRANT_HOME").map(PathBuf::from),
             vagrant_cwd: variable("VAGRANT_CWD").map(PathBuf::from),

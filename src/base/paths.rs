@@ -54,6 +54,11 @@ impl Folders {
         self.state.join(TUNNELS)
     }
 
+    /// The folder that says which machine is meant where nothing else does.
+    pub(crate) fn choice(&self) -> PathBuf {
+        self.state.join("choice")
+    }
+
     /// The folder that holds one folder per Vagrant project: what the user has allowed there.
     pub(crate) fn projects(&self) -> PathBuf {
         self.state.join("projects")

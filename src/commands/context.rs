@@ -20,8 +20,8 @@ use crate::error::{Error, ExitCode, Explain, Invocation};
 use crate::export::shell::{self, Detected, Shell};
 use crate::guest::probe::Questions;
 use crate::machine::{
-    self, Dialog, Machine, Remembered, Selection, UnreadableRecord, VagrantQuestion, VagrantResolver,
-    remembered,
+    self, Dialog, Machine, Project, Remembered, Selection, UnreadableRecord, VagrantQuestion,
+    VagrantResolver, remembered,
 };
 use crate::services::{Inspection, Lifecycle, MachineSession, TunnelAccess, TunnelLifetime};
 use crate::settings::{Settings, TunnelMode};
@@ -41,6 +41,7 @@ pub(crate) struct Context {
     tunnel: Option<TunnelMode>,
     /// How long a tunnel lasts that the command needs.
     tunnel_lifetime: TunnelLifetime,
+    has_own_timeout: bool,
     /// The user is at a terminal, and no shell waits for the output.
     may_ask: bool,
     /// The records that the user was told of, here and in every copy.
@@ -69,6 +70,7 @@ impl Context {
         let may_ask = false;
         let (unreadable, answers) = (Arc::default(), Arc::default());
         let (tunnel, tunnel_lifetime) = (global.tunnel, TunnelLifetime::Command);
+        let has_own_timeout = global.timeout.is_some();
         Self {
             env,
             ui,
@@ -78,6 +80,7 @@ impl Context {
             invocation,
             tunnel,
             tunnel_lifetime,
+            has_own_timeout,
             may_ask,
             unreadable,
             answers,
@@ -131,7 +134,8 @@ impl Context {
     /// True when the user has named a machine.
     pub(crate) fn names_a_machine(&self) -> bool {
         let Selection { ssh_config, host, .. } = &self.selection;
-        !self.machines.is_empty() || ssh_config.is_some() || host.is_some() || self.env.ssh_config.is_some()
+        let is_named = !self.machines.is_empty() || self.env.machine.is_some();
+        is_named || ssh_config.is_some() || host.is_some() || self.env.ssh_config.is_some()
     }
 
     /// The same for each machine that was used from here.
@@ -151,6 +155,11 @@ impl Context {
     fn of_machine(&self, wanted: Wanted) -> Self {
         let invocation = self.invocation.of_machine(&wanted.to_string());
         Self { machines: vec![wanted], invocation, ..self.clone() }
+    }
+
+    /// True when the user has said how long it may take.
+    pub(crate) fn has_own_timeout(&self) -> bool {
+        self.has_own_timeout
     }
 
     /// True where somebody answers a question.
@@ -214,13 +223,37 @@ impl Context {
         self.remembered_machine().map(Some)
     }
 
+    /// The name in `SERVICE_MANAGER_MACHINE`, where nothing is typed that says which machine is meant.
+    fn machine_of_variable(&self) -> Result<Option<MachineName>, Error> {
+        let is_typed = self.selection.host.is_some() || self.selection.ssh_config.is_some();
+        let name = self.env.machine.as_deref().filter(|_| !is_typed && self.machines.is_empty());
+        let invalid = |source| Error::Value { what: MACHINE_VARIABLE.into(), source };
+        name.map(MachineName::parse).transpose().map_err(invalid)
+    }
+
+    /// What says which machine is meant, where that was not typed and is not the folder.
+    ///
+    /// Errors: what is remembered cannot be read.
+    pub(crate) fn default_by(&self) -> Result<Option<&'static str>, Error> {
+        if self.machine_of_variable()?.is_some() {
+            return Ok(Some(MACHINE_VARIABLE));
+        }
+        let is_elsewhere = || Project::find_from_cwd(&self.env).is_ok_and(|project| project.is_none());
+        if self.names_a_machine() || !is_elsewhere() {
+            return Ok(None);
+        }
+        let known = self.remembered_machines()?.machines;
+        let chosen = machine::chosen(&self.folders()?, &known).map_err(machine::Error::from)?;
+        Ok(chosen.map(|_| "machines use"))
+    }
+
     /// The one machine that is meant.
     ///
     /// Errors: several are named, or those of resolving it.
     fn find(&self, selection: &Selection) -> Result<Machine, Error> {
         let (env, folders) = (&self.env, self.folders()?);
         let machine = match self.machines.as_slice() {
-            [] => None,
+            [] => self.machine_of_variable()?,
             [Wanted::Named(name)] => Some(name.clone()),
             [Wanted::Remembered(machine, _)] => {
                 let deadline = self.deadline;
@@ -239,7 +272,24 @@ impl Context {
     pub(crate) fn open_session(&self, machine: &mut Machine) -> Result<MachineSession, Error> {
         let folders = self.folders()?;
         let vagrant = VagrantResolver::new(&self.env, &folders, &self.selection, self);
-        Ok(MachineSession::open(machine, &vagrant, self.tunnel()?, self.deadline)?)
+        let before = self.login_before(machine)?;
+        let session = MachineSession::open(machine, &vagrant, self.tunnel()?, self.deadline)?;
+        if let Some(before) = before {
+            let (name, now) = (&machine.name, &machine.route().target);
+            self.note(&format!("from now on `{name}` is reached as {now}, no longer as {before}"));
+        }
+        Ok(session)
+    }
+
+    /// As whom `machine` was logged in to before, if the user has typed another one.
+    fn login_before(&self, machine: &Machine) -> Result<Option<String>, Error> {
+        if self.selection.host.is_none() {
+            return Ok(None);
+        }
+        let known = self.remembered_machines()?.machines;
+        let before = known.iter().find(|known| known.key() == machine.key());
+        let before = before.map(|known| known.route().target.to_string());
+        Ok(before.filter(|before| *before != machine.route().target.to_string()))
     }
 
     /// Logs in to `machine` and asks `questions` with one command.
@@ -356,5 +406,6 @@ pub(crate) fn for_each_service(
     Err(failure)
 }
 
+const MACHINE_VARIABLE: &str = "SERVICE_MANAGER_MACHINE";
 /// Machines: each takes a thread or two, and a connection.
 const MOST_AT_ONCE: usize = 20;

@@ -13,7 +13,9 @@ use crate::access::kubeconfig;
 use crate::base::files;
 use crate::base::paths::MachineFiles;
 use crate::base::text::{escape_control, humanize_duration};
-use crate::cli::{AllowArgs, DenyArgs, ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat, TrustArgs};
+use crate::cli::{
+    AllowArgs, DenyArgs, ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat, TrustArgs, UseArgs,
+};
 use crate::error::Error;
 use crate::guest::ssh::HostKeyChange;
 use crate::guest::tunnel;
@@ -24,6 +26,7 @@ use crate::ui::{self, json};
 pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
         None => list(args.output, context),
+        Some(MachinesCommand::Use(args)) => choose(args, context),
         Some(MachinesCommand::Forget(args)) => forget_one(args, context),
         Some(MachinesCommand::Trust(args)) => trust(args, context),
         Some(MachinesCommand::Allow(AllowArgs { folder })) => {
@@ -54,10 +57,30 @@ fn project(folder: Option<&Path>, context: &Context) -> Result<(Project, String)
     Ok((project, escape_control(&path.to_string_lossy())))
 }
 
+/// Chooses the machine that is meant from now on where nothing else says which.
+fn choose(args: &UseArgs, context: &Context) -> Result<(), Error> {
+    let folders = context.folders()?;
+    let known = context.remembered_machines()?.machines;
+    if args.name == "-" {
+        machine::choose(&folders, None, context.deadline).map_err(machine::Error::from)?;
+        context.note("no machine is chosen any more");
+        return Ok(());
+    }
+    let words = "service-manager machines use";
+    let machine = machine::find_preferring_project(&args.name, &known, &context.env, &folders, words)?;
+    machine::choose(&folders, Some(machine), context.deadline).map_err(machine::Error::from)?;
+    let label = machine.label(&known);
+    context.note(&format!("from now on commands outside of Vagrant projects mean `{label}`"));
+    Ok(())
+}
+
 fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
     let machines = context.remembered_machines()?.machines;
+    let chosen = machine::chosen(&context.folders()?, &machines).map_err(machine::Error::from)?;
+    let chosen = chosen.map(Machine::key);
     if output == OutputFormat::Json {
-        return print_json(&json::Machines { machines: machines.iter().map(MachineJson::from).collect() });
+        let json = |machine: &Machine| MachineJson::new(machine, chosen.as_ref());
+        return print_json(&json::Machines { machines: machines.iter().map(json).collect() });
     }
     if machines.is_empty() {
         context.note("no machine was used from here yet; `service-manager status` uses one");
@@ -67,7 +90,12 @@ fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
     let line = |(label, machine): (&String, &Machine)| {
         let folder = machine.origin().map(|origin| escape_control(&origin.project.folder.to_string_lossy()));
         let origin = folder.map(|folder| format!("  Vagrant in {folder}")).unwrap_or_default();
-        format!("{label:width$}  {}  {}{origin}\n", machine.route(), state(machine))
+        let mark = match &chosen {
+            None => "",
+            Some(chosen) if *chosen == machine.key() => "* ",
+            Some(_) => "  ",
+        };
+        format!("{mark}{label:width$}  {}  {}{origin}\n", machine.route(), state(machine))
     };
     print(&labels.iter().zip(&machines).map(line).collect::<String>())
 }
@@ -199,10 +227,13 @@ struct MachineJson {
     /// In seconds since 1970.
     last_used: Option<u64>,
     lost: Option<&'static str>,
+    /// `machines use` has chosen it.
+    chosen: bool,
 }
 
-impl From<&Machine> for MachineJson {
-    fn from(machine: &Machine) -> Self {
+impl MachineJson {
+    /// About `machine`, where the machine with the key `chosen` is chosen.
+    fn new(machine: &Machine, chosen: Option<&String>) -> Self {
         let last_used = machine.last_use().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let folder = machine.origin().map(|origin| escape_control(&origin.project.folder.to_string_lossy()));
         Self {
@@ -212,6 +243,7 @@ impl From<&Machine> for MachineJson {
             project: folder,
             last_used: last_used.map(|time| time.as_secs()),
             lost: lost(machine),
+            chosen: chosen == Some(&machine.key()),
         }
     }
 }

@@ -28,6 +28,9 @@ pub(crate) enum Error {
     /// `words` before one of the names are the command, or the option, that says which.
     #[error("several machines may be meant: {}", .known.join(", "))]
     MultipleMachines { known: Vec<String>, words: &'static str },
+    /// And nothing says which one is meant.
+    #[error("several machines are known here: {}", .known.join(", "))]
+    NoneChosen { known: Vec<String> },
     #[error("there is no ssh config `{}`", .path.display())]
     NoSshConfig { path: PathBuf },
     #[error("`{}` {}", .path.display(), match .name { Some(name) => format!("has no `Host {name}`"), None if .known.is_empty() => "names no machine".into(), None => format!("names several machines: {}", .known.join(", ")) })]

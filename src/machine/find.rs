@@ -8,24 +8,36 @@ use crate::base::paths::Folders;
 use crate::base::suggest::nearest;
 use crate::base::types::MachineName;
 
-/// The one of `known` that is called `wanted`, or the only one when no name is given.
+/// The only one of `known`.
+///
+/// Errors: there is none, or there are several, of which none is chosen.
+pub(super) fn only(known: &[Machine]) -> Result<&Machine, Error> {
+    match known {
+        [] => Err(Error::NoMachine),
+        [machine] => Ok(machine),
+        several => {
+            Err(Error::NoneChosen { known: several.iter().map(|machine| machine.label(known)).collect() })
+        }
+    }
+}
+
+/// The one of `known` that is called `wanted`.
 ///
 /// Errors: there is none, or several may be meant; `words` before a name say which.
 pub(crate) fn find<'m>(
-    wanted: Option<&str>,
+    wanted: &str,
     known: &'m [Machine],
     words: &'static str,
 ) -> Result<&'m Machine, Error> {
-    let fitting: Vec<&Machine> =
-        known.iter().filter(|machine| wanted.is_none_or(|wanted| machine.is_called(wanted))).collect();
-    match (fitting.as_slice(), wanted) {
-        ([machine], _) => Ok(machine),
-        ([], Some(name)) => {
+    let fitting: Vec<&Machine> = known.iter().filter(|machine| machine.is_called(wanted)).collect();
+    match fitting.as_slice() {
+        [machine] => Ok(machine),
+        [] => {
             let names: Vec<String> = known.iter().map(|machine| machine.name.to_string()).collect();
-            Err(Error::UnknownMachine { name: name.to_owned(), nearest: nearest(name, &names), known: names })
+            let nearest = nearest(wanted, &names);
+            Err(Error::UnknownMachine { name: wanted.to_owned(), nearest, known: names })
         }
-        ([], None) => Err(Error::NoMachine),
-        (several, _) => Err(Error::MultipleMachines {
+        several => Err(Error::MultipleMachines {
             known: several.iter().map(|machine| machine.label(known)).collect(),
             words,
         }),
@@ -43,7 +55,7 @@ pub(crate) fn find_preferring_project<'m>(
     folders: &Folders,
     words: &'static str,
 ) -> Result<&'m Machine, Error> {
-    let Ok(name) = MachineName::parse(wanted) else { return find(Some(wanted), known, words) };
+    let Ok(name) = MachineName::parse(wanted) else { return find(wanted, known, words) };
     // One that must not be used is none of the places.
     let project = Project::find_from_cwd(env).unwrap_or_default();
     let key =
@@ -55,6 +67,6 @@ pub(crate) fn find_preferring_project<'m>(
             let known = known.iter().map(Machine::key).collect();
             Err(Error::UnknownMachine { name: name.to_string(), nearest: None, known })
         }
-        None => find(Some(wanted), known, words),
+        None => find(wanted, known, words),
     }
 }

@@ -1,6 +1,7 @@
 //! Which machine, how it is reached, and its folder.
 
 mod address;
+mod choice;
 mod consent;
 mod dialog;
 mod error;
@@ -20,6 +21,7 @@ mod vagrant;
 mod vagrant_resolver;
 
 pub(crate) use address::Address;
+pub(crate) use choice::{choose, chosen};
 pub(crate) use consent::Consents;
 pub(crate) use dialog::{Dialog, VagrantQuestion};
 pub(crate) use error::{Error, ProjectFolder};

@@ -1,12 +1,14 @@
 //! From what was typed to one machine. The first that applies: `--host`, `--ssh-config`,
-//! `SERVICE_MANAGER_SSH_CONFIG`, the machine of the name, the Vagrant project around, the only remembered machine.
+//! `SERVICE_MANAGER_SSH_CONFIG`, the machine of the name, the Vagrant project around, the chosen machine, the only
+//! remembered one.
 
 use std::path::{Path, PathBuf};
 
 use super::address::Address;
+use super::choice::chosen;
 use super::dialog::Dialog;
 use super::error::Error;
-use super::find::find;
+use super::find::{find, only};
 use super::openssh::OpenSsh;
 use super::route_reader::{
     ConfigReader, RouteReader, choose_alias, default_identities, default_known_hosts, own_user,
@@ -60,7 +62,10 @@ pub(crate) fn resolve(
         return search.vagrant().find_in_project(project, deadline);
     }
     let known = search.known()?;
-    search.remembered(find(None, &known, "--machine")?)
+    match chosen(folders, &known)? {
+        Some(machine) => search.remembered(machine),
+        None => search.remembered(only(&known)?),
+    }
 }
 
 /// The machine that `remembered` is now.
@@ -151,7 +156,7 @@ impl MachineSearch<'_> {
         }
         let known = self.known()?;
         if known.iter().any(|machine| machine.is_called(name.as_str())) {
-            return self.remembered(find(Some(name.as_str()), &known, "--machine")?).map(Some);
+            return self.remembered(find(name.as_str(), &known, "--machine")?).map(Some);
         }
         if let Some((project, name)) = self.indexed(name)? {
             return self.vagrant().find(project, &name, false, self.deadline).map(Some);
@@ -482,7 +487,7 @@ mod tests {
         let scene = vagrant_project(Some("web"), Some(WEB));
         let own = scene.found(None).unwrap();
         let known = [own.clone(), scene.resolve(WEB, None).unwrap()];
-        assert!(matches!(find(Some("web"), &known, "forget"), Err(Error::MultipleMachines { .. })));
+        assert!(matches!(find("web", &known, "forget"), Err(Error::MultipleMachines { .. })));
         let found = |name| {
             find_preferring_project(name, &known, &scene.env, &scene.folders, "forget").map(Machine::key)
         };

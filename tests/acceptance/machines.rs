@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::env::KUBECTL;
+use crate::eval::on_a_terminal;
 use service_manager_test_support::{Guest, User};
 
 #[test]
@@ -84,12 +85,64 @@ fn asks_which_of_several_machines() {
     user.types("service-manager box ip")
         .stderr(
             "
-            error: several machines may be meant: kubeadm, light
-            hint: name one, as with `--machine kubeadm`
+            error: several machines are known here: kubeadm, light
+            hint: `service-manager machines use kubeadm` chooses one from now on, `--machine kubeadm` for one command
             ",
         )
         .fails(1);
     user.types("service-manager box ip --machine light").stdout("[ADDRESS]\n").succeeds();
+    // A choice counts from then on; the variable counts in its shell.
+    user.types("service-manager machines use light")
+        .stderr("note: from now on commands outside of Vagrant projects mean `light`\n")
+        .succeeds();
+    user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+    user.types("service-manager machines | cut -c1-10").stdout("  kubeadm \n* light   \n").succeeds();
+    user.types("service-manager machines --output json | grep --only-matching '\"chosen\": *true' | wc -l")
+        .stdout("1\n")
+        .succeeds();
+    let of_variable = "SERVICE_MANAGER_MACHINE=kubeadm service-manager box ip";
+    user.types(of_variable).stdout(&format!("{}\n", kubeadm.address())).succeeds();
+    user.types(format!("{of_variable} --machine light")).stdout("[ADDRESS]\n").succeeds();
+    user.types("SERVICE_MANAGER_MACHINE='../x' service-manager box ip")
+        .stderr("error: SERVICE_MANAGER_MACHINE is [..]\nhint: [..]\n")
+        .fails(1);
+    let user = user.with("NO_COLOR", "1");
+    for (line, first) in [
+        ("service-manager status kubernetes", "MACHINE: light (machines use)\nSERVICE     STATE"),
+        (
+            "env SERVICE_MANAGER_MACHINE=kubeadm service-manager status kubernetes",
+            "MACHINE: kubeadm (SERVICE_MANAGER_MACHINE)\nSERVICE     STATE",
+        ),
+    ] {
+        user.types(on_a_terminal(line)).stdout(&format!("{first}[..]\nkubernetes  [..]\n")).succeeds();
+    }
+    user.types("service-manager -q machines use -").succeeds();
+    user.types("service-manager -q box ip")
+        .stderr("error: several machines are known here: kubeadm, light\n")
+        .fails(1);
+    user.types("service-manager machines use ligth")
+        .stderr("error: no machine `ligth` is known here\nhint: did you mean `light`?\n")
+        .fails(1);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn another_user_is_remembered_only_after_a_login() {
+    let guest = Guest::light();
+    let user = User::near(&guest);
+    let keys = guest.folder().join("keys");
+    let line = |name: &str, key: &str| {
+        format!("service-manager --host {name}@[ADDRESS] -i {}/{key} box ip", keys.display())
+            .replace("[ADDRESS]", &guest.address())
+    };
+    user.types(line("vagrant", "ed25519")).stdout("[ADDRESS]\n").succeeds();
+    user.types(format!("{} 2>/dev/null", line("nobody", "stranger"))).fails(3);
+    user.types("service-manager machines").stdout("[..]  vagrant@[ADDRESS]:22  used [..] ago\n").succeeds();
+    user.types(line("root", "ed25519"))
+        .stdout("[ADDRESS]\n")
+        .stderr("note: from now on `[ADDRESS]` is reached as root@[ADDRESS]:22, no longer as vagrant@[ADDRESS]:22\n")
+        .succeeds();
+    user.types("service-manager machines").stdout("[..]  root@[ADDRESS]:22  used [..] ago\n").succeeds();
 }
 
 #[test]
