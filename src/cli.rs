@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
@@ -50,9 +50,26 @@ impl Cli {
         if let Some(examples) = command.get_after_help().map(ToString::to_string) {
             command = command.after_help(examples.replace("service-manager ", &format!("{program} ")));
         }
-        let matches = command.try_get_matches_from_mut(arguments)?;
+        let matches = command.try_get_matches_from_mut(arguments).map_err(with_own_tip)?;
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
+}
+
+/// The same refusal with a tip that helps. clap's own, to put `--` before an option that it does not know, never does.
+fn with_own_tip(mut refusal: clap::Error) -> clap::Error {
+    let option = match (refusal.kind(), refusal.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => option.clone(),
+        _ => return refusal,
+    };
+    if let Some(ContextValue::StyledStrs(tips)) = refusal.get(ContextKind::Suggested) {
+        let useful = tips.iter().filter(|tip| !tip.to_string().contains("'-- ")).cloned().collect();
+        refusal.insert(ContextKind::Suggested, ContextValue::StyledStrs(useful));
+    }
+    if ["--format", "--json", "-o"].contains(&option.as_str()) {
+        let tip = "did you mean `--output json`?".to_owned().into();
+        refusal.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    refusal
 }
 
 /// The form of what is printed.
@@ -381,10 +398,20 @@ pub(crate) struct MachinesArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MachinesCommand {
+    Use(UseArgs),
     Forget(ForgetArgs),
     Trust(TrustArgs),
     Allow(AllowArgs),
     Deny(DenyArgs),
+}
+
+/// Chooses the machine that is meant where nothing else says which
+///
+/// The choice counts in every shell, outside of Vagrant projects. `SERVICE_MANAGER_MACHINE` does the same for one shell.
+#[derive(Debug, Args)]
+pub(crate) struct UseArgs {
+    /// The machine's name, or `-` for none; when several have it, one as `service-manager machines` lists it
+    pub(crate) name: String,
 }
 
 /// Removes what is kept of a machine: credentials, host keys, how it is reached
@@ -877,6 +904,22 @@ mod tests {
         assert!(text.contains("  vagrant service-manager status  "), "{text}");
         assert!(help(&["x", "env", "--help"]).contains("Usage: vagrant service-manager env"));
         assert!(help(&["x", "env", "--nonsense"]).contains("Usage: vagrant service-manager env"));
+    }
+
+    #[test]
+    fn an_unknown_option_gets_a_tip_that_helps() {
+        let refusal = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            Cli::parse_as("service-manager", &words).unwrap_err().to_string()
+        };
+        for option in ["--format", "--json", "-o"] {
+            let text = refusal(&["x", "status", option, "json"]);
+            assert!(text.contains("tip: did you mean `--output json`?"), "{text}");
+        }
+        let text = refusal(&["x", "status", "--nonsense"]);
+        assert!(!text.contains("'-- --nonsense'"), "{text}");
+        let text = refusal(&["x", "status", "--script-readble"]);
+        assert!(text.contains("--script-readable") && !text.contains("'-- "), "{text}");
     }
 
     #[test]

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use secrecy::ExposeSecret;
 use x509_parser::certificate::X509Certificate;
+use x509_parser::time::ASN1Time;
 
 use super::certificate::{Certificates, Names};
 use super::credentials::{ClientAuth, CredentialError, Credentials};
@@ -117,9 +118,25 @@ pub(crate) fn tls_error(error: &(dyn StdError + 'static)) -> Option<Error> {
     })
 }
 
+/// A certificate is not valid today.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum OutOfDate {
+    #[error("it expired on {0}")]
+    Expired(String),
+    #[error("it is valid from {0} on")]
+    Early(String),
+}
+
+fn day(time: UnixTime) -> String {
+    let day = i64::try_from(time.as_secs()).ok().and_then(|seconds| ASN1Time::from_timestamp(seconds).ok());
+    day.map_or_else(|| "a day that is no date".to_owned(), |day| day.to_datetime().date().to_string())
+}
+
 /// What `error` says, as an error of its own: rustls shows ours as Rust's debug text.
 pub(crate) fn certificate_error(error: CertificateError) -> Box<dyn StdError + Send + Sync> {
     match &error {
+        CertificateError::ExpiredContext { not_after, .. } => OutOfDate::Expired(day(*not_after)).into(),
+        CertificateError::NotValidYetContext { not_before, .. } => OutOfDate::Early(day(*not_before)).into(),
         CertificateError::Other(other) => match other.0.downcast_ref::<Refused>() {
             Some(refused) => refused.clone().into(),
             None => Error::InvalidCertificate(error).into(),
@@ -130,7 +147,21 @@ pub(crate) fn certificate_error(error: CertificateError) -> Box<dyn StdError + S
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_valid_today_says_its_day() {
+        let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let (time, day) = (at(1_700_000_000), 1_609_459_200);
+        let expired = CertificateError::ExpiredContext { time, not_after: at(day) };
+        assert_eq!(certificate_error(expired).to_string(), "it expired on 2021-01-01");
+        let early = CertificateError::NotValidYetContext { time, not_before: at(day) };
+        assert_eq!(certificate_error(early).to_string(), "it is valid from 2021-01-01 on");
+        let odd = CertificateError::ExpiredContext { time, not_after: at(u64::MAX) };
+        assert_eq!(certificate_error(odd).to_string(), "it expired on a day that is no date");
+    }
 
     #[test]
     fn a_tls_failure_is_found_however_deep_it_is_wrapped() {

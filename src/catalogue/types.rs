@@ -262,6 +262,8 @@ pub(crate) struct Hints {
     pub expired: String,
     /// How to start it, when that is not just starting its units.
     pub start: Option<String>,
+    /// How to stop it, when nothing that this program knows can.
+    pub stop: Option<String>,
 }
 
 /// The value that says which version of the service runs, where it has one besides the API server's.

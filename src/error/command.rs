@@ -75,6 +75,8 @@ pub(crate) enum Error {
     MachineUnavailable { machine: String, source: Box<Error> },
     #[error("there is nothing to export of {}", .machines.join(" and "))]
     NothingToExport { machines: Vec<String>, hint: Option<String> },
+    #[error("`{}` is a file", .path.display())]
+    NotFolder { path: PathBuf },
     #[error("{what} has no kubeconfig")]
     NoKubeconfig { what: String },
     #[error("`{service}` after `--merge` would be the name of a file")]
@@ -122,6 +124,7 @@ impl Explain for Error {
             | Self::NoRelease
             | Self::NoKubeconfig { .. }
             | Self::NothingToExport { .. }
+            | Self::NotFolder { .. }
             | Self::OptionUnfit { .. } => ExitCode::NotRunning,
             Self::Stdout(_)
             | Self::WorkerPanicked(_)
@@ -177,6 +180,10 @@ impl Explain for Error {
             Self::UnknownCommand { known, .. } if known.is_empty() => return None,
             Self::UnknownCommand { known, .. } => format!("there are: {}", known.join(", ")),
             Self::MultipleMachines { .. } => "name one; only `env` and `status` take several".into(),
+            Self::NotFolder { path } => {
+                let folder = path.parent().unwrap_or(path);
+                format!("name the folder for the program, as with `--path {}`", sh_path(folder))
+            }
             Self::NothingToExport { hint: Some(hint), .. } => hint.clone(),
             Self::NothingToExport { .. } | Self::NoKubeconfig { .. } => {
                 "`service-manager status` shows what the machine has".into()

@@ -1,5 +1,7 @@
 //! The guest: reaching it, asking it, changing it.
 
+use std::io::ErrorKind;
+
 use super::explain::{ExitCode, Explain};
 use crate::base::text::sh_path;
 use crate::guest::tunnel::{ControlError, StartError};
@@ -19,7 +21,13 @@ impl Explain for ssh::Error {
             Self::UnknownHost { .. } => {
                 "check the spelling after `--host`, or `HostName` in the ssh config".into()
             }
-            Self::Connect { .. } => "start the machine (`vagrant up`), or check host and port".into(),
+            Self::Connect { by_vagrant: true, .. } => {
+                "start the machine (`vagrant up`), or check host and port".into()
+            }
+            Self::Connect { source, .. } if source.kind() == ErrorKind::ConnectionRefused => {
+                "check host and port, and that an SSH server (sshd) runs there".into()
+            }
+            Self::Connect { .. } => "start the machine, or check host and port".into(),
             Self::Handshake { place, .. } => format!("check that an SSH server listens at {place}"),
             Self::NothingShared { .. } => {
                 "update the SSH server of the machine, or allow more in its `sshd_config`".into()

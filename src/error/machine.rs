@@ -45,6 +45,12 @@ impl Explain for Error {
                 // Its project may stand behind the name.
                 format!("name one, as with `{words} {}`", known.first()?.split(' ').next()?)
             }
+            Self::NoneChosen { known } => {
+                let name = known.first()?;
+                format!(
+                    "`service-manager machines use {name}` chooses one from now on, `--machine {name}` for one command"
+                )
+            }
             Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
             Self::TooManyJumps { .. } => "name fewer hosts in `ProxyJump`".into(),
             Self::SshConfigRefused { path, .. } => format!("`ssh -G -F {} NAME` says it too", sh_path(path)),

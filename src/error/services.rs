@@ -80,8 +80,13 @@ impl Explain for Error {
             | Self::CredentialsRefused { remedy, .. }
             | Self::NotThroughSsh { remedy, .. }
             | Self::NoAnswer { reason: NoResponse::WrongServer, remedy: Some(remedy), .. } => remedy.clone(),
+            Self::NoAnswer { reason: NoResponse::Timeout, by_vagrant: false, .. } => {
+                "SSH works, but no answer comes from that port: open it in the firewall, or have \
+                 `--tunnel auto` go through SSH"
+                    .into()
+            }
             Self::NoAnswer { reason, unit, path, .. } => return no_answer(*reason, unit.as_deref(), path),
-            Self::NoControl { start, .. } => return start.clone(),
+            Self::NoControl { remedy, .. } => return remedy.clone(),
             Self::ActionFailed { source: Some(source), .. } => return source.hint(),
             Self::ActionFailed { step, verb, service, .. } => failed_step(step, verb, service),
             Self::WouldStop { service, .. } => format!("`service-manager start {service} --replace`"),

@@ -17,7 +17,7 @@ use crate::export;
 use crate::guest::control::{self, FailedStep};
 use crate::guest::tunnel::{ControlError, StartError};
 use crate::guest::{probe, ssh};
-use crate::machine;
+use crate::machine::{self, Machine};
 
 /// Why a service cannot be used, started or stopped. Every variant that is about a service or a machine has its name.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +103,8 @@ pub(crate) enum Error {
         unit: Option<String>,
         /// What helps where another server answers.
         remedy: Option<String>,
+        /// Vagrant gives the machine its addresses.
+        by_vagrant: bool,
     },
     #[error("the certificate of {service} at {place} is not valid for any address of `{machine}` (it is for {})", some(.names))]
     CertificateNames { service: String, machine: String, place: String, names: Vec<String>, remedy: String },
@@ -124,7 +126,13 @@ pub(crate) enum Error {
 
     // Starting and stopping it.
     #[error("nothing in `{machine}` can {verb} {service}, as {flavour} has it")]
-    NoControl { verb: &'static str, service: String, flavour: String, machine: String, start: Option<String> },
+    NoControl {
+        verb: &'static str,
+        service: String,
+        flavour: String,
+        machine: String,
+        remedy: Option<String>,
+    },
     #[error("could not {verb} {service} in `{machine}`: {step}")]
     ActionFailed {
         verb: &'static str,
@@ -226,6 +234,14 @@ impl Error {
             Self::Probe(error) => error.is_timeout(),
             Self::Control(error) => error.is_timeout(),
             _ => false,
+        }
+    }
+
+    /// The same error, which knows whether Vagrant has said how `machine` is reached.
+    pub(super) fn about_route_of(self, machine: &Machine) -> Self {
+        match self {
+            Self::Ssh(error) if machine.origin().is_some() => Self::Ssh(error.of_vagrant()),
+            error => error,
         }
     }
 

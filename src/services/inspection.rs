@@ -235,7 +235,18 @@ impl Inspection {
                 let unit = detected.units.last().map(ToString::to_string);
                 let listens = matches!(self.port_use(port), PortUse::Local | PortUse::ForOthers);
                 let remedy = detected.flavour.access.has_docker_keys().then(|| hints.expired.clone());
-                Error::NoAnswer { service, machine, attempts, reason, listens, path, unit, remedy }
+                let by_vagrant = self.machine.origin().is_some();
+                Error::NoAnswer {
+                    service,
+                    machine,
+                    attempts,
+                    reason,
+                    listens,
+                    path,
+                    unit,
+                    remedy,
+                    by_vagrant,
+                }
             }
             endpoint::Error::OtherNames { address, names } => {
                 let remedy = hints.names.replace("{address}", &address.ip().to_string());

@@ -157,7 +157,11 @@ impl<'c> Lifecycle<'c> {
             service: detected.service.name.to_string(),
             flavour: detected.flavour.name.to_string(),
             machine: self.machine_name(),
-            start: detected.flavour.hints.start.clone().filter(|_| verb == Verb::Start),
+            remedy: match verb {
+                Verb::Start => detected.flavour.hints.start.clone(),
+                Verb::Stop => detected.flavour.hints.stop.clone(),
+                Verb::Restart => None,
+            },
         })?;
         let action = action.with(changes, target, &user)?;
         let text = format!("{} {}", verb.participle(), detected.service.title);

@@ -40,7 +40,8 @@ impl MachineSession {
                 connect(machine, deadline)
             }
             attempt => attempt,
-        }?;
+        }
+        .map_err(|error| error.about_route_of(machine))?;
         machine.set_current(false);
         log::debug!("logged in as {}", machine.route());
         let folder = machine.lock(deadline)?;

@@ -220,6 +220,21 @@ fn a_public_key_file_without_an_agent_names_the_private_one() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn without_any_key_it_says_where_it_looked() {
+    let guest = Guest::light();
+    let agent = Agent::start();
+    let error = |tried: &str| {
+        format!(
+            "error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried {tried}, ~/.ssh/id_*: none there)\nhint: name the machine's key with `--identity FILE`\n"
+        )
+    };
+    let line = without_key(&guest);
+    User::near(&guest).types(&line).stderr(&error("the agent: there is none")).fails(3);
+    agent.owner(&guest).types(&line).stderr(&error("the agent: it has no key")).fails(3);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn an_agent_of_its_own_is_asked() {
     let guest = Guest::light();
     let agent = Agent::start();

@@ -30,7 +30,7 @@ fn reports_a_closed_port() {
             "
             error: could not connect to {port}
             caused by: Connection refused (os error 111)
-            hint: start the machine (`vagrant up`), or check host and port
+            hint: check host and port, and that an SSH server (sshd) runs there
             "
         ))
         .fails(3);

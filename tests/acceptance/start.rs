@@ -446,7 +446,12 @@ fn explains_a_service_that_cannot_be_started() {
     let guest = Guest::own("cluster-up", "address");
     User::of(&guest)
         .types("service-manager stop openshift")
-        .stderr("error: nothing in `[NAME]` can stop openshift, as cluster-up has it\n")
+        .stderr(
+            "
+            error: nothing in `[NAME]` can stop openshift, as cluster-up has it
+            hint: in the machine: `oc cluster down`
+            ",
+        )
         .fails(126);
     guest.stops("guest-api");
     for (verb, error) in [

@@ -77,7 +77,7 @@ fn waits_for_a_machine_that_goes_away() {
         kubernetes  unknown  -        -        -
         PROBLEM: could not connect to [ADDRESS]:22
         caused by: Connection refused (os error 111)
-        hint: start the machine (`vagrant up`), or check host and port
+        hint: check host and port, and that an SSH server (sshd) runs there
         ",
     );
     guest.changes_back();
@@ -119,7 +119,7 @@ fn fails_without_a_first_answer() {
             "
             error: could not connect to 127.0.0.1:1
             caused by: Connection refused (os error 111)
-            hint: start the machine (`vagrant up`), or check host and port
+            hint: check host and port, and that an SSH server (sshd) runs there
             ",
         )
         .fails(3);

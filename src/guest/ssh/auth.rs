@@ -21,12 +21,14 @@ pub(super) fn authenticate(transport: &Transport, hop: &Hop) -> Result<(), Error
     if login.try_all()? {
         return Ok(());
     }
+    let missing = login.missing();
     let Login { unusable, refused, .. } = login;
     let (user, place) = (hop.user.to_string(), hop.place());
     // A key that could not be used explains the failure better than those that were refused.
     Err(match unusable {
         Some(unusable) => unusable,
         None if refused.len() == MOST_OFFERS => Error::TooManyKeys { user, place, tried: refused },
+        None if refused.is_empty() => Error::AuthenticationFailed { user, place, tried: missing },
         None => Error::AuthenticationFailed { user, place, tried: refused },
     })
 }
@@ -58,6 +60,18 @@ impl Login<'_> {
             return Ok(chosen);
         }
         Ok(self.try_agent(None)? || self.try_files(&self.hop.default_identities)?)
+    }
+
+    /// Where keys were looked for and none were.
+    fn missing(&self) -> Vec<String> {
+        let agent = match (&self.hop.agent, &self.agent) {
+            (AgentChoice::None, _) => None,
+            (_, None) => Some("the agent: there is none".to_owned()),
+            (_, Some(_)) => Some("the agent: it has no key".to_owned()),
+        };
+        let files = (self.hop.identities.is_empty() && self.hop.default_identities.is_empty())
+            .then(|| "~/.ssh/id_*: none there".to_owned());
+        agent.filter(|_| !self.hop.identities_only).into_iter().chain(files).collect()
     }
 
     fn try_files(&mut self, paths: &[PathBuf]) -> Result<bool, Error> {

@@ -272,7 +272,7 @@ fn connect(hop: &Hop, deadline: Deadline) -> Result<(TcpStream, IpAddr), Error> 
         let limit = deadline.at_most(timeouts::SSH_CONNECT);
         match TcpStream::connect_timeout(&address, limit.left().max(Duration::from_millis(1))) {
             Ok(stream) => return Ok((stream, address.ip())),
-            Err(source) => failure = Error::Connect { place: address.to_string(), source },
+            Err(source) => failure = Error::Connect { place: address.to_string(), by_vagrant: false, source },
         }
     }
     Err(failure)

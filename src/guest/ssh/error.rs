@@ -13,7 +13,12 @@ pub(crate) enum Error {
     #[error("the host `{host}` is not known")]
     UnknownHost { host: String, source: io::Error },
     #[error("could not connect to {place}")]
-    Connect { place: String, source: io::Error },
+    Connect {
+        place: String,
+        /// Vagrant has said that the machine is there.
+        by_vagrant: bool,
+        source: io::Error,
+    },
     #[error("could not agree with {place} on how to talk SSH")]
     Handshake { place: String, source: ssh2::Error },
     #[error("{place} offers nothing for {kind} that this program knows: {offered}")]
@@ -56,6 +61,14 @@ pub(crate) enum Error {
 impl Error {
     pub(super) fn lost(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Lost { source: source.into() }
+    }
+
+    /// The same error about a machine whose route Vagrant has said.
+    pub(crate) fn of_vagrant(self) -> Self {
+        match self {
+            Self::Connect { place, source, .. } => Self::Connect { place, by_vagrant: true, source },
+            error => error,
+        }
     }
 
     /// True when the time was over before an answer came.
