@@ -21,6 +21,7 @@ use crate::catalogue::platform::Platform;
 use crate::clients::checksum::{Checksum, ChecksumAlgorithm};
 use crate::export::shell::{HookTarget, Shell};
 use crate::guest::control::Image;
+use crate::guest::journal::JournalTime;
 use crate::guest::tunnel::PortMapping;
 use crate::machine::Address;
 use crate::settings::TunnelMode;
@@ -93,6 +94,9 @@ pub(crate) enum Command {
     Kubeconfig(KubeconfigArgs),
     DockerContext(DockerContextArgs),
     Box(BoxArgs),
+    Ssh(SshArgs),
+    Logs(LogsArgs),
+    Console(ConsoleArgs),
     Machines(MachinesArgs),
     Services(ServicesArgs),
     InstallCli(InstallCliArgs),
@@ -133,7 +137,7 @@ pub(crate) struct EnvArgs {
 }
 
 /// Variables that are printed on request.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct MoreVariables {
     /// Print `DOCKER_API_VERSION` too, which Docker clients that are newer than the daemon once needed
     #[arg(long)]
@@ -383,6 +387,41 @@ pub(crate) struct BoxVersionArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     #[arg(conflicts_with = "script_readable")]
     pub(crate) output: OutputFormat,
+}
+
+/// Opens a terminal in the machine, or runs a command there
+///
+/// It is your own `ssh`, with the machine's keys, jump hosts and pinned host key.
+#[derive(Debug, Args)]
+pub(crate) struct SshArgs {
+    /// The command, after `--`; `ssh` joins its words, and the user's shell in the machine reads them
+    #[arg(value_name = "COMMAND", last = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Shows what the units of a service have written to the machine's journal
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// The service, for example `kubernetes`
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: String,
+    /// Go on with what they write, until Ctrl-C
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Begin at this time: `10:30`, `yesterday`, `-1h`, `2 hours ago`
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) since: Option<JournalTime>,
+}
+
+/// Opens the web console of a service in your browser
+#[derive(Debug, Args)]
+pub(crate) struct ConsoleArgs {
+    /// The service, for example `openshift`; otherwise the first that has a console
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    /// Print its address instead
+    #[arg(long)]
+    pub(crate) print: bool,
 }
 
 /// Lists the machines that were used from here
@@ -802,6 +841,7 @@ impl Command {
                 | Self::InstallCli(_)
                 | Self::Exec(_)
                 | Self::Clients(_)
+                | Self::Logs(_)
                 | Self::Tunnel(TunnelArgs { serve: Some(_), .. })
         )
     }
@@ -820,6 +860,9 @@ pub(crate) fn is_about_a_machine(name: &str) -> bool {
             | "kubeconfig"
             | "docker-context"
             | "box"
+            | "ssh"
+            | "logs"
+            | "console"
             | "install-cli"
             | "forward"
             | "tunnel"

@@ -147,6 +147,11 @@ impl MachineFiles {
         self.0.join(name)
     }
 
+    /// How `ssh` reaches it.
+    pub(crate) fn ssh_config(&self) -> PathBuf {
+        self.0.join("ssh_config")
+    }
+
     /// What kubectl reads: the file of one service, or the one of several, with a context for each.
     pub(crate) fn kubeconfig(&self, services: &[&str]) -> PathBuf {
         let folder = if let [only] = services { self.service(only) } else { self.0.clone() };

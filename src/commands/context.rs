@@ -23,7 +23,7 @@ use crate::machine::{
     self, Dialog, Machine, Project, Remembered, Selection, UnreadableRecord, VagrantQuestion,
     VagrantResolver, remembered,
 };
-use crate::services::{Inspection, Lifecycle, MachineSession, TunnelAccess, TunnelLifetime};
+use crate::services::{self, Inspection, Lifecycle, MachineSession, TunnelAccess, TunnelLifetime};
 use crate::settings::{Settings, TunnelMode};
 use crate::ui::{self, Ui, json};
 
@@ -295,6 +295,17 @@ impl Context {
     /// Logs in to `machine` and asks `questions` with one command.
     pub(crate) fn inspect(&self, mut machine: Machine, questions: &Questions) -> Result<Inspection, Error> {
         Ok(self.open_session(&mut machine)?.inspect(questions)?)
+    }
+
+    /// `error`, with what its unit has written last if it is about one that has failed.
+    pub(crate) fn with_last_words(&self, mut error: services::Error, machine: &Machine) -> Error {
+        if error.failed_unit().is_some() {
+            match self.open_session(&mut machine.clone()) {
+                Ok(mut session) => session.add_last_words(&mut error),
+                Err(failure) => log::debug!("{failure}"),
+            }
+        }
+        error.into()
     }
 
     /// The services that are known here.

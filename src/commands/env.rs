@@ -115,7 +115,8 @@ fn inspect<'a>(
     let warn = |error: services::Error| context.warn(&error.into());
     let note = |left_out: &services::Error| context.note_left_out(&left_out.to_string());
     let Connections { connected, left_out, has_failed } =
-        connect(&inspection, services, all, context.deadline, note, warn).map_err(Error::from)?;
+        connect(&inspection, services, all, context.deadline, note, warn)
+            .map_err(|error| context.with_last_words(error, &inspection.machine))?;
     let hint = left_out.first().and_then(|left_out| left_out.reason.hint());
     // What failed is told each time, so it is looked for each time; and what is stopped may be started at any time.
     let is_cacheable = !has_failed && !left_out.iter().any(LeftOut::is_stopped);

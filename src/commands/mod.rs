@@ -3,6 +3,7 @@
 mod r#box;
 mod clients;
 mod completions;
+mod console;
 pub(crate) mod context;
 mod docker_context;
 mod env;
@@ -11,10 +12,12 @@ mod forward;
 mod hook;
 mod install_cli;
 mod kubeconfig;
+mod logs;
 mod machines;
 mod man;
 mod restart;
 mod services;
+mod ssh;
 mod start;
 mod status;
 mod stop;
@@ -36,6 +39,9 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
         Command::Kubeconfig(args) => kubeconfig::run(args, &context.clone().that_leaves_tunnels()),
         Command::DockerContext(args) => docker_context::run(args, &context.clone().that_leaves_tunnels()),
         Command::Box(args) => r#box::run(args, context),
+        Command::Ssh(args) => ssh::run(args, context),
+        Command::Logs(args) => logs::run(args, context),
+        Command::Console(args) => console::run(args, &context.clone().that_leaves_tunnels()),
         Command::Machines(args) => machines::run(args, context),
         Command::Services(args) => services::run(args, context),
         Command::InstallCli(args) => install_cli::run(args, context),

@@ -1,5 +1,6 @@
 //! What a command ends with: the error of a module, or one of its own.
 
+use std::io;
 use std::path::PathBuf;
 
 use super::exec::ExecError;
@@ -11,6 +12,7 @@ use crate::base::files;
 use crate::base::paths::NoHome;
 use crate::base::text::{sh_path, sh_word};
 use crate::base::types::Invalid;
+use crate::guest::ssh::Unwritable;
 use crate::guest::tunnel::{ServeError, StartError};
 use crate::guest::{NoRandom, control};
 use crate::ui::StdoutError;
@@ -77,6 +79,18 @@ pub(crate) enum Error {
     NothingToExport { machines: Vec<String>, hint: Option<String> },
     #[error("`{}` is a file", .path.display())]
     NotFolder { path: PathBuf },
+    #[error("there is no `ssh` on the PATH")]
+    NoSsh,
+    #[error(transparent)]
+    SshConfig(#[from] Unwritable),
+    #[error("could not start `{}`", .program.display())]
+    NotReplaced { program: PathBuf, source: io::Error },
+    #[error("{what} has no web console")]
+    NoConsole { what: String },
+    #[error("nothing here opens web pages (xdg-open, open)")]
+    NoBrowser { address: String },
+    #[error("the browser does not open {address}: {said}")]
+    BrowserFailed { address: String, said: String },
     #[error("{what} has no kubeconfig")]
     NoKubeconfig { what: String },
     #[error("`{service}` after `--merge` would be the name of a file")]
@@ -124,11 +138,17 @@ impl Explain for Error {
             | Self::NoRelease
             | Self::NoKubeconfig { .. }
             | Self::NothingToExport { .. }
+            | Self::NoConsole { .. }
             | Self::NotFolder { .. }
             | Self::OptionUnfit { .. } => ExitCode::NotRunning,
             Self::Stdout(_)
             | Self::WorkerPanicked(_)
             | Self::NoHome(_)
+            | Self::NoSsh
+            | Self::SshConfig(_)
+            | Self::NotReplaced { .. }
+            | Self::NoBrowser { .. }
+            | Self::BrowserFailed { .. }
             | Self::NoSuchObject(_)
             | Self::Value { .. }
             | Self::UnknownCommand { .. }
@@ -171,6 +191,8 @@ impl Explain for Error {
             | Self::NoAddress
             | Self::NoRelease
             | Self::Serve(_)
+            | Self::SshConfig(_)
+            | Self::NotReplaced { .. }
             | Self::NoRandom(_) => return None,
             Self::NoHome(_) => "set HOME, or SERVICE_MANAGER_HOME to a folder of your own".into(),
             Self::Value { .. } => {
@@ -180,6 +202,11 @@ impl Explain for Error {
             Self::UnknownCommand { known, .. } if known.is_empty() => return None,
             Self::UnknownCommand { known, .. } => format!("there are: {}", known.join(", ")),
             Self::MultipleMachines { .. } => "name one; only `env` and `status` take several".into(),
+            Self::NoSsh => "install OpenSSH's client, or put its folder on the PATH".into(),
+            Self::NoConsole { .. } => "`service-manager status` shows what the machine has".into(),
+            Self::NoBrowser { address } | Self::BrowserFailed { address, .. } => {
+                format!("open {address} yourself; `service-manager console --print` prints it")
+            }
             Self::NotFolder { path } => {
                 let folder = path.parent().unwrap_or(path);
                 format!("name the folder for the program, as with `--path {}`", sh_path(folder))

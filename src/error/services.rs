@@ -44,6 +44,7 @@ impl Explain for Error {
             Self::Kubeconfigs(_)
             | Self::WorkerPanicked(_)
             | Self::Unexpected { .. }
+            | Self::NoJournal { .. }
             | Self::NotPrepared { .. } => return None,
             Self::ForwardingForbidden { .. } => {
                 "`AllowTcpForwarding`, `PermitOpen` or `DisableForwarding` forbids it; in the machine, \
@@ -107,6 +108,7 @@ impl Explain for Error {
                     source.iter().flat_map(|source| [source.to_string()].into_iter().chain(source.causes()));
                 said.iter().cloned().chain(before).collect()
             }
+            Self::NotRunning { failed: Some(failed), .. } => vec![failed.to_string()],
             Self::Machine(error) => error.causes(),
             Self::Catalogue(error) => error.causes(),
             error => causes(error),

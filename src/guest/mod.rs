@@ -2,6 +2,7 @@
 
 pub(crate) mod control;
 mod frame;
+pub(crate) mod journal;
 pub(crate) mod probe;
 pub(crate) mod ssh;
 pub(crate) mod tunnel;

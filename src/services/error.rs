@@ -1,6 +1,7 @@
 //! Why a service of the guest cannot be used, started or stopped.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::mem::{self, Discriminant};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::base::deadline::{Timeout, WorkerPanicked};
 use crate::base::files;
 use crate::base::text::quote_stderr;
 use crate::base::timeouts;
+use crate::base::types::UnitName;
 use crate::catalogue::{self, OpenPort, Reason};
 use crate::export;
 use crate::guest::control::{self, FailedStep};
@@ -53,7 +55,13 @@ pub(crate) enum Error {
     #[error("there is no {service} in `{machine}`{}", if *.no_systemd { ", as far as can be seen without systemd there" } else { "" })]
     NotInstalled { service: String, machine: String, no_systemd: bool },
     #[error("{service} is {} in `{machine}`", .state.in_a_sentence())]
-    NotRunning { service: String, machine: String, state: State, start: Option<String> },
+    NotRunning {
+        service: String,
+        machine: String,
+        state: State,
+        start: Option<String>,
+        failed: Option<FailedUnit>,
+    },
     #[error("{service} in `{machine}` {}", .reason.because)]
     NoAccess { service: String, machine: String, ssh: String, reason: Reason, ports: Vec<OpenPort> },
 
@@ -69,6 +77,9 @@ pub(crate) enum Error {
     PortLeadsElsewhere { port: u16, target: String, machine: String, instead: String },
     #[error("nothing in `{machine}` is forwarded from 127.0.0.1:{port}")]
     NotForwarded { port: u16, machine: String },
+
+    #[error("{service} has no unit in `{machine}` as {flavour} has it, so no journal")]
+    NoJournal { service: String, flavour: String, machine: String },
 
     // Its credentials in the guest.
     #[error("`{user}` cannot use sudo without being asked in `{machine}`, and {what}{}", quote_stderr(.stderr))]
@@ -163,7 +174,30 @@ impl From<ControlError> for Error {
     }
 }
 
+/// A unit that has ended with an error.
+#[derive(Clone, Debug)]
+pub(crate) struct FailedUnit {
+    pub(crate) unit: UnitName,
+    /// Its last words in the journal, where they were asked for.
+    pub(crate) said: Option<String>,
+}
+
+impl fmt::Display for FailedUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed", self.unit.full())?;
+        self.said.iter().try_for_each(|said| write!(f, ": {said}"))
+    }
+}
+
 impl Error {
+    /// The unit whose failure it is about.
+    pub(crate) fn failed_unit(&mut self) -> Option<&mut FailedUnit> {
+        match self {
+            Self::NotRunning { failed, .. } => failed.as_mut(),
+            _ => None,
+        }
+    }
+
     /// For how long a service has to say nothing else until waiting is in vain. None when it may always come.
     pub(super) fn settles_after(&self) -> Option<Duration> {
         match self {

@@ -6,17 +6,17 @@ use std::time::SystemTime;
 use super::availability::{Assessment, Availability};
 use super::connected::{ConnectedService, api};
 use super::detect::{DetectedService, detect};
-use super::error::Error;
+use super::error::{Error, FailedUnit};
 use super::guest_credentials::{CredentialReader, GuestCredentials};
 use super::state::State;
 use super::tunnel_access::{Reached, TunnelAccess, TunnelLifetime};
 use crate::access::credentials::{Credentials, Expired};
 use crate::access::endpoint::{self, EndpointSearch, Via};
 use crate::base::deadline::{Deadline, WorkerPanicked};
-use crate::base::types::Port;
+use crate::base::types::{Port, UnitName};
 use crate::base::{parallel, timeouts};
 use crate::catalogue::{Access, Service};
-use crate::guest::probe::Facts;
+use crate::guest::probe::{Facts, UnitState};
 use crate::guest::ssh::HostKey;
 use crate::machine::Machine;
 use crate::settings::TunnelMode;
@@ -68,9 +68,16 @@ impl Inspection {
         Assessment { service, detected, availability }
     }
 
+    /// The flavour of `service` that is in the guest.
+    ///
+    /// Errors: there is none.
+    pub(crate) fn installed<'a>(&self, service: &'a Service) -> Result<DetectedService<'a>, Error> {
+        detect(service, &self.facts).ok_or_else(|| self.not_installed(service))
+    }
+
     /// Errors: no flavour of `service` is in the guest.
     pub(super) fn require_installed(&self, service: &Service) -> Result<(), Error> {
-        detect(service, &self.facts).map(drop).ok_or_else(|| self.not_installed(service))
+        self.installed(service).map(drop)
     }
 
     fn not_installed(&self, service: &Service) -> Error {
@@ -102,8 +109,16 @@ impl Inspection {
             machine: self.machine.name.to_string(),
             state,
             start: detected.flavour.hints.start.clone(),
+            failed: self.failed_unit(detected).filter(|_| state == State::Failed),
         };
         Availability::Down(state, error)
+    }
+
+    /// The first of its units that has ended with an error.
+    fn failed_unit(&self, detected: &DetectedService) -> Option<FailedUnit> {
+        let has_failed = |unit: &&UnitName| self.facts.units.get(unit.short()) == Some(&UnitState::Failed);
+        let unit = detected.units.iter().find(has_failed)?.clone();
+        Some(FailedUnit { unit, said: None })
     }
 
     /// Connects to `detected` with the admin's credentials from the guest.

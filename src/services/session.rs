@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use super::detect::DetectedService;
 use super::error::Error;
 use super::inspection::Inspection;
 use super::login::{connect, read_known_hosts};
 use super::tunnel_access::TunnelAccess;
 use crate::base::deadline::Deadline;
 use crate::base::files;
+use crate::catalogue::Control;
 use crate::guest::control::{Action, ActionOutcome};
+use crate::guest::journal::{JournalQuery, JournalTime};
 use crate::guest::probe::{self, Questions};
 use crate::guest::ssh::{Connection, HostKeyChange, KnownHosts};
 use crate::machine::{Machine, VagrantResolver};
@@ -88,6 +91,53 @@ impl MachineSession {
         Ok(action.execute(&mut self.connection, user_is_root, patience)?)
     }
 
+    /// Gives each line of the journal of the units of `detected` to `show`, made harmless,
+    /// until that says false.
+    ///
+    /// Errors: it has no units; those of the connection.
+    pub(crate) fn read_journal(
+        &mut self,
+        detected: &DetectedService,
+        since: Option<&JournalTime>,
+        follow: bool,
+        show: impl FnMut(&str) -> bool,
+    ) -> Result<(), Error> {
+        let (units, of_user) = match &detected.flavour.control {
+            Control::User { units, .. } => (units, true),
+            Control::System { .. } | Control::Sccli { .. } => (&detected.units, false),
+        };
+        if units.is_empty() {
+            return Err(Error::NoJournal {
+                service: detected.service.name.to_string(),
+                flavour: detected.flavour.name.to_string(),
+                machine: self.machine.name.to_string(),
+            });
+        }
+        let user_is_root = self.user_is_root();
+        let query = JournalQuery { units, of_user, since, lines: JOURNAL_LINES, follow };
+        Ok(query.read(&mut self.connection, user_is_root, show)?)
+    }
+
+    /// Adds to `error` what its failed unit has written last. What cannot be found out is left out.
+    pub(crate) fn add_last_words(&mut self, error: &mut Error) {
+        let Some(failed) = error.failed_unit() else { return };
+        let units = std::slice::from_ref(&failed.unit);
+        let query = JournalQuery { units, of_user: false, since: None, lines: LAST_LINES, follow: false };
+        let user_is_root = self.user_is_root();
+        let (mut own, mut last) = (None, None);
+        let read = query.read(&mut self.connection, user_is_root, |line| {
+            if !line.contains(" systemd[1]: ") {
+                own = Some(line.to_owned());
+            }
+            last = Some(line.to_owned());
+            true
+        });
+        match read {
+            Ok(()) => failed.said = own.or(last),
+            Err(error) => log::debug!("the journal could not be read: {error}"),
+        }
+    }
+
     fn user_is_root(&self) -> bool {
         self.machine.route().target.user.as_str() == "root"
     }
@@ -120,3 +170,8 @@ impl ShownHostKeys {
         Ok(folder.write(&machine.files.known_hosts(), text.as_bytes())?)
     }
 }
+
+/// The last lines of the journal of a service.
+const JOURNAL_LINES: usize = 1000;
+/// systemd itself adds some when a unit has failed.
+const LAST_LINES: usize = 20;

@@ -160,10 +160,16 @@ pub(crate) struct StdoutError(#[source] pub(crate) io::Error);
 
 /// Writes `text` to standard output. A reader that has gone is no failure of ours.
 pub(crate) fn print(text: &str) -> Result<(), StdoutError> {
+    print_to_reader(text).map(drop)
+}
+
+/// As [`print`]; false when the reader has gone.
+pub(crate) fn print_to_reader(text: &str) -> Result<bool, StdoutError> {
     let mut stdout = stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(StdoutError(error)),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(StdoutError(error)),
     }
 }
 

@@ -46,6 +46,8 @@ mod hostile_kubeconfig;
 mod malicious_guest;
 // `--output json`, as documented.
 mod json;
+// `ssh`, `logs`, `console`.
+mod into_the_machine;
 // `install-cli`: real programs from publishers that a server stands in for.
 mod install_cli;
 // `install-cli`: archives that are built to do harm.

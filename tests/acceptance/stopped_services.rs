@@ -63,6 +63,7 @@ fn reports_a_failed_service() {
     user.types("service-manager status kubernetes").stdout("kubernetes - failed\n").succeeds();
     Failure::of(&guest)
         .error("kubernetes is in a failed state in `[NAME]`")
+        .cause("kubelet.service failed: [..]")
         .hint("`service-manager start kubernetes`")
         .ends();
     report("kubernetes", "kubeadm", "failed");

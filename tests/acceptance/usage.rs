@@ -157,7 +157,7 @@ fn every_command_has_a_manual_page() {
 }
 
 /// What can be typed, and the first line of its help.
-const COMMANDS: [(&str, &str); 14] = [
+const COMMANDS: [(&str, &str); 18] = [
     ("", "Makes the services inside a development VM usable from here"),
     ("env", "Prints the variables that the host's clients need"),
     ("exec", "Runs a command with the variables of `env`, in place of this program"),
@@ -166,6 +166,10 @@ const COMMANDS: [(&str, &str); 14] = [
     ("box", "Tells about the machine itself"),
     ("box ip", "Prints an address of the machine that the host can reach"),
     ("box version", "Prints the product that runs in the machine, and its version"),
+    ("ssh", "Opens a terminal in the machine, or runs a command there"),
+    ("logs", "Shows what the units of a service have written to the machine's journal"),
+    ("console", "Opens the web console of a service in your browser"),
+    ("machines use", "Chooses the machine that is meant where nothing else says which"),
     ("machines", "Lists the machines that were used from here"),
     ("machines forget", "Removes what is kept of a machine: credentials, host keys, how it is reached"),
     ("forward", "Leads ports of this host to applications in the machine"),

@@ -10,8 +10,8 @@ mod unix;
 pub(crate) use self::unix::testing;
 #[cfg(unix)]
 pub(crate) use self::unix::{
-    AsOsSocket, FALLBACK_SHELL, FileAccess, FileId, Interest, LONGEST_SOCKET_NAME, LocalStream, Mode,
-    OwnedSocket, Owner, PipedProcess, ProcessTree, Ready, account_name, acknowledge_at_once, ancestors,
+    AsOsSocket, BROWSERS, FALLBACK_SHELL, FileAccess, FileId, Interest, LONGEST_SOCKET_NAME, LocalStream,
+    Mode, OwnedSocket, Owner, PipedProcess, ProcessTree, Ready, account_name, acknowledge_at_once, ancestors,
     close_inherited, close_stdout, connect_locally, create_folders, hold_signals, home_of_user, host_name,
     is_executable, is_of_another_user, is_own_folder, is_port_used, is_private_file, leave_terminal,
     listen_privately, local_pair, only_user_reads, only_user_writes, open, open_no_follow,

@@ -13,8 +13,8 @@ pub(crate) use self::files::{
     set_access, sync_folder, temporary_file, with_access,
 };
 pub(crate) use self::processes::{
-    FALLBACK_SHELL, PipedProcess, ProcessTree, account_name, ancestors, close_inherited, close_stdout,
-    home_of_user, host_name, leave_terminal, replace_process, time_asleep, user_id,
+    BROWSERS, FALLBACK_SHELL, PipedProcess, ProcessTree, account_name, ancestors, close_inherited,
+    close_stdout, home_of_user, host_name, leave_terminal, replace_process, time_asleep, user_id,
 };
 pub(crate) use self::signals::{hold_signals, release_signals};
 pub(crate) use self::sockets::{

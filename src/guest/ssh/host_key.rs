@@ -180,7 +180,7 @@ pub(super) fn fingerprint(key: &PublicKey) -> String {
 }
 
 /// A server as a `known_hosts` file names it.
-fn name(hop: &Hop) -> String {
+pub(super) fn name(hop: &Hop) -> String {
     let alias = hop.host_key_alias.as_ref().map(ToString::to_string);
     alias.unwrap_or_else(|| format!("[{}]:{}", hop.host, hop.port))
 }

@@ -1,6 +1,7 @@
 //! Logging in to the guest and running commands there.
 
 mod auth;
+mod client_config;
 mod connection;
 mod error;
 mod host_key;
@@ -11,6 +12,7 @@ mod route;
 mod transport;
 mod user_known_hosts;
 
+pub(crate) use self::client_config::{TARGET as CONFIG_TARGET, Unwritable, client_config};
 pub(in crate::guest) use self::connection::LOOPBACK;
 pub(crate) use self::connection::{Connection, PortTrial, has_host_key};
 pub(crate) use self::error::Error;

@@ -44,6 +44,9 @@ pub(crate) fn replace_process(command: &mut Command, name: &OsStr) -> io::Error 
 /// The shell to start where the user has none.
 pub(crate) const FALLBACK_SHELL: &str = "/bin/sh";
 
+/// What opens a web page in the user's browser, the first that is there.
+pub(crate) const BROWSERS: [&str; 3] = ["xdg-open", "open", "wslview"];
+
 /// Leaves the terminal from which this process was started: neither Ctrl-C there nor its end is meant for this one any more.
 pub(crate) fn leave_terminal() -> io::Result<()> {
     rustix::process::setsid()?;
