@@ -65,6 +65,8 @@ pub(crate) const TUNNEL_OPEN: Duration = Duration::from_secs(5);
 pub(crate) const TUNNEL_POLL: Duration = Duration::from_millis(20);
 /// For the other side to agree that a connection has ended, before that is looked at less often.
 pub(crate) const TUNNEL_CLOSE: Duration = Duration::from_secs(2);
+/// For the other side to agree to that at all, and to take what a client has sent that is gone.
+pub(crate) const TUNNEL_STUCK: Duration = Duration::from_mins(1);
 /// A machine with open connections from which nothing has come for so long is asked for a sign of life.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(30);
 /// For that sign.

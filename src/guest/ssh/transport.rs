@@ -114,6 +114,11 @@ impl Transport {
         self.relay.borrow().has_ended()
     }
 
+    /// True when libssh2 has read all that has come so far; see [`Relay::is_drained`].
+    pub(in crate::guest) fn is_drained(&self) -> bool {
+        self.relay.borrow().is_drained()
+    }
+
     /// Ends the connection at once. Without this, a channel that is dropped could wait for the server, and never be freed.
     pub(in crate::guest) fn hang_up(&self) {
         self.relay.borrow_mut().hang_up();

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::time::Instant;
 
 use socket2::Socket;
 
@@ -12,8 +13,8 @@ pub(super) struct ClientEnd {
     pub(super) is_readable: bool,
     /// It takes no more.
     pub(super) is_deaf: bool,
-    /// It is gone for good. Such a socket is always ready, so it is not waited for any more.
-    pub(super) is_gone: bool,
+    /// Since when it is gone for good. Such a socket is always ready, so it is not waited for any more.
+    pub(super) gone: Option<Instant>,
 }
 
 /// One direction.
@@ -32,7 +33,7 @@ impl ClientEnd {
         socket.set_nonblocking(true)?;
         // A socket file has no such option.
         let _ = socket.set_tcp_nodelay(true);
-        Ok(Self { socket, is_readable: true, is_deaf: false, is_gone: false })
+        Ok(Self { socket, is_readable: true, is_deaf: false, gone: None })
     }
 
     /// It sees its end, if it is still there.
@@ -42,7 +43,8 @@ impl ClientEnd {
 
     /// It is gone. What it has sent before is still to be read.
     pub(super) fn leave(&mut self) {
-        (self.is_gone, self.is_deaf, self.is_readable) = (true, true, true);
+        self.gone = self.gone.or(Some(Instant::now()));
+        (self.is_deaf, self.is_readable) = (true, true);
     }
 }
 

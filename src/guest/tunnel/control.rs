@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use socket2::Socket;
@@ -13,6 +13,7 @@ use super::listener::{ListenError, listen};
 use super::status::TunnelStatus;
 use crate::base::deadline::{Deadline, Timeout};
 use crate::base::platform::{AsOsSocket, Interest, Ready, connect_locally};
+use crate::base::timeouts;
 
 /// What the process that holds a tunnel is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -110,6 +111,8 @@ impl ControlClient {
 pub(super) struct ControlServer {
     listener: Socket,
     clients: Vec<Conversation>,
+    /// Accepting has failed, most likely for want of file descriptors: not before this again.
+    accept_after: Option<Instant>,
 }
 
 /// Somebody who asks.
@@ -122,12 +125,18 @@ struct Conversation {
 impl ControlServer {
     pub(super) fn listen(path: PathBuf) -> Result<Self, ListenError> {
         let (listener, _) = listen(&LocalEnd::Socket(path))?;
-        Ok(Self { listener, clients: Vec::new() })
+        Ok(Self { listener, clients: Vec::new(), accept_after: None })
+    }
+
+    /// How long nothing has to be done unless a socket is ready.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let left = self.accept_after?.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
     }
 
     pub(super) fn watched(&self) -> Vec<(&dyn AsOsSocket, Interest)> {
         let mut watched: Vec<(&dyn AsOsSocket, Interest)> =
-            vec![(&self.listener, Interest { read: true, write: false })];
+            vec![(&self.listener, Interest { read: self.patience().is_none(), write: false })];
         watched.extend(self.clients.iter().map(|client| {
             let is_answered = client.answer.is_empty();
             (&client.socket as &dyn AsOsSocket, Interest { read: is_answered, write: !is_answered })
@@ -150,10 +159,17 @@ impl ControlServer {
 
     /// Too many at a time are some that hang: the oldest has to go.
     fn accept(&mut self) {
-        while let Ok((socket, _)) = self.listener.accept() {
-            if socket.set_nonblocking(true).is_err() {
-                continue;
-            }
+        loop {
+            let accepted = self.listener.accept();
+            let socket = match accepted.and_then(|(socket, _)| socket.set_nonblocking(true).map(|()| socket))
+            {
+                Ok(socket) => socket,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    self.accept_after = Some(Instant::now() + timeouts::TUNNEL_RETRY);
+                    return;
+                }
+            };
             if self.clients.len() == MOST_CLIENTS {
                 self.clients.remove(0);
             }

@@ -133,6 +133,20 @@ impl Link {
         self.stage = Stage::Opening { since: now };
     }
 
+    /// True when the guest may still have something to say on its channel.
+    pub(super) fn awaits_guest(&self) -> bool {
+        match &self.stage {
+            Stage::Starting { .. } | Stage::Closing { .. } => true,
+            Stage::Open(channel) => self.has_unsent() || !self.from_guest.has_ended && !channel.eof(),
+            Stage::Waiting | Stage::Opening { .. } | Stage::Ended => false,
+        }
+    }
+
+    /// True when the guest has not agreed in time that its channel is closed.
+    pub(super) fn is_stuck(&self, now: Instant) -> bool {
+        matches!(self.stage, Stage::Closing { since, .. } if now.duration_since(since) >= timeouts::TUNNEL_STUCK)
+    }
+
     /// Since when something is pending that libssh2 has to be asked for now and then.
     pub(super) fn pending_since(&self) -> Option<Instant> {
         match &self.stage {
@@ -164,7 +178,7 @@ impl Link {
             && !self.from_client.has_ended
             && self.from_client.pending.is_empty();
         let write = is_open && !self.from_guest.pending.is_empty();
-        (!is_over && !self.client.is_gone).then_some(Interest { read, write })
+        (!is_over && self.client.gone.is_none()).then_some(Interest { read, write })
     }
 
     pub(super) fn react(&mut self, ready: Ready) {
@@ -191,19 +205,17 @@ impl Link {
         }
     }
 
-    /// True when reading its channel does no harm, be there something to read or not.
-    pub(super) fn can_take(&self) -> bool {
+    /// True when what the guest sends can be given to the client.
+    fn can_take(&self) -> bool {
         matches!(self.stage, Stage::Open(_))
             && self.from_guest.pending.is_empty()
             && !self.from_guest.has_ended
     }
 
-    /// Does all that can be done now; true when something has moved. With `must_read` its channel is read even if nothing of it
-    /// is there: any call that reads brings libssh2 what has come for all channels.
+    /// Does all that can be done now; true when something has moved.
     pub(super) fn advance(
         &mut self,
         target: &ForwardTarget,
-        must_read: bool,
         session: &Session,
         buffer: &mut [u8],
     ) -> Result<bool, SessionLost> {
@@ -211,7 +223,7 @@ impl Link {
         if self.is_opening() {
             return self.judge(|link| link.open(target, session));
         }
-        if must_read || self.has_unread() || !self.from_guest.pending.is_empty() {
+        if self.has_unread() || !self.from_guest.pending.is_empty() {
             has_moved |= self.judge(|link| link.read(session, buffer))?;
             has_moved |= self.judge(|link| link.read_complaint(session, buffer))?;
         }
@@ -268,6 +280,7 @@ impl Link {
                 CallResult::Done(channel) => channel,
                 CallResult::Wait => return Ok(CallResult::Wait),
             };
+            session.consume(0);
             let ForwardTarget::Engine(_) = target else {
                 self.stage = Stage::Open(channel);
                 return Ok(CallResult::Done(true));
@@ -291,6 +304,27 @@ impl Link {
         })
     }
 
+    /// Has libssh2 take in all that has come, for whatever channel, without reading anything of this one: its client may take
+    /// nothing. False when this cannot be done by it, or not now.
+    pub(super) fn take_in(&mut self, session: &Session) -> Result<bool, SessionLost> {
+        let Stage::Open(channel) = &mut self.stage else { return Ok(false) };
+        while !channel.eof() && session.has_room() {
+            match channel.read(&mut []) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if let Err(ChannelError::Lost(lost)) = session.blocked::<()>() {
+                        return Err(lost);
+                    }
+                }
+                Err(error) => return Err(SessionLost(error.to_string())),
+            }
+            if session.has_taken_in_all() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// From the guest to the client.
     fn read(&mut self, session: &Session, buffer: &mut [u8]) -> Result<CallResult<bool>, ChannelError> {
         let Stage::Open(channel) = &mut self.stage else { return Ok(CallResult::Done(false)) };
@@ -300,7 +334,10 @@ impl Link {
                 break;
             }
             match channel.read(buffer) {
-                Ok(0) if channel.eof() => self.from_guest.has_ended = true,
+                Ok(0) if channel.eof() => {
+                    session.consume(0);
+                    self.from_guest.has_ended = true;
+                }
                 Ok(0) => break,
                 Ok(count) => {
                     session.consume(count);
@@ -359,7 +396,7 @@ impl Link {
                     break;
                 }
                 self.from_client.take(&mut self.client, buffer);
-                if self.client.is_gone {
+                if self.client.gone.is_some() {
                     self.from_guest.pending.clear();
                 }
                 has_moved = true;
@@ -403,9 +440,11 @@ impl Link {
         })
     }
 
-    /// Closes the channel once both sides have ended, or the client is gone and has sent all that it wanted to.
+    /// Closes the channel once both sides have ended, or the client is gone and has sent all that it wanted to, or all that the
+    /// guest takes.
     fn close(&mut self, session: &Session) -> Result<CallResult<bool>, ChannelError> {
-        let is_over = self.from_client.is_told && (self.from_guest.is_told || self.client.is_deaf);
+        let is_over = self.from_client.is_told && (self.from_guest.is_told || self.client.is_deaf)
+            || self.client.gone.is_some_and(|since| since.elapsed() >= timeouts::TUNNEL_STUCK);
         if let Stage::Open(_) = &self.stage {
             if !is_over {
                 return Ok(CallResult::Done(false));
@@ -424,6 +463,8 @@ impl Link {
             Err(lost @ ChannelError::Lost(_)) => return Err(lost),
             Ok(CallResult::Done(())) | Err(ChannelError::Refused(_)) => {}
         }
+        // What nobody has read goes with the channel.
+        session.consume(usize::try_from(channel.read_window().available).unwrap_or(0));
         self.stage = Stage::Ended;
         Ok(CallResult::Done(true))
     }

@@ -3,6 +3,8 @@
 mod client_end;
 mod control;
 mod forward;
+#[cfg(test)]
+mod hostile_tests;
 mod link;
 mod listener;
 mod preamble;

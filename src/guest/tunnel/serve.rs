@@ -86,6 +86,7 @@ impl TunnelServer {
         let mut is_told_to_stop = false;
         while !is_told_to_stop && folder.is_there() && !self.is_over() {
             let patience = self.tunnel.work().min(timeouts::TUNNEL_FOLDER);
+            let patience = self.control.patience().into_iter().fold(patience, Duration::min);
             let watched = self.tunnel.watched();
             let sources: Vec<WatchedSocket> = watched.iter().map(|(source, ..)| *source).collect();
             let sockets = watched.into_iter().map(|(_, socket, interest)| (socket, interest));

@@ -8,6 +8,9 @@
 //!   (`channel_send_eof`, keepalives, answers to the server) cannot do that, since their packets are on the stack. So no call is
 //!   made before all that was written is on its way ([`Session::has_room`]): then there is room for what it may write.
 //! - Every read or write takes in the packets of all channels. Before waiting, all of them have to be looked at.
+//! - An open takes in packets up to the answer to it, a close only the next one, and a read may
+//!   end before too ([`Session::has_taken_in_all`]). What has come behind that is in a buffer of
+//!   libssh2's, where nobody sees it. So all that has come is taken in first, by a read ([`Session::has_news`]).
 
 use std::time::{Duration, Instant};
 
@@ -24,6 +27,7 @@ pub(super) struct Session {
     transport: Transport,
     socket: OwnedSocket,
     liveness: Liveness,
+    has_news: bool,
     pub(super) since: Instant,
 }
 
@@ -51,7 +55,13 @@ impl Session {
         let transport = connection.into_transport();
         let socket = transport.socket().try_clone()?;
         transport.session().set_keepalive(true, 1);
-        Ok(Self { transport, socket, liveness: Liveness::new(Instant::now()), since: Instant::now() })
+        Ok(Self {
+            transport,
+            socket,
+            liveness: Liveness::new(Instant::now()),
+            has_news: false,
+            since: Instant::now(),
+        })
     }
 
     pub(super) fn socket(&self) -> &OwnedSocket {
@@ -68,7 +78,25 @@ impl Session {
     pub(super) fn pump(&mut self) -> Result<bool, SessionLost> {
         let news = self.transport.pump().map_err(|error| SessionLost(error.to_string()))?;
         self.liveness.hear(self.transport.received(), Instant::now());
+        self.has_news |= news;
         Ok(news)
+    }
+
+    /// True when something has come that a read of any channel has to take in.
+    pub(super) fn has_news(&self) -> bool {
+        self.has_news
+    }
+
+    /// True when a call that reads has ended since nothing more was there. Each call may end before: with a packet for a channel
+    /// that is no more, or half of one.
+    pub(super) fn has_taken_in_all(&self) -> bool {
+        let waits = self.transport.session().block_directions();
+        matches!(waits, BlockDirections::Inbound | BlockDirections::Both) && self.transport.is_drained()
+    }
+
+    /// A read has taken in all that had come.
+    pub(super) fn has_taken_in(&mut self) {
+        self.has_news = false;
     }
 
     /// True when all that was written is on its way, so that libssh2 can be called.
@@ -127,8 +155,8 @@ impl Session {
     /// Asks the guest for a sign of life when it is time for that. `may_send` while no channel is being opened.
     ///
     /// Errors: it gave none the last time.
-    pub(super) fn check_liveness(&mut self, has_channels: bool, may_send: bool) -> Result<(), SessionLost> {
-        match self.liveness.check(Instant::now(), time_asleep(), has_channels) {
+    pub(super) fn check_liveness(&mut self, awaits_guest: bool, may_send: bool) -> Result<(), SessionLost> {
+        match self.liveness.check(Instant::now(), time_asleep(), awaits_guest) {
             SignOfLife::Ask if may_send && self.has_room() => {
                 self.liveness.asked(Instant::now());
                 let sent = self.transport.session().keepalive_send();
@@ -140,8 +168,8 @@ impl Session {
     }
 
     /// How long nothing of this has to be looked at.
-    pub(super) fn next_check(&self, has_channels: bool) -> Option<Duration> {
-        has_channels.then(|| self.liveness.next_check(Instant::now()))
+    pub(super) fn next_check(&self, awaits_guest: bool) -> Option<Duration> {
+        awaits_guest.then(|| self.liveness.next_check(Instant::now()))
     }
 
     /// Ends the session for libssh2, so that its channels can be freed.

@@ -40,6 +40,8 @@ pub(crate) struct Tunnel {
     /// Accepting has failed, most likely for want of file descriptors: not before this again.
     accept_after: Option<Instant>,
     buffer: Vec<u8>,
+    /// There was more to do than is done at a time.
+    is_busy: bool,
 }
 
 /// A forward that clients can connect to.
@@ -80,6 +82,7 @@ impl Tunnel {
             last_use: Instant::now(),
             accept_after: None,
             buffer: vec![0; BUFFER],
+            is_busy: false,
         })
     }
 
@@ -160,13 +163,24 @@ impl Tunnel {
     }
 
     fn drive(&mut self) -> Result<(), SessionLost> {
+        let mut in_vain = 0;
+        self.is_busy = true;
         for _ in 0..MOST_ROUNDS {
             let Phase::Up(session) = &mut self.phase else { return Ok(()) };
             let news = session.pump()?;
-            let has_moved = self.pass(news)?;
+            let has_moved = self.pass()?;
+            if news || has_moved {
+                in_vain = 0;
+                continue;
+            }
             // What one link has read may be for another one that had its turn before.
-            if !news && !has_moved && !self.links.iter().any(Link::has_unread) {
+            if !self.can_read() {
+                self.is_busy = false;
                 break;
+            }
+            in_vain += 1;
+            if in_vain == MOST_IN_VAIN {
+                return Err(SessionLost("the machine sends what nobody asked for".to_owned()));
             }
         }
         if let Phase::Up(session) = &self.phase {
@@ -177,9 +191,14 @@ impl Tunnel {
     }
 
     /// Has each link do what it can. True when something has moved.
-    fn pass(&mut self, mut must_read: bool) -> Result<bool, SessionLost> {
-        let Phase::Up(session) = &self.phase else { return Ok(false) };
+    fn pass(&mut self) -> Result<bool, SessionLost> {
+        let Phase::Up(session) = &mut self.phase else { return Ok(false) };
         let mut has_moved = false;
+        for link in &mut self.links {
+            if session.has_news() && link.take_in(session)? {
+                session.has_taken_in();
+            }
+        }
         // One open at a time: the state of an open is in the session.
         if !self.links.iter().any(Link::is_opening)
             && let Some(next) = self.next_to_open()
@@ -187,16 +206,21 @@ impl Tunnel {
             self.links[next].begin_to_open(Instant::now());
             has_moved = true;
         }
+        let Phase::Up(session) = &self.phase else { return Ok(false) };
         for link in &mut self.links {
-            let reads = must_read && (link.can_take() || link.pending_since().is_some());
             let target = &self.forwards[link.forward].forward.target;
-            has_moved |= link.advance(target, reads, session, &mut self.buffer)?;
-            must_read &= !reads;
+            has_moved |= link.advance(target, session, &mut self.buffer)?;
             if let Some(reason) = link.take_failure() {
                 self.forwards[link.forward].status.fail(&reason);
             }
         }
         Ok(has_moved)
+    }
+
+    /// True when there is something that a client can take.
+    fn can_read(&self) -> bool {
+        let Phase::Up(session) = &self.phase else { return false };
+        self.links.iter().any(Link::has_unread) && session.has_room()
     }
 
     /// sshd runs ten commands at a time (`MaxSessions`), connections besides.
@@ -210,7 +234,7 @@ impl Tunnel {
 
     fn check_session(&mut self) -> Result<(), SessionLost> {
         let now = Instant::now();
-        let has_channels = self.links.iter().any(Link::has_channel);
+        let awaits_guest = self.links.iter().any(Link::awaits_guest);
         let Phase::Up(session) = &mut self.phase else { return Ok(()) };
         if self.links.iter().any(|link| link.is_overdue(now)) {
             return Err(SessionLost("the machine does not answer".to_owned()));
@@ -220,7 +244,11 @@ impl Tunnel {
         }
         session.allow_channels(self.links.len());
         let may_send = !self.links.iter().any(Link::is_opening);
-        session.check_liveness(has_channels, may_send)?;
+        session.check_liveness(awaits_guest, may_send)?;
+        let stuck = self.links.iter().filter(|link| link.is_stuck(now)).count();
+        if stuck > 0 && (stuck == self.links.len() || stuck >= MOST_STUCK) {
+            return Err(SessionLost("the machine does not close connections that have ended".to_owned()));
+        }
         if self.links.is_empty() && self.last_use.elapsed() >= timeouts::TUNNEL_SESSION {
             log::info!("nobody uses the SSH session, so it ends");
             self.phase = Phase::Down;
@@ -331,8 +359,11 @@ impl Tunnel {
 
     /// How long nothing has to be done unless a socket is ready.
     fn patience(&self) -> Duration {
-        let Phase::Up(session) = &self.phase else { return timeouts::TUNNEL_SESSION };
         let now = Instant::now();
+        // Then it listens again.
+        let deaf = self.accept_after.map(|after| after.saturating_duration_since(now));
+        let limit = deaf.filter(|deaf| !deaf.is_zero()).unwrap_or(timeouts::TUNNEL_SESSION);
+        let Phase::Up(session) = &self.phase else { return limit };
         // libssh2 waits for what it does not tell.
         let is_recent = |since: Instant| now.duration_since(since) < timeouts::TUNNEL_CLOSE;
         let is_pending = self
@@ -340,7 +371,7 @@ impl Tunnel {
             .iter()
             .any(|link| link.pending_since().is_some_and(|since| link.is_opening() || is_recent(since)));
         let has_unsent = self.links.iter().any(Link::has_unsent);
-        if self.links.iter().any(Link::has_unread) && session.has_room() {
+        if self.is_busy {
             return Duration::ZERO;
         }
         let poll = match (is_pending, has_unsent) {
@@ -348,10 +379,10 @@ impl Tunnel {
             (false, true) => timeouts::TUNNEL_RETRY,
             (false, false) => timeouts::TUNNEL_SESSION,
         };
-        let has_channels = self.links.iter().any(Link::has_channel);
+        let awaits_guest = self.links.iter().any(Link::awaits_guest);
         let idle = timeouts::TUNNEL_SESSION.saturating_sub(self.idle());
         let idle = if self.links.is_empty() { idle } else { timeouts::TUNNEL_SESSION };
-        session.next_check(has_channels).into_iter().fold(poll.min(idle), Duration::min)
+        session.next_check(awaits_guest).into_iter().fold(poll.min(idle).min(limit), Duration::min)
     }
 
     /// The sockets to wait for, and for what.
@@ -360,7 +391,11 @@ impl Tunnel {
         let mut watched: Vec<(WatchedSocket, &dyn AsOsSocket, Interest)> =
             vec![(WatchedSocket::Waker, &self.waker.0, read)];
         if let Phase::Up(session) = &self.phase {
-            watched.push((WatchedSocket::Ssh, session.socket(), session.interest()));
+            // One that has failed is always ready, whether it is waited for or not.
+            let interest = session.interest();
+            if !interest.is_empty() {
+                watched.push((WatchedSocket::Ssh, session.socket(), interest));
+            }
         }
         if self.accepts() {
             let listeners = self.forwards.iter().enumerate();
@@ -424,7 +459,11 @@ impl Listening {
 /// One packet of SSH (RFC 4253, 6.1).
 const BUFFER: usize = 32 << 10;
 /// Before others than the session have their turn.
-const MOST_ROUNDS: usize = 64;
+const MOST_ROUNDS: usize = 8;
+/// So often in a row there may be something to read for a link that it cannot read.
+const MOST_IN_VAIN: usize = 4;
+/// So many channels that the guest does not close are worth ending the others for.
+const MOST_STUCK: usize = 200;
 /// Below the 1024 files that a process may have open.
 const MOST_LINKS: usize = 900;
 /// Below sshd's `MaxSessions`, since the user may have further commands there.

@@ -26,6 +26,7 @@ mod places;
 mod port;
 mod proxy;
 pub mod publisher;
+pub mod ssh_peer;
 mod terminal;
 mod text;
 mod times;
