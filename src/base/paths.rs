@@ -6,12 +6,24 @@ use sha2::{Digest, Sha256};
 
 use crate::base::env::Env;
 use crate::base::files;
+use crate::base::platform::LONGEST_SOCKET_NAME;
 use crate::base::text::hex;
 
 /// The user's home folder is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the home folder is not known")]
 pub(crate) struct NoHome;
+
+/// Systems allow sockets only short paths.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{}` is {excess} characters too long for a socket; set SERVICE_MANAGER_HOME to a folder with a shorter path, as \
+     `export SERVICE_MANAGER_HOME=~/.sm` does", .path.display()
+)]
+pub(crate) struct SocketPathTooLong {
+    path: PathBuf,
+    excess: usize,
+}
 
 /// Where the program keeps what it writes, and where the user's own files are.
 #[derive(Clone, Debug)]
@@ -178,6 +190,17 @@ impl TunnelFiles {
     /// Where it is asked.
     pub(crate) fn control(&self) -> PathBuf {
         self.0.join("control.sock")
+    }
+
+    /// Refuses a folder whose path is too long for the sockets in it, that of the service `name` too.
+    pub(crate) fn require_short_names(&self, name: &str) -> Result<(), SocketPathTooLong> {
+        for path in [self.control(), self.service(name)] {
+            let excess = path.as_os_str().len().saturating_sub(LONGEST_SOCKET_NAME);
+            if excess > 0 {
+                return Err(SocketPathTooLong { path, excess });
+            }
+        }
+        Ok(())
     }
 
     /// Where clients of the service `name` connect to.

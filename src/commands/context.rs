@@ -23,7 +23,9 @@ use crate::machine::{
     self, Dialog, Machine, Project, Remembered, Selection, UnreadableRecord, VagrantQuestion,
     VagrantResolver, remembered,
 };
-use crate::services::{self, Inspection, Lifecycle, MachineSession, TunnelAccess, TunnelLifetime};
+use crate::services::{
+    self, BriefTunnels, Inspection, Lifecycle, MachineSession, TunnelAccess, TunnelLifetime,
+};
 use crate::settings::{Settings, TunnelMode};
 use crate::ui::{self, Ui, json};
 
@@ -104,7 +106,7 @@ impl Context {
         let set = || Settings::load(&self.folders()?).map(|settings| settings.tunnel).map_err(Error::from);
         let mode = self.tunnel.map_or_else(set, Ok)?;
         let home = self.env.service_manager_home.as_ref().map(|home| self.env.current_folder.join(home));
-        Ok(TunnelAccess { mode, lifetime: self.tunnel_lifetime, home })
+        Ok(TunnelAccess { mode, lifetime: self.tunnel_lifetime, home, brief: BriefTunnels::default() })
     }
 
     /// The same with another limit.

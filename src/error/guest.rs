@@ -89,14 +89,16 @@ impl Explain for StartError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Files(error) => error.exit_code(),
-            Self::Spawn(_) | Self::Ended { .. } | Self::Control(_) => ExitCode::Failure,
+            Self::Spawn(_) | Self::Ended { .. } | Self::Control(_) | Self::PathTooLong(_) => {
+                ExitCode::Failure
+            }
         }
     }
 
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Files(error) => return error.hint(),
-            Self::Spawn(_) => return None,
+            Self::Spawn(_) | Self::PathTooLong(_) => return None,
             Self::Ended { .. } | Self::Control(ControlError::Refused { .. } | ControlError::Talk { .. }) => {
                 "`service-manager tunnel log` may say more".into()
             }

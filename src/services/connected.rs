@@ -1,5 +1,7 @@
 //! A service that the host has connected to: all that is needed to use it.
 
+use std::sync::Arc;
+
 use super::detect::DetectedService;
 use crate::access::credentials::Credentials;
 use crate::access::endpoint::{Api, ApiClient, Endpoint};
@@ -21,7 +23,7 @@ pub(crate) struct ConnectedService<'a> {
     pub(super) client: ApiClient,
     /// What leads there, if that is to end with this.
     #[allow(dead_code, reason = "it ends when it is dropped")]
-    pub(super) brief: Option<BriefTunnel>,
+    pub(super) brief: Option<Arc<BriefTunnel>>,
 }
 
 impl<'a> ConnectedService<'a> {

@@ -144,7 +144,8 @@ impl Inspection {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Err(failed.unwrap_or(WorkerPanicked.into()))
+        let failed = failed.unwrap_or(WorkerPanicked.into());
+        self.connect_to_its_socket(detected, &failed, deadline).ok_or(failed)
     }
 
     fn try_credentials<'a>(

@@ -34,4 +34,4 @@ pub(crate) use self::port_forward::{ForwardedPort, bring_back_ports, forget_port
 pub(crate) use self::reachability::{GuestAddress, address, addresses};
 pub(crate) use self::session::{MachineSession, ShownHostKeys};
 pub(crate) use self::state::State;
-pub(crate) use self::tunnel_access::{TunnelAccess, TunnelLifetime};
+pub(crate) use self::tunnel_access::{BriefTunnels, TunnelAccess, TunnelLifetime};

@@ -1,12 +1,12 @@
 //! Services of the guest that only SSH leads to.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::connected::{ConnectedService, api};
 use super::detect::DetectedService;
 use super::error::Error;
 use super::inspection::Inspection;
-use super::tunnel_access::Reached;
+use super::tunnel_access::{Reached, TunnelLifetime};
 use crate::access::credentials::Credentials;
 use crate::access::endpoint::{self, Endpoint, EndpointSearch, Via};
 use crate::base::causes::in_one_line;
@@ -14,9 +14,9 @@ use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::text::sh_word;
 use crate::base::timeouts;
 use crate::base::types::{GuestPath, Port};
-use crate::catalogue::{Access, EngineProgram};
+use crate::catalogue::{Access, EngineProgram, Flavour};
 use crate::guest::probe::FileFact;
-use crate::guest::tunnel::{ForwardTarget, LocalEnd, SocketFile};
+use crate::guest::tunnel::{ForwardTarget, LocalEnd, SocketFile, StartError};
 
 impl Inspection {
     /// Connects to `detected` through a tunnel to its port on the guest's loopback. None where that is not allowed.
@@ -81,6 +81,10 @@ impl Inspection {
             reason,
             remedy: self.remedy(detected, &target),
         };
+        if self.tunnel.lifetime == TunnelLifetime::Background {
+            let files = self.machine.files.tunnel();
+            files.require_short_names(detected.service.name.as_str()).map_err(StartError::from)?;
+        }
         let lead = self.tunnel.lead(&self.machine, &detected.service.name, target.clone(), deadline);
         let lead = lead.map_err(failed)?;
         let LocalEnd::Socket(local) = lead.forward.local.clone() else {
@@ -93,6 +97,25 @@ impl Inspection {
         let brief = lead.keep(&self.machine, deadline)?;
         log::debug!("{} answers at {}", detected.service.title, endpoint.url());
         Ok(ConnectedService { detected: detected.clone(), credentials: None, endpoint, client, brief })
+    }
+
+    /// Connects to the socket of an engine that talks TLS too, where that has `failed`: its certificate names nothing that leads to
+    /// it through SSH. Docker compares it with the host that it connects to, and a socket has none.
+    pub(super) fn connect_to_its_socket<'a>(
+        &self,
+        detected: &DetectedService<'a>,
+        failed: &Error,
+        deadline: Deadline,
+    ) -> Option<ConnectedService<'a>> {
+        let Error::CertificateNames { place, .. } = failed else { return None };
+        place.parse().ok().filter(|place: &SocketAddr| place.ip().is_loopback())?;
+        let is_other_way = |other: &&Flavour| {
+            other.units == detected.flavour.units && matches!(other.access, Access::Socket { .. })
+        };
+        let flavour = detected.service.flavours.iter().find(is_other_way)?;
+        let detected = DetectedService { flavour, ..detected.clone() };
+        let connected = self.connect_to_socket(&detected, deadline);
+        connected.inspect_err(|error| log::debug!("{error}")).ok()
     }
 
     /// The socket itself where the user may open it, else what root's engine makes of it.

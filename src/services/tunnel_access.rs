@@ -1,6 +1,7 @@
 //! Making, keeping and ending the forwards of a machine's tunnel.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -26,6 +27,45 @@ pub(crate) struct TunnelAccess {
     pub(crate) lifetime: TunnelLifetime,
     /// Where this program keeps its files, if the user has said so.
     pub(crate) home: Option<PathBuf>,
+    /// Those that end with this command, to one machine.
+    pub(crate) brief: BriefTunnels,
+}
+
+/// Tunnels that end with a command. One that asks again and again does not log in each time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BriefTunnels(Arc<Mutex<Vec<KnownBriefTunnel>>>);
+
+#[derive(Debug)]
+struct KnownBriefTunnel {
+    forward: Forward,
+    tunnel: Arc<BriefTunnel>,
+}
+
+impl BriefTunnels {
+    /// The one to `target`, which is begun if there is none. One that leads elsewhere by now ends.
+    fn find_or_start(
+        &self,
+        machine: &Machine,
+        service: &ServiceName,
+        target: &ForwardTarget,
+    ) -> Result<(Forward, Arc<BriefTunnel>), tunnel::ServeError> {
+        let purpose = ForwardPurpose::Service(service.clone());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|known| known.forward.purpose != purpose || known.forward.target == *target);
+        if let Some(known) = known.iter().find(|known| known.forward.purpose == purpose) {
+            return Ok((known.forward.clone(), Arc::clone(&known.tunnel)));
+        }
+        let (brief, local) = BriefTunnel::start(login(machine.clone()), service.clone(), target.clone())?;
+        let (forward, brief) = (Forward { purpose, target: target.clone(), local }, Arc::new(brief));
+        known.push(KnownBriefTunnel { forward: forward.clone(), tunnel: Arc::clone(&brief) });
+        Ok((forward, brief))
+    }
+
+    /// Ends the one that is `brief`, as soon as nobody uses it.
+    fn end(&self, brief: &Arc<BriefTunnel>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|known| !Arc::ptr_eq(&known.tunnel, brief));
+    }
 }
 
 /// How long a tunnel lasts.
@@ -38,7 +78,7 @@ pub(crate) enum TunnelLifetime {
 }
 
 /// A service that was connected to, and what leads there if that is to end with the connection.
-pub(super) type Reached = (Endpoint, ApiClient, Option<BriefTunnel>);
+pub(super) type Reached = (Endpoint, ApiClient, Option<Arc<BriefTunnel>>);
 
 /// A forward through a tunnel, for which nobody has vouched yet.
 pub(super) struct Lead {
@@ -52,7 +92,10 @@ enum Holder {
         /// It was not there before.
         is_new: bool,
     },
-    Command(BriefTunnel),
+    Command {
+        brief: Arc<BriefTunnel>,
+        known: BriefTunnels,
+    },
 }
 
 impl TunnelAccess {
@@ -90,11 +133,11 @@ impl TunnelAccess {
     ) -> Result<Lead, String> {
         let purpose = ForwardPurpose::Service(service.clone());
         if self.lifetime == TunnelLifetime::Command {
-            let brief = BriefTunnel::start(login(machine.clone()), service.clone(), target.clone());
-            let (brief, local) = brief.map_err(|error| in_one_line(&error))?;
-            let forward = Forward { purpose, target, local };
-            return Ok(Lead { forward, holder: Holder::Command(brief) });
+            let found = self.brief.find_or_start(machine, service, &target);
+            let (forward, brief) = found.map_err(|error| in_one_line(&error))?;
+            return Ok(Lead { forward, holder: Holder::Command { brief, known: self.brief.clone() } });
         }
+        machine.files.tunnel().require_short_names(service.as_str()).map_err(|error| in_one_line(&error))?;
         let known = tunnel::read_forwards(&machine.files).map_err(|error| in_one_line(&error))?;
         let before = known.into_iter().find(|forward| forward.purpose == purpose);
         let local = match (&target, &before) {
@@ -117,9 +160,13 @@ impl TunnelAccess {
 
 impl Lead {
     /// It is good: it is there again when the tunnel is started again. What has to live on with the connection.
-    pub(super) fn keep(self, machine: &Machine, deadline: Deadline) -> Result<Option<BriefTunnel>, Error> {
+    pub(super) fn keep(
+        self,
+        machine: &Machine,
+        deadline: Deadline,
+    ) -> Result<Option<Arc<BriefTunnel>>, Error> {
         match self.holder {
-            Holder::Command(brief) => return Ok(Some(brief)),
+            Holder::Command { brief, .. } => return Ok(Some(brief)),
             Holder::Process { is_new: false, .. } => return Ok(None),
             Holder::Process { is_new: true, .. } => {}
         }
@@ -133,7 +180,10 @@ impl Lead {
     /// It leads nowhere. The reason, if the tunnel knows it.
     pub(super) fn withdraw(self, deadline: Deadline) -> Option<String> {
         let (mut client, is_new) = match self.holder {
-            Holder::Command(brief) => return brief.failure(),
+            Holder::Command { brief, known } => {
+                known.end(&brief);
+                return brief.failure();
+            }
             Holder::Process { client, is_new } => (client, is_new),
         };
         let deadline = deadline.at_most(timeouts::TUNNEL_CONTROL);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use service_manager_test_support::{Guest, Port, User, until};
 
 mod clients;
+mod edges;
 mod faults;
 mod forward;
 mod load;

@@ -9,7 +9,7 @@ use super::serve::VERSION;
 use crate::base::deadline::Deadline;
 use crate::base::env::PROXY_PASSWORD;
 use crate::base::files;
-use crate::base::paths::MachineFiles;
+use crate::base::paths::{MachineFiles, SocketPathTooLong};
 use crate::base::platform::{Interest, poll_sockets};
 use crate::base::{program, timeouts};
 
@@ -24,6 +24,8 @@ pub(crate) enum StartError {
     Ended { reason: String },
     #[error(transparent)]
     Control(#[from] ControlError),
+    #[error(transparent)]
+    PathTooLong(#[from] SocketPathTooLong),
 }
 
 /// The process that holds the tunnel of a machine, if there is one.

@@ -1,0 +1,65 @@
+//! What a tunnel is in need of here, and what it makes needless there.
+
+use super::{behind_a_nat, end, ssh_port_of, user_of};
+use crate::cached_env::logs_in;
+
+/// Docker compares the certificate with the host that it connects to, and has no other name to give.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_certificate_that_does_not_name_the_loopback_is_not_needed() {
+    let guest = behind_a_nat("tls");
+    guest.run(&format!(
+        "issue server /etc/docker/server-cert.pem /etc/docker/server-key.pem docker /etc/docker/ca.pem /etc/docker/ca-key.pem IP:{}; \
+         systemctl reset-failed docker; systemctl restart docker",
+        guest.address()
+    ));
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    for _ in 0..2 {
+        user.types("eval \"$(service-manager env docker)\"; echo ${DOCKER_HOST%%:*}; docker info --format '{{.Name}}'")
+            .stdout("unix\n[NAME]\n")
+            .succeeds();
+    }
+    end(&user);
+}
+
+/// Once for the questions, and once for each service that nothing else leads to.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn watching_does_not_log_in_each_time() {
+    let guest = behind_a_nat("socket");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    logs_in(3, &guest, || {
+        user.types("timeout 8 service-manager status docker kubernetes --watch=1 || true")
+            .stdout("docker - running\nkubernetes - running\n")
+            .succeeds();
+    });
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_path_that_is_too_long_for_a_socket_is_named() {
+    let guest = behind_a_nat("socket");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port).with("SERVICE_MANAGER_HOME", &"x".repeat(90));
+    user.types("service-manager env docker")
+        .stdout("(exit 1)\n")
+        .stderr(
+            "error: `[HOME]/xx[..]/control.sock` is [..] characters too long for a socket; set SERVICE_MANAGER_HOME to a folder \
+             with a shorter path, as `export SERVICE_MANAGER_HOME=~/.sm` does\n",
+        )
+        .fails(1);
+    user.types("service-manager env kubernetes")
+        .stdout("(exit 126)\n")
+        .stderr("error: kubernetes does not answer at any address of `[NAME]`: [..] through SSH: [..]set SERVICE_MANAGER_HOME to[..]\nhint: [..]\n")
+        .fails(126);
+    // What only looks keeps no socket there.
+    user.types("service-manager status docker kubernetes")
+        .stdout("docker - running\nkubernetes - running\n")
+        .succeeds();
+    let user = user.with("SERVICE_MANAGER_HOME", "y");
+    user.types("eval \"$(service-manager env docker)\"; docker info --format '{{.Name}}'; service-manager tunnel stop --all")
+        .stdout("[NAME]\n")
+        .succeeds();
+}
