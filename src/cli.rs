@@ -719,6 +719,9 @@ pub(crate) struct TunnelArgs {
     /// Print text, or JSON for programs
     #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     pub(crate) output: OutputFormat,
+    /// Have what containers and clusters publish in the machine at the same ports of 127.0.0.1 here, while it is there
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) publish: bool,
     /// Hold the tunnel of the machine with this key
     #[arg(long, value_name = "KEY", hide = true)]
     pub(crate) serve: Option<String>,

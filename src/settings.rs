@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub proxy: ProxySettings,
     /// Whether services are reached through SSH.
     pub tunnel: TunnelMode,
+    /// Ports that are published in the machine are on the host's loopback too.
+    pub publish: bool,
 }
 
 /// When services are reached through a tunnel of SSH.

@@ -142,6 +142,11 @@ impl MachineFiles {
         self.0.join("tunnel.json")
     }
 
+    /// Whether its tunnel publishes what the services in it publish.
+    pub(crate) fn publish(&self) -> PathBuf {
+        self.0.join("publish.json")
+    }
+
     /// What the process that holds its tunnel has to say.
     pub(crate) fn tunnel_log(&self) -> PathBuf {
         self.0.join("tunnel.log")

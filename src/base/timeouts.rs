@@ -81,6 +81,16 @@ pub(crate) const TUNNEL: Duration = Duration::from_hours(12);
 pub(crate) const TUNNEL_FOLDER: Duration = Duration::from_secs(30);
 /// For another process to answer for a tunnel, or to end.
 pub(crate) const TUNNEL_CONTROL: Duration = Duration::from_secs(5);
+/// Before a service is asked again what it publishes, when it could not be; each pause is twice as long as the one before.
+pub(crate) const FIRST_WATCH_RETRY: Duration = Duration::from_secs(1);
+/// And not longer than this.
+pub(crate) const LAST_WATCH_RETRY: Duration = Duration::from_secs(30);
+/// Between two questions what it publishes, however much happens there.
+pub(crate) const WATCH_PAUSE: Duration = Duration::from_secs(1);
+/// Before a published port is tried again that another program of the host had.
+pub(crate) const TAKEN_PORT: Duration = Duration::from_secs(10);
+/// For all that a service ever tells in one stream of events.
+pub(crate) const EVENTS: Duration = Duration::from_hours(24);
 /// To connect directly to a service that a tunnel would reach too.
 pub(crate) const BEFORE_TUNNEL: Duration = Duration::from_millis(1500);
 /// For `ssh -G`, which may look names up (`CanonicalizeHostname`) and run what a `Match exec` names.

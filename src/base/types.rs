@@ -424,7 +424,7 @@ const UNIT_KINDS: [&str; 11] = [
 ];
 
 /// A TCP port, 1 to 65535.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u16")]
 pub(crate) struct Port(u16);
 

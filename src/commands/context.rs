@@ -41,6 +41,8 @@ pub(crate) struct Context {
     invocation: Invocation,
     /// What is typed; else what is set counts.
     tunnel: Option<TunnelMode>,
+    /// What services publish is to be here, whatever is set.
+    publishes: bool,
     /// How long a tunnel lasts that the command needs.
     tunnel_lifetime: TunnelLifetime,
     has_own_timeout: bool,
@@ -81,6 +83,7 @@ impl Context {
             selection,
             invocation,
             tunnel,
+            publishes: false,
             tunnel_lifetime,
             has_own_timeout,
             may_ask,
@@ -101,12 +104,24 @@ impl Context {
         Self { tunnel_lifetime: TunnelLifetime::Background, ..self }
     }
 
+    /// The same for a command that publishes ports.
+    #[must_use]
+    pub(crate) fn that_publishes(self) -> Self {
+        Self { publishes: true, ..self }
+    }
+
     /// Whether, and for how long, services are reached through SSH.
     pub(crate) fn tunnel(&self) -> Result<TunnelAccess, Error> {
-        let set = || Settings::load(&self.folders()?).map(|settings| settings.tunnel).map_err(Error::from);
-        let mode = self.tunnel.map_or_else(set, Ok)?;
+        let settings = Settings::load(&self.folders()?)?;
+        let mode = self.tunnel.unwrap_or(settings.tunnel);
         let home = self.env.service_manager_home.as_ref().map(|home| self.env.current_folder.join(home));
-        Ok(TunnelAccess { mode, lifetime: self.tunnel_lifetime, home, brief: BriefTunnels::default() })
+        Ok(TunnelAccess {
+            mode,
+            publish: self.publishes || settings.publish,
+            lifetime: self.tunnel_lifetime,
+            home,
+            brief: BriefTunnels::default(),
+        })
     }
 
     /// The same with another limit.

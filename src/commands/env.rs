@@ -58,6 +58,17 @@ fn require_exports(all: &[MachineExports]) -> Result<(), Error> {
     Err(Error::NothingToExport { machines, hint })
 }
 
+/// Connects to all services of the machine that is meant, so that it is known how that is done.
+///
+/// Errors: those of `env`.
+pub(super) fn find_services(context: &Context) -> Result<Machine, Error> {
+    let catalogue = context.catalogue()?;
+    let services = catalogue.select(&[])?;
+    let machine = context.machine()?;
+    let args = EnvArgs::default();
+    Ok(inspect(&services, machine, None, &args, &context.clone().that_publishes())?.machine)
+}
+
 /// What is exported of one machine.
 pub(super) struct MachineExports<'a> {
     pub(super) machine: Machine,
@@ -126,6 +137,11 @@ fn inspect<'a>(
             ServiceCache::keep(&inspection.machine, services, &exported, &left_out, asked, context.deadline)
     {
         log::debug!("{error}");
+    }
+    // What is published is asked of those that could be connected to, whatever became of the others.
+    if !is_cacheable && context.tunnel()?.publish {
+        let used: Vec<&Service> = exported.iter().map(|service| service.connected.detected.service).collect();
+        ServiceCache::keep(&inspection.machine, &used, &exported, &[], None, context.deadline)?;
     }
     Ok(MachineExports { machine: inspection.machine, services: exported, hint })
 }

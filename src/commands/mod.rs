@@ -48,7 +48,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
         Command::Clients(args) => clients::run(&args.what, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Forward(args) => forward::run(args, &context.clone().that_leaves_tunnels()),
-        Command::Tunnel(args) => tunnel::run(args, context),
+        Command::Tunnel(args) => tunnel::run(args, &context.clone().that_leaves_tunnels()),
         Command::Man(args) => man::run(args),
         Command::Completions(args) => completions::run(args, context),
     }

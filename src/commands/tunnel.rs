@@ -6,26 +6,29 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::context::{Context, print, print_json};
+use super::env::find_services;
 use crate::base::causes::in_one_line;
 use crate::base::deadline::Deadline;
 use crate::base::files;
 use crate::base::platform::{close_stdout, leave_terminal};
 use crate::base::text::{escape_control, humanize_duration};
 use crate::base::timeouts;
+use crate::base::types::ServiceName;
 use crate::cli::{OutputFormat, TunnelArgs, TunnelCommand, TunnelStopArgs};
 use crate::error::Error;
 use crate::guest::tunnel::{
-    self, ControlAnswer, ControlRequest, ForwardPurpose, ForwardStatus, READY, ServeError, SessionStatus,
-    TAKEN, TunnelStatus,
+    self, ControlAnswer, ControlRequest, ForwardPurpose, ForwardStatus, PublishStatus, READY, ServeError,
+    SessionStatus, TAKEN, TunnelStatus, UnpublishedPort,
 };
 use crate::machine::Machine;
-use crate::services::{forget_ports, remembered_login};
+use crate::services::{forget_ports, port_watcher, publish_ports, remembered_login};
 use crate::ui::table::Table;
 use crate::ui::{self, json};
 
 pub(super) fn run(args: &TunnelArgs, context: &Context) -> Result<(), Error> {
     match (&args.serve, &args.what) {
         (Some(key), _) => serve(key, context),
+        (None, None) if args.publish => publish(context),
         (None, None) => list(args.output, context),
         (None, Some(TunnelCommand::Stop(args))) => stop(args, context),
         (None, Some(TunnelCommand::Log)) => log(context),
@@ -42,9 +45,10 @@ fn serve(key: &str, context: &Context) -> Result<(), Error> {
     // Where it is none of a terminal's already, that is as good.
     let _ = leave_terminal();
     let login = remembered_login(context.folders()?, key.to_owned());
+    let watch = port_watcher(context.folders()?, key.to_owned());
     let say = |line: &str| ui::print(&format!("{line}\n"));
     let is_ready = || say(READY).map_err(io::Error::other).and_then(|()| close_stdout());
-    match tunnel::serve(&machine.files, login, is_ready) {
+    match tunnel::serve(&machine.files, tunnel::TunnelHost { login, watch }, is_ready) {
         Ok(()) => Ok(()),
         Err(ServeError::Files(files::Error::FolderLocked { .. })) => Ok(say(TAKEN)?),
         Err(error) => {
@@ -52,6 +56,17 @@ fn serve(key: &str, context: &Context) -> Result<(), Error> {
             Err(error.into())
         }
     }
+}
+
+/// Has the ports be here that the services publish which `env` finds.
+fn publish(context: &Context) -> Result<(), Error> {
+    let machine = find_services(context)?;
+    publish_ports(&machine, &context.tunnel()?, context.deadline)?;
+    context.note(&format!(
+        "what services publish in `{}` is at 127.0.0.1 from now on; `service-manager tunnel` shows it, `service-manager tunnel stop` ends it",
+        machine.name
+    ));
+    Ok(())
 }
 
 fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
@@ -130,12 +145,55 @@ struct TunnelEntry {
     session: SessionStatus,
     last_error: Option<String>,
     forwards: Vec<ForwardEntry>,
+    /// None when it publishes nothing.
+    published: Option<PublishedEntry>,
+}
+
+/// In JSON, what is published and not here.
+#[derive(Serialize)]
+struct PublishedEntry {
+    services: Vec<WatchedEntry>,
+    unpublished: Vec<UnpublishedEntry>,
+    beyond_limit: usize,
+}
+
+#[derive(Serialize)]
+struct WatchedEntry {
+    service: String,
+    last_error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct UnpublishedEntry {
+    service: String,
+    port: u16,
+    reason: String,
+}
+
+impl From<PublishStatus> for PublishedEntry {
+    fn from(status: PublishStatus) -> Self {
+        let watched = |(service, last_error): (ServiceName, _)| WatchedEntry {
+            service: service.to_string(),
+            last_error,
+        };
+        let unpublished = |port: UnpublishedPort| UnpublishedEntry {
+            service: port.service.to_string(),
+            port: port.port.number(),
+            reason: port.to_string(),
+        };
+        Self {
+            services: status.services.into_iter().map(watched).collect(),
+            unpublished: status.unpublished.into_iter().map(unpublished).collect(),
+            beyond_limit: status.beyond_limit,
+        }
+    }
 }
 
 fn kind(purpose: &ForwardPurpose) -> &'static str {
     match purpose {
         ForwardPurpose::Service(_) => "service",
         ForwardPurpose::Application(_) => "application",
+        ForwardPurpose::Published { .. } => "published",
     }
 }
 
@@ -174,6 +232,7 @@ impl TunnelEntry {
             session: status.session,
             last_error: status.last_error,
             forwards: status.forwards.into_iter().map(forward).collect(),
+            published: status.published.map(PublishedEntry::from),
         }
     }
 
@@ -191,7 +250,7 @@ impl TunnelEntry {
             let last_error = forward.last_error.as_ref().or(self.last_error.as_ref());
             [
                 self.machine.clone(),
-                forward.service.clone().unwrap_or_else(|| forward.kind.to_owned()),
+                forward.label(),
                 forward.local.clone(),
                 forward.target.clone(),
                 format!("{} ago", humanize_duration(age.unwrap_or_default())),
@@ -200,7 +259,44 @@ impl TunnelEntry {
                 last_error.cloned().unwrap_or_else(|| "-".to_owned()),
             ]
         };
-        self.forwards.iter().map(row).collect()
+        let published = self.published.iter().flat_map(|published| published.rows(&self.machine));
+        self.forwards.iter().map(row).chain(published).collect()
+    }
+}
+
+impl ForwardEntry {
+    fn label(&self) -> String {
+        match (&self.service, self.kind) {
+            (Some(service), "service") => service.clone(),
+            (Some(service), kind) => format!("{service} ({kind})"),
+            (None, kind) => kind.to_owned(),
+        }
+    }
+}
+
+impl PublishedEntry {
+    /// What is not here, and why.
+    fn rows(&self, machine: &str) -> Vec<[String; 8]> {
+        let row = |label: String, target: String, reason: String| {
+            let none = || "-".to_owned();
+            [machine.to_owned(), label, none(), target, none(), none(), none(), reason]
+        };
+        let unpublished = self.unpublished.iter().map(|port| {
+            row(
+                format!("{} (published)", port.service),
+                format!("127.0.0.1:{}", port.port),
+                port.reason.clone(),
+            )
+        });
+        let failed = self.services.iter().filter_map(|watched| {
+            Some(row(format!("{} (published)", watched.service), "-".to_owned(), watched.last_error.clone()?))
+        });
+        let more = (self.beyond_limit > 0).then(|| {
+            let reason =
+                format!("{} more ports are beyond what one machine can have here", self.beyond_limit);
+            row("published".to_owned(), "-".to_owned(), reason)
+        });
+        unpublished.chain(failed).chain(more).collect()
     }
 }
 

@@ -13,6 +13,8 @@ mod leftovers;
 mod lifecycle;
 mod login;
 mod port_forward;
+mod port_watch;
+mod published_ports;
 mod reachability;
 mod session;
 mod state;
@@ -30,7 +32,10 @@ pub(crate) use self::inspection::Inspection;
 pub(crate) use self::leftovers::{Leftover, leftovers};
 pub(crate) use self::lifecycle::{Inspected, Lifecycle, exclusive_under_sccli};
 pub(crate) use self::login::remembered_login;
-pub(crate) use self::port_forward::{ForwardedPort, bring_back_ports, forget_ports, stop_ports};
+pub(crate) use self::port_forward::{
+    ForwardedPort, bring_back_ports, forget_ports, publish_ports, stop_ports,
+};
+pub(crate) use self::port_watch::port_watcher;
 pub(crate) use self::reachability::{GuestAddress, address, addresses};
 pub(crate) use self::session::{MachineSession, ShownHostKeys};
 pub(crate) use self::state::State;

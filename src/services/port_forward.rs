@@ -154,27 +154,52 @@ pub(crate) fn stop_ports(
     Ok(())
 }
 
-/// Has nothing lead to applications of `machine` when its tunnel is started again.
+/// Has nothing lead to applications of `machine`, and no port be published, when its tunnel is started again.
 ///
 /// Errors: the machine's folder is locked or cannot be written.
 pub(crate) fn forget_ports(machine: &Machine, deadline: Deadline) -> Result<(), Error> {
-    let is_service = |forward: &Forward| forward.purpose.service().is_some();
-    if tunnel::read_forwards(&machine.files)?.iter().all(is_service) {
+    let is_kept = |forward: &Forward| !forward.purpose.is_application();
+    if tunnel::publishes(&machine.files) {
+        machine.lock(deadline)?.write_json(&machine.files.publish(), &false)?;
+    }
+    if tunnel::read_forwards(&machine.files)?.iter().all(is_kept) {
         return Ok(());
     }
-    write_forwards(machine, deadline, |forwards| forwards.retain(is_service))
+    write_forwards(machine, deadline, |forwards| forwards.retain(is_kept))
 }
 
-/// Starts the tunnel of `machine` again where it has ended and something leads to applications. What fails is for the log: it
-/// keeps no other command from its work.
+/// Has the tunnel of `machine` be there where something leads to applications, or ports are to be published, which it begins
+/// with then. What fails is for the log: it keeps no other command from its work.
 pub(crate) fn bring_back_ports(machine: &Machine, tunnel: &TunnelAccess, deadline: Deadline) {
     let forwards = tunnel::read_forwards(&machine.files).unwrap_or_default();
-    if forwards.iter().all(|forward| forward.purpose.service().is_some()) {
+    let publishes = tunnel.publish || tunnel::publishes(&machine.files);
+    if !publishes && !forwards.iter().any(|forward| forward.purpose.is_application()) {
         return;
     }
-    if let Err(error) = tunnel::find_or_start(&machine.files, tunnel.home.as_deref(), deadline) {
+    let found = tunnel::find_or_start(&machine.files, tunnel.home.as_deref(), deadline);
+    let asked = found.and_then(|mut client| {
+        if publishes {
+            client.ask(&ControlRequest::Publish, deadline.at_most(timeouts::TUNNEL_CONTROL))?;
+        }
+        Ok(())
+    });
+    if let Err(error) = asked {
         log::warn!("{}", in_one_line(&error));
     }
+}
+
+/// Has the tunnel of `machine` publish what its services publish, from now on.
+///
+/// Errors: the machine's folder cannot be written, the process that holds the tunnel cannot be asked.
+pub(crate) fn publish_ports(
+    machine: &Machine,
+    tunnel: &TunnelAccess,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    machine.lock(deadline)?.write_json(&machine.files.publish(), &true)?;
+    let mut client = tunnel::find_or_start(&machine.files, tunnel.home.as_deref(), deadline)?;
+    client.ask(&ControlRequest::Publish, deadline.at_most(timeouts::TUNNEL_CONTROL))?;
+    Ok(())
 }
 
 /// What leads to applications now.
@@ -182,7 +207,7 @@ fn applications(client: &mut ControlClient, deadline: Deadline) -> Result<Vec<Fo
     let answer = client.ask(&ControlRequest::List, deadline.at_most(timeouts::TUNNEL_CONTROL))?;
     let ControlAnswer::Status(status) = answer else { return Ok(Vec::new()) };
     let forwards = status.forwards.into_iter().map(|status| status.forward);
-    Ok(forwards.filter(|forward| forward.purpose.service().is_none()).collect())
+    Ok(forwards.filter(|forward| forward.purpose.is_application()).collect())
 }
 
 /// What to type in place of `mapping`, whose port of the host is taken.

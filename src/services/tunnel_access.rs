@@ -24,6 +24,8 @@ use crate::settings::TunnelMode;
 #[derive(Clone, Debug)]
 pub(crate) struct TunnelAccess {
     pub(crate) mode: TunnelMode,
+    /// What services publish in the machine is here too.
+    pub(crate) publish: bool,
     pub(crate) lifetime: TunnelLifetime,
     /// Where this program keeps its files, if the user has said so.
     pub(crate) home: Option<PathBuf>,

@@ -10,6 +10,7 @@ mod edges;
 mod faults;
 mod forward;
 mod load;
+mod publish;
 
 /// A guest whose firewall lets nobody in but to port 22, with Docker as `kind` has it.
 pub(crate) fn behind_a_nat(kind: &str) -> Guest {

@@ -35,6 +35,13 @@ RSpec.describe VagrantPlugins::ServiceManager::Config do
     expect(config("config.servicemanager.services = :'docker, kubernetes'").services).to eq(%w[docker kubernetes])
   end
 
+  it 'takes only yes and no for whether ports are published' do
+    expect(config('config.servicemanager.publish = true').publish).to be(true)
+    expect(config('').publish).to be_nil
+    expect(mistakes('config.servicemanager.publish = true')).to eq([])
+    expect(mistakes("config.servicemanager.publish = 'yes'")).to eq(['`publish` has to be `true` or `false`.'])
+  end
+
   it 'is in use when anything is set, even to nothing' do
     expect(config('')).not_to be_in_use
     expect(config('').services).to eq([])

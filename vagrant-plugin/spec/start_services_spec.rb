@@ -68,6 +68,13 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::StartServices do
     expect(started("config.servicemanager.services = 'kubernetes'", variant: 'cdk')).to eq(%w[docker kubernetes])
   end
 
+  it 'publishes ports when that is switched on, after the start' do
+    words = calls("config.servicemanager.services = 'docker'\nconfig.servicemanager.publish = true")
+    expect(words.map { |call| call.first(2) }.last(2)).to eq([['start', '--'], ['tunnel', '--publish']])
+    expect(calls('config.servicemanager.publish = true').last).to eq(%w[tunnel --publish --quiet])
+    expect(calls('config.servicemanager.publish = false').map(&:first)).not_to include('tunnel')
+  end
+
   it 'leaves it to the program what can run together' do
     expect(started("config.servicemanager.services = 'openshift, kubernetes'", variant: 'cdk'))
       .to eq(%w[docker openshift kubernetes])

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::blocking::{Client, ClientBuilder, Response};
+use reqwest::blocking::{Client, ClientBuilder, RequestBuilder, Response};
 use rustls::{AlertDescription, CertificateError};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use super::json_pointer::text_at;
 use crate::access::certificate::Names;
 use crate::access::credentials::{ClientAuth, CredentialError, Credentials};
 use crate::access::tls::{Material, tls_error, trusting_nobody};
-use crate::base::causes::chain;
+use crate::base::causes::{chain, in_one_line};
 use crate::base::deadline::Deadline;
 use crate::base::platform::through_socket;
 use crate::base::timeouts;
@@ -195,6 +195,23 @@ impl ApiClient {
         text_at(&body, pointer)
     }
 
+    /// What the API has at `path`.
+    ///
+    /// Errors: why it cannot be had, for people.
+    pub(crate) fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        let response = self.request(path).timeout(timeouts::API_ANSWER).send();
+        let body = read_body(successful(response)?, LONGEST_LIST + 1).map_err(|error| error.to_string())?;
+        let is_long = body.len() as u64 > LONGEST_LIST;
+        if is_long { Err(format!("it answers with more than {LONGEST_LIST} bytes")) } else { Ok(body) }
+    }
+
+    /// The stream that the API has at `path`, which may be silent for long.
+    ///
+    /// Errors: why there is none, for people.
+    pub(crate) fn stream(&self, path: &str) -> Result<impl Read + use<>, String> {
+        successful(self.request(path).timeout(timeouts::EVENTS).send())
+    }
+
     fn prove(&self, api: Api) -> reqwest::Result<Verdict> {
         match api {
             Api::Kubernetes => self.prove_kubernetes(),
@@ -243,15 +260,18 @@ impl ApiClient {
     }
 
     fn get(&self, path: &str) -> reqwest::Result<Response> {
+        self.request(path).send()
+    }
+
+    fn request(&self, path: &str) -> RequestBuilder {
         let request = self.client.get(format!("{}{path}", self.base));
-        let request = match &self.auth {
+        match &self.auth {
             ClientAuth::Certificate { .. } | ClientAuth::Anonymous => request,
             ClientAuth::Token(token) => request.bearer_auth(token.expose_secret()),
             ClientAuth::Password { user, password } => {
                 request.basic_auth(user, Some(password.expose_secret()))
             }
-        };
-        request.send()
+        }
     }
 }
 
@@ -357,6 +377,13 @@ fn judge_connection(error: &reqwest::Error) -> AttemptOutcome {
     AttemptOutcome::Silent(if refused { NoResponse::ConnectionRefused } else { NoResponse::Timeout }, reason)
 }
 
+/// Errors: there is none, or it tells of a failure; for people.
+fn successful(response: reqwest::Result<Response>) -> Result<Response, String> {
+    let response = response.map_err(|error| in_one_line(&error.without_url()))?;
+    let status = response.status();
+    if status.is_success() { Ok(response) } else { Err(format!("it answers with HTTP {}", status.as_u16())) }
+}
+
 /// At most `limit` bytes of what is in `response`.
 fn read_body(response: Response, limit: u64) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
@@ -367,6 +394,8 @@ fn read_body(response: Response, limit: u64) -> io::Result<Vec<u8>> {
 const LONGEST_BODY: u64 = 64 << 10;
 /// A cluster's version comes with its history and all updates that there are.
 const LONGEST_OBJECT: u64 = 1 << 20;
+/// Each service of a cluster takes one or two KiB of a list.
+const LONGEST_LIST: u64 = 4 << 20;
 
 #[cfg(test)]
 mod tests {

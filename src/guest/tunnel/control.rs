@@ -23,6 +23,8 @@ pub(crate) enum ControlRequest {
     Hello,
     Add(Forward),
     Remove(Forward),
+    /// Publish what the services publish; when that is done already, look for those that could not be watched.
+    Publish,
     List,
     Stop,
 }
@@ -218,7 +220,8 @@ impl Conversation {
     }
 }
 
-const LONGEST_LINE: usize = 64 << 10;
+/// With all ports that a guest can publish.
+const LONGEST_LINE: usize = 256 << 10;
 const MOST_CLIENTS: usize = 16;
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ impl fmt::Display for PortMapping {
 }
 
 const FORM: &str = "a port is 1 to 65535; or `LOCAL:REMOTE`, the port here and the one in the machine";
-const FIRST_UNPRIVILEGED: u16 = 1024;
+pub(super) const FIRST_UNPRIVILEGED: u16 = 1024;
 
 /// Where a forward begins on the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,14 +152,29 @@ pub(crate) enum ForwardPurpose {
     Service(ServiceName),
     /// An application of the user's own, at this port of the host.
     Application(Port),
+    /// A port that a service publishes in the guest, at the same port of the host.
+    Published { service: ServiceName, port: Port },
 }
 
 impl ForwardPurpose {
-    /// The service, if it is for one.
+    /// The service that it is for, or that publishes it.
     pub(crate) fn service(&self) -> Option<&ServiceName> {
         match self {
-            Self::Service(name) => Some(name),
+            Self::Service(name) | Self::Published { service: name, .. } => Some(name),
             Self::Application(_) => None,
+        }
+    }
+
+    /// True for an application of the user's own.
+    pub(crate) fn is_application(&self) -> bool {
+        matches!(self, Self::Application(_))
+    }
+
+    /// The port, if it is for one that is published.
+    pub(super) fn published_port(&self) -> Option<Port> {
+        match self {
+            Self::Published { port, .. } => Some(*port),
+            Self::Service(_) | Self::Application(_) => None,
         }
     }
 
@@ -174,6 +189,7 @@ impl fmt::Display for ForwardPurpose {
         match self {
             Self::Service(name) => name.fmt(f),
             Self::Application(_) => f.write_str("application"),
+            Self::Published { service, .. } => write!(f, "published by {service}"),
         }
     }
 }

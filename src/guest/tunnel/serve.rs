@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use super::control::{ControlAnswer, ControlRequest, ControlServer};
 use super::forward::{Forward, ForwardPurpose, ForwardTarget, LocalEnd};
 use super::listener::ListenError;
+use super::publish::{PortWatcher, Publisher};
+use super::status::TunnelStatus;
 use super::tunnel::{Tunnel, TunnelLogin, WatchedSocket};
 use crate::base::causes::in_one_line;
 use crate::base::deadline::Deadline;
@@ -32,13 +34,19 @@ pub(crate) enum ServeError {
     Wait(#[from] io::Error),
 }
 
+/// What the process that holds a tunnel is given by those who know the machine and its services.
+pub(crate) struct TunnelHost {
+    pub(crate) login: TunnelLogin,
+    pub(crate) watch: PortWatcher,
+}
+
 /// Holds the tunnel of the machine with these `files` until it is told to stop, nobody has used it for long, or its folder is
 /// removed. `is_ready` is called once clients can connect.
 ///
 /// Errors: another process holds it already; nothing can listen.
 pub(crate) fn serve(
     files: &MachineFiles,
-    login: TunnelLogin,
+    TunnelHost { login, watch }: TunnelHost,
     is_ready: impl FnOnce() -> io::Result<()>,
 ) -> Result<(), ServeError> {
     let folder = PrivateFolder::lock(files.tunnel().folder(), Deadline::after(Duration::ZERO))?;
@@ -51,13 +59,23 @@ pub(crate) fn serve(
     let control = ControlServer::listen(files.tunnel().control())?;
     is_ready()?;
     log::info!("ready");
-    let served =
-        TunnelServer { machine: files.key(), tunnel, control, empty_since: Instant::now() }.run(&folder);
+    let (machine, empty_since) = (files.key(), Instant::now());
+    let mut server = TunnelServer { machine, tunnel, control, watch, publisher: None, empty_since };
+    if publishes(files) {
+        server.publish()?;
+    }
+    let result = server.run(&folder);
     if folder.is_there() {
         folder.remove()?;
     }
     log::info!("ended");
-    served
+    result
+}
+
+/// True when the tunnel is to publish what the services publish.
+pub(crate) fn publishes(files: &MachineFiles) -> bool {
+    let text = files::read(&files.publish(), LONGEST_FORWARDS).ok().flatten();
+    text.is_some_and(|text| serde_json::from_slice(&text).unwrap_or(false))
 }
 
 /// The forwards that were good once.
@@ -77,6 +95,9 @@ struct TunnelServer {
     machine: String,
     tunnel: Tunnel,
     control: ControlServer,
+    watch: PortWatcher,
+    /// None when it publishes nothing.
+    publisher: Option<Publisher>,
     /// Since when it had nothing to do at all.
     empty_since: Instant,
 }
@@ -85,8 +106,8 @@ impl TunnelServer {
     fn run(mut self, folder: &PrivateFolder) -> Result<(), ServeError> {
         let mut is_told_to_stop = false;
         while !is_told_to_stop && folder.is_there() && !self.is_over() {
-            let patience = self.tunnel.work().min(timeouts::TUNNEL_FOLDER);
-            let patience = self.control.patience().into_iter().fold(patience, Duration::min);
+            self.publish_news();
+            let patience = self.tunnel.work().min(self.patience());
             let watched = self.tunnel.watched();
             let sources: Vec<WatchedSocket> = watched.iter().map(|(source, ..)| *source).collect();
             let sockets = watched.into_iter().map(|(_, socket, interest)| (socket, interest));
@@ -96,24 +117,60 @@ impl TunnelServer {
             for (source, ready) in sources.into_iter().zip(of_tunnel) {
                 self.tunnel.react(source, *ready);
             }
-            let Self { machine, tunnel, control, .. } = &mut self;
+            let Self { machine, tunnel, control, publisher, .. } = &mut self;
+            let mut is_told_to_publish = false;
             control.react(of_control, |request| {
                 is_told_to_stop |= matches!(request, ControlRequest::Stop);
-                answer(request, machine, tunnel)
+                is_told_to_publish |= matches!(request, ControlRequest::Publish);
+                answer(request, machine, tunnel, publisher.as_ref())
             });
+            if is_told_to_publish {
+                self.publish()?;
+            }
         }
         Ok(())
     }
 
+    /// How long nothing has to be looked at that no socket tells of.
+    fn patience(&self) -> Duration {
+        let waits = self.publisher.as_ref().is_some_and(Publisher::waits_for_port);
+        let looks = if waits { timeouts::TAKEN_PORT } else { timeouts::TUNNEL_FOLDER };
+        self.control.patience().into_iter().fold(looks, Duration::min)
+    }
+
+    fn publish(&mut self) -> io::Result<()> {
+        if let Some(publisher) = &self.publisher {
+            publisher.look_again();
+        } else {
+            self.publisher = Some(Publisher::start(&self.watch, self.tunnel.waker()?)?);
+        }
+        Ok(())
+    }
+
+    fn publish_news(&mut self) {
+        if let Some(publisher) = &mut self.publisher {
+            publisher.work(&mut self.tunnel);
+            publisher.retry(&mut self.tunnel);
+            if publisher.is_watching() {
+                self.tunnel.keep_alive();
+            }
+        }
+    }
+
     fn is_over(&mut self) -> bool {
-        if self.tunnel.forwards().next().is_some() {
+        if self.tunnel.forwards().next().is_some() || self.publisher.is_some() {
             self.empty_since = Instant::now();
         }
         self.tunnel.idle() >= timeouts::TUNNEL || self.empty_since.elapsed() >= timeouts::TUNNEL_FOLDER
     }
 }
 
-fn answer(request: ControlRequest, machine: &str, tunnel: &mut Tunnel) -> ControlAnswer {
+fn answer(
+    request: ControlRequest,
+    machine: &str,
+    tunnel: &mut Tunnel,
+    publisher: Option<&Publisher>,
+) -> ControlAnswer {
     match request {
         ControlRequest::Hello => {
             ControlAnswer::Hello { version: VERSION.to_owned(), machine: machine.to_owned() }
@@ -127,8 +184,11 @@ fn answer(request: ControlRequest, machine: &str, tunnel: &mut Tunnel) -> Contro
             tunnel.remove(&forward);
             ControlAnswer::Done
         }
-        ControlRequest::List => ControlAnswer::Status(tunnel.status()),
-        ControlRequest::Stop => ControlAnswer::Done,
+        ControlRequest::List => {
+            let status = publisher.map(|publisher| publisher.status().clone());
+            ControlAnswer::Status(TunnelStatus { published: status, ..tunnel.status() })
+        }
+        ControlRequest::Publish | ControlRequest::Stop => ControlAnswer::Done,
     }
 }
 

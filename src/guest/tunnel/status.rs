@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::forward::{Forward, ForwardTarget};
+use super::published::PublishStatus;
 
 /// A tunnel as it is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,8 @@ pub(crate) struct TunnelStatus {
     /// Why the last session ended, or none came about. It may hold text of the guest, sanitized.
     pub(crate) last_error: Option<String>,
     pub(crate) forwards: Vec<ForwardStatus>,
+    /// None when it publishes nothing.
+    pub(crate) published: Option<PublishStatus>,
 }
 
 /// The SSH session of a tunnel.

@@ -137,6 +137,11 @@ impl Tunnel {
         if self.links.is_empty() { self.last_use.elapsed() } else { Duration::ZERO }
     }
 
+    /// It is in use, though there is no connection.
+    pub(super) fn keep_alive(&mut self) {
+        self.last_use = Instant::now();
+    }
+
     pub(crate) fn status(&self) -> TunnelStatus {
         let session = match &self.phase {
             Phase::Down => SessionStatus::Down,
@@ -148,7 +153,12 @@ impl Tunnel {
             let links = self.links.iter().filter(|link| link.forward == index);
             listening.status.with_links(links.map(|link| (link.received, link.sent)))
         });
-        TunnelStatus { session, last_error: self.last_error.clone(), forwards: forwards.collect() }
+        TunnelStatus {
+            session,
+            last_error: self.last_error.clone(),
+            forwards: forwards.collect(),
+            published: None,
+        }
     }
 
     /// Does all that can be done now. Returns how long it may be waited for sockets.
@@ -286,7 +296,10 @@ impl Tunnel {
             }
             !link.has_ended()
         });
-        self.last_use = Instant::now();
+        // One that never reached the machine, such as a watch that tries again and again, is no use of it.
+        if let Phase::Up(_) = self.phase {
+            self.last_use = Instant::now();
+        }
     }
 
     /// Ends the session. Clients whose connection was not open yet are connected anew, once; the others see theirs end.
@@ -339,6 +352,7 @@ impl Tunnel {
             Ok(session) => {
                 log::info!("logged in");
                 (self.phase, self.last_failure) = (Phase::Up(Box::new(session)), None);
+                self.last_use = Instant::now();
             }
             Err(reason) => {
                 log::info!("could not log in: {reason}");
@@ -438,7 +452,6 @@ impl Tunnel {
                 Ok(link) => {
                     self.forwards[index].status.accept();
                     self.links.push(link);
-                    self.last_use = Instant::now();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {

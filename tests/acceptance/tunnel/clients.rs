@@ -87,5 +87,5 @@ fn every_socket_can_be_used() {
 }
 
 /// A tar with one program for containers, and what it is linked with.
-const IMAGE: &str = "tar --create --dereference --directory=/ bin/busybox \
+pub(super) const IMAGE: &str = "tar --create --dereference --directory=/ bin/busybox \
     $(ldd /bin/busybox | grep --only-matching '/lib[^ ]*' | cut --characters=2-)";

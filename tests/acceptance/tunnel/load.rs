@@ -88,14 +88,14 @@ fn connections_do_not_hurt_each_other() {
 
 /// What a process has for itself, in KiB: the program's own pages are shared by all that run it, and large in a build with
 /// debugging information.
-fn memory(process: u32) -> u64 {
+pub(super) fn memory(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// In ticks of the kernel.
-fn processor_time(process: u32) -> u64 {
+pub(super) fn processor_time(process: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let after = stat.rsplit(") ").next().unwrap();
     after.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
@@ -111,7 +111,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A service behind a socket, which says that it is Docker and does what the tests ask.
-const TEST_SERVICE: &str = "
+pub(super) const TEST_SERVICE: &str = "
 name: test
 title: Test
 exports:

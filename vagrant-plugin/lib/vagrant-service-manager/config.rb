@@ -9,14 +9,17 @@ module VagrantPlugins
     class Config < Vagrant.plugin('2', :config)
       TEXTS = %i[openshift_docker_registry openshift_image_name openshift_image_tag proxy proxy_user
                  proxy_password].freeze
-      KEYS = [:services, :network, *TEXTS].freeze
-      private_constant :TEXTS, :KEYS
+      SWITCHES = %i[network publish].freeze
+      KEYS = [:services, *SWITCHES, *TEXTS].freeze
+      private_constant :TEXTS, :SWITCHES, :KEYS
 
       # The services: names with commas between them, or an array of names. Once finalized, the names.
       attr_accessor :services
       # Whether a machine of VirtualBox, which the host reaches through forwarded ports alone, gets a private network.
       # Services are reached without one, through SSH.
       attr_accessor :network
+      # True to have the ports that are published in the machine on the host's loopback too.
+      attr_accessor :publish
       # For OpenShift in the Atomic Developer Bundle: where its image comes from.
       attr_accessor :openshift_docker_registry, :openshift_image_name, :openshift_image_tag
       # The proxy of the services, and who uses it.
@@ -75,7 +78,7 @@ module VagrantPlugins
 
       def look_for_mistakes(machine)
         proxy_warnings.each { |warning| machine.ui.warn(warning) }
-        _detected_errors + network_mistakes + text_mistakes + service_mistakes(machine)
+        _detected_errors + switch_mistakes + text_mistakes + service_mistakes(machine)
       end
 
       def get(key)
@@ -95,8 +98,9 @@ module VagrantPlugins
         end
       end
 
-      def network_mistakes
-        [nil, true, false].include?(network) ? [] : [words('mistakes.no_boolean', key: :network)]
+      def switch_mistakes
+        wrong = SWITCHES.reject { |key| [nil, true, false].include?(get(key)) }
+        wrong.map { |key| words('mistakes.not_boolean', key: key) }
       end
 
       def text_mistakes

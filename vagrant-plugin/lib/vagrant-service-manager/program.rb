@@ -65,6 +65,11 @@ module VagrantPlugins
         ask_patiently(['start', *options, '--', *services], variables, patience, what) { |text| report.call(text) }
       end
 
+      # Has the ports that are published in the machine on the host's loopback too.
+      def publish(variables, patience, &what)
+        ask_patiently(%w[tunnel --publish --quiet], variables, patience, what)
+      end
+
       # Forgets a machine, if it was ever used.
       def forget(name, variables)
         ask(['machines', 'forget', '--ignore-unknown', '--', name.to_s], variables)

@@ -33,6 +33,7 @@ module VagrantPlugins
           Handover.of(@machine).to_variables do |variables|
             @services = services(variant(variables))
             start(variables) unless @services.empty?
+            publish(variables) if @config.publish
           end
         end
 
@@ -61,6 +62,13 @@ module VagrantPlugins
           raise_unless(answer, [0])
           news(answer.stderr).each { |line| @machine.ui.detail(line.chomp) }
           @proxy_mark.clear if proxy_gone?
+        end
+
+        # A machine whose ports are not here is as good as started: it is warned of that.
+        def publish(variables)
+          answer = @program.publish(variables, @patience) { I18n.t('vagrant_service_manager.ports') }
+          raise_unless(answer, [answer.exit_code])
+          @machine.ui.warn(answer.stderr.chomp) unless answer.exit_code.zero?
         end
 
         def answer_to_start(variables)

@@ -1,0 +1,160 @@
+//! Ports that containers and clusters publish in the guest, at the same ports of the host.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use service_manager_test_support::until;
+
+use super::clients::IMAGE;
+use super::forward::{echo, echoes, free_ports};
+use super::load::{TEST_SERVICE, memory, processor_time};
+use super::{behind_a_nat, end, kill, processes, ssh_port_of, user_of};
+
+/// Real containers, whose ports come and go with them.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn ports_of_containers_are_here_while_they_are_there() {
+    let guest = behind_a_nat("socket");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    user.types(format!(
+        "eval \"$(service-manager env docker --quiet)\"; {IMAGE} | docker import - publish-test >/dev/null"
+    ))
+    .patiently()
+    .succeeds();
+    guest.changes(
+        "true",
+        "docker rm --force web other low >/dev/null 2>&1; docker rmi --force publish-test >/dev/null",
+    );
+    user.types("service-manager tunnel --publish --quiet").succeeds();
+    let docker = |line: &str| {
+        user.types(format!("eval \"$(service-manager env docker --quiet)\"; docker {line} >/dev/null"))
+            .patiently()
+            .succeeds();
+    };
+    let [web, other] = free_ports();
+    let taken = TcpListener::bind(("127.0.0.1", other)).unwrap();
+    let run = |name: &str, port: u16| {
+        docker(&format!(
+            "run --detach --name {name} --publish {port}:80 publish-test /bin/busybox httpd -f -p 80 -h /bin"
+        ));
+    };
+    run("web", web);
+    until("the port is here", || serves(web));
+    let file =
+        user.types(format!("curl --silent http://127.0.0.1:{web}/busybox | cmp - /bin/busybox && echo same"));
+    file.stdout("same\n").succeeds();
+
+    // What cannot be here is told.
+    run("other", other);
+    run("low", 81);
+    let list = || user.types("service-manager tunnel | grep published | cut --fields=2-4,8").run_freely();
+    until("all are listed", || list().lines().count() == 3);
+    assert_eq!(
+        list(),
+        format!(
+            "docker (published)\t127.0.0.1:{web}\t127.0.0.1:{web}\t-\n\
+             docker (published)\t-\t127.0.0.1:81\tonly root may listen at ports below 1024; `service-manager forward 8081:81`\n\
+             docker (published)\t-\t127.0.0.1:{other}\tanother program listens at 127.0.0.1:{other} here\n"
+        )
+    );
+    drop(taken);
+    until("a port that is free by now is here", || serves(other));
+
+    // It restarts, the tunnel is killed, all of the engine ends.
+    docker("restart --time 0 web");
+    until("it is here again", || serves(web));
+    kill(&user);
+    assert!(!serves(web));
+    user.types("service-manager env docker >/dev/null").succeeds();
+    until("the next env brings it back", || serves(web));
+    docker("kill web");
+    until("it is gone with its container", || TcpStream::connect(("127.0.0.1", web)).is_err());
+    assert!(serves(other));
+    guest.run("systemctl stop docker.socket docker.service 2>/dev/null || systemctl stop docker");
+    until("all are gone with the engine", || TcpStream::connect(("127.0.0.1", other)).is_err());
+    guest.run("systemctl start docker");
+    docker("start web");
+    until("it is here again", || serves(web));
+
+    // Nothing is asked while nothing happens.
+    let process = processes(&user)[0];
+    let (before, begin) = (processor_time(process), memory(process));
+    thread::sleep(Duration::from_secs(10));
+    assert_eq!(processor_time(process), before, "idle");
+    assert!(begin < 30_000, "{begin} KiB");
+
+    end(&user);
+    assert!(!serves(web));
+    user.types("service-manager env docker >/dev/null").succeeds();
+    assert!(!serves(web), "stopped is stopped");
+    user.writes(".config/service-manager/config.yaml", "publish: true\n");
+    user.types("service-manager env docker >/dev/null").succeeds();
+    until("the settings publish too", || serves(web));
+    fs::remove_dir_all(user.home().join(".local/state/service-manager")).unwrap();
+    until("it ends with its folder", || TcpStream::connect(("127.0.0.1", web)).is_err());
+}
+
+/// Real Services at a real API server. There is no kube-proxy in the test guest, so something else listens at the port.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn ports_of_nodes_are_here_while_their_service_is_there() {
+    let guest = behind_a_nat("none");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    user.types("service-manager tunnel --publish --quiet").succeeds();
+    let kubectl = |line: &str| {
+        user.types(format!("eval \"$(service-manager env kubernetes --quiet)\"; kubectl {line} >/dev/null"))
+            .succeeds();
+    };
+    echoes(&guest, 30_731);
+    kubectl("create service nodeport echo --tcp=80 --node-port=30731");
+    until("the port is here", || echo(30_731, b"hello").as_deref() == Some(b"hello"));
+    user.types("service-manager tunnel --output json | grep --only-matching '\"kind\":\"published\",\"service\":\"[a-z]*\"'")
+        .stdout("\"kind\":\"published\",\"service\":\"kubernetes\"\n")
+        .succeeds();
+    kubectl("delete service echo");
+    until("it is gone", || TcpStream::connect(("127.0.0.1", 30_731)).is_err());
+    end(&user);
+}
+
+/// A guest that claims thousands of ports has few of the host's, and what it tells all the time costs nothing.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_guest_that_claims_all_ports_has_few() {
+    let guest = behind_a_nat("none");
+    guest.run_with("cat >/run/claims.py", include_str!("claims.py"));
+    guest.changes(
+        "systemd-run --quiet --unit=test-claims python3 /run/claims.py; until [ -S /run/test-engine.sock ]; do sleep 0.1; done",
+        "systemctl stop test-claims; rm /run/claims.py",
+    );
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    user.writes(".config/service-manager/services/test.yaml", TEST_SERVICE);
+    user.writes(".config/service-manager/config.yaml", "publish: true\n");
+    user.types("service-manager env test >/dev/null").succeeds();
+    until("what is beyond the limit is told", || {
+        user.types("service-manager tunnel").run_freely().contains("18936 more ports are beyond")
+    });
+    user.types(
+        "service-manager tunnel --output json | grep --only-matching '\"kind\":\"published\"' | wc --lines; \
+                service-manager tunnel log | grep --count 'is published by'",
+    )
+    .stdout("64\n64\n")
+    .succeeds();
+    let process = processes(&user)[0];
+    assert!(memory(process) < 30_000, "{} KiB", memory(process));
+    let before = processor_time(process);
+    thread::sleep(Duration::from_secs(3));
+    assert!(processor_time(process) - before <= 2, "health checks are not looked at");
+    end(&user);
+}
+
+/// True when somebody answers there, and not only the tunnel.
+fn serves(port: u16) -> bool {
+    let request = b"GET /busybox HTTP/1.0\r\n\r\n";
+    echo(port, request)
+        .is_some_and(|answer| answer.starts_with(b"HTTP/1.0 200") || answer.starts_with(b"HTTP/1.1 200"))
+}
