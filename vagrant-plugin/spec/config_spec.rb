@@ -60,7 +60,7 @@ RSpec.describe VagrantPlugins::ServiceManager::Config do
 
   it 'takes nothing for a network but true and false' do
     ["'true'", "'no'", ':yes', '1', '0', '[]', '{}'].each do |value|
-      expect(mistakes("config.servicemanager.network = #{value}")).to eq(['`network` has to be true or false.'])
+      expect(mistakes("config.servicemanager.network = #{value}")).to eq(['`network` has to be `true` or `false`.'])
     end
   end
 
