@@ -17,7 +17,7 @@ use crate::clients::install::fetcher;
 use crate::clients::{self, Event};
 use crate::error::Error;
 use crate::ui::Progress;
-use crate::ui::table::Table;
+use crate::ui::table::{Column, Table};
 
 pub(super) fn run(command: &ClientsCommand, context: &Context) -> Result<(), Error> {
     let cache = Cache::new(context.folders()?.clients());
@@ -87,10 +87,17 @@ fn list(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), Er
             installed.path.display().to_string(),
         ]
     });
-    let table =
-        Table::new(["SERVICE", "VERSION", "PLATFORM", "SIZE", "LAST USED", "PROGRAM"], rows.collect());
-    print(&table.render(context.ui))
+    print(&Table::new(COLUMNS, rows.collect()).render(context.ui))
 }
+
+const COLUMNS: [Column; 6] = [
+    Column::new("SERVICE"),
+    Column::new("VERSION").cut_to(12),
+    Column::new("PLATFORM").optional(1),
+    Column::new("SIZE").optional(4),
+    Column::new("LAST USED").optional(2),
+    Column::new("PROGRAM").path_cut_to(16).optional(3),
+];
 
 fn verify(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), Error> {
     let all = cache.all()?;

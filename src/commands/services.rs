@@ -10,7 +10,7 @@ use crate::catalogue::{self, Catalogue, CheckedFile, Entry, FileDiagnostic, sche
 use crate::cli::{OutputFormat, ServicesArgs, ServicesCommand};
 use crate::error::Error;
 use crate::ui;
-use crate::ui::table::Table;
+use crate::ui::table::{Column, Table};
 
 pub(super) fn run(args: &ServicesArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
@@ -29,10 +29,18 @@ fn list(format: OutputFormat, context: &Context) -> Result<(), Error> {
         OutputFormat::Text => {
             let comma = if ui::is_stdout_terminal() { ", " } else { "," };
             let rows = services.iter().map(|service| service.cells(comma)).collect();
-            Table::new(["SERVICE", "TITLE", "CLIENT", "FLAVOURS", "FROM"], rows).render(context.ui)
+            Table::new(COLUMNS, rows).render(context.ui)
         }
     })
 }
+
+const COLUMNS: [Column; 5] = [
+    Column::new("SERVICE"),
+    Column::new("TITLE").cut_to(10).optional(2),
+    Column::new("CLIENT").optional(4),
+    Column::new("FLAVOURS").cut_to(12).optional(3),
+    Column::new("FROM").path_cut_to(8).optional(1),
+];
 
 /// docs/json.md
 #[derive(Serialize)]

@@ -68,8 +68,7 @@ fn show(report: &Report, format: StatusFormat, context: &Context) -> Result<(), 
     match format {
         StatusFormat::Json => print_json(&report.document(context.invocation())),
         StatusFormat::Table => {
-            let by = context.default_by()?.map(|by| format!("MACHINE: {} ({by})\n", report.machine));
-            let table = by.unwrap_or_default() + &table::render(&report.rows, ui::stdout_width(), context.ui);
+            let table = table::of_machine(report, context.default_by()?, ui::stdout_width(), context.ui);
             print(&(table + &table::problems(std::slice::from_ref(report), context.invocation(), context.ui)))
         }
         StatusFormat::Lines => print(&report.lines()),

@@ -22,7 +22,7 @@ use crate::guest::tunnel::{
 };
 use crate::machine::Machine;
 use crate::services::{forget_ports, port_watcher, publish_ports, remembered_login};
-use crate::ui::table::Table;
+use crate::ui::table::{Column, Table};
 use crate::ui::{self, json};
 
 pub(super) fn run(args: &TunnelArgs, context: &Context) -> Result<(), Error> {
@@ -83,11 +83,19 @@ fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
         );
     }
     let rows = tunnels.iter().flat_map(TunnelEntry::rows).collect();
-    print(
-        &Table::new(["MACHINE", "SERVICE", "HERE", "THERE", "SINCE", "SSH", "USE", "LAST ERROR"], rows)
-            .render(context.ui),
-    )
+    print(&Table::new(COLUMNS, rows).render(context.ui))
 }
+
+const COLUMNS: [Column; 8] = [
+    Column::new("MACHINE"),
+    Column::new("SERVICE"),
+    Column::new("HERE").path_cut_to(14).optional(5),
+    Column::new("THERE").path_cut_to(14).optional(4),
+    Column::new("SINCE").optional(1),
+    Column::new("SSH").optional(6),
+    Column::new("USE").cut_to(8).optional(2),
+    Column::new("LAST ERROR").cut_to(16).optional(3),
+];
 
 /// The machines that are meant: the one that is named, else all that were used from here.
 fn machines(context: &Context) -> Result<Vec<Machine>, Error> {

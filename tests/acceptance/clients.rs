@@ -32,6 +32,23 @@ fn lists_the_installed_clients() {
         .types(format!("NO_COLOR=1; export NO_COLOR; {}", on_a_terminal(line)))
         .stdout(&on_terminal)
         .succeeds();
+    let typed = shop.user.types(line);
+    typed.in_a_terminal(80).shows(
+        "
+        SERVICE     VERSION  PLATFORM     SIZE[..]LAST USED  PROGRAM
+        docker      99.1.2   linux/amd64  [..]today      ..[..]/docker
+        kubernetes  1.35.0   linux/amd64  [..]today      ..[..]/kubectl
+        kubernetes  1.36.3   linux/amd64  [..]today      ..[..]/kubectl
+        ",
+    );
+    typed.in_a_terminal(40).shows(
+        "
+        SERVICE     VERSION  SIZE
+        docker      99.1.2   [..]
+        kubernetes  1.35.0   [..]
+        kubernetes  1.36.3   [..]
+        ",
+    );
     let written = shop.user.types("service-manager clients list --output json").stdout("[..]\n").succeeds();
     let listed: Value = serde_json::from_str(&written.stdout).unwrap();
     assert_eq!(listed["version"], 1);

@@ -233,3 +233,19 @@ const MISTAKES: [&str; 5] = [
     "8:58: flavours[0].access.kubeconfig.root: is not `true` or `false`",
     "9:15: flavours[0].remedies.expired: is missing",
 ];
+
+#[test]
+fn the_list_fits_the_terminal() {
+    let user = User::new().with("LANG", "C.UTF-8");
+    let typed = user.types("service-manager services list");
+    for (columns, parts) in
+        [(120, &["TITLE", "FLAVOURS", "built in"][..]), (80, &["FLAVOURS", ".."]), (40, &["CLIENT"])]
+    {
+        let mut terminal = typed.in_a_terminal(columns);
+        for part in parts.iter().chain(&["podman-remote"]) {
+            terminal.shows_somewhere(part);
+        }
+        assert_eq!(terminal.lines(), 11, "a line for each service, and the head");
+        assert_eq!(terminal.ends(), 0);
+    }
+}

@@ -20,10 +20,11 @@ fn a_terminal_shows_a_table() {
         .types(on_a_terminal("service-manager status"))
         .stdout(
             "
-            SERVICE     STATE          FLAVOUR  VERSION[..]ENDPOINT
-            docker      running        tls      20.[..]  https://[ADDRESS]:2376
-            openshift   not installed  -        -[..]-
-            kubernetes  running        kubeadm  v1.[..]  https://[ADDRESS]:6443
+            [NAME]  vagrant@[ADDRESS]:22
+            SERVICE     STATE            FLAVOUR  VERSION[..]ENDPOINT
+            docker      * running        tls      20.[..]  https://[ADDRESS]:2376
+            openshift   . not installed  -        -[..]-
+            kubernetes  * running        kubeadm  v1.[..]  https://[ADDRESS]:6443
             ",
         )
         .succeeds();
@@ -102,23 +103,28 @@ fn lines_have_no_colours() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
-fn a_narrow_terminal_drops_columns() {
+fn the_table_fits_the_terminal() {
     let guest = Guest::kubeadm();
-    let user = User::of(&guest).with("NO_COLOR", "1");
+    let user = User::of(&guest).with("NO_COLOR", "1").with("LANG", "C.UTF-8");
     let typed = user.types("service-manager status");
-    typed.in_a_terminal(30).shows(
-        "
-        SERVICE     STATE
-        docker      running
-        openshift   not installed
-        kubernetes  running
-        ",
-    );
-    let typed = user.types("service-manager status kubernetes");
+    for columns in [120, 80] {
+        typed.in_a_terminal(columns).shows(
+            "
+            [NAME]  vagrant@[ADDRESS]:22
+            SERVICE     STATE            FLAVOUR  VERSION[..]ENDPOINT
+            docker      ● running        tls      20.[..]  https://[ADDRESS]:2376
+            openshift   · not installed  -        -[..]-
+            kubernetes  ● running        kubeadm  v1.[..]  https://[ADDRESS]:6443
+            ",
+        );
+    }
     typed.in_a_terminal(40).shows(
         "
-        SERVICE     STATE    FLAVOUR  VERSION
-        kubernetes  running  kubeadm  v1.[..]
+        [NAME]  vagrant@[ADDRESS]:22
+        SERVICE     STATE            VERSION
+        docker      ● running        20.[..]
+        openshift   · not installed  -
+        kubernetes  ● running        v1.[..]
         ",
     );
 }

@@ -19,10 +19,11 @@ fn redraws_the_table_until_ctrl_c() {
     guest.stops("kubelet");
     terminal.shows(
         "
-        SERVICE     STATE          FLAVOUR  VERSION[..]ENDPOINT
-        docker      stopped        tls      -[..]-
-        openshift   not installed  -        -[..]-
-        kubernetes  stopped        kubeadm  -[..]-
+        [NAME]  vagrant@[ADDRESS]:22
+        SERVICE     STATE            FLAVOUR  VERSION[..]ENDPOINT
+        docker      o stopped        tls      -[..]-
+        openshift   . not installed  -        -[..]-
+        kubernetes  o stopped        kubeadm  -[..]-
         ",
     );
     guest.changes_back();
@@ -66,15 +67,17 @@ fn waits_for_a_machine_that_goes_away() {
     let typed = user.types("service-manager status --watch=0.1 kubernetes");
     let mut terminal = typed.in_a_terminal(80);
     let running = "
-        SERVICE     STATE    FLAVOUR  VERSION[..]ENDPOINT
-        kubernetes  running  kubeadm  v1.[..]  https://[ADDRESS]:6443
+        [NAME]  vagrant@[ADDRESS]:22
+        SERVICE     STATE      FLAVOUR  VERSION[..]ENDPOINT
+        kubernetes  * running  kubeadm  v1.[..]  https://[ADDRESS]:6443
         ";
     terminal.shows(running);
     guest.changes("systemctl stop ssh; pkill -x sshd", "systemctl start ssh");
     terminal.shows(
         "
-        SERVICE     STATE    FLAVOUR  VERSION  ENDPOINT
-        kubernetes  unknown  -        -        -
+        [NAME]  vagrant@[ADDRESS]:22
+        SERVICE     STATE      FLAVOUR  VERSION  ENDPOINT
+        kubernetes  ? unknown  -        -        -
         PROBLEM: could not connect to [ADDRESS]:22
         caused by: Connection refused (os error 111)
         hint: check host and port, and that an SSH server (sshd) runs there
@@ -126,8 +129,9 @@ fn fails_without_a_first_answer() {
 }
 
 const RUNNING: &str = "
-        SERVICE     STATE          FLAVOUR  VERSION[..]ENDPOINT
-        docker      stopped        tls      -[..]-
-        openshift   not installed  -        -[..]-
-        kubernetes  running        kubeadm  v1.[..]  https://[ADDRESS]:6443
+        [NAME]  vagrant@[ADDRESS]:22
+        SERVICE     STATE            FLAVOUR  VERSION[..]ENDPOINT
+        docker      o stopped        tls      -[..]-
+        openshift   . not installed  -        -[..]-
+        kubernetes  * running        kubeadm  v1.[..]  https://[ADDRESS]:6443
         ";

@@ -591,8 +591,9 @@ fn passes_the_terminal_to_the_program() {
     let mut terminal = line.in_a_terminal(80);
     terminal.shows(
         "
-        SERVICE  STATE    FLAVOUR  VERSION  ENDPOINT
-        docker   stopped  tls      -        -
+        box  [..], Vagrant in [..]
+        SERVICE  STATE      FLAVOUR  VERSION  ENDPOINT
+        docker   o stopped  tls      -        -
         ",
     );
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);

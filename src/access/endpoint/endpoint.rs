@@ -73,6 +73,11 @@ impl Endpoint {
         }
     }
 
+    /// True when a tunnel leads there.
+    pub(crate) fn is_through_ssh(&self) -> bool {
+        matches!(self.via, Via::Ssh)
+    }
+
     /// The URL that clients are given.
     pub(crate) fn url(&self) -> String {
         match &self.place {

@@ -8,6 +8,7 @@ use crate::access::endpoint::Endpoint;
 #[cfg(test)]
 use crate::access::endpoint::{EndpointAddress, EndpointPlace, Via};
 use crate::base::deadline::Deadline;
+use crate::base::text::escape_control;
 use crate::base::types::{ServiceName, Version};
 use crate::catalogue::{Catalogue, Service};
 use crate::commands::context::Context;
@@ -28,6 +29,8 @@ pub(super) struct Inquiry {
 /// The answer.
 pub(super) struct Report {
     pub(super) machine: String,
+    /// How it is reached; none where it was not found.
+    pub(super) place: Option<String>,
     /// One per service.
     pub(super) rows: Vec<Row>,
     /// Why the machine could not be asked.
@@ -77,13 +80,21 @@ impl Inquiry {
         let services = self.catalogue.select(&self.names)?;
         let inspection = session.inspect(&extend(Questions::about(services.iter().copied())))?;
         let rows = inspection.assess(&services, deadline).into_iter().map(Row::new).collect();
-        Ok(Report { machine: self.machine.name.to_string(), rows, problem: None })
+        Ok(Report { rows, problem: None, ..self.report_of_nothing() })
     }
 
     /// The report when the machine could not be asked because of `problem`.
     pub(super) fn unknown(&self, problem: Error) -> Result<Report, Error> {
-        let unknown = Report::unknown(&self.catalogue.select(&self.names)?, problem);
-        Ok(Report { machine: self.machine.name.to_string(), ..unknown })
+        let Report { rows, problem, .. } = Report::unknown(&self.catalogue.select(&self.names)?, problem);
+        Ok(Report { rows, problem, ..self.report_of_nothing() })
+    }
+
+    fn report_of_nothing(&self) -> Report {
+        let folder = self.machine.origin().map(|origin| origin.project.folder.to_string_lossy());
+        let vagrant = folder.map(|folder| format!(", Vagrant in {}", escape_control(&folder)));
+        let place = format!("{}{}", self.machine.route(), vagrant.unwrap_or_default());
+        let machine = self.machine.name.to_string();
+        Report { machine, place: Some(place), rows: Vec::new(), problem: None }
     }
 }
 
@@ -91,7 +102,7 @@ impl Report {
     /// That of some machine that could not be asked about `services` because of `problem`.
     pub(super) fn unknown(services: &[&Service], problem: Error) -> Self {
         let rows = services.iter().map(|service| Row::without_facts(service, None)).collect();
-        Self { machine: String::new(), rows, problem: Some(problem) }
+        Self { machine: String::new(), place: None, rows, problem: Some(problem) }
     }
 
     /// `SERVICE - STATE` lines.
@@ -127,7 +138,7 @@ impl Report {
             problem: Option<Explanation>,
             services: Vec<ServiceStatusJson<'a>>,
         }
-        let Self { machine, rows, problem } = self;
+        let Self { machine, rows, problem, .. } = self;
         let services = rows.iter().map(|row| ServiceStatusJson::new(row, typed)).collect();
         StatusJson { machine, problem: problem.as_ref().map(|problem| problem.explain(typed)), services }
     }
@@ -221,7 +232,7 @@ impl Row {
 impl Report {
     /// A report for tests of what is shown.
     pub(super) fn of(rows: Vec<Row>, problem: Option<Error>) -> Self {
-        Self { machine: "box".into(), rows, problem }
+        Self { machine: "box".into(), place: None, rows, problem }
     }
 }
 

@@ -1,22 +1,45 @@
 //! The table that a terminal shows.
 
-use console::{Style, measure_text_width};
+use console::{Emoji, Style};
 
 use super::report::{Report, Row};
 use crate::access::endpoint::Endpoint;
 use crate::error::{Explain, Invocation};
 use crate::services::State;
 use crate::ui::Ui;
+use crate::ui::table::{Cell, Column, Table, shorten};
 
-/// The table of one machine; columns that would make it wider than `width` are left out, the least important ones first.
-pub(super) fn render(rows: &[Row], width: Option<usize>, ui: Ui) -> String {
-    table(&rows.iter().map(|row| ("", row)).collect::<Vec<_>>(), &[SERVICE, STATE], width, ui)
+/// All that is shown of one machine. `by` says what has made it the one that is meant, where nobody named it.
+pub(super) fn of_machine(report: &Report, by: Option<&str>, width: Option<usize>, ui: Ui) -> String {
+    machine_line(report, by, width, ui) + &render(&report.rows, width, ui)
+}
+
+/// The table of one machine; it is fitted to `width`.
+fn render(rows: &[Row], width: Option<usize>, ui: Ui) -> String {
+    let rows = rows.iter().map(|row| {
+        let [_, cells @ ..] = cells(&("", row));
+        cells
+    });
+    Table::new([SERVICE, STATE, FLAVOUR, VERSION, ENDPOINT], rows.collect()).fitted(width, ui)
+}
+
+/// The line above that of one machine: which it is, and how it is reached.
+fn machine_line(report: &Report, by: Option<&str>, width: Option<usize>, ui: Ui) -> String {
+    let by = by.map(|by| format!(" ({by})")).unwrap_or_default();
+    let through_ssh =
+        report.rows.iter().filter_map(|row| row.endpoint.as_ref()).any(Endpoint::is_through_ssh);
+    let services = if through_ssh { ", services through SSH" } else { "" };
+    let place = report.place.as_ref().map(|place| format!("  {place}{services}")).unwrap_or_default();
+    let line = shorten(&format!("{}{by}{place}", report.machine), width.unwrap_or(usize::MAX));
+    // Only its name stands out, as far as there is room for it.
+    let (name, rest) = line.split_at(report.machine.len().min(line.len()));
+    ui.styled(name, Style::new().bold()) + rest + "\n"
 }
 
 /// The table of several machines.
 pub(super) fn render_all(reports: &[Report], width: Option<usize>, ui: Ui) -> String {
-    let rows: Vec<(&str, &Row)> = reports.iter().flat_map(rows_of).collect();
-    table(&rows, &[MACHINE, SERVICE, STATE], width, ui)
+    let rows = reports.iter().flat_map(rows_of).map(|row| cells(&row)).collect();
+    Table::new([MACHINE, SERVICE, STATE, FLAVOUR, VERSION, ENDPOINT], rows).fitted(width, ui)
 }
 
 /// A line for each problem of `reports`, and what to type for it: what stands under the table. Hints repeat what was
@@ -34,76 +57,39 @@ fn rows_of(report: &Report) -> impl Iterator<Item = (&str, &Row)> {
     rows.map(|row| (report.machine.as_str(), row))
 }
 
-/// The table of `rows`, each with its machine; the columns `always` are in it whatever the width.
-fn table(rows: &[(&str, &Row)], always: &[usize], width: Option<usize>, ui: Ui) -> String {
-    let lines: Vec<[String; COLUMNS]> =
-        std::iter::once(HEAD.map(str::to_owned)).chain(rows.iter().map(cells)).collect();
-    let widest = |column: usize| lines.iter().map(|cells| measure_text_width(&cells[column])).max();
-    let widths: Vec<usize> = (0..COLUMNS).map(|column| widest(column).unwrap_or(0)).collect();
-    let columns = chosen(always, &widths, width);
-    let mut text = String::new();
-    for (line, cells) in lines.iter().enumerate() {
-        let row = line.checked_sub(1).map(|row| rows[row].1);
-        for (place, &column) in columns.iter().enumerate() {
-            let cell = &cells[column];
-            text.push_str(&ui.styled(cell, style(row, column)));
-            if place + 1 < columns.len() {
-                text.push_str(&" ".repeat(widths[column] - measure_text_width(cell) + GAP));
-            }
-        }
-        text.push('\n');
-    }
-    text
-}
-
-/// Those of `always`, and the others that fit.
-fn chosen(always: &[usize], widths: &[usize], width: Option<usize>) -> Vec<usize> {
-    let mut columns = always.to_vec();
-    for column in [ENDPOINT, VERSION, FLAVOUR] {
-        let wanted = columns.iter().chain([&column]);
-        let needed = wanted.map(|column| widths[*column]).sum::<usize>() + GAP * columns.len();
-        if width.is_none_or(|width| needed <= width) {
-            columns.push(column);
-        }
-    }
-    columns.sort_unstable();
-    columns
-}
-
-fn cells((machine, row): &(&str, &Row)) -> [String; COLUMNS] {
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+/// The rows of `reports`, each with its machine.
+fn cells((machine, row): &(&str, &Row)) -> [Cell; 6] {
+    let or_dash = |text: Option<String>| Cell::from(text.unwrap_or_else(|| "-".to_owned()));
     [
-        (*machine).to_owned(),
-        row.service.to_string(),
-        row.state_name().to_owned(),
+        Cell::from((*machine).to_owned()),
+        Cell::from(row.service.to_string()),
+        state(row.state, row.state_name()),
         or_dash(row.flavour.as_ref().map(ToString::to_string)),
         or_dash(row.version.as_ref().map(ToString::to_string)),
         or_dash(row.endpoint.as_ref().map(Endpoint::url)),
     ]
 }
 
-fn style(row: Option<&Row>, column: usize) -> Style {
-    let Some(row) = row else { return Style::new().bold() };
-    if column != STATE {
-        return Style::new();
-    }
-    match row.state {
-        Some(State::Running) => Style::new().green(),
-        Some(State::Failed | State::Degraded) => Style::new().red(),
-        Some(State::Starting) => Style::new().yellow(),
-        Some(State::Stopped | State::NotInstalled) | None => Style::new().dim(),
-    }
+/// A state with its mark, so that colours are not all that tells them apart.
+fn state(state: Option<State>, name: &str) -> Cell {
+    let (mark, style) = match state {
+        Some(State::Running) => (Emoji("●", "*"), Style::new().green()),
+        Some(State::Starting) => (Emoji("◐", "~"), Style::new().cyan()),
+        Some(State::Degraded) => (Emoji("!", "!"), Style::new().yellow()),
+        Some(State::Failed) => (Emoji("✗", "x"), Style::new().red()),
+        Some(State::Stopped) => (Emoji("○", "o"), Style::new().blue()),
+        Some(State::NotInstalled) => (Emoji("·", "."), Style::new().dim()),
+        None => (Emoji("?", "?"), Style::new().magenta()),
+    };
+    Cell::styled(&format!("{mark} {name}"), style)
 }
 
-const COLUMNS: usize = 6;
-const HEAD: [&str; COLUMNS] = ["MACHINE", "SERVICE", "STATE", "FLAVOUR", "VERSION", "ENDPOINT"];
-const MACHINE: usize = 0;
-const SERVICE: usize = 1;
-const STATE: usize = 2;
-const FLAVOUR: usize = 3;
-const VERSION: usize = 4;
-const ENDPOINT: usize = 5;
-const GAP: usize = 2;
+const MACHINE: Column = Column::new("MACHINE");
+const SERVICE: Column = Column::new("SERVICE");
+const STATE: Column = Column::new("STATE");
+const FLAVOUR: Column = Column::new("FLAVOUR").optional(1);
+const VERSION: Column = Column::new("VERSION").cut_to(8).optional(3);
+const ENDPOINT: Column = Column::new("ENDPOINT").cut_to(16).optional(2);
 
 #[cfg(test)]
 mod tests {
@@ -111,40 +97,61 @@ mod tests {
     use crate::ui::ColorChoice;
     use crate::{machine, services};
 
+    /// The marks of a terminal without UTF-8, whatever the tests run in.
+    fn plain(text: &str) -> String {
+        text.replace('●', "*").replace('○', "o").replace('·', ".")
+    }
+
     fn table(width: Option<usize>) -> String {
         let rows = [
             Row::of("openshift", Some(State::NotInstalled), None),
             Row::of("kubernetes", Some(State::Running), None),
         ];
-        render(&rows, width, Ui::new(ColorChoice::Never, true, false))
+        plain(&render(&rows, width, Ui::new(ColorChoice::Never, true, false)))
     }
 
     #[test]
-    fn what_does_not_fit_is_left_out() {
+    fn what_does_not_fit_is_cut_and_then_left_out() {
         let full = "\
-SERVICE     STATE          FLAVOUR  VERSION  ENDPOINT
-openshift   not installed  -        -        -
-kubernetes  running        kubeadm  v1.36.3  https://192.168.56.7:6443
+SERVICE     STATE            FLAVOUR  VERSION  ENDPOINT
+openshift   . not installed  -        -        -
+kubernetes  * running        kubeadm  v1.36.3  https://192.168.56.7:6443
 ";
         assert_eq!(table(None), full);
         assert_eq!(table(Some(80)), full);
         assert_eq!(
-            table(Some(62)),
+            table(Some(70)),
             "\
-SERVICE     STATE          VERSION  ENDPOINT
-openshift   not installed  -        -
-kubernetes  running        v1.36.3  https://192.168.56.7:6443
+SERVICE     STATE            FLAVOUR  VERSION  ENDPOINT
+openshift   . not installed  -        -        -
+kubernetes  * running        kubeadm  v1.36.3  https://192.168.56.7:..
+"
+        );
+        assert_eq!(
+            table(Some(60)),
+            "\
+SERVICE     STATE            VERSION  ENDPOINT
+openshift   . not installed  -        -
+kubernetes  * running        v1.36.3  https://192.168.56.7..
 "
         );
         assert_eq!(
             table(Some(40)),
             "\
-SERVICE     STATE          VERSION
-openshift   not installed  -
-kubernetes  running        v1.36.3
+SERVICE     STATE            VERSION
+openshift   . not installed  -
+kubernetes  * running        v1.36.3
 "
         );
-        assert_eq!(table(Some(1)), "SERVICE     STATE\nopenshift   not installed\nkubernetes  running\n");
+    }
+
+    #[test]
+    fn the_line_of_a_machine_fits_too() {
+        let report = Report { place: Some("dev@192.168.56.7:22".into()), ..Report::of(Vec::new(), None) };
+        let line = |width| machine_line(&report, None, width, Ui::new(ColorChoice::Never, true, false));
+        assert_eq!(line(None), "box  dev@192.168.56.7:22\n");
+        assert_eq!(line(Some(12)), "box  dev@1..\n");
+        assert_eq!(line(Some(1)), "b\n");
     }
 
     #[test]
@@ -160,18 +167,18 @@ kubernetes  running        v1.36.3
             report("longer", State::Stopped, none),
             report("bare", none, none),
         ];
-        let table = |width| render_all(&reports, width, Ui::new(ColorChoice::Never, true, false));
+        let table = |width| plain(&render_all(&reports, width, Ui::new(ColorChoice::Never, true, false)));
         assert_eq!(
             table(None),
             "\
-MACHINE  SERVICE     STATE          FLAVOUR  VERSION  ENDPOINT
-box      kubernetes  running        kubeadm  v1.36.3  https://192.168.56.7:6443
-longer   docker      stopped        -        -        -
-bare     docker      not installed  -        -        -
-bare     kubernetes  not installed  -        -        -
+MACHINE  SERVICE     STATE            FLAVOUR  VERSION  ENDPOINT
+box      kubernetes  * running        kubeadm  v1.36.3  https://192.168.56.7:6443
+longer   docker      o stopped        -        -        -
+bare     docker      . not installed  -        -        -
+bare     kubernetes  . not installed  -        -        -
 "
         );
-        assert!(table(Some(1)).starts_with("MACHINE  SERVICE     STATE\n"));
+        assert!(table(Some(40)).starts_with("MACHINE  SERVICE     STATE\n"));
     }
 
     #[test]
@@ -199,9 +206,9 @@ bare     kubernetes  not installed  -        -        -
 
     #[test]
     fn no_line_is_wider_than_the_terminal() {
-        for width in 25..100 {
+        for width in 1..100 {
             for line in table(Some(width)).lines() {
-                assert!(measure_text_width(line) <= width, "{width}: {line}");
+                assert!(console::measure_text_width(line) <= width, "{width}: {line}");
             }
         }
     }

@@ -84,7 +84,7 @@ impl Display {
     fn show(&mut self, report: &Report) -> Result<(), Error> {
         match self.format {
             StatusFormat::Table => {
-                let table = |width| table::render(&report.rows, width, self.ui);
+                let table = |width| table::of_machine(report, None, width, self.ui);
                 let problems = table::problems(std::slice::from_ref(report), &self.typed, self.ui);
                 return Ok(self.frame.show(|width| table(width) + &problems)?);
             }

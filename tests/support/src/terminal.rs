@@ -68,6 +68,17 @@ impl<'u> Terminal<'u> {
         self.shows_what(text, |expected, shown| shown.starts_with(expected));
     }
 
+    /// Waits until this is somewhere on the screen.
+    #[track_caller]
+    pub fn shows_somewhere(&mut self, text: &str) {
+        self.shows_what(text, |expected, shown| shown.contains(expected));
+    }
+
+    /// How many lines are on the screen now.
+    pub fn lines(&self) -> usize {
+        self.contents().lines().count()
+    }
+
     #[track_caller]
     fn shows_what(&mut self, text: &str, is_it: impl Fn(&str, &str) -> bool) {
         let expected = self.typed.filled_in(unindent(text).trim_end());
