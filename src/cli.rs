@@ -48,30 +48,50 @@ impl Cli {
     /// types to start it.
     pub(crate) fn parse_as(program: &str, arguments: &[OsString]) -> Result<Self, clap::Error> {
         let mut command = Self::command().bin_name(program);
-        if let Some(examples) = command.get_after_help().map(ToString::to_string) {
-            command = command.after_help(examples.replace("service-manager ", &format!("{program} ")));
+        if program != command.get_name() {
+            command = with_examples_of(command, program);
         }
-        let matches = command.try_get_matches_from_mut(arguments).map_err(with_own_tip)?;
+        let matches = command.try_get_matches_from_mut(arguments).map_err(mend_tips)?;
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 }
 
-/// The same refusal with a tip that helps. clap's own, to put `--` before an option that it does not know, never does.
-fn with_own_tip(mut refusal: clap::Error) -> clap::Error {
-    let option = match (refusal.kind(), refusal.get(ContextKind::InvalidArg)) {
-        (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => option.clone(),
+/// Has every example begin with `program`.
+fn with_examples_of(command: clap::Command, program: &str) -> clap::Command {
+    let examples = command.get_after_help().map(ToString::to_string);
+    let examples = examples.map(|text| text.replace("service-manager ", &format!("{program} ")));
+    let command = command.mut_subcommands(|below| with_examples_of(below, program));
+    match examples {
+        Some(examples) => command.after_help(examples),
+        None => command,
+    }
+}
+
+/// Takes away what clap advises and seldom helps (to pass an option that there is not as a value), and says instead what
+/// an option that other programs have is called here.
+fn mend_tips(mut refusal: clap::Error) -> clap::Error {
+    if refusal.kind() != ErrorKind::UnknownArgument {
+        return refusal;
+    }
+    refusal.remove(ContextKind::Suggested);
+    let typed = match refusal.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument.split('=').next().unwrap_or_default().to_owned(),
         _ => return refusal,
     };
-    if let Some(ContextValue::StyledStrs(tips)) = refusal.get(ContextKind::Suggested) {
-        let useful = tips.iter().filter(|tip| !tip.to_string().contains("'-- ")).cloned().collect();
-        refusal.insert(ContextKind::Suggested, ContextValue::StyledStrs(useful));
-    }
-    if ["--format", "--json", "-o"].contains(&option.as_str()) {
-        let tip = "did you mean `--output json`?".to_owned().into();
+    if let Some((_, own)) = ELSEWHERE.iter().find(|(name, _)| *name == typed) {
+        let tip = format!("did you mean `{own}`?").into();
         refusal.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     }
     refusal
 }
+
+/// What options of other programs are called here.
+const ELSEWHERE: [(&str, &str); 4] = [
+    ("--format", "--output json"),
+    ("--json", "--output json"),
+    ("--name", "--machine NAME"),
+    ("--follow", "--watch"),
+];
 
 /// The form of what is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -113,6 +133,7 @@ pub(crate) enum Command {
 /// Connects to the service with what it prints before it prints it. Without a SERVICE: those of all running
 /// services.
 #[derive(Debug, Default, Args)]
+#[command(after_help = "Example: eval \"$(service-manager env kubernetes)\"")]
 pub(crate) struct EnvArgs {
     /// The service, for example `kubernetes`
     #[arg(value_name = "SERVICE")]
@@ -127,7 +148,7 @@ pub(crate) struct EnvArgs {
     #[arg(long)]
     pub(crate) script_readable: bool,
     /// Print text, or JSON for programs
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     #[arg(conflicts_with_all = ["script_readable", "shell"])]
     pub(crate) output: OutputFormat,
     #[command(flatten)]
@@ -193,6 +214,7 @@ pub(crate) struct Freshness {
 ///
 /// A table on a terminal; elsewhere a line for each, as `kubernetes - running`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager status --watch")]
 pub(crate) struct StatusArgs {
     /// The service, for example `kubernetes`; without one, all
     #[arg(value_name = "SERVICE")]
@@ -201,7 +223,7 @@ pub(crate) struct StatusArgs {
     #[arg(long)]
     pub(crate) script_readable: bool,
     /// Print text, or JSON for programs
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     #[arg(conflicts_with = "script_readable")]
     pub(crate) output: OutputFormat,
     /// Ask all machines that were used from here, at once
@@ -217,6 +239,7 @@ pub(crate) struct StatusArgs {
 ///
 /// Returns when they answer, and then has written what their clients need, as `env` does.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager start kubernetes")]
 pub(crate) struct StartArgs {
     /// The services, for example `kubernetes`
     #[arg(value_name = "SERVICE", required = true)]
@@ -295,6 +318,7 @@ impl StartArgs {
 ///
 /// Returns when they are gone.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager stop kubernetes")]
 pub(crate) struct StopArgs {
     /// The services, for example `kubernetes`
     #[arg(value_name = "SERVICE", required = true)]
@@ -305,6 +329,7 @@ pub(crate) struct StopArgs {
 ///
 /// Returns when they answer, and then has written what their clients need, as `env` does.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager restart docker")]
 pub(crate) struct RestartArgs {
     /// The services, for example `kubernetes`
     #[arg(value_name = "SERVICE", required = true)]
@@ -315,6 +340,7 @@ pub(crate) struct RestartArgs {
 ///
 /// Connects to the service with what is in it before anything is printed or changed.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager kubeconfig kubernetes --merge --use")]
 pub(crate) struct KubeconfigArgs {
     /// The service, for example `kubernetes`; without one, all that run
     pub(crate) service: Option<String>,
@@ -337,6 +363,7 @@ pub(crate) struct KubeconfigArgs {
 /// Connects to it before anything is changed. In docker's own files, which all that use contexts read: `docker --context
 /// NAME`, compose, IDEs. Typed again, it brings new keys and an address that has changed.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager docker-context --use")]
 pub(crate) struct DockerContextArgs {
     /// The name of the context; otherwise `MACHINE-docker`
     #[arg(long, value_name = "NAME", conflicts_with = "remove")]
@@ -351,6 +378,7 @@ pub(crate) struct DockerContextArgs {
 
 /// Tells about the machine itself
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager box ip")]
 pub(crate) struct BoxArgs {
     #[command(subcommand)]
     pub(crate) what: BoxCommand,
@@ -364,6 +392,7 @@ pub(crate) enum BoxCommand {
 
 /// Prints an address of the machine that the host can reach
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager box ip")]
 pub(crate) struct BoxIpArgs {
     /// Print all addresses, those that the host can reach first
     #[arg(long)]
@@ -372,19 +401,20 @@ pub(crate) struct BoxIpArgs {
     #[arg(long)]
     pub(crate) script_readable: bool,
     /// Print text, or JSON for programs; that has all addresses
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     #[arg(conflicts_with = "script_readable")]
     pub(crate) output: OutputFormat,
 }
 
 /// Prints the product that runs in the machine, and its version
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager box version")]
 pub(crate) struct BoxVersionArgs {
     /// Print NAME=value lines
     #[arg(long)]
     pub(crate) script_readable: bool,
     /// Print text, or JSON for programs
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     #[arg(conflicts_with = "script_readable")]
     pub(crate) output: OutputFormat,
 }
@@ -427,17 +457,19 @@ pub(crate) struct ConsoleArgs {
 /// Lists the machines that were used from here
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "Example: service-manager machines --output json")]
 pub(crate) struct MachinesArgs {
     #[command(subcommand)]
     pub(crate) what: Option<MachinesCommand>,
     /// Print text, or JSON for programs
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     pub(crate) output: OutputFormat,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MachinesCommand {
     Use(UseArgs),
+    List(MachinesListArgs),
     Forget(ForgetArgs),
     Trust(TrustArgs),
     Allow(AllowArgs),
@@ -453,10 +485,20 @@ pub(crate) struct UseArgs {
     pub(crate) name: String,
 }
 
+/// Lists them, as `machines` alone does
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager machines list -o json")]
+pub(crate) struct MachinesListArgs {
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
+}
+
 /// Removes what is kept of a machine: credentials, host keys, how it is reached
 ///
 /// Takes it out of your own kubeconfigs too, if it was merged there.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager machines forget default")]
 pub(crate) struct ForgetArgs {
     /// The machine's name; when several have it, the one of the Vagrant project around, or one as
     /// `service-manager machines` lists it
@@ -471,6 +513,7 @@ pub(crate) struct ForgetArgs {
 /// Everything else that is kept of it stays. Shows both keys and asks; compare the new one with what `ssh-keygen -lf
 /// /etc/ssh/ssh_host_ed25519_key.pub` says in the machine.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager machines trust default")]
 pub(crate) struct TrustArgs {
     /// The machine's name; when several have it, the one of the Vagrant project around, or one as
     /// `service-manager machines` lists it
@@ -486,6 +529,7 @@ pub(crate) struct TrustArgs {
 /// home folder has those. It holds for the Vagrantfile, the plugins in `.vagrant` and the files that these name, as they
 /// are now. If one of them changes and Vagrant is needed again, you are asked again.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager machines allow ~/project")]
 pub(crate) struct AllowArgs {
     /// The project's folder; otherwise the current one
     pub(crate) folder: Option<PathBuf>,
@@ -495,6 +539,7 @@ pub(crate) struct AllowArgs {
 ///
 /// `machines allow` takes it back. What is known of the project's machines can still be used.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager machines deny ~/project")]
 pub(crate) struct DenyArgs {
     /// The project's folder; otherwise the current one
     pub(crate) folder: Option<PathBuf>,
@@ -502,6 +547,7 @@ pub(crate) struct DenyArgs {
 
 /// Shows the services that are known, and checks your own service files
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager services list")]
 pub(crate) struct ServicesArgs {
     #[command(subcommand)]
     pub(crate) what: ServicesCommand,
@@ -518,14 +564,16 @@ pub(crate) enum ServicesCommand {
 
 /// Lists the services that are known, and where they are from
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager services list -o json")]
 pub(crate) struct ServicesListArgs {
     /// The form of the output
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub(crate) output: OutputFormat,
 }
 
 /// Prints what is known of a service, as a service file
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager services show kubernetes")]
 pub(crate) struct ServicesShowArgs {
     /// The service, for example `kubernetes`
     #[arg(value_name = "SERVICE")]
@@ -534,6 +582,7 @@ pub(crate) struct ServicesShowArgs {
 
 /// Tells every mistake in service files
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager services validate mine.yaml")]
 pub(crate) struct ServicesValidateArgs {
     /// The files; otherwise all of your own
     #[arg(value_name = "FILE")]
@@ -545,8 +594,9 @@ pub(crate) struct ServicesValidateArgs {
 /// The version is that of the service in the machine; with `--cli-version` no machine is asked. What is in the cache is
 /// not downloaded again.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: eval \"$(service-manager install-cli kubernetes)\"")]
 pub(crate) struct InstallCliArgs {
-    /// The service, for example `openshift`
+    /// The service, for example `openshift`, or the program itself: `oc`
     #[arg(value_name = "SERVICE")]
     pub(crate) service: String,
     /// The version: `1.31.5`, or as the publisher has it `stable`, `latest`, `stable-1.31`
@@ -574,7 +624,7 @@ pub(crate) struct InstallCliArgs {
     #[arg(long, value_name = "SHELL", ignore_case = true, value_parser = shell_parser())]
     pub(crate) shell: Option<Shell>,
     /// Print text, or JSON for programs
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     #[arg(conflicts_with = "shell")]
     pub(crate) output: OutputFormat,
 }
@@ -602,6 +652,7 @@ impl FromStr for WantedVersion {
 
 /// Manages the programs that `install-cli` has installed
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager clients list")]
 pub(crate) struct ClientsArgs {
     #[command(subcommand)]
     pub(crate) what: ClientsCommand,
@@ -618,22 +669,25 @@ pub(crate) enum ClientsCommand {
 
 /// Lists them, with their sizes and when they were last handed out
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager clients list -o json")]
 pub(crate) struct ClientsListArgs {
     /// Print text, or JSON for programs
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     pub(crate) output: OutputFormat,
 }
 
 /// Tells whether they are still what was installed
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager clients verify")]
 pub(crate) struct ClientsVerifyArgs {
     /// Print text, or JSON for programs
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     pub(crate) output: OutputFormat,
 }
 
 /// Removes those that were not handed out for long, and what downloads have left
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager clients prune --unused-for 30")]
 pub(crate) struct ClientsPruneArgs {
     /// Keep what `install-cli` has handed out within so many days
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
@@ -642,12 +696,13 @@ pub(crate) struct ClientsPruneArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Print text, or JSON for programs
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     pub(crate) output: OutputFormat,
 }
 
 /// Removes one of them, or all versions of one
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager clients uninstall kubernetes 1.36.3")]
 pub(crate) struct ClientsUninstallArgs {
     /// The service, for example `openshift`
     #[arg(value_name = "SERVICE")]
@@ -656,7 +711,7 @@ pub(crate) struct ClientsUninstallArgs {
     #[arg(value_name = "VERSION")]
     pub(crate) release: Option<Version>,
     /// Print text, or JSON for programs
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     pub(crate) output: OutputFormat,
 }
 
@@ -664,6 +719,7 @@ pub(crate) struct ClientsUninstallArgs {
 ///
 /// There `SERVICE_MANAGER_MIRROR=https://=file:///FOLDER` has `install-cli` use it.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager clients export /mnt/mirror")]
 pub(crate) struct ClientsExportArgs {
     /// The folder; created when it is missing
     #[arg(value_name = "FOLDER")]
@@ -677,6 +733,7 @@ pub(crate) struct ClientsExportArgs {
 /// `env` asks the machine. With direnv, in `direnvrc`: `eval "$(service-manager hook direnv)"`, and in `.envrc`:
 /// `use service_manager [SERVICE...]`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: eval \"$(service-manager hook bash)\"")]
 pub(crate) struct HookArgs {
     /// The shell
     pub(crate) shell: HookTarget,
@@ -694,6 +751,7 @@ pub(crate) struct HookArgs {
 /// it; `8080` leads to the same port there. It lasts as the tunnel does, which `service-manager tunnel` shows: until it is stopped,
 /// or nobody has used the tunnel for 12 hours. The next `env` brings back what was not stopped.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager forward 8080:80")]
 pub(crate) struct ForwardArgs {
     /// The port here, and the one in the machine if it is another one
     #[arg(value_name = "LOCAL[:REMOTE]", required = true)]
@@ -702,7 +760,7 @@ pub(crate) struct ForwardArgs {
     #[arg(long)]
     pub(crate) stop: bool,
     /// Print text, or JSON for programs
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     #[arg(conflicts_with = "stop")]
     pub(crate) output: OutputFormat,
 }
@@ -713,11 +771,12 @@ pub(crate) struct ForwardArgs {
 /// nobody has used it for 12 hours.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "Example: service-manager tunnel")]
 pub(crate) struct TunnelArgs {
     #[command(subcommand)]
     pub(crate) what: Option<TunnelCommand>,
     /// Print text, or JSON for programs
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     pub(crate) output: OutputFormat,
     /// Have what containers and clusters publish in the machine at the same ports of 127.0.0.1 here, while it is there
     #[arg(long, conflicts_with = "output")]
@@ -736,6 +795,7 @@ pub(crate) enum TunnelCommand {
 
 /// Ends the tunnel of a machine; `env` makes a new one
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager tunnel stop --all")]
 pub(crate) struct TunnelStopArgs {
     /// Those of all machines
     #[arg(long, conflicts_with = "machines")]
@@ -750,6 +810,7 @@ pub(crate) struct TunnelStopArgs {
 /// Evaluate it in the shell's start-up file; in bash: `eval "$(service-manager completions bash)"`. Completion asks no
 /// machine and starts nothing.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: eval \"$(service-manager completions bash)\"")]
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: CompletionShell,
@@ -771,6 +832,7 @@ pub(crate) enum CompletionShell {
 
 /// Prints a page of the manual, for `man -l -`
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager man env | man -l -")]
 pub(crate) struct ManArgs {
     /// The command, for example `env` or `clients list`; without one, the program
     pub(crate) command: Vec<String>,
@@ -789,10 +851,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "host", hide_short_help = true)]
     pub(crate) ssh_config: Option<PathBuf>,
     /// Its address: `[USER@]HOST[:PORT]`
-    #[arg(long, global = true, value_name = "ADDRESS", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "ADDRESS")]
     pub(crate) host: Option<Address>,
     /// The private key to log in with
-    #[arg(short, long, global = true, value_name = "FILE", hide_short_help = true)]
+    #[arg(short, long, global = true, value_name = "FILE")]
     pub(crate) identity: Option<PathBuf>,
 
     /// Give up after so many seconds: 30, or to start and stop services 300
@@ -958,7 +1020,7 @@ mod tests {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
             Cli::parse_as("service-manager", &words).unwrap_err().to_string()
         };
-        for option in ["--format", "--json", "-o"] {
+        for option in ["--format", "--json"] {
             let text = refusal(&["x", "status", option, "json"]);
             assert!(text.contains("tip: did you mean `--output json`?"), "{text}");
         }
@@ -966,6 +1028,20 @@ mod tests {
         assert!(!text.contains("'-- --nonsense'"), "{text}");
         let text = refusal(&["x", "status", "--script-readble"]);
         assert!(text.contains("--script-readable") && !text.contains("'-- "), "{text}");
+    }
+
+    #[test]
+    fn every_command_has_one_example() {
+        fn check(command: &clap::Command) {
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let count = examples.matches("service-manager ").count();
+            assert!(count > 0, "`{}` has no example", command.get_name());
+            command
+                .get_subcommands()
+                .filter(|below| below.get_name() != "schema" && below.get_name() != "log")
+                .for_each(check);
+        }
+        check(&Cli::command());
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error>
     show(&installed, &path, is_new, args, context)
 }
 
-/// The service that has the client. Whoever names the client itself is told the service.
+/// The service that has the client, by its own name or the client's.
 fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a Service, Error> {
     let found = catalogue.find(name);
     let by_program = catalogue
@@ -85,10 +85,7 @@ fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a Service, Error> 
         .find(|service| service.client.as_ref().is_some_and(|client| client.program.as_str() == name));
     match (found, by_program) {
         (Ok(entry), _) => Ok(&entry.service),
-        (Err(catalogue::Error::UnknownService { name, known, .. }), Some(service)) => {
-            let nearest = Some(service.name.to_string());
-            Err(catalogue::Error::UnknownService { name, nearest, known }.into())
-        }
+        (Err(catalogue::Error::UnknownService { .. }), Some(service)) => Ok(service),
         (Err(error), _) => Err(error.into()),
     }
 }

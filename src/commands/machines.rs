@@ -21,12 +21,14 @@ use crate::guest::ssh::HostKeyChange;
 use crate::guest::tunnel;
 use crate::machine::{self, Consents, DockerContextRecord, Machine, Project, Remembered, forget, remembered};
 use crate::services::ShownHostKeys;
+use crate::ui::table::{Column, Table};
 use crate::ui::{self, json};
 
 pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
         None => list(args.output, context),
         Some(MachinesCommand::Use(args)) => choose(args, context),
+        Some(MachinesCommand::List(args)) => list(args.output, context),
         Some(MachinesCommand::Forget(args)) => forget_one(args, context),
         Some(MachinesCommand::Trust(args)) => trust(args, context),
         Some(MachinesCommand::Allow(AllowArgs { folder })) => {
@@ -85,20 +87,25 @@ fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
     if machines.is_empty() {
         context.note("no machine was used from here yet; `service-manager status` uses one");
     }
-    let labels: Vec<String> = machines.iter().map(|machine| machine.label(&machines)).collect();
-    let width = labels.iter().map(String::len).max().unwrap_or(0);
-    let line = |(label, machine): (&String, &Machine)| {
-        let folder = machine.origin().map(|origin| escape_control(&origin.project.folder.to_string_lossy()));
-        let origin = folder.map(|folder| format!("  Vagrant in {folder}")).unwrap_or_default();
-        let mark = match &chosen {
-            None => "",
-            Some(chosen) if *chosen == machine.key() => "* ",
-            Some(_) => "  ",
-        };
-        format!("{mark}{label:width$}  {}  {}{origin}\n", machine.route(), state(machine))
+    let mark = |machine: &Machine| match &chosen {
+        None => "",
+        Some(chosen) if *chosen == machine.key() => "* ",
+        Some(_) => "  ",
     };
-    print(&labels.iter().zip(&machines).map(line).collect::<String>())
+    let row = |machine: &Machine| {
+        let folder = machine.origin().map(|origin| origin.project.folder.to_string_lossy().into_owned());
+        let label = format!("{}{}", mark(machine), machine.label(&machines));
+        [label, machine.route().to_string(), state(machine), folder.unwrap_or_else(|| "-".to_owned())]
+    };
+    print(&Table::new(COLUMNS, machines.iter().map(row).collect()).render(context.ui))
 }
+
+const COLUMNS: [Column; 4] = [
+    Column::new("MACHINE"),
+    Column::new("ADDRESS").cut_to(16).optional(3),
+    Column::new("STATE").optional(2),
+    Column::new("VAGRANT PROJECT").path_cut_to(16).optional(1),
+];
 
 /// What Vagrant's files say has become of it.
 fn lost(machine: &Machine) -> Option<&'static str> {

@@ -40,7 +40,9 @@ impl Script {
         let has_none = has("--script-readable") || has("--dry-run") || has("--now");
         let is_script = (has("env") || has("install-cli") || has("hook"))
             && !has_none
-            && option_in(arguments, "--output") != Some("json");
+            && ["--output", "-o"]
+                .iter()
+                .all(|name| matches!(option_in(arguments, name), None | Some("text")));
         is_script.then_some(Self { shell })
     }
 

@@ -263,7 +263,12 @@ impl Progress {
             let _ = writeln!(stderr(), "downloading {rest}{name}{size}");
             return;
         }
-        let template = if total.is_some() { WITH_LENGTH } else { WITHOUT_LENGTH };
+        let is_narrow = Term::stderr().size_checked().is_some_and(|(_, columns)| columns < WIDE);
+        let template = match total {
+            Some(_) if is_narrow => WITH_LENGTH_NARROW,
+            Some(_) => WITH_LENGTH,
+            None => WITHOUT_LENGTH,
+        };
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr()).with_message(name);
         // The templates are checked by a test.
         bar.set_style(
@@ -327,6 +332,9 @@ impl Drop for Spinner {
 const SPINNER: &str = "{spinner} {msg} ({elapsed})";
 const TICK: Duration = Duration::from_millis(100);
 const WITH_LENGTH: &str = "{msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+/// For terminals in which little of the bar would be left.
+const WITH_LENGTH_NARROW: &str = "{msg} [{wide_bar}] {percent}% {eta}";
+const WIDE: u16 = 70;
 const WITHOUT_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
 
 /// How many lines of a terminal `text` takes.
@@ -418,7 +426,7 @@ mod tests {
 
     #[test]
     fn the_templates_of_bars_are_templates() {
-        for template in [WITH_LENGTH, WITHOUT_LENGTH, SPINNER] {
+        for template in [WITH_LENGTH, WITH_LENGTH_NARROW, WITHOUT_LENGTH, SPINNER] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

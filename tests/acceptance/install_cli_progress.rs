@@ -29,6 +29,17 @@ fn a_terminal_shows_a_bar_until_the_download_ends() {
 }
 
 #[test]
+fn a_narrow_terminal_shows_a_bar_too() {
+    let download = Download::new();
+    download.publisher.fails(KUBECTL, [Fault::Holds(100_000)]);
+    let typed = download.user.types(INSTALL.replace(" -q", ""));
+    let mut terminal = typed.in_a_terminal(40);
+    terminal.shows("kubectl [[..]] 33% [..]s");
+    terminal.presses_ctrl_c();
+    assert_eq!(terminal.ends(), 130);
+}
+
+#[test]
 fn a_failed_download_removes_the_bar() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, vec![Fault::Ends(1000); 4]);

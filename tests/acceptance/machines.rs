@@ -20,7 +20,20 @@ fn remembers_and_forgets_a_machine() {
     user.types(format!("service-manager box ip --ssh-config {}", config.display()))
         .stdout("[ADDRESS]\n")
         .succeeds();
-    user.types("service-manager machines").stdout("[NAME]  vagrant@[ADDRESS]:22  used [..] ago\n").succeeds();
+    user.types("service-manager machines")
+        .stdout("[NAME]\tvagrant@[ADDRESS]:22\tused [..] ago\t-\n")
+        .succeeds();
+    user.types("service-manager machines list -o json | grep --count '\"machine\":\"kubeadm\"'")
+        .stdout("1\n")
+        .succeeds();
+    let typed = user.types("service-manager machines list");
+    typed.in_a_terminal(80).shows(
+        "
+        MACHINE  ADDRESS[..]STATE[..]VAGRANT PROJECT
+        [NAME]  vagrant@[ADDRESS]:22  used [..] ago  -
+        ",
+    );
+    typed.in_a_terminal(40).begins_with("MACHINE  ADDRESS");
     user.types(KUBECTL).stdout("namespace/default\n").succeeds();
     user.types("service-manager status kubernetes --machine kubeadm")
         .stdout("kubernetes - running\n")
@@ -78,7 +91,7 @@ fn asks_which_of_several_machines() {
     }
     user.types("service-manager machines")
         .stdout(&format!(
-            "kubeadm  vagrant@{}:22  used [..] ago\nlight    vagrant@[ADDRESS]:22  used [..] ago\n",
+            "kubeadm\tvagrant@{}:22\tused [..] ago\t-\nlight\tvagrant@[ADDRESS]:22\tused [..] ago\t-\n",
             kubeadm.address()
         ))
         .succeeds();
@@ -108,10 +121,10 @@ fn asks_which_of_several_machines() {
         .fails(1);
     let user = user.with("NO_COLOR", "1");
     for (line, first) in [
-        ("service-manager status kubernetes", "MACHINE: light (machines use)\nSERVICE     STATE"),
+        ("service-manager status kubernetes", "light (machines use)  [..]\nSERVICE     STATE"),
         (
             "env SERVICE_MANAGER_MACHINE=kubeadm service-manager status kubernetes",
-            "MACHINE: kubeadm (SERVICE_MANAGER_MACHINE)\nSERVICE     STATE",
+            "kubeadm (SERVICE_MANAGER_MACHINE)  [..]\nSERVICE     STATE",
         ),
     ] {
         user.types(on_a_terminal(line)).stdout(&format!("{first}[..]\nkubernetes  [..]\n")).succeeds();
@@ -167,7 +180,7 @@ fn tells_machines_of_the_same_name_apart() {
     let [(first, address), (second, other_address)] = lines.try_into().unwrap();
 
     user.types("service-manager machines")
-        .stdout(&format!("{first}  vagrant@{address}:22  used [..] ago\n{second}  vagrant@{other_address}:22  used [..] ago\n"))
+        .stdout(&format!("{first}\tvagrant@{address}:22\tused [..] ago\t-\n{second}\tvagrant@{other_address}:22\tused [..] ago\t-\n"))
         .succeeds();
     for (key, address) in [(&first, &address), (&second, &other_address)] {
         user.types(format!("service-manager box ip --machine {key}"))
@@ -185,7 +198,7 @@ fn tells_machines_of_the_same_name_apart() {
 
     user.types(format!("service-manager machines forget {first}")).succeeds();
     user.types("service-manager machines")
-        .stdout(&format!("default  vagrant@{other_address}:22  used [..] ago\n"))
+        .stdout(&format!("default\tvagrant@{other_address}:22\tused [..] ago\t-\n"))
         .succeeds();
     user.types("service-manager box ip").stdout(&format!("{other_address}\n")).succeeds();
 }
@@ -260,7 +273,7 @@ fn finds_a_host_of_the_users_ssh_config() {
         &format!("Host vm\nHostName {address}\nUser vagrant\nIdentityFile {folder}/keys/rsa\n"),
     );
     user.types("service-manager box ip -m vm").stdout("[ADDRESS]\n").succeeds();
-    user.types("service-manager machines").stdout("vm  vagrant@[ADDRESS]:22  used [..] ago\n").succeeds();
+    user.types("service-manager machines").stdout("vm\tvagrant@[ADDRESS]:22\tused [..] ago\t-\n").succeeds();
     // Not whatever a pattern would fit.
     user.types("service-manager box ip -m vmx")
         .stderr("error: no machine `vmx` is known here\nhint: did you mean `vm`?\n")

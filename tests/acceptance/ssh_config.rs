@@ -14,7 +14,8 @@ fn connects_through_a_jump_host() {
     user.types("service-manager box ip --machine inner").stdout("[ADDRESS]\n").succeeds();
     let kubectl = KUBECTL.replace("env", "--machine inner env");
     user.types(kubectl).stdout("namespace/default\n").succeeds();
-    let way = format!("inner  vagrant@[ADDRESS]:22 through vagrant@{}:22  used [..] ago\n", gate.address());
+    let way =
+        format!("inner\tvagrant@[ADDRESS]:22 through vagrant@{}:22\tused [..] ago\t-\n", gate.address());
     user.types("service-manager machines").stdout(&way).succeeds();
 }
 
@@ -130,7 +131,7 @@ fn connects_through_two_jump_hosts() {
     user.writes("config", &config);
     user.types("service-manager --ssh-config config -m inner box ip").stdout("[ADDRESS]\n").succeeds();
     let way = format!(
-        "inner  vagrant@[ADDRESS]:22 through vagrant@{}:22 through vagrant@{}:22  used [..] ago\n",
+        "inner\tvagrant@[ADDRESS]:22 through vagrant@{}:22 through vagrant@{}:22\tused [..] ago\t-\n",
         second.address(),
         first.address()
     );

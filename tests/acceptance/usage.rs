@@ -61,6 +61,36 @@ fn suggests_the_nearest_option() {
 }
 
 #[test]
+fn names_the_option_that_other_programs_call_otherwise() {
+    for (option, own) in
+        [("--format json", "--output json"), ("--json", "--output json"), ("--follow", "--watch")]
+    {
+        let name = option.split(' ').next().unwrap();
+        User::new()
+            .types(format!("service-manager status {option}"))
+            .stderr(&format!(
+                "error: unexpected argument '{name}' found\n\n  tip: a similar argument exists: '{own}'\n\n\
+                Usage: [..]\n\nFor more information, try '--help'.\n"
+            ))
+            .fails(1);
+    }
+    User::new()
+        .types("service-manager status --xyzzy")
+        .stderr("error: unexpected argument '--xyzzy' found\n\nUsage: [..]\n\nFor more information, try '--help'.\n")
+        .fails(1);
+}
+
+#[test]
+fn the_short_help_has_an_example_and_says_how_a_machine_is_named() {
+    for (command, _) in COMMANDS {
+        let help = |text: &str| format!("service-manager {command} -h | grep --quiet -e '{text}'");
+        for text in ["--host <ADDRESS>", "--identity <FILE>", "  *service-manager \\|Example: "] {
+            User::new().types(help(text)).succeeds();
+        }
+    }
+}
+
+#[test]
 fn without_a_command_prints_help_and_fails() {
     User::new()
         .types("set -o pipefail; service-manager 2>&1 | head -n 1")

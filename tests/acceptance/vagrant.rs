@@ -38,7 +38,7 @@ fn follows_a_real_machine_from_up_to_destroy() {
         user.types(format!("{VERSION} --machine box")).stdout(RELEASE).succeeds();
         user.types(VERSION).stdout(RELEASE).succeeds();
         user.types("service-manager machines")
-            .stdout(&format!("box  vagrant@127.0.0.1:{port}  used [..] ago  Vagrant in {folder}\n"))
+            .stdout(&format!("box\tvagrant@127.0.0.1:{port}\tused [..] ago\t{folder}\n"))
             .succeeds();
     });
     let machine = user.machine_folder();
@@ -62,7 +62,7 @@ fn follows_a_real_machine_from_up_to_destroy() {
         project.types(VERSION).stderr(&not_created).fails(3);
         user.types(format!("{VERSION} -m box")).stderr(&gone("created")).fails(3);
         user.types("service-manager machines")
-            .stdout(&format!("box  vagrant@127.0.0.1:{port}  destroyed  Vagrant in {folder}\n"))
+            .stdout(&format!("box\tvagrant@127.0.0.1:{port}\tdestroyed\t{folder}\n"))
             .succeeds();
     });
 
@@ -279,7 +279,7 @@ fn connects_by_the_proxy_command_that_vagrant_says() {
     project.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
     project
         .types("service-manager machines")
-        .stdout("default  vagrant@[ADDRESS]:22 by its ProxyCommand  used [..] ago  Vagrant in [..]\n")
+        .stdout("default\tvagrant@[ADDRESS]:22 by its ProxyCommand\tused [..] ago\t[..]\n")
         .succeeds();
 }
 
