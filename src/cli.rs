@@ -103,6 +103,18 @@ pub(crate) enum OutputFormat {
     Json,
 }
 
+/// The form of what `env` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EnvFormat {
+    /// For people, and for shells
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// NAME=value lines without quotes
+    Dotenv,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Env(EnvArgs),
@@ -147,10 +159,10 @@ pub(crate) struct EnvArgs {
     /// Print NAME=value lines and nothing else
     #[arg(long)]
     pub(crate) script_readable: bool,
-    /// Print text, or JSON for programs
+    /// Print text, JSON, or dotenv: NAME=value lines without quotes, for `$GITHUB_ENV` and `--env-file`
     #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     #[arg(conflicts_with_all = ["script_readable", "shell"])]
-    pub(crate) output: OutputFormat,
+    pub(crate) output: EnvFormat,
     #[command(flatten)]
     pub(crate) freshness: Freshness,
     #[command(flatten)]

@@ -9,9 +9,9 @@ use super::context::{Context, at_once, print, print_json};
 use crate::access::endpoint::Endpoint;
 use crate::base::types::{ServiceName, VariableName, Version};
 use crate::catalogue::{self, Catalogue, Service};
-use crate::cli::{EnvArgs, OutputFormat};
+use crate::cli::{EnvArgs, EnvFormat};
 use crate::error::{Error, Explain};
-use crate::export::shell::{Shell, script_readable};
+use crate::export::shell::{Shell, dotenv, script_readable};
 use crate::export::{self as exporting, Block, Export};
 use crate::guest::probe::Questions;
 use crate::machine::{self, Machine};
@@ -155,7 +155,7 @@ fn print_all(
     for service in all.iter().flat_map(|exports| &exports.services) {
         service.notes().iter().for_each(|note| context.note(note));
     }
-    let is_script = args.output == OutputFormat::Text && !args.script_readable;
+    let is_script = args.output == EnvFormat::Text && !args.script_readable;
     let shell = if is_script { context.shell(args.shell) } else { Shell::Posix };
     let mut services: Vec<&mut ExportedService> =
         all.iter_mut().flat_map(|exports| &mut exports.services).collect();
@@ -170,11 +170,11 @@ fn print_all(
         }
     }
     match (args.output, all.as_slice()) {
-        (OutputFormat::Json, [only]) => print_json(&EnvJson::from(only)),
-        (OutputFormat::Json, several) => {
+        (EnvFormat::Json, [only]) => print_json(&EnvJson::from(only)),
+        (EnvFormat::Json, several) => {
             print_json(&json::Machines { machines: several.iter().map(EnvJson::from).collect() })
         }
-        (OutputFormat::Text, all) => {
+        (EnvFormat::Text | EnvFormat::Dotenv, all) => {
             let blocks: Vec<(&str, Vec<Block>)> = all.iter().map(MachineExports::blocks).collect();
             print_blocks(&joined(&blocks)?, shell, args, context)
         }
@@ -223,14 +223,17 @@ fn unset(services: &[&Service], args: &EnvArgs, context: &Context) -> Result<(),
         }
     }
     match args.output {
-        OutputFormat::Json => print_json(&Unset { unset: names.iter().map(VariableName::as_str).collect() }),
-        OutputFormat::Text => print(&context.shell(args.shell).unset(&names, &context.env.typed())?),
+        EnvFormat::Json => print_json(&Unset { unset: names.iter().map(VariableName::as_str).collect() }),
+        EnvFormat::Dotenv => print(&names.iter().map(|name| format!("{name}=\n")).collect::<String>()),
+        EnvFormat::Text => print(&context.shell(args.shell).unset(&names, &context.env.typed())?),
     }
 }
 
 fn print_blocks(blocks: &[Block], shell: Shell, args: &EnvArgs, context: &Context) -> Result<(), Error> {
     print(&if args.script_readable {
         script_readable(blocks)
+    } else if args.output == EnvFormat::Dotenv {
+        dotenv(blocks)?
     } else {
         shell.set(blocks, args.services.len() != 1, &context.env.typed())?
     })

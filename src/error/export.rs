@@ -15,6 +15,9 @@ impl Explain for Error {
         Some(match self {
             Self::Unprintable { .. } | Self::Kubeconfigs(_) => return None,
             Self::Files(error) => return error.hint(),
+            Self::NotWithoutQuotes { .. } => {
+                "set SERVICE_MANAGER_HOME to a folder whose path has no quotes, `#` or `$`, or use `--output json`".into()
+            }
             Self::OneValue { .. } => {
                 "name a service whose variables can be joined, as in `service-manager env kubernetes`; or one \
                  machine"

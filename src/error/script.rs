@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use super::ExitCode;
 use crate::base::env::Env;
 use crate::base::platform::ancestors;
-use crate::cli::{Command, OutputFormat, option_in};
+use crate::cli::{Command, EnvFormat, OutputFormat, option_in};
 use crate::export::shell::{self, HookTarget, Shell};
 
 /// Output that a shell evaluates, so that a failure has to reach the shell too.
@@ -19,7 +19,7 @@ impl Script {
     /// What `command` prints, if that is a script.
     pub(crate) fn of(command: &Command) -> Option<Self> {
         match command {
-            Command::Env(args) if !args.script_readable && args.output == OutputFormat::Text => {
+            Command::Env(args) if !args.script_readable && args.output == EnvFormat::Text => {
                 Some(Self { shell: args.shell })
             }
             Command::InstallCli(args) if !args.dry_run && args.output == OutputFormat::Text => {

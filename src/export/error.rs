@@ -12,6 +12,9 @@ pub enum Error {
     /// A value with control characters, or a long one, or one that this shell cannot carry.
     #[error("the value of {name} cannot be written for a shell")]
     Unprintable { name: String },
+    /// A value that a reader of `.env` files would take for another one.
+    #[error("the value of {name} cannot be written without quotes, as dotenv has it")]
+    NotWithoutQuotes { name: String },
     /// A variable that is no list has different values for several machines.
     #[error("{variable} can only be that of one machine, not of {}", .machines.join(" and "))]
     OneValue { variable: String, machines: Vec<String> },

@@ -253,3 +253,23 @@ pub(crate) const ANNOUNCED: &str = "
 const NAT_NOTE: &str = "
     note: the certificate does not name [ADDRESS], so the kubeconfig says `tls-server-name: kubernetes`; kubectl before 1.18 and some other clients ignore that
     ";
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn dotenv_has_neither_quotes_nor_comments() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    user.types("service-manager env kubernetes -o dotenv")
+        .stdout("KUBECONFIG=[MACHINE]/kubernetes/kubeconfig\n")
+        .succeeds();
+    user.types("service-manager env kubernetes --unset --output dotenv").stdout("KUBECONFIG=\n").succeeds();
+    let odd = User::of_at_home(&guest, "it's");
+    odd.types("service-manager env kubernetes -o dotenv")
+        .stderr(
+            "
+            error: the value of KUBECONFIG cannot be written without quotes, as dotenv has it
+            hint: set SERVICE_MANAGER_HOME to a folder whose path has no quotes, `#` or `$`, or use `--output json`
+            ",
+        )
+        .fails(1);
+}

@@ -131,6 +131,20 @@ pub(crate) fn script_readable(blocks: &[Block]) -> String {
     exports.map(line).collect()
 }
 
+/// `NAME=value` lines without quotes: what `$GITHUB_ENV`, `docker run --env-file` and the readers of `.env` files all
+/// take alike. None of them can remove a variable.
+///
+/// Errors: a value that one of them would take for another one.
+pub(crate) fn dotenv(blocks: &[Block]) -> Result<String, Error> {
+    let line = |Export { name, value, .. }: &Export| {
+        let is_plain = value.trim() == value
+            && !value.chars().any(|c| c.is_control() || matches!(c, '\'' | '"' | '`' | '#' | '$'));
+        let refused = || Error::NotWithoutQuotes { name: name.to_string() };
+        is_plain.then(|| format!("{name}={value}\n")).ok_or_else(refused)
+    };
+    blocks.iter().flat_map(|block| &block.exports).map(line).collect()
+}
+
 fn json_object(blocks: &[Block]) -> Result<String, Error> {
     let mut object = serde_json::Map::new();
     for block in blocks {
@@ -247,6 +261,34 @@ mod tests {
     fn a_command_line_with_a_line_break_is_refused() {
         for shell in Shell::value_variants().iter().filter(|shell| **shell != Shell::Nushell) {
             assert!(shell.set(&[], true, &command(&["sm", "a\nexport X=1"])).is_err(), "{shell:?}");
+        }
+    }
+
+    #[test]
+    fn dotenv_has_no_quotes() {
+        let mut block = block();
+        block.exports[0].quoted = true;
+        assert_eq!(dotenv(&[block.clone()]).unwrap(), "KUBECONFIG=/a/b\n");
+        for plain in ["", "/a b/c", "C:\\a", "tcp://192.0.2.7:2376", "/é"] {
+            block.exports[0].value = plain.into();
+            assert_eq!(dotenv(&[block.clone()]).unwrap(), format!("KUBECONFIG={plain}\n"));
+        }
+        for hostile in [
+            "a\nPATH=/tmp",
+            "a\rb",
+            " a",
+            "a ",
+            "it's",
+            "\"",
+            "`id`",
+            "$(id)",
+            "${HOME}",
+            "a #b",
+            "\x1b[2J",
+            "\u{85}",
+        ] {
+            block.exports[0].value = hostile.into();
+            assert!(matches!(dotenv(&[block.clone()]), Err(Error::NotWithoutQuotes { .. })), "{hostile:?}");
         }
     }
 
