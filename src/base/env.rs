@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+use crate::base::platform::variable_name;
 use crate::base::types::MachineName;
 
 /// What this process was given. The fields are all the variables the program reads (README, "Variables");
-/// what `hook` and `env` have set, and the proxy of the host, are looked up in `environment`; libssh2 itself reads `SSH_AUTH_SOCK`, and reqwest, where something is downloaded, `HTTPS_PROXY`, `NO_PROXY` and their
-/// like, and `SSL_CERT_FILE`.
+/// what `hook` and `env` have set, and the proxy of the host, are looked up in `environment`; libssh2 itself reads
+/// `SSH_AUTH_SOCK`, and reqwest, where something is downloaded, `HTTPS_PROXY`, `NO_PROXY` and their like, on Linux also
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
     /// The command line, the program's name first.
@@ -34,7 +36,7 @@ pub struct Env {
     pub vagrant_vagrantfile: Option<PathBuf>,
     /// `VAGRANT_DOTFILE_PATH`: where Vagrant keeps a project's data, instead of `.vagrant`.
     pub vagrant_dotfile_path: Option<PathBuf>,
-    /// `USER`: the user to log in as when none is given.
+    /// `USER`, on Windows `USERNAME`: the user to log in as when none is given.
     pub user: Option<String>,
     /// `SERVICE_MANAGER_SHELL`: the shell to write for.
     pub shell_override: Option<String>,
@@ -56,6 +58,8 @@ pub struct Env {
     pub path: Option<OsString>,
     /// `SERVICE_MANAGER_EXEC_CLIENT`: the client on the PATH that an `exec` has started, in which this one runs.
     pub exec_client: Option<PathBuf>,
+    /// `SSL_CERT_FILE`: the authorities to believe where something is downloaded.
+    pub authorities: Option<PathBuf>,
     /// `NO_COLOR` is set and not empty (<https://no-color.org>).
     pub no_color: bool,
     /// All other variables: those that Vagrant is started with are chosen among them.
@@ -104,7 +108,7 @@ impl Env {
             vagrant_cwd: variable("VAGRANT_CWD").map(PathBuf::from),
             vagrant_vagrantfile: variable("VAGRANT_VAGRANTFILE").map(PathBuf::from),
             vagrant_dotfile_path: variable("VAGRANT_DOTFILE_PATH").map(PathBuf::from),
-            user: text("USER").or_else(|| text("LOGNAME")),
+            user: text("USER").or_else(|| text("LOGNAME")).or_else(|| text("USERNAME")),
             shell_override: text("SERVICE_MANAGER_SHELL"),
             shell: text("SHELL"),
             kubeconfig: variable("KUBECONFIG"),
@@ -115,8 +119,12 @@ impl Env {
             proxy_password: text(PROXY_PASSWORD).map(Into::into),
             path: variable("PATH"),
             exec_client: variable(EXEC_CLIENT).map(PathBuf::from),
+            authorities: variable("SSL_CERT_FILE").map(PathBuf::from),
             no_color: variable("NO_COLOR").is_some(),
-            environment: std::env::vars_os().filter(|(name, _)| name != PROXY_PASSWORD).collect(),
+            environment: std::env::vars_os()
+                .map(|(name, value)| (variable_name(name), value))
+                .filter(|(name, _)| name != PROXY_PASSWORD)
+                .collect(),
         }
     }
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::base::env::Env;
 use crate::base::files;
-use crate::base::platform::LONGEST_SOCKET_NAME;
+use crate::base::platform::{BaseFolders, LONGEST_SOCKET_NAME, canonicalize};
 use crate::base::text::hex;
 
 /// The user's home folder is not known.
@@ -34,24 +34,20 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    /// Finds the folders: `SERVICE_MANAGER_HOME`, else the platform's own places
-    /// (XDG Base Directory Specification on Linux).
+    /// Finds the folders: `SERVICE_MANAGER_HOME`, else the platform's own places.
     pub(crate) fn find(env: &Env) -> Result<Self, NoHome> {
         if let Some(home) = &env.service_manager_home {
             let home = env.current_folder.join(home);
             return Ok(Self { state: home.clone(), data: home.clone(), config: home });
         }
         let own = |folder: Option<PathBuf>| folder.ok_or(NoHome).map(|folder| folder.join("service-manager"));
-        Ok(Self {
-            state: own(dirs::state_dir().or_else(dirs::data_local_dir))?,
-            data: own(dirs::data_local_dir())?,
-            config: own(dirs::config_dir())?,
-        })
+        let BaseFolders { state, data, config } = BaseFolders::find(env.home.as_deref(), &env.environment);
+        Ok(Self { state: own(state)?, data: own(data)?, config: own(config)? })
     }
 
     /// True when `path` is one of a machine's files.
     fn contains(&self, path: &Path) -> bool {
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let real = |path: &Path| canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let machines = self.machines();
         path.starts_with(&machines) || real(path).starts_with(real(&machines))
     }
@@ -226,7 +222,7 @@ pub(crate) fn user_kubeconfig(env: &Env, folders: &Folders) -> Result<PathBuf, N
     if let Some(path) = named.iter().find(|path| path.exists()).or(named.last()) {
         return Ok(path.clone());
     }
-    Ok(env.home.as_ref().ok_or(NoHome)?.join(".kube/config"))
+    Ok(env.home.as_ref().ok_or(NoHome)?.join(".kube").join("config"))
 }
 
 /// The folder of docker's own files: `config.json`, and the contexts (docker/cli: cli/config/config.go).

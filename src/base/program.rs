@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::deadline::{Deadline, Timeout};
-use super::platform::{FileId, ProcessTree};
+use super::platform::{self, FileId, ProcessTree};
 
 /// What a program that has ended wrote, the first MiB of each stream.
 pub(crate) struct ProgramOutput {
@@ -64,11 +64,9 @@ pub(crate) fn command(path: &Path) -> Command {
     Command::new(path)
 }
 
-/// The command that runs `line`, as `ProxyCommand` of an ssh config has one. No shell stays in between, which would live on.
+/// The command that runs `line`, as `ProxyCommand` of an ssh config has one.
 pub(crate) fn shell(line: &str) -> Command {
-    let mut command = command(Path::new("/bin/sh"));
-    command.arg("-c").arg(format!("exec {line}"));
-    command
+    platform::shell(command, line)
 }
 
 /// Runs `command`, called `shown` in messages, to its end, or until `deadline`: then it is killed with all that it
@@ -85,6 +83,7 @@ pub(crate) fn run(mut command: Command, shown: &str, deadline: Deadline) -> Resu
         tree.kill();
         return Err(deadline.timeout(format!("`{shown}`")).into());
     };
+    tree.leave_alone();
     output.map_err(Error::NotStarted)
 }
 
@@ -102,8 +101,20 @@ fn beginning(mut stream: impl Read) -> String {
     let mut begin = Vec::new();
     let _ = stream.by_ref().take(LONGEST_OUTPUT).read_to_end(&mut begin);
     let _ = io::copy(&mut stream, &mut io::sink());
-    String::from_utf8_lossy(&begin).into_owned()
+    // As a program on Windows ends its lines.
+    String::from_utf8_lossy(&begin).replace("\r\n", "\n")
 }
 
 const MOST_NAMES: usize = 20_000;
 const LONGEST_OUTPUT: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_as_everywhere() {
+        assert_eq!(beginning(&b"Host a\r\n  Port 22\r\n"[..]), "Host a\n  Port 22\n");
+        assert_eq!(beginning(&b"a\rb\n"[..]), "a\rb\n");
+    }
+}

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::platform::quote;
+
 /// Text from the guest, for people only: as [`escape_control`], cut after 300 characters.
 pub(crate) fn sanitize(text: &str) -> String {
     const LONGEST: usize = 300;
@@ -85,9 +87,10 @@ pub(crate) fn sh_word(text: &str) -> String {
     if !text.is_empty() && text.chars().all(is_bare) { text.to_owned() } else { sh_quote(text) }
 }
 
-/// A path as one word of a POSIX shell: [`sh_word`].
+/// A path of the host as one word of a shell there: on Windows of PowerShell and cmd, else [`sh_word`].
 pub(crate) fn sh_path(path: &Path) -> String {
-    sh_word(&path.to_string_lossy())
+    let text = path.to_string_lossy();
+    quote(&text).unwrap_or_else(|| sh_word(&text))
 }
 
 /// A path in the guest as one word of a POSIX shell there: a leading `~/` stays for it to replace.

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::file::diagnostic::{Diagnostic, FileDiagnostic};
 use crate::base::causes::causes;
 use crate::base::files;
+use crate::base::platform::take_write_access;
 use crate::base::text::sh_path;
 
 pub(super) fn read_text(path: &Path) -> Result<String, Vec<Diagnostic>> {
@@ -39,7 +40,7 @@ pub(super) fn check_above(path: &Path) -> Result<(), FileDiagnostic> {
 }
 
 fn writable_by_others(path: &Path) -> Diagnostic {
-    let hint = format!("`chmod go-w {}`, if it is yours", sh_path(path));
+    let hint = format!("`{}`, if it is yours", take_write_access(&sh_path(path)));
     Diagnostic::of_file("others than you can write it").hint(hint)
 }
 

@@ -17,6 +17,7 @@ use super::http_headers::{content_length, content_range, retry_after, validator}
 use super::mirror::{FILE, Mirrors, without_password};
 use super::throughput::ThroughputGuard;
 use crate::base::files::{self, PartialFile};
+use crate::base::platform::believe;
 use crate::base::timeouts;
 
 /// Fetches files.
@@ -53,6 +54,7 @@ impl<'w> Fetcher<'w> {
     /// Errors: the system's authorities cannot be read, or a proxy's address is none.
     pub(crate) fn new(
         mirrors: Mirrors,
+        authorities: Option<&Path>,
         idle_timeout: Duration,
         watcher: Watcher<'w>,
     ) -> Result<Self, DownloadError> {
@@ -70,7 +72,8 @@ impl<'w> Fetcher<'w> {
                 attempt.follow()
             }
         });
-        let http = Client::builder()
+        let believing = believe(Client::builder(), authorities).map_err(DownloadError::Authorities)?;
+        let http = believing
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .redirect(policy)
             .connect_timeout(idle_timeout)

@@ -49,6 +49,9 @@ pub(crate) enum DownloadError {
         /// How large it might be, in bytes.
         limit: u64,
     },
+    /// The file of authorities cannot be used.
+    #[error("the authorities in the file `SSL_CERT_FILE` cannot be used")]
+    Authorities(#[source] io::Error),
     /// The host's disk.
     #[error("{0}")]
     Disk(#[source] io::Error),

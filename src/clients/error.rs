@@ -6,6 +6,7 @@ use super::archive::ArchiveError;
 use super::checksum::ChecksumFileError;
 use super::download_error::DownloadError;
 use crate::base::files;
+use crate::base::platform::LIST_SEPARATOR;
 
 /// An address that was asked for a release, and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,6 @@ pub(crate) enum Error {
     DamagedClients { count: usize, all: usize, services: Vec<String> },
     #[error("`{program}`{} is not installed", .version.as_ref().map(|version| format!(" {version}")).unwrap_or_default())]
     NoSuchClient { program: String, version: Option<String>, known: Vec<String> },
-    #[error("a PATH has `:` between its folders, and there is one in `{}`", .path.display())]
+    #[error("a PATH has `{}` between its folders, and there is one in `{}`", LIST_SEPARATOR, .path.display())]
     ColonOnPath { path: PathBuf },
 }

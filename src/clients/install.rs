@@ -1,5 +1,6 @@
 //! From a request to a program in the cache.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
@@ -61,6 +62,8 @@ pub(crate) enum ChecksumPolicy {
 pub(crate) struct DownloadContext<'w> {
     /// Where to look instead of at the publisher's.
     pub mirrors: Mirrors,
+    /// The file with the authorities to believe in place of the system's.
+    pub authorities: Option<PathBuf>,
     /// How long to wait for a server that is silent.
     pub idle_timeout: Duration,
     /// Who is told what happens.
@@ -402,7 +405,8 @@ impl Installation<'_> {
 /// Errors: the system's authorities or proxies cannot be used.
 pub(crate) fn fetcher<'w>(context: &DownloadContext<'w>) -> Result<Fetcher<'w>, Error> {
     let failed = |source| Error::Network { source };
-    Fetcher::new(context.mirrors.clone(), context.idle_timeout, context.watcher).map_err(failed)
+    let DownloadContext { mirrors, authorities, idle_timeout, watcher } = context;
+    Fetcher::new(mirrors.clone(), authorities.as_deref(), *idle_timeout, *watcher).map_err(failed)
 }
 
 #[cfg(test)]
@@ -461,7 +465,12 @@ mod tests {
                 substituted.borrow_mut().push(format!("{wanted} {version}"));
             }
         };
-        let context = DownloadContext { mirrors, idle_timeout: Duration::from_secs(5), watcher: &watcher };
+        let context = DownloadContext {
+            mirrors,
+            authorities: None,
+            idle_timeout: Duration::from_secs(5),
+            watcher: &watcher,
+        };
         let cache = Cache::new(below.path().join("service-manager/bin"));
         let installed = request.install(&cache, &context)?;
         assert_eq!(fs::read(&installed.path).unwrap(), b"oc");

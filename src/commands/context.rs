@@ -204,15 +204,15 @@ impl Context {
         named.unwrap_or_else(|| match shell::detect(&self.env, ancestors()) {
             Detected::Known(shell) => shell,
             Detected::Instead(shell, unknown) => {
-                let name =
-                    shell.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+                let name = name_of(shell);
                 self.note(&format!("`{unknown}` in SERVICE_MANAGER_SHELL is not known; writing for {name}"));
                 shell
             }
             Detected::Assumed(shell, unknown) => {
                 let unknown =
                     unknown.iter().map(|name| format!(" (`{name}` is not known)")).collect::<String>();
-                self.note(&format!("writing for sh{unknown}; `--shell NAME` names another shell"));
+                let name = name_of(shell);
+                self.note(&format!("writing for {name}{unknown}; `--shell NAME` names another shell"));
                 shell
             }
         })
@@ -432,6 +432,10 @@ pub(crate) fn for_each_service(
         context.warn(error);
     }
     Err(failure)
+}
+
+fn name_of(shell: Shell) -> String {
+    shell.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 const MACHINE_VARIABLE: &str = "SERVICE_MANAGER_MACHINE";

@@ -9,6 +9,7 @@ use super::clients::in_megabytes;
 use super::context::{Context, print, print_json};
 use crate::base::deadline::in_time;
 use crate::base::files;
+use crate::base::platform::LIST_SEPARATOR;
 use crate::base::types::{MemberPattern, ServiceName};
 use crate::base::version::ReleaseVersion;
 use crate::catalogue::platform::Platform;
@@ -154,7 +155,7 @@ fn version_in_use(service: &Service, context: &Context) -> Result<Vec<ReleaseVer
 
 /// Before anything is put where no PATH can lead.
 fn refuse_colon(folder: &Path) -> Result<(), Error> {
-    if folder.as_os_str().as_encoded_bytes().contains(&b':') {
+    if folder.to_string_lossy().contains(LIST_SEPARATOR) {
         return Err(clients::Error::ColonOnPath { path: folder.to_owned() }.into());
     }
     Ok(())
@@ -319,6 +320,6 @@ impl Context {
         let named = self.env.mirror.as_deref().unwrap_or_default();
         let mirrors = Mirrors::from_settings(named, &settings.mirrors, settings.allow_http)?;
         let idle_timeout = self.deadline.limit().max(Duration::from_millis(100));
-        Ok(DownloadContext { mirrors, idle_timeout, watcher })
+        Ok(DownloadContext { mirrors, authorities: self.env.authorities.clone(), idle_timeout, watcher })
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::context::{Context, print, print_json};
+use crate::base::platform::canonicalize;
 use crate::base::text::escape_control;
 use crate::catalogue::{self, Catalogue, CheckedFile, Entry, FileDiagnostic, schema_text};
 use crate::cli::{OutputFormat, ServicesArgs, ServicesCommand};
@@ -108,7 +109,7 @@ fn validate(files: &[PathBuf], context: &Context) -> Result<(), Error> {
 /// What is wrong with the file at `path`, named as the user named it. One of the user's `own` files was read
 /// already, in its turn.
 fn check(path: &Path, named: &Path, catalogue: &Catalogue, own: &[CheckedFile]) -> CheckedFile {
-    let real = |path: &Path| path.canonicalize().ok();
+    let real = |path: &Path| canonicalize(path).ok();
     let found = own.iter().find(|(own, _)| real(own).is_some_and(|own| Some(own) == real(path)));
     let (_, diagnostics) = found.cloned().unwrap_or_else(|| catalogue.check_file(path));
     let named = named.to_owned();

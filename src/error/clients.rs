@@ -5,6 +5,7 @@ use std::io;
 use super::explain::{ExitCode, Explain};
 use super::files::is_full;
 use crate::base::causes::causes;
+use crate::base::platform::LIST_SEPARATOR;
 use crate::clients::{ArchiveError, Attempt, DownloadError, Error};
 
 impl Explain for Error {
@@ -59,7 +60,7 @@ impl Explain for Error {
             }
             Self::NoSuchClient { known, .. } => format!("installed: {}", known.join(", ")),
             Self::ColonOnPath { .. } => {
-                "set SERVICE_MANAGER_HOME, or give `--path`, to a folder without `:`".into()
+                format!("set SERVICE_MANAGER_HOME, or give `--path`, to a folder without `{LIST_SEPARATOR}`")
             }
         })
     }
@@ -76,7 +77,9 @@ impl Explain for Error {
 
 fn download_hint(error: &DownloadError) -> Option<String> {
     Some(match error {
-        DownloadError::Tls(_) => "name the authority of your network in SSL_CERT_FILE, as a PEM file".into(),
+        DownloadError::Tls(_) | DownloadError::Authorities(_) => {
+            "name the authority of your network in SSL_CERT_FILE, as a PEM file".into()
+        }
         DownloadError::ProxyLogin => {
             "give them in HTTPS_PROXY: `http://USER:PASSWORD@HOST:PORT`, `@` in them written as `%40`".into()
         }

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 
 use super::explain::{ExitCode, Explain};
 use crate::base::files::Error;
+use crate::base::platform::{remove, take_write_access};
 use crate::base::text::sh_path;
 
 impl Explain for Error {
@@ -29,12 +30,12 @@ impl Explain for Error {
                 "set SERVICE_MANAGER_HOME to a folder that you can write".into()
             }
             Self::FolderShared { path } | Self::WritableByOthers { path } => {
-                format!("`chmod go-w {}`, if it is yours", sh_path(path))
+                format!("`{}`, if it is yours", take_write_access(&sh_path(path)))
             }
             Self::FolderLocked { .. } => "wait for the other process, or end it".into(),
             Self::SharedFile { .. } | Self::SharedFileOdd { .. } => ANOTHER_FILE.into(),
             Self::SharedFileLocked { lock, .. } => {
-                format!("if no program uses it, one was killed: `rm {}`", sh_path(lock))
+                format!("if no program uses it, one was killed: `{}`", remove(&sh_path(lock)))
             }
         })
     }

@@ -1,6 +1,7 @@
 //! The user's settings.
 
 use super::explain::{ExitCode, Explain};
+use crate::base::platform::take_all_access;
 use crate::base::text::sh_path;
 use crate::settings::Error;
 
@@ -16,7 +17,7 @@ impl Explain for Error {
         match self {
             Self::Files(error) => error.hint(),
             Self::Settings { .. } => None,
-            Self::SharedPassword { path } => Some(format!("`chmod 600 {}`", sh_path(path))),
+            Self::SharedPassword { path } => Some(format!("`{}`", take_all_access(&sh_path(path)))),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::service_access::ServiceAccess;
+use crate::base::platform::LIST_SEPARATOR;
 use crate::base::types::{DnsName, ValueName, VariableName, Version};
 use crate::catalogue::{Access, ExportTemplate, Source, VERSION};
 
@@ -133,7 +134,7 @@ fn value_of_all(machines: &[(&str, &[Block])], export: &Export) -> Result<String
         let machines = values.iter().map(|(machine, _)| format!("`{machine}`")).collect();
         return Err(Error::OneValue { variable: export.name.to_string(), machines });
     }
-    Ok(values.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(":"))
+    Ok(values.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(&LIST_SEPARATOR.to_string()))
 }
 
 /// What the placeholders in a service's templates stand for.

@@ -85,7 +85,7 @@ impl ApiConfig {
     pub(super) fn attempt_socket(path: &Path, deadline: Deadline) -> AttemptOutcome {
         let build = || -> Result<Client, AccessError> {
             let builder = Client::builder().tls_backend_preconfigured(trusting_nobody()?);
-            Ok(through_socket(limited(builder, timeouts::API_ANSWER, deadline), path).build()?)
+            Ok(through_socket(limited(builder, timeouts::API_ANSWER, deadline), path)?.build()?)
         };
         let client = match build() {
             Ok(client) => client,
@@ -154,6 +154,8 @@ pub(super) enum AccessError {
     Http(#[from] reqwest::Error),
     #[error("could not prepare TLS")]
     Tls(#[from] rustls::Error),
+    #[error(transparent)]
+    NoSockets(#[from] io::Error),
 }
 
 fn builder(

@@ -61,7 +61,11 @@ pub(super) fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
 
 /// As [`persist`] for what need not survive the loss of power: the disk is not waited for.
 pub(super) fn persist_unsynced(file: NamedTempFile, path: &Path) -> io::Result<File> {
-    file.persist(path).map_err(|error| error.error)
+    let (file, from) = file.into_parts();
+    platform::rename(&from, path)?;
+    // Nothing is left to remove under that name.
+    from.keep().map_err(|error| error.error)?;
+    Ok(file)
 }
 
 const UNFINISHED: &str = ".unfinished-";

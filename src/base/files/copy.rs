@@ -56,7 +56,7 @@ fn unfinished(path: &Path, content: &mut impl Read, access: FileAccess) -> io::R
     remove_leftovers(folder, &prefix)?;
     let mut file = create(Unfinished { folder, prefix: &prefix })?;
     io::copy(content, file.as_file_mut())?;
-    set_access(file.as_file(), access)?;
+    set_access(file.as_file(), file.path(), access)?;
     Ok(file)
 }
 

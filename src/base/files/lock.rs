@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use crate::base::deadline::Deadline;
-use crate::base::platform::{FileAccess, FileId, set_access, with_access};
+use crate::base::platform::{FileAccess, FileId, open_with_access, set_access};
 use crate::base::timeouts;
 
 /// A lock file in a folder. The system unlocks it when the process ends, however it ends.
@@ -36,13 +36,13 @@ impl FolderLock {
             let mut options = OpenOptions::new();
             options.create(true).truncate(false).write(true);
             // Whoever can open a file can lock it, so others may not even read it.
-            let file = match with_access(&mut options, FileAccess::Private).open(&name) {
+            let file = match open_with_access(&mut options, &name, FileAccess::Private) {
                 // The process that had it has just removed the folder.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && !deadline.is_over() => continue,
                 opened => opened.map_err(failed)?,
             };
             // Earlier versions made it for all to read.
-            let _ = set_access(&file, FileAccess::Private);
+            let _ = set_access(&file, &name, FileAccess::Private);
             if !try_lock(&file, path)? {
                 on_wait.take().into_iter().for_each(|on_wait| on_wait());
                 wait_for_lock(&file, path, deadline)?;

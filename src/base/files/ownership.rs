@@ -45,7 +45,8 @@ pub(crate) fn refuse_shared(folder: &Path) -> Result<(), Error> {
 pub(crate) fn refuse_replaceable(path: &Path) -> Result<(), Error> {
     let above = path.ancestors().skip(1);
     // The links among them are followed: what counts is where the folders are.
-    let real = above.filter(|path| !path.as_os_str().is_empty()).find_map(|path| path.canonicalize().ok());
+    let real =
+        above.filter(|path| !path.as_os_str().is_empty()).find_map(|path| platform::canonicalize(path).ok());
     for path in real.iter().flat_map(|real| real.ancestors()) {
         match platform::others_can_rename_in(path) {
             Ok(false) => {}

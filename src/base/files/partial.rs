@@ -10,7 +10,7 @@ use super::atomic::{Unfinished, persist_unsynced};
 use super::copy::put;
 use super::error::Error;
 use super::read::read_foreign;
-use crate::base::platform::{FileAccess, set_access, sync_folder, with_access};
+use crate::base::platform::{FileAccess, open_with_access, rename, set_access, sync_folder};
 
 /// A file that arrives bit by bit, and where from.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl PartialFile {
         let failed = |source| Error::Write { path: path.clone(), source };
         let mut options = OpenOptions::new();
         options.create(true).read(true).append(true);
-        let file = with_access(&mut options, FileAccess::Readable).open(&path).map_err(failed)?;
+        let file = open_with_access(&mut options, &path, FileAccess::Readable).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         let origin = read_foreign(&origin_of(&path), LONGEST_ORIGIN);
         let origin = origin.and_then(|text| serde_json::from_slice(&text).ok());
@@ -115,11 +115,11 @@ impl PartialFile {
     /// Puts it at `path` in its folder, for all to run.
     pub(super) fn become_program(self, path: &Path) -> io::Result<()> {
         let Self { path: from, file, .. } = self;
-        set_access(&file, FileAccess::Program)?;
+        set_access(&file, &from, FileAccess::Program)?;
         file.sync_all()?;
         // Nobody can run what somebody may still write.
         drop(file);
-        fs::rename(&from, path)?;
+        rename(&from, path)?;
         path.parent().map_or(Ok(()), sync_folder)?;
         // Left behind it would describe nothing.
         let _ = fs::remove_file(origin_of(&from));

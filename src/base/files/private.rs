@@ -12,7 +12,7 @@ use super::lock::FolderLock;
 use super::ownership::refuse_shared;
 use super::read::read_foreign;
 use crate::base::deadline::Deadline;
-use crate::base::platform::{FileAccess, create_folders, is_private_file, with_access};
+use crate::base::platform::{FileAccess, create_folders, is_private_file, open_with_access};
 
 /// A folder that only its user can enter, held by one process at a time.
 ///
@@ -92,7 +92,7 @@ pub(crate) fn open_log(path: &Path) -> Result<File, Error> {
     }
     let mut options = OpenOptions::new();
     options.create(true).append(true);
-    with_access(&mut options, FileAccess::Private).open(path).map_err(failed)
+    open_with_access(&mut options, path, FileAccess::Private).map_err(failed)
 }
 
 fn already_is(path: &Path, content: &[u8]) -> bool {

@@ -12,7 +12,10 @@ use crate::base::platform;
 ///
 /// Errors: it is something else, or cannot be read.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    let file = platform::open(path)?;
+    regular(platform::open(path)?)
+}
+
+fn regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(not_regular()) }
 }
 
@@ -83,8 +86,11 @@ pub(crate) fn read_foreign(path: &Path, limit: u64) -> Option<Vec<u8>> {
 
 /// Has the file `path` say that it was changed now.
 pub(crate) fn touch(path: &Path) -> Result<(), Error> {
-    let touched = open_regular(path).and_then(|file| file.set_modified(SystemTime::now()));
-    touched.map_err(|source| Error::Write { path: path.to_owned(), source })
+    let touch = || {
+        let file = regular(platform::open_to_touch(path)?)?;
+        file.set_modified(SystemTime::now())
+    };
+    touch().map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 /// The folders in `path`; none when there is no `path`.

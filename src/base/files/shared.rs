@@ -11,7 +11,7 @@ use super::error::Error;
 use super::held_signals::HeldSignals;
 use super::read::{open_foreign, open_regular, read_all, read_text};
 use crate::base::deadline::Deadline;
-use crate::base::platform::{FileAccess, Mode, Owner, create_folders, with_access};
+use crate::base::platform::{FileAccess, Mode, Owner, canonicalize, create_folders, open_with_access};
 use crate::base::timeouts;
 
 /// A file of the user's, locked as kubectl locks a kubeconfig: a file `NAME.lock` beside it exists (client-go,
@@ -62,10 +62,8 @@ impl SharedFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(source) => return Err(failed(source)),
         };
-        if let Some(meta) = &meta {
-            refuse_odd(&target, meta)?;
-        }
-        let file = Self { path: target, mode: meta.as_ref().map(Mode::of), _locks: locks };
+        let mode = meta.map(|meta| checked_mode(&target, &meta)).transpose()?;
+        let file = Self { path: target, mode, _locks: locks };
         let prefix = file.prefix();
         file.unfinished(&prefix).remove_leftovers().map_err(failed)?;
         Ok(file)
@@ -106,7 +104,7 @@ impl SharedFile {
 
     fn put(&self, path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
         let file = self.unfinished(&self.prefix()).with(content, FileAccess::Private)?;
-        mode.set(file.as_file())?;
+        mode.set(file.as_file(), file.path())?;
         persist(file, path)
     }
 
@@ -145,13 +143,14 @@ fn follow(path: &Path) -> Result<PathBuf, Error> {
             if !matches!(Owner::of(path), Ok(Owner::User | Owner::Root)) {
                 return Err(Error::SharedFileOdd { path: path.to_owned(), what: "is somebody else's link" });
             }
-            fs::canonicalize(path).map_err(|source| Error::SharedFile { path: path.to_owned(), source })
+            canonicalize(path).map_err(|source| Error::SharedFile { path: path.to_owned(), source })
         }
         _ => Ok(path.to_owned()),
     }
 }
 
-fn refuse_odd(path: &Path, meta: &Metadata) -> Result<(), Error> {
+/// The mode of `path`, if that is an ordinary file of the user's own.
+fn checked_mode(path: &Path, meta: &Metadata) -> Result<Mode, Error> {
     let odd = |what| Err(Error::SharedFileOdd { path: path.to_owned(), what });
     if !meta.is_file() {
         return odd("is no regular file");
@@ -160,10 +159,8 @@ fn refuse_odd(path: &Path, meta: &Metadata) -> Result<(), Error> {
         return odd("is somebody else's");
     }
     // A new file in its place would not ask for the permission to write.
-    if !Mode::of(meta).is_writable_by_owner() {
-        return odd("is read-only");
-    }
-    Ok(())
+    let mode = Mode::of(path).map_err(|source| Error::SharedFile { path: path.to_owned(), source })?;
+    if mode.is_writable_by_owner() { Ok(mode) } else { odd("is read-only") }
 }
 
 /// The lock files of one file, removed when they are dropped.
@@ -198,7 +195,8 @@ struct LockFile(PathBuf);
 impl LockFile {
     fn make(path: &Path) -> Result<Self, Error> {
         let lock = with_suffix(path, LOCK);
-        match with_access(OpenOptions::new().write(true).create_new(true), FileAccess::Private).open(&lock) {
+        let options = &mut OpenOptions::new();
+        match open_with_access(options.write(true).create_new(true), &lock, FileAccess::Private) {
             Ok(_) => Ok(Self(lock)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(Error::SharedFileLocked { path: path.to_owned(), age: age(&lock), lock })

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use super::Shell;
 use crate::base::env::Env;
+use crate::base::platform::USUAL_SHELL;
 
 /// The shell, and how it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub(crate) fn detect(env: &Env, ancestors: impl IntoIterator<Item = String>) -> 
     let found = found.or_else(|| ancestors.into_iter().find_map(|name| named(&name)));
     match found.or_else(|| env.shell.as_deref().and_then(&mut known)) {
         Some(shell) => unknown.pop().map_or(Detected::Known(shell), |name| Detected::Instead(shell, name)),
-        None => Detected::Assumed(Shell::default(), unknown),
+        None => Detected::Assumed(named(USUAL_SHELL).unwrap_or_default(), unknown),
     }
 }
 

@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 
 use super::Shell;
+use crate::base::platform::posix_folder;
 use crate::base::text::sh_word;
 use crate::base::types::VariableName;
 use crate::export::error::Error;
@@ -42,7 +43,7 @@ impl Shell {
     pub(super) fn prepend(self, entry: &PathEntry) -> Result<String, Error> {
         let folder = self.quote(&entry.folder).ok_or_else(|| unprintable("the folder"))?;
         Ok(match self {
-            Self::Posix => format!("export PATH={folder}:$PATH\n"),
+            Self::Posix => format!("export PATH={}:$PATH\n", posix_folder(&folder)),
             Self::Fish => format!("set -gx PATH {folder} $PATH;\n"),
             Self::Tcsh => format!("setenv PATH {folder}:\"$PATH\";\n"),
             Self::Elvish => format!("set paths = [{folder} $@paths]\n"),
@@ -138,8 +139,9 @@ impl Shell {
             Self::Elvish => Some(single_quoted(text, &[('\'', "''")])),
             Self::Nushell => serde_json::to_string(text).ok(),
             Self::PowerShell => Some(powershell(text)),
-            // Nothing can be escaped there in a way that holds both typed and in a batch file.
-            Self::Cmd => (!text.contains(['"', '%', '!', '^'])).then(|| text.to_owned()),
+            // Nothing can be escaped there in a way that holds both typed and in a batch file. What is not ASCII arrives
+            // destroyed: FOR reads it in the console's code page.
+            Self::Cmd => (text.is_ascii() && !text.contains(['"', '%', '!', '^'])).then(|| text.to_owned()),
         }
     }
 }
@@ -202,7 +204,7 @@ mod tests {
 
     #[test]
     fn cmd_refuses_what_it_cannot_escape() {
-        for text in ["100%", "say \"hi\"", "a!b", "a^b"] {
+        for text in ["100%", "say \"hi\"", "a!b", "a^b", r"C:\Users\Jürgen"] {
             assert_eq!(Shell::Cmd.quote(text), None, "{text}");
         }
         assert_eq!(Shell::Cmd.quote("C:\\a b & c").unwrap(), "C:\\a b & c");

@@ -22,6 +22,9 @@ pub(crate) enum HookTarget {
     Tcsh,
     /// Elvish
     Elvish,
+    /// `PowerShell`, before each prompt
+    #[value(name = "powershell", alias = "pwsh")]
+    PowerShell,
     /// direnv: makes `use service_manager` known in `.envrc`
     Direnv,
 }
@@ -34,6 +37,7 @@ impl HookTarget {
             Self::Fish => Shell::Fish,
             Self::Tcsh => Shell::Tcsh,
             Self::Elvish => Shell::Elvish,
+            Self::PowerShell => Shell::PowerShell,
         }
     }
 
@@ -47,6 +51,7 @@ impl HookTarget {
             Self::Fish => include_str!("hook/fish.fish"),
             Self::Tcsh => include_str!("hook/tcsh.csh"),
             Self::Elvish => include_str!("hook/elvish.elv"),
+            Self::PowerShell => include_str!("hook/powershell.ps1"),
             Self::Direnv => include_str!("hook/direnv.sh"),
         };
         let shell = self.shell();

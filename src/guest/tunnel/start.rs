@@ -10,7 +10,7 @@ use crate::base::deadline::Deadline;
 use crate::base::env::PROXY_PASSWORD;
 use crate::base::files;
 use crate::base::paths::{MachineFiles, SocketPathTooLong};
-use crate::base::platform::{Interest, poll_sockets};
+use crate::base::platform::{for_background, wait_for_output};
 use crate::base::{program, timeouts};
 
 /// Why there is no tunnel.
@@ -95,17 +95,17 @@ fn start(files: &MachineFiles, home: Option<&Path>, deadline: Deadline) -> Resul
     if let Some(home) = home {
         command.env("SERVICE_MANAGER_HOME", home);
     }
+    let command = for_background(&mut command)?;
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
     let Some(stdout) = child.stdout.take() else {
         return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
     };
-    poll_sockets(&[(&stdout, Interest { read: true, write: false })], Some(deadline.left()))?;
-    if deadline.is_over() {
+    let Some(stdout) = wait_for_output(stdout, deadline.left())? else {
         // Nobody would ever ask for it.
         child.kill()?;
         child.wait()?;
         return Err(ControlError::from(deadline.timeout("the tunnel to start")).into());
-    }
+    };
     let mut line = String::new();
     BufReader::new(stdout.take(LONGEST_LINE)).read_line(&mut line)?;
     match line.trim_end() {

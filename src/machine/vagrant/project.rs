@@ -86,7 +86,7 @@ impl Project {
     /// Errors: there is no such folder, or the Vagrantfile lies above it and belongs to another user of the host.
     pub(crate) fn find_from(start: &Path, env: &Env) -> Result<Option<Self>, Error> {
         let failed = |source| files::Error::Read { path: start.to_owned(), source };
-        let start = fs::canonicalize(start).map_err(failed)?;
+        let start = platform::canonicalize(start).map_err(failed)?;
         for folder in start.ancestors() {
             let Some(vagrantfile) = vagrantfile_in(folder, env.vagrant_vagrantfile.as_deref()) else {
                 continue;
@@ -103,7 +103,7 @@ impl Project {
 
     /// The project in `folder` with the given data. A link and what it leads to are one project.
     pub(in crate::machine) fn new(folder: PathBuf, vagrantfile: Option<PathBuf>, data: PathBuf) -> Self {
-        let real = |path: PathBuf| fs::canonicalize(&path).unwrap_or(path);
+        let real = |path: PathBuf| platform::canonicalize(&path).unwrap_or(path);
         Self { folder: real(folder), vagrantfile, data: real(data) }
     }
 
@@ -115,7 +115,7 @@ impl Project {
     /// True when the data lies where Vagrant looks for it by itself.
     pub(super) fn has_usual_data(&self) -> bool {
         let usual = self.folder.join(DATA);
-        self.data == fs::canonicalize(&usual).unwrap_or(usual)
+        self.data == platform::canonicalize(&usual).unwrap_or(usual)
     }
 
     /// The names of the machines that Vagrant has created, in order. Names that are none to this program are left

@@ -109,7 +109,7 @@ module VagrantPlugins
         Process.kill('TERM', pid) if pid
       end
 
-      BUNDLED = File.expand_path('../../libexec/service-manager', __dir__)
+      BUNDLED = File.expand_path("../../libexec/service-manager#{'.exe' if Gem.win_platform?}", __dir__)
       # What a shell makes of the signal that has ended a program.
       SIGNALLED = 128
       # The beginning of each line about a failure.

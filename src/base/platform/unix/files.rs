@@ -41,9 +41,14 @@ pub(crate) fn create_folders(path: &Path, access: FileAccess) -> io::Result<()> 
     DirBuilder::new().recursive(true).mode(access.of_folder()).create(path)
 }
 
-/// `options` for a file that has `access` from its first byte.
-pub(crate) fn with_access(options: &mut OpenOptions, access: FileAccess) -> &mut OpenOptions {
-    options.mode(access.of_file())
+/// Opens the file `path` as `options` say; it has `access` from its first byte.
+#[allow(clippy::disallowed_methods, reason = "the callers are the files that write")]
+pub(crate) fn open_with_access(
+    options: &mut OpenOptions,
+    path: &Path,
+    access: FileAccess,
+) -> io::Result<File> {
+    options.mode(access.of_file()).open(path)
 }
 
 /// A file in `folder` with a name that begins with `prefix`, removed when it is dropped.
@@ -58,8 +63,15 @@ pub(crate) fn temporary_file(
     created.map_err(|error| error.raw_os_error().map_or(error, io::Error::from_raw_os_error))
 }
 
-pub(crate) fn set_access(file: &File, access: FileAccess) -> io::Result<()> {
+/// Changes who may use `file`; other systems have to know that it is at `path`.
+pub(crate) fn set_access(file: &File, _path: &Path, access: FileAccess) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(access.of_file()))
+}
+
+/// Renames `from` to `to`, and replaces what is there.
+#[allow(clippy::disallowed_methods, reason = "the callers are the files that write")]
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
 }
 
 /// Has the disk remember which files are in `folder`.
@@ -75,6 +87,11 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// As [`open`]; a link is an error.
 pub(crate) fn open_no_follow(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::NONBLOCK | OFlags::NOFOLLOW)
+}
+
+/// Opens what `path` leads to so that its times can be set.
+pub(crate) fn open_to_touch(path: &Path) -> io::Result<File> {
+    open(path)
 }
 
 fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
@@ -183,8 +200,9 @@ pub(crate) fn is_executable(meta: &Metadata) -> bool {
 pub(crate) struct Mode(u32);
 
 impl Mode {
-    pub(crate) fn of(meta: &Metadata) -> Self {
-        Self(meta.mode() & PERMISSIONS)
+    /// Of the file `path`.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self(fs::symlink_metadata(path)?.mode() & PERMISSIONS))
     }
 
     /// That of a private file.
@@ -206,7 +224,8 @@ impl Mode {
         self.0 & WRITABLE_BY_OWNER != 0
     }
 
-    pub(crate) fn set(self, file: &File) -> io::Result<()> {
+    /// Gives it to `file`; other systems have to know that it is at `path`.
+    pub(crate) fn set(self, file: &File, _path: &Path) -> io::Result<()> {
         file.set_permissions(Permissions::from_mode(self.0))
     }
 }

@@ -4,18 +4,18 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use nix::unistd::{Uid, User, close};
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::system::uname;
 
-use super::sockets::{LocalStream, OwnedSocket, local_pair};
+use super::sockets::{Interest, LocalStream, OwnedSocket, Ready, local_pair, poll_sockets};
 
 /// A program with all that it starts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct ProcessTree(Pid);
 
 impl ProcessTree {
@@ -33,6 +33,30 @@ impl ProcessTree {
         // It may have ended in this moment.
         let _ = kill_process_group(self.0, Signal::KILL);
     }
+
+    /// It has ended; what it has left in the background goes on.
+    #[allow(clippy::unused_self, reason = "other systems have to do something for it")]
+    pub(crate) fn leave_alone(self) {}
+}
+
+/// The command that runs `line` as the system's OpenSSH does; `command` makes one. No shell stays in between, which would live
+/// on.
+pub(crate) fn shell(command: impl Fn(&Path) -> Command, line: &str) -> Command {
+    let mut command = command(Path::new("/bin/sh"));
+    command.arg("-c").arg(format!("exec {line}"));
+    command
+}
+
+/// Prepares `command` to go on in the background when this process has ended.
+#[allow(clippy::unnecessary_wraps, reason = "not every system can")]
+pub(crate) fn for_background(command: &mut Command) -> io::Result<&mut Command> {
+    Ok(command)
+}
+
+/// Waits until `stdout` yields something, and returns it; none when it takes longer than `time`.
+pub(crate) fn wait_for_output(stdout: ChildStdout, time: Duration) -> io::Result<Option<ChildStdout>> {
+    let ready = poll_sockets(&[(&stdout, Interest { read: true, write: false })], Some(time))?;
+    Ok(ready.iter().any(|ready| *ready != Ready::default()).then_some(stdout))
 }
 
 /// Has `command` take the place of this process, called `name` by itself. Its signals are as they are by default, and no
@@ -139,17 +163,4 @@ pub(crate) fn host_name() -> Option<String> {
     uname().nodename().to_str().ok().map(ToOwned::to_owned)
 }
 
-/// The names of the processes that started this one, the nearest first; none where there is no `/proc`.
-pub(crate) fn ancestors() -> impl Iterator<Item = String> {
-    let parent_of = |pid: &u32| {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
-        parent.trim().parse().ok().filter(|parent| *parent != 0)
-    };
-    let name_of = |pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok();
-    let pids = std::iter::successors(Some(std::process::id()), parent_of);
-    pids.skip(1).take(MOST_ANCESTORS).filter_map(name_of).map(|name| name.trim_end().to_owned())
-}
-
-const MOST_ANCESTORS: usize = 5;
 const STDERR: RawFd = 2;

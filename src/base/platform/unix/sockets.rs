@@ -104,8 +104,9 @@ pub(crate) fn listen_privately(path: &Path) -> io::Result<Socket> {
 }
 
 /// The HTTP client that talks to whoever listens at the socket file `path`.
-pub(crate) fn through_socket(builder: ClientBuilder, path: &Path) -> ClientBuilder {
-    builder.unix_socket(path)
+#[allow(clippy::unnecessary_wraps, reason = "other systems have none")]
+pub(crate) fn through_socket(builder: ClientBuilder, path: &Path) -> io::Result<ClientBuilder> {
+    Ok(builder.unix_socket(path))
 }
 
 /// Connects to the socket file `path`.
@@ -137,7 +138,7 @@ const LOCAL_CONNECT: Duration = Duration::from_millis(100);
 pub(crate) const LONGEST_SOCKET_NAME: usize = if cfg!(target_os = "linux") { 106 } else { 102 };
 
 /// Waits for `time`, unless the stream's reader goes away before. True when it has.
-pub(crate) fn reader_goes_away(stream: &dyn AsFd, time: Duration) -> bool {
+pub(crate) fn reader_goes_away(stream: &impl AsFd, time: Duration) -> bool {
     let mut waiting = [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::empty())];
     let timeout = Timespec::try_from(time).ok();
     poll(&mut waiting, timeout.as_ref()).is_ok()

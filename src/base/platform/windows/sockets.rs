@@ -1,0 +1,146 @@
+//! Sockets, and waiting for them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::blocking::ClientBuilder;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// Whatever has a socket.
+pub(crate) use std::os::windows::io::AsSocket as AsOsSocket;
+/// A socket, whatever it is connected to.
+pub(crate) use std::os::windows::io::OwnedSocket;
+/// One end of a connection within this process.
+pub(crate) type LocalStream = TcpStream;
+
+/// What a socket is waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Interest {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+}
+
+impl Interest {
+    pub(crate) fn is_empty(self) -> bool {
+        !self.read && !self.write
+    }
+
+    fn flags(self) -> PollFlags {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::RDNORM, self.read);
+        flags.set(PollFlags::WRNORM, self.write);
+        flags
+    }
+}
+
+/// Two sockets, each of which reads what is written to the other.
+pub(crate) fn local_pair() -> io::Result<(LocalStream, LocalStream)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let ours = TcpStream::connect(listener.local_addr()?)?;
+    loop {
+        let (theirs, from) = listener.accept()?;
+        // Any program of this host can connect to the port.
+        if from == ours.local_addr()? {
+            ours.set_nodelay(true)?;
+            theirs.set_nodelay(true)?;
+            return Ok((ours, theirs));
+        }
+    }
+}
+
+/// Waits until one of `sockets` can do what it is waited for, or `timeout` is over. It may return early.
+pub(crate) fn wait_for(sockets: &[(&dyn AsOsSocket, Interest)], timeout: Option<Duration>) -> io::Result<()> {
+    poll_sockets(sockets, timeout).map(drop)
+}
+
+/// What a socket that was waited for can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ready {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    /// The other side is gone for good, or the connection has failed.
+    pub(crate) gone: bool,
+}
+
+/// As [`wait_for`]; says of each socket what it can do.
+pub(crate) fn poll_sockets(
+    sockets: &[(&dyn AsOsSocket, Interest)],
+    timeout: Option<Duration>,
+) -> io::Result<Vec<Ready>> {
+    // `WSAPoll` takes no empty list.
+    if sockets.is_empty() {
+        std::thread::sleep(timeout.unwrap_or_default());
+        return Ok(Vec::new());
+    }
+    let handles: Vec<_> = sockets.iter().map(|(socket, _)| socket.as_socket()).collect();
+    let mut waiting: Vec<PollFd> = handles
+        .iter()
+        .zip(sockets)
+        .map(|(handle, (_, interest))| PollFd::from_borrowed_fd(*handle, interest.flags()))
+        .collect();
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    poll(&mut waiting, timeout.as_ref())?;
+    let ready = waiting.iter().map(|waiting| {
+        let flags = waiting.revents();
+        let gone = flags.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
+        Ready { read: flags.contains(PollFlags::RDNORM), write: flags.contains(PollFlags::WRNORM), gone }
+    });
+    Ok(ready.collect())
+}
+
+/// Listens on the socket file `path` in place of any file that is there. Its folder has to be private: who may connect is decided
+/// by who may write the file, which takes its access from there.
+#[allow(clippy::disallowed_methods, reason = "a socket is named as a private file is")]
+pub(crate) fn listen_privately(path: &Path) -> io::Result<Socket> {
+    if path.symlink_metadata().is_ok() {
+        std::fs::remove_file(path)?;
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    socket.listen(MOST_WAITING)?;
+    Ok(socket)
+}
+
+/// The HTTP client that talks to whoever listens at the socket file `path`: there is none, and one that did not know would talk
+/// to whoever has a port of this host.
+pub(crate) fn through_socket(_: ClientBuilder, _: &Path) -> io::Result<ClientBuilder> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "on Windows no client connects to a Unix socket"))
+}
+
+/// Connects to the socket file `path`.
+pub(crate) fn connect_locally(path: &Path) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(socket)
+}
+
+/// True when a program of this host answers at `port` of the loopback interface: `localhost` may lead to either of two addresses.
+/// Windows asks a port that is closed for seconds, so what takes longer than one that is open is closed.
+pub(crate) fn is_port_used(port: u16) -> bool {
+    let answers = |address: IpAddr| {
+        // To be given this very port for the client is to be connected to itself.
+        let connected = TcpStream::connect_timeout(&SocketAddr::new(address, port), LOCAL_CONNECT);
+        connected.is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
+    };
+    answers(Ipv4Addr::LOCALHOST.into()) || answers(Ipv6Addr::LOCALHOST.into())
+}
+
+/// For a program of this host to be connected to.
+const LOCAL_CONNECT: Duration = Duration::from_millis(100);
+
+/// How long the name of a socket file may be (`sun_path` in `afunix.h`: 108 with its end).
+pub(crate) const LONGEST_SOCKET_NAME: usize = 107;
+
+/// Waits for `time`. No pipe of Windows tells that its reader has gone before something is written.
+pub(crate) fn reader_goes_away<T>(_: &T, time: Duration) -> bool {
+    std::thread::sleep(time);
+    false
+}
+
+/// Windows forgets no option of the kind, and has none for a single packet.
+pub(crate) fn acknowledge_at_once(_: &dyn AsOsSocket) {}
+
+const MOST_WAITING: i32 = 16;
