@@ -6,12 +6,12 @@
 pub(super) struct AccessList {
     pub(super) owner: String,
     /// None when everybody may do everything.
-    entries: Option<Vec<Entry>>,
+    entries: Option<Vec<AccessEntry>>,
 }
 
 /// One entry that allows something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
+struct AccessEntry {
     who: String,
     rights: u32,
     /// It is for what will be made in the folder, not for the folder.
@@ -29,7 +29,7 @@ impl AccessList {
         let entries = if flags == "NO_ACCESS_CONTROL" && entries.is_empty() {
             None
         } else {
-            Some(Entry::parse_all(entries)?)
+            Some(AccessEntry::parse_all(entries)?)
         };
         Some(Self { owner: owner.to_owned(), entries })
     }
@@ -43,7 +43,7 @@ impl AccessList {
     }
 }
 
-impl Entry {
+impl AccessEntry {
     /// Those that allow something; what denies something counts for nothing.
     fn parse_all(text: &str) -> Option<Vec<Self>> {
         if text.is_empty() {

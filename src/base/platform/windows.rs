@@ -3,6 +3,7 @@
 mod access;
 mod files;
 mod folders;
+mod open;
 mod processes;
 mod signals;
 mod sockets;

@@ -13,7 +13,7 @@ use windows_permissions::{LocalBox, SecurityDescriptor};
 use winsafe::{ConvertSidToStringSid, HPROCESS, TokenInfo, co};
 
 use super::super::access_list::{AccessList, READ_CONTROL};
-use super::files::{open_itself, open_target};
+use super::open::{open_itself, open_target};
 
 /// Whose a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use super::super::access_list::{
     WRITING,
 };
 use super::access::{self, Owner, Security, TakesOver};
+use super::open::{OPEN_REPARSE_POINT, open_itself, open_target};
 
 /// Who may use a file or a folder that this program makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,26 +149,11 @@ pub(crate) fn open_to_touch(path: &Path) -> io::Result<File> {
     open_target(path, READ_ATTRIBUTES | WRITE_ATTRIBUTES)
 }
 
-/// Opens what `path` leads to, a file or a folder.
-pub(super) fn open_target(path: &Path, rights: u32) -> io::Result<File> {
-    open_special(path, rights, BACKUP_SEMANTICS)
-}
-
-/// As [`open_target`]; a link itself.
-pub(super) fn open_itself(path: &Path, rights: u32) -> io::Result<File> {
-    open_special(path, rights, BACKUP_SEMANTICS | OPEN_REPARSE_POINT)
-}
-
 /// Opens the file or the folder `path` itself to change its access.
 fn open_to_rule(path: &Path) -> io::Result<File> {
     let rights = READ_CONTROL | READ_ATTRIBUTES | WRITE_DAC;
     // Who may not become the owner is it, hopefully.
     open_itself(path, rights | WRITE_OWNER).or_else(|_| open_itself(path, rights))
-}
-
-#[allow(clippy::disallowed_methods, reason = "it writes nothing")]
-fn open_special(path: &Path, rights: u32, flags: u32) -> io::Result<File> {
-    OpenOptions::new().access_mode(rights).custom_flags(flags).open(path)
 }
 
 /// What tells a file from all others, whatever its name.
@@ -279,6 +265,4 @@ impl Mode {
 
 /// Of `CreateFileW`.
 const SHARE_DELETE: u32 = 4;
-const BACKUP_SEMANTICS: u32 = 0x0200_0000;
-const OPEN_REPARSE_POINT: u32 = 0x0020_0000;
 const SHARING_VIOLATION: i32 = 32;
