@@ -1,6 +1,8 @@
 //! The real `docker` and `kubectl` through a tunnel.
 
-use super::{behind_a_nat, end, ssh_port_of, user_called, user_of};
+use service_manager_test_support::{Guest, until};
+
+use super::{behind_a_nat, end, hide, sets_sshd, ssh_port_of, user_called, user_of};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -60,6 +62,40 @@ fn containers_are_built_and_talked_to() {
     end(&user);
 }
 
+/// All that one's tools have open at the same time, while sshd exchanges keys again and again.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn sixty_clients_at_once_and_one_that_watches() {
+    let guest = behind_a_nat("socket");
+    sets_sshd(&guest, "RekeyLimit 1M");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    user.types("service-manager env --quiet >env").succeeds();
+    for (client, line) in [
+        ("docker info --format '{{.Name}}'", "[NAME]"),
+        ("kubectl get namespace default --output name", "namespace/default"),
+    ] {
+        user.types(format!(
+            ". ./env; for i in $(seq 60); do {client} >out.$i 2>&1 & done; wait; cat out.* | sort | uniq --count | xargs"
+        ))
+        .patiently()
+        .stdout(&format!("60 {line}\n"))
+        .succeeds();
+    }
+    // What changes is told as it changes.
+    user.types(
+        ". ./env; kubectl create namespace watched >/dev/null; \
+         timeout 60 kubectl --namespace watched get configmaps --watch --output name >seen & \
+         for i in 1 2 3; do kubectl --namespace watched create configmap seen-$i >/dev/null; done; \
+         until grep --quiet seen-3 seen; do sleep 0.1; done; kill $!; grep seen- seen; \
+         kubectl delete namespace watched --wait=false >/dev/null",
+    )
+    .patiently()
+    .stdout("configmap/seen-1\nconfigmap/seen-2\nconfigmap/seen-3\n")
+    .succeeds();
+    end(&user);
+}
+
 /// All engines that only have a socket: the user's own, and those of root, with the group or with sudo.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -84,6 +120,67 @@ fn every_socket_can_be_used() {
         .succeeds();
         end(&user);
     }
+}
+
+/// A rootless Docker that was started by hand belongs to no unit.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_rootless_docker_started_by_hand_can_be_used() {
+    let guest = behind_a_nat("rootless");
+    let port = ssh_port_of(&guest);
+    guest.run(
+        "runuser -u vagrant -- env XDG_RUNTIME_DIR=/run/user/1000 HOME=/home/vagrant bash -ec '
+         systemctl --user --quiet disable --now docker; rm ~/.config/systemd/user/docker.service
+         systemctl --user daemon-reload
+         systemd-run --user --quiet --unit by-hand --setenv PATH=/usr/bin:/usr/sbin:/bin:/sbin \
+             /usr/share/docker.io/contrib/dockerd-rootless.sh
+         until curl --silent --unix-socket /run/user/1000/docker.sock http://engine/_ping; do sleep 0.2; done'",
+    );
+    let user = user_of(&guest, &port);
+    user.types(
+        "eval \"$(service-manager env docker)\"; docker info --format '{{.SecurityOptions}}' | grep --only-matching rootless; \
+         service-manager tunnel | cut --fields=4; service-manager status docker",
+    )
+    .stdout("rootless\n/run/user/1000/docker.sock\ndocker - running\n")
+    .succeeds();
+    end(&user);
+}
+
+/// More clients than sshd runs programs for one user (`MaxSessions` is 10): the others wait for their turn.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn sixty_clients_of_a_socket_that_needs_sudo_take_turns() {
+    let guest = behind_a_nat("socket");
+    let port = ssh_port_of(&guest);
+    let user = user_called("noisy", &guest, &port);
+    user.types(
+        "service-manager env docker --quiet >env; . ./env; \
+         for i in $(seq 60); do docker info --format '{{.Name}}' >out.$i 2>&1 & done; wait; \
+         cat out.* | sort | uniq --count | xargs; service-manager tunnel | cut --fields=4",
+    )
+    .patiently()
+    .stdout("60 [NAME]\ndocker system dial-stdio\n")
+    .succeeds();
+    // None of the programs is left behind.
+    until("all have ended", || guest.run("pgrep --full --count 'system dial-stdio$' || true").trim() == "0");
+    end(&user);
+}
+
+/// Its kubeconfig for localhost is the one that fits.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn microshift_can_be_used() {
+    let guest = Guest::own("microshift", "address");
+    hide(&guest);
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    user.types(
+        "eval \"$(service-manager env openshift --quiet)\"; kubectl get namespace default --output name; \
+         service-manager tunnel | cut --fields=2,4; service-manager status openshift",
+    )
+    .stdout("namespace/default\nopenshift\t127.0.0.1:[..]\nopenshift - running\n")
+    .succeeds();
+    end(&user);
 }
 
 /// A tar with one program for containers, and what it is linked with.

@@ -8,17 +8,19 @@ use crate::cached_env::logs_in;
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_certificate_that_does_not_name_the_loopback_is_not_needed() {
     let guest = behind_a_nat("tls");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    let docker =
+        "eval \"$(service-manager env docker)\"; echo ${DOCKER_HOST%%:*}; docker info --format '{{.Name}}'";
+    user.types(docker).stdout("tcp\n[NAME]\n").succeeds();
+    end(&user);
     guest.run(&format!(
         "issue server /etc/docker/server-cert.pem /etc/docker/server-key.pem docker /etc/docker/ca.pem /etc/docker/ca-key.pem IP:{}; \
          systemctl reset-failed docker; systemctl restart docker",
         guest.address()
     ));
-    let port = ssh_port_of(&guest);
-    let user = user_of(&guest, &port);
     for _ in 0..2 {
-        user.types("eval \"$(service-manager env docker)\"; echo ${DOCKER_HOST%%:*}; docker info --format '{{.Name}}'")
-            .stdout("unix\n[NAME]\n")
-            .succeeds();
+        user.types(docker).stdout("unix\n[NAME]\n").succeeds();
     }
     end(&user);
 }

@@ -4,10 +4,12 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use service_manager_test_support::{User, until};
 
+use super::load::processor_time;
 use super::{behind_a_nat, end, kill, processes, run_folder, sets_sshd, ssh_port_of, user_called, user_of};
 
 #[test]
@@ -48,6 +50,13 @@ fn says_what_is_missing() {
              sshd_config forbids it\nhint: [..]\n",
         )
         .fails(126);
+    for setting in ["DisableForwarding yes", "PermitOpen 127.0.0.1:1"] {
+        sets_sshd(&guest, setting);
+        user.types("service-manager --quiet env kubernetes >/dev/null")
+            .stderr("error: [..]`AllowTcpForwarding`, `PermitOpen` or `DisableForwarding` in sshd_config forbids it\n")
+            .fails(126);
+        guest.changes_last_back();
+    }
     end(&user);
 }
 
@@ -135,6 +144,48 @@ fn a_tunnel_that_is_gone_is_made_again() {
     end(&user);
 }
 
+/// Each has a socket and a port of their own.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn two_users_of_a_host_do_not_meet() {
+    let guest = behind_a_nat("socket");
+    let port = ssh_port_of(&guest);
+    let users = [user_of(&guest, &port), user_of(&guest, &port)];
+    for user in &users {
+        user.types("service-manager env --quiet >env").succeeds();
+    }
+    for user in &users {
+        user.types(". ./env; docker info --format '{{.Name}}'; kubectl get namespace default --output name")
+            .stdout("[NAME]\nnamespace/default\n")
+            .succeeds();
+    }
+    let server = |user: &User| user.kubeconfig()["clusters"][0]["cluster"]["server"].clone();
+    assert_ne!(server(&users[0]), server(&users[1]));
+    users.iter().for_each(end);
+}
+
+/// Connections that the process has no room for wait; they keep neither it nor others busy.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_tunnel_without_room_for_connections_waits() {
+    let guest = behind_a_nat("socket");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    user.types("service-manager env docker --quiet >env; . ./env; docker info >/dev/null").succeeds();
+    let process = processes(&user)[0];
+    user.types(format!("prlimit --pid {process} --nofile=40:40")).succeeds();
+    let folder = run_folder(&user);
+    let open =
+        |name: &str| (0..50).map(|_| UnixStream::connect(folder.join(name)).unwrap()).collect::<Vec<_>>();
+    let (begin, idle) = (processor_time(process), (open("docker.sock"), open("control.sock")));
+    thread::sleep(Duration::from_secs(2));
+    let ticks = processor_time(process) - begin;
+    assert!(ticks < 50, "{ticks} ticks");
+    drop(idle);
+    user.types(". ./env; timeout 20 docker info --format '{{.Name}}'").stdout("[NAME]\n").succeeds();
+    end(&user);
+}
+
 /// The SSH session may die in many ways.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -153,6 +204,18 @@ fn a_session_that_is_dead_is_replaced() {
     docker();
     assert!(begin.elapsed() < Duration::from_secs(9), "{:?}", begin.elapsed());
     guest.run("pkill -KILL --uid vagrant --exact sshd || true");
+
+    // A reboot: nobody is there for a while, and then all is as it was.
+    guest.changes(
+        "systemctl stop ssh; pkill -KILL --uid vagrant --exact sshd || true",
+        "systemctl reset-failed ssh 2>/dev/null || true; systemctl start ssh",
+    );
+    user.types(". ./env; timeout 20 docker info >/dev/null 2>&1 || echo down").stdout("down\n").succeeds();
+    guest.changes_last_back();
+    until("it is up again", || {
+        user.types(". ./env; docker info >/dev/null 2>&1 && echo up || echo down").run_freely() == "up\n"
+    });
+    docker();
 
     // Another machine in its place: refused, at once.
     let (key, restart) =
