@@ -40,6 +40,7 @@ fn main() -> ExitCode {
     rows::start::measure(&mut table);
     rows::cold::measure(&mut table);
     rows::warm::measure(&mut table);
+    rows::tunnel::measure(&mut table);
     rows::clients::measure(&mut table);
     rows::vagrant::measure(&mut table);
     rows::scale::measure(&mut table);

@@ -5,5 +5,6 @@ pub(crate) mod cold;
 pub(crate) mod previous;
 pub(crate) mod scale;
 pub(crate) mod start;
+pub(crate) mod tunnel;
 pub(crate) mod vagrant;
 pub(crate) mod warm;
