@@ -435,6 +435,7 @@ pub(crate) struct BoxVersionArgs {
 ///
 /// It is your own `ssh`, with the machine's keys, jump hosts and pinned host key.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager ssh -- uptime")]
 pub(crate) struct SshArgs {
     /// The command, after `--`; `ssh` joins its words, and the user's shell in the machine reads them
     #[arg(value_name = "COMMAND", last = true)]
@@ -443,6 +444,7 @@ pub(crate) struct SshArgs {
 
 /// Shows what the units of a service have written to the machine's journal
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager logs kubernetes --since -1h")]
 pub(crate) struct LogsArgs {
     /// The service, for example `kubernetes`
     #[arg(value_name = "SERVICE")]
@@ -457,6 +459,7 @@ pub(crate) struct LogsArgs {
 
 /// Opens the web console of a service in your browser
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager console openshift")]
 pub(crate) struct ConsoleArgs {
     /// The service, for example `openshift`; otherwise the first that has a console
     #[arg(value_name = "SERVICE")]
@@ -492,6 +495,7 @@ pub(crate) enum MachinesCommand {
 ///
 /// The choice counts in every shell, outside of Vagrant projects. `SERVICE_MANAGER_MACHINE` does the same for one shell.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager machines use default")]
 pub(crate) struct UseArgs {
     /// The machine's name, or `-` for none; when several have it, one as `service-manager machines` lists it
     pub(crate) name: String,
