@@ -87,14 +87,10 @@ fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
     if machines.is_empty() {
         context.note("no machine was used from here yet; `service-manager status` uses one");
     }
-    let mark = |machine: &Machine| match &chosen {
-        None => "",
-        Some(chosen) if *chosen == machine.key() => "* ",
-        Some(_) => "  ",
-    };
+    let mark = |machine: &Machine| if chosen == Some(machine.key()) { " *" } else { "" };
     let row = |machine: &Machine| {
         let folder = machine.origin().map(|origin| origin.project.folder.to_string_lossy().into_owned());
-        let label = format!("{}{}", mark(machine), machine.label(&machines));
+        let label = machine.label(&machines) + mark(machine);
         [label, machine.route().to_string(), state(machine), folder.unwrap_or_else(|| "-".to_owned())]
     };
     print(&Table::new(COLUMNS, machines.iter().map(row).collect()).render(context.ui))

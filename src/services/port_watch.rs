@@ -66,8 +66,11 @@ impl PortWatch {
         let mut pause = timeouts::FIRST_WATCH_RETRY;
         loop {
             let reason = match self.connect() {
-                // A machine that was never asked for this service.
-                None => None,
+                // The machine was never asked for this service: `env` pokes when it has been.
+                None => match self.pokes.recv() {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
                 Some(Err(reason)) => Some(reason),
                 Some(Ok(connected)) => {
                     let began = Instant::now();

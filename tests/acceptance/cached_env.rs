@@ -229,7 +229,14 @@ fn caches_per_guest_user() {
     user.types(line("vagrant")).stdout("[..]\n".repeat(3).as_str()).succeeds();
     // Once more for the tunnel to the socket.
     logs_in(2, &guest, || {
-        user.types(line("nosudo")).stderr("error: docker in [..] cannot be reached through SSH: sudo: a password is required\nhint: [..]\n").fails(126);
+        user.types(line("nosudo"))
+            .stderr(
+                "note: from now on `[ADDRESS]` is reached as nosudo@[ADDRESS]:22, no longer as vagrant@[ADDRESS]:22
+                error: docker in [..] cannot be reached through SSH: sudo: a password is required
+                hint: [..]
+                ",
+            )
+            .fails(126);
     });
 }
 

@@ -263,7 +263,11 @@ fn a_link_to_the_data_of_another_project_exports_nothing_of_it() {
     let project = Project::fake(&user, "project", &guest);
     project.types("service-manager env kubernetes >/dev/null").succeeds();
     let show = "eval \"$(service-manager hook zsh --now)\"; echo \"${KUBECONFIG-none}\"";
-    project.types(show).stdout("[MACHINE]/kubernetes/kubeconfig\n").succeeds();
+    project
+        .types(show)
+        .stdout("[MACHINE]/kubernetes/kubeconfig\n")
+        .stderr("note: set KUBECONFIG for `default`\n")
+        .succeeds();
 
     user.writes("clone/Vagrantfile", "");
     symlink(project.folder().join(".vagrant"), user.home().join("clone/.vagrant")).unwrap();

@@ -223,7 +223,14 @@ fn says_why_nothing_is_run() {
         .stderr("error: [..]\n[..]\n[..]\n")
         .fails(3);
     user.types("service-manager exec kubernetes --nonsense")
-        .stderr("[..]\n[..]\n[..]\n[..]\n[..]\n[..]\n[..]\n")
+        .stderr(
+            "error: unexpected argument '--nonsense' found
+
+            Usage: service-manager exec <SERVICE>... [-- <COMMAND>...]
+
+            For more information, try '--help'.
+            ",
+        )
         .fails(1);
 }
 

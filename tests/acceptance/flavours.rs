@@ -57,7 +57,10 @@ impl Check {
             .succeeds();
         user.with("NO_COLOR", "1")
             .types(on_a_terminal(&format!("service-manager status {service}")))
-            .stdout(&format!("SERVICE[..]\n{service}[..]running[..]{}[..]https://[..]\n", self.flavour))
+            .stdout(&format!(
+                "[NAME]  vagrant@[ADDRESS]:22\nSERVICE[..]\n{service}[..]running[..]{}[..]https://[..]\n",
+                self.flavour
+            ))
             .succeeds();
         self.report("status");
 

@@ -109,7 +109,7 @@ fn asks_which_of_several_machines() {
         .stderr("note: from now on commands outside of Vagrant projects mean `light`\n")
         .succeeds();
     user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
-    user.types("service-manager machines | cut -c1-10").stdout("  kubeadm \n* light   \n").succeeds();
+    user.types("service-manager machines | cut -f 1").stdout("kubeadm\nlight *\n").succeeds();
     user.types("service-manager machines --output json | grep --only-matching '\"chosen\": *true' | wc -l")
         .stdout("1\n")
         .succeeds();
@@ -150,12 +150,16 @@ fn another_user_is_remembered_only_after_a_login() {
     };
     user.types(line("vagrant", "ed25519")).stdout("[ADDRESS]\n").succeeds();
     user.types(format!("{} 2>/dev/null", line("nobody", "stranger"))).fails(3);
-    user.types("service-manager machines").stdout("[..]  vagrant@[ADDRESS]:22  used [..] ago\n").succeeds();
+    user.types("service-manager machines")
+        .stdout("[ADDRESS]\tvagrant@[ADDRESS]:22\tused [..] ago\t-\n")
+        .succeeds();
     user.types(line("root", "ed25519"))
         .stdout("[ADDRESS]\n")
         .stderr("note: from now on `[ADDRESS]` is reached as root@[ADDRESS]:22, no longer as vagrant@[ADDRESS]:22\n")
         .succeeds();
-    user.types("service-manager machines").stdout("[..]  root@[ADDRESS]:22  used [..] ago\n").succeeds();
+    user.types("service-manager machines")
+        .stdout("[ADDRESS]\troot@[ADDRESS]:22\tused [..] ago\t-\n")
+        .succeeds();
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn reports_that_there_is_no_key() {
         .types(without_key(&guest))
         .stderr(
             "
-            error: no key of `vagrant` is accepted by [ADDRESS]:22
+            error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried the agent: there is none, ~/.ssh/id_*: none there)
             hint: name the machine's key with `--identity FILE`
             ",
         )
@@ -252,7 +252,7 @@ fn an_agent_of_its_own_is_asked() {
     User::near(&guest)
         .with("SSH_AUTH_SOCK", socket.to_str().unwrap())
         .types(format!("service-manager --ssh-config {}/config box ip", user.home().display()))
-        .stderr("error: no key of `vagrant` is accepted by [ADDRESS]:22\nhint: [..]\n")
+        .stderr("error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried ~/.ssh/id_*: none there)\nhint: [..]\n")
         .fails(3);
 }
 

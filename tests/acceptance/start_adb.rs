@@ -338,7 +338,7 @@ fn a_check_knows_what_was_learnt_of_the_machine() {
         .fails(126);
     user.types("service-manager start --check docker --proxy proxy.example")
         .stderr(
-            "error: the proxy is not a valid proxy address (`http://HOST:PORT` or `HOST:PORT`)\nhint: [..]\n",
+            "error: the proxy is not a valid proxy address (`http://HOST:PORT` or `HOST:PORT`; an IPv6 address in brackets, as `[::1]:3128`)\nhint: [..]\n",
         )
         .fails(1);
     assert_eq!(guest.run("cat /var/log/sccli 2>/dev/null || true"), "");

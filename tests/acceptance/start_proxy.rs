@@ -229,13 +229,16 @@ fn refuses_an_invalid_proxy_before_connecting() {
     for (options, error) in [
         (
             "--proxy \"x'; touch pwned; '\"",
-            "is not a valid proxy address (`http://HOST:PORT` or `HOST:PORT`)",
+            "is not a valid proxy address (`http://HOST:PORT` or `HOST:PORT`; an IPv6 address in brackets, as `[::1]:3128`)",
         ),
         (
             "--proxy 'http://me:secret@proxy:1'",
-            "is not a valid proxy address (`http://HOST:PORT` or `HOST:PORT`)",
+            "is not a valid proxy address (`http://HOST:PORT` or `HOST:PORT`; an IPv6 address in brackets, as `[::1]:3128`)",
         ),
-        ("--proxy https://proxy:1", "is not a valid proxy address (`http://HOST:PORT` or `HOST:PORT`)"),
+        (
+            "--proxy https://proxy:1",
+            "is not a valid proxy address (`http://HOST:PORT` or `HOST:PORT`; an IPv6 address in brackets, as `[::1]:3128`)",
+        ),
         ("--proxy-user me", "needs an address"),
         ("--proxy proxy:1 --proxy-user me", "needs a password for its user"),
         ("--proxy proxy:1 --proxy-password x", "needs a user for its password"),

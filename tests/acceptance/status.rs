@@ -138,13 +138,14 @@ fn names_each_problem_under_the_table() {
     let typed = user.types("service-manager --tunnel never status docker kubernetes");
     typed.in_a_terminal(200).shows(
         "
-        SERVICE     STATE    FLAVOUR  VERSION  ENDPOINT
-        docker      running  socket   -        -
-        kubernetes  running  kubeadm  -        -
+        [NAME]  vagrant@[ADDRESS]:22
+        SERVICE     STATE      FLAVOUR  VERSION  ENDPOINT
+        docker      * running  socket   -        -
+        kubernetes  * running  kubeadm  -        -
         PROBLEM: docker in `[NAME]` only listens on its socket
         hint: [..]
         PROBLEM: the certificate of kubernetes at [ADDRESS]:6443 is not valid
-        caused by: [..]expired[..]
+        caused by: it expired on 2021-01-01
         hint: in the machine: `sudo kubeadm certs renew all`[..]
         ",
     );

@@ -69,7 +69,7 @@ fn names_the_option_that_other_programs_call_otherwise() {
         User::new()
             .types(format!("service-manager status {option}"))
             .stderr(&format!(
-                "error: unexpected argument '{name}' found\n\n  tip: a similar argument exists: '{own}'\n\n\
+                "error: unexpected argument '{name}' found\n\n  tip: did you mean `{own}`?\n\n\
                 Usage: [..]\n\nFor more information, try '--help'.\n"
             ))
             .fails(1);
