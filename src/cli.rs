@@ -79,6 +79,7 @@ fn mend_tips(mut refusal: clap::Error) -> clap::Error {
         _ => return refusal,
     };
     if let Some((_, own)) = ELSEWHERE.iter().find(|(name, _)| *name == typed) {
+        refusal.remove(ContextKind::SuggestedArg);
         let tip = format!("did you mean `{own}`?").into();
         refusal.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     }

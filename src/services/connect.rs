@@ -55,6 +55,7 @@ pub(crate) fn connect<'a>(
             Availability::Connected(service) => connected.push(*service),
             Availability::NotInstalled(_) if all => {}
             Availability::Down(_, reason) | Availability::NoAccess(reason) if all => {
+                let reason = inspection.look_closer(reason);
                 note(&reason);
                 left_out.push(LeftOut { service: service.name.clone(), reason });
             }

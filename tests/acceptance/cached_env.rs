@@ -231,7 +231,8 @@ fn caches_per_guest_user() {
     logs_in(2, &guest, || {
         user.types(line("nosudo"))
             .stderr(
-                "note: from now on `[ADDRESS]` is reached as nosudo@[ADDRESS]:22, no longer as vagrant@[ADDRESS]:22
+                "
+                note: from now on `[ADDRESS]` is reached as nosudo@[ADDRESS]:22, no longer as vagrant@[ADDRESS]:22
                 error: docker in [..] cannot be reached through SSH: sudo: a password is required
                 hint: [..]
                 ",

@@ -224,7 +224,8 @@ fn says_why_nothing_is_run() {
         .fails(3);
     user.types("service-manager exec kubernetes --nonsense")
         .stderr(
-            "error: unexpected argument '--nonsense' found
+            "
+            error: unexpected argument '--nonsense' found
 
             Usage: service-manager exec <SERVICE>... [-- <COMMAND>...]
 
