@@ -121,6 +121,7 @@ pub(crate) enum Command {
     Env(EnvArgs),
     Exec(ExecArgs),
     Status(StatusArgs),
+    Doctor(DoctorArgs),
     Start(StartArgs),
     Stop(StopArgs),
     Restart(RestartArgs),
@@ -246,6 +247,28 @@ pub(crate) struct StatusArgs {
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2")]
     #[arg(value_parser = parse_seconds, conflicts_with = "all")]
     pub(crate) watch: Option<Duration>,
+}
+
+/// Finds out why `env` fails, or whether it would
+///
+/// Asks all that `env` depends on, one step after the other, and goes on past a problem where it can. It changes nothing.
+/// The last line is the summary.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager doctor kubernetes
+Exit codes: 0 `env` works, else the one that it would end with")]
+pub(crate) struct DoctorArgs {
+    /// The service, for example `kubernetes`; without one, all
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
+    /// Print every step, for an issue: without secrets, names of users and addresses
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) report: bool,
+    /// Leave the names of users and the addresses in the report
+    #[arg(long, requires = "report")]
+    pub(crate) with_addresses: bool,
 }
 
 /// Starts services, now and whenever the machine boots
@@ -911,6 +934,7 @@ impl Command {
         Duration::from_secs(match self {
             // Some pull images first.
             Self::Start(_) | Self::Stop(_) | Self::Restart(_) => 300,
+            Self::Doctor(_) => 10,
             _ => 30,
         })
     }
@@ -935,6 +959,7 @@ pub(crate) fn is_about_a_machine(name: &str) -> bool {
         name,
         "env"
             | "exec"
+            | "doctor"
             | "status"
             | "start"
             | "stop"

@@ -63,7 +63,9 @@ pub fn run(env: &Env) -> ExitCode {
     match run_command(env.clone(), cli, ui) {
         Ok(()) => ExitCode::Done,
         Err(error) => {
-            ui.error(&error.explain(&invocation));
+            if !matches!(error, Error::Diagnosed { .. }) {
+                ui.error(&error.explain(&invocation));
+            }
             fail(env, script, error.exit_code())
         }
     }

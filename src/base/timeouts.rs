@@ -95,5 +95,11 @@ pub(crate) const EVENTS: Duration = Duration::from_hours(24);
 pub(crate) const BEFORE_TUNNEL: Duration = Duration::from_millis(1500);
 /// For `ssh -G`, which may look names up (`CanonicalizeHostname`) and run what a `Match exec` names.
 pub(crate) const OPENSSH: Duration = Duration::from_secs(10);
+/// To connect to what may be an SSH server, and then for it to say so.
+pub(crate) const GREETING: Duration = Duration::from_secs(2);
+/// For another command that is at the files of a machine, before `doctor` says so.
+pub(crate) const LOCK_OF_ANOTHER: Duration = Duration::from_millis(500);
+/// A shell of the guest that takes longer is slow.
+pub(crate) const SLOW_SHELL: Duration = Duration::from_secs(1);
 /// For a client on the PATH to say its version.
 pub(crate) const CLIENT_VERSION: Duration = Duration::from_secs(5);

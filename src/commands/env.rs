@@ -49,7 +49,7 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
 }
 
 /// Errors: nothing is exported of any machine.
-fn require_exports(all: &[MachineExports]) -> Result<(), Error> {
+pub(super) fn require_exports(all: &[MachineExports]) -> Result<(), Error> {
     if all.iter().any(|exports| !exports.services.is_empty()) {
         return Ok(());
     }

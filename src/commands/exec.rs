@@ -8,12 +8,14 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(super) use self::client::client_on_path;
 use self::client::{ClientSearch, FoundProgram};
 use self::environment::GivenVariables;
 use super::context::{Context, at_once};
 use super::env::{self, MachineExports};
 use crate::base::deadline::in_time;
 use crate::base::env::{EXEC_CLIENT, Env};
+use crate::base::files;
 use crate::base::paths::Folders;
 use crate::base::platform::{FALLBACK_SHELL, replace_process};
 use crate::base::program;
@@ -37,24 +39,55 @@ pub(crate) fn separated(env: &Env) -> Separated {
 }
 
 pub(super) fn run(args: &ExecArgs, context: &Context) -> Result<(), Error> {
-    let catalogue = Arc::new(context.catalogue()?);
-    catalogue.select(&args.services).map_err(|error| match error {
-        catalogue::Error::UnknownService { .. } => Error::NoSuchObject(error),
-        error => error.into(),
-    })?;
-    let (name, arguments) = match args.command.split_first() {
-        Some((name, arguments)) => (name.clone(), arguments),
-        None => (shell(&context.env), [].as_slice()),
-    };
-    // Before anybody is asked: a word may be misspelt.
-    let program = Program::of(&name, args, &catalogue, &context.env)?;
-    let environment = environment(&args.services, &catalogue, context)?;
-    let found = match program {
-        Program::Found(found) => found,
-        Program::Client(client) => client.find(&environment.servers, args, context)?,
-    };
-    let fitting = client::fitting_folders(&catalogue, &environment.servers, context)?;
-    Err(replace(&found, &name, arguments, &environment, &fitting, context).into())
+    let prepared = Prepared::new(args, context);
+    // Nobody is left to do that later.
+    let handed_over = context.env.plugin.as_ref().and_then(|plugin| plugin.ssh_config.as_deref());
+    handed_over.into_iter().for_each(files::remove_handed_over);
+    Err(prepared?.replace_this(args, context).into())
+}
+
+/// A program that is found, and what it is given.
+struct Prepared {
+    found: FoundProgram,
+    /// What it is called by itself.
+    name: OsString,
+    environment: GivenVariables,
+    /// The folders of clients that fit.
+    fitting: Vec<PathBuf>,
+}
+
+impl Prepared {
+    fn new(args: &ExecArgs, context: &Context) -> Result<Self, Error> {
+        let catalogue = Arc::new(context.catalogue()?);
+        catalogue.select(&args.services).map_err(|error| match error {
+            catalogue::Error::UnknownService { .. } => Error::NoSuchObject(error),
+            error => error.into(),
+        })?;
+        let name = args.command.first().cloned().unwrap_or_else(|| shell(&context.env));
+        // Before anybody is asked: a word may be misspelt.
+        let program = Program::of(&name, args, &catalogue, &context.env)?;
+        let environment = environment(&args.services, &catalogue, context)?;
+        let found = match program {
+            Program::Found(found) => found,
+            Program::Client(client) => client.find(&environment.servers, args, context)?,
+        };
+        let fitting = client::fitting_folders(&catalogue, &environment.servers, context)?;
+        Ok(Self { found, name, environment, fitting })
+    }
+
+    /// Has the program take the place of this one. Returns when it does not.
+    fn replace_this(self, args: &ExecArgs, context: &Context) -> ExecError {
+        let path = self.found.path;
+        let mut command = program::command(&path);
+        command.args(args.command.iter().skip(1));
+        self.environment.give_to(&mut command, &self.fitting, &context.env);
+        if self.found.is_own_client {
+            command.env(EXEC_CLIENT, &path);
+        }
+        log::debug!("running `{}`", path.display());
+        let source = replace_process(&mut command, &self.name);
+        ExecError::NotStarted { path, source }
+    }
 }
 
 /// What is to be run.
@@ -93,7 +126,8 @@ fn environment(
             let args = EnvArgs { services: names, ..EnvArgs::default() };
             let all = at_once(&context.of_each_machine(), |context| env::exports(&services, &args, context));
             let all: Vec<MachineExports> = all.into_iter().collect::<Result<_, _>>()?;
-            GivenVariables::new(&all, &catalogue, &context.env)
+            env::require_exports(&all)?;
+            GivenVariables::new(&all, &catalogue, &context.folders()?, &context.env)
         },
     )
 }
@@ -132,24 +166,4 @@ fn refuse_itself(path: PathBuf) -> Result<PathBuf, ExecError> {
 /// The user's shell.
 fn shell(env: &Env) -> OsString {
     env.shell.clone().unwrap_or_else(|| FALLBACK_SHELL.to_owned()).into()
-}
-
-/// Has the program take the place of this one. Returns when it does not.
-fn replace(
-    found: &FoundProgram,
-    name: &OsStr,
-    arguments: &[OsString],
-    environment: &GivenVariables,
-    fitting: &[PathBuf],
-    context: &Context,
-) -> ExecError {
-    let mut command = program::command(&found.path);
-    command.args(arguments);
-    environment.give_to(&mut command, fitting, &context.env);
-    if found.is_own_client {
-        command.env(EXEC_CLIENT, &found.path);
-    }
-    log::debug!("running `{}`", found.path.display());
-    let source = replace_process(&mut command, name);
-    ExecError::NotStarted { path: found.path.clone(), source }
 }

@@ -6,6 +6,7 @@ mod completions;
 mod console;
 pub(crate) mod context;
 mod docker_context;
+mod doctor;
 mod env;
 pub(crate) mod exec;
 mod forward;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
     match command {
         Command::Env(args) => env::run(args, &context.clone().that_leaves_tunnels()),
         Command::Exec(args) => exec::run(args, &context.clone().that_leaves_tunnels()),
+        Command::Doctor(args) => doctor::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Start(args) => start::run(args, &context.clone().that_leaves_tunnels()),
         Command::Stop(args) => stop::run(args, context),

@@ -49,6 +49,9 @@ pub(crate) enum Error {
     Settings(#[from] settings::Error),
     #[error(transparent)]
     Files(#[from] files::Error),
+    /// What `doctor` has found; all of it is told already.
+    #[error("the diagnosis is a failure")]
+    Diagnosed { code: ExitCode },
     #[error(transparent)]
     Exec(#[from] ExecError),
     #[error(transparent)]
@@ -130,6 +133,7 @@ impl Explain for Error {
             Self::Proxy(error) => error.exit_code(),
             Self::Settings(error) => error.exit_code(),
             Self::Exec(error) => error.exit_code(),
+            Self::Diagnosed { code } => *code,
             Self::Tunnel(error) => error.exit_code(),
             Self::Files(error) => error.exit_code(),
             Self::Timeout(error) => error.exit_code(),
@@ -186,7 +190,8 @@ impl Explain for Error {
             Self::OptionUnfit { option, hint, .. } => {
                 hint.clone().unwrap_or_else(|| format!("leave out `{option}`"))
             }
-            Self::Stdout(_)
+            Self::Diagnosed { .. }
+            | Self::Stdout(_)
             | Self::WorkerPanicked(_)
             | Self::NoAddress
             | Self::NoRelease

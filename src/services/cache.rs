@@ -340,6 +340,20 @@ pub(crate) fn export_cached<'a>(
     Ok(cache.is_matched_by(&exported).then_some((cache, exported)))
 }
 
+/// The services as [`export_cached`] would connect to them, for whoever only wants to know whether it would: nothing is started,
+/// written or exported.
+pub(crate) fn reconnect_cached<'a>(
+    services: &[&'a Service],
+    machine: &Machine,
+    scope: Scope,
+    tunnel: &TunnelAccess,
+    deadline: Deadline,
+) -> Option<Vec<ConnectedService<'a>>> {
+    let cache = ServiceCache::of(machine);
+    let vias: Vec<Via> = cache.vias(services).collect();
+    tunnel.allows(&vias).then(|| cache.reconnect(services, scope, SystemTime::now(), deadline)).flatten()
+}
+
 /// Writes the files that a service's clients read, and caches the connection, as printing its exports would.
 ///
 /// Errors: the machine's folder is locked or cannot be written.

@@ -22,7 +22,7 @@ mod through_ssh;
 mod tunnel_access;
 
 pub(crate) use self::availability::{Assessment, Availability, Readiness};
-pub(crate) use self::cache::{Scope, ServiceCache, export_cached, keep};
+pub(crate) use self::cache::{Scope, ServiceCache, export_cached, keep, reconnect_cached};
 pub(crate) use self::connect::{Connections, LeftOut, connect};
 pub(crate) use self::connected::ConnectedService;
 pub(crate) use self::detect::DetectedService;

@@ -9,10 +9,11 @@ use super::login::{connect, read_known_hosts};
 use super::tunnel_access::TunnelAccess;
 use crate::base::deadline::Deadline;
 use crate::base::files;
+use crate::base::types::UnitName;
 use crate::catalogue::Control;
 use crate::guest::control::{Action, ActionOutcome};
 use crate::guest::journal::{JournalQuery, JournalTime};
-use crate::guest::probe::{self, Questions};
+use crate::guest::probe::{self, Health, Questions};
 use crate::guest::ssh::{Connection, HostKeyChange, KnownHosts};
 use crate::machine::{Machine, VagrantResolver};
 
@@ -81,6 +82,18 @@ impl MachineSession {
         let (machine, tunnel) = (self.machine.clone(), self.tunnel.clone());
         let (address, host_key) = (self.connection.address(), self.connection.host_key().clone());
         Ok(Inspection { machine, facts, address, host_key, tunnel })
+    }
+
+    /// Asks what may keep any service from working, and for the last lines of `units`.
+    ///
+    /// Errors: those of asking.
+    pub(crate) fn health(&mut self, units: &[UnitName]) -> Result<Health, Error> {
+        Ok(probe::ask_health(&mut self.connection, units)?)
+    }
+
+    /// The fingerprint of the machine's host key.
+    pub(crate) fn host_key(&self) -> String {
+        self.connection.host_key().fingerprint()
     }
 
     /// Executes `action`; another one that is going on in the guest is waited for with `patience`.

@@ -111,12 +111,19 @@ impl TunnelAccess {
         if self.is_allowed() { timeouts::BEFORE_TUNNEL } else { timeouts::API_CONNECT }
     }
 
+    /// True when services may be used to which `vias` have led.
+    pub(super) fn allows(&self, vias: &[Via]) -> bool {
+        match self.mode {
+            TunnelMode::Never => !vias.contains(&Via::Ssh),
+            TunnelMode::Always => !vias.contains(&Via::Direct),
+            TunnelMode::Auto => true,
+        }
+    }
+
     /// True when services to which `vias` have led may be used as before. A tunnel that has ended is started again.
     pub(super) fn is_fit_for(&self, vias: &[Via], machine: &Machine, deadline: Deadline) -> bool {
-        match self.mode {
-            TunnelMode::Never if vias.contains(&Via::Ssh) => return false,
-            TunnelMode::Always if vias.contains(&Via::Direct) => return false,
-            _ => {}
+        if !self.allows(vias) {
+            return false;
         }
         if !vias.contains(&Via::Ssh) {
             return true;

@@ -175,6 +175,9 @@ fn what_clients_would_heed_instead_is_taken_away() {
     )
     .stdout("[MACHINE]/kubernetes/kubeconfig [NAME] other\n")
     .succeeds();
+    user.types("HTTPS_PROXY=http://x NO_PROXY=a service-manager exec docker -- sh -c 'echo $NO_PROXY'")
+        .stdout("a,[ADDRESS]\n")
+        .succeeds();
     user.types("service-manager exec docker -- docker version --format '{{.Server.Os}}'")
         .stdout("linux\n")
         .succeeds();

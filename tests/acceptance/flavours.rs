@@ -4,6 +4,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
+use crate::doctor::agrees_with_env;
 use crate::eval::on_a_terminal;
 use service_manager_test_support::{Guest, User};
 
@@ -81,6 +82,8 @@ impl Check {
         user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
         user.types("service-manager box version").stdout("[..] [..]\n").succeeds();
         self.report("box");
+        agrees_with_env(&user, "", service);
+        self.report("doctor");
         guest
     }
 
@@ -93,6 +96,7 @@ impl Check {
         user.types(format!("service-manager env {service} --script-readable"))
             .stderr(&format!("error: {service} is stopped in `[NAME]`\nhint: {hint}\n"))
             .fails(126);
+        agrees_with_env(&user, "", service);
         self.report("stopped");
     }
 

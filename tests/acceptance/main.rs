@@ -18,6 +18,8 @@ mod credentials;
 mod stopped_services;
 // What may be run of a project, and what not without its user's consent.
 mod consent;
+// `doctor`: each step broken once.
+mod doctor;
 // `env docker`, with a real `docker`.
 mod docker;
 // `docker-context`, with a real `docker`.

@@ -18,6 +18,8 @@ RSpec.describe VagrantPlugins::ServiceManager::Arguments do
     'service-manager --color=auto status' => '--color=auto status',
     'service-manager --machine-readable --timestamp --no-tty status' => 'status',
     'service-manager -- -v status --no-color' => '-v status --no-color',
+    'service-manager exec kubernetes -- kubectl get -h' => 'exec kubernetes -- kubectl get -h',
+    'service-manager -- exec kubernetes' => 'exec kubernetes',
     'service-manager --debug -- --version' => '--debug --version',
     'service-manager box ip --script-readable' => 'box ip --script-readable'
   }.each do |typed, given|
@@ -41,6 +43,20 @@ RSpec.describe VagrantPlugins::ServiceManager::Arguments do
     ['status', 'machines', '--machine', 'env --shell sh'].each do |words|
       expect(arguments("service-manager #{words}").machine).to be_nil
     end
+  end
+
+  it 'knows when another command is to be run' do
+    ['exec kubernetes -- kubectl -h', 'exec kubectl get -h', 'exec -m web -- ls'].each do |words|
+      expect(arguments("service-manager #{words}")).to be_runs_command
+    end
+    ['exec -h', 'exec --help', 'env', 'env -- exec'].each do |words|
+      expect(arguments("service-manager #{words}")).not_to be_runs_command
+    end
+  end
+
+  it 'leaves the options of another command alone' do
+    expect(arguments('service-manager exec -m web -- kubectl -m other').machine).to eq('web')
+    expect(arguments('service-manager exec -- kubectl -m other').machine).to be_nil
   end
 
   it 'knows when just help is wanted' do

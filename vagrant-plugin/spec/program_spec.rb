@@ -20,5 +20,13 @@ RSpec.describe VagrantPlugins::ServiceManager::Program do
         expect(File.readlines(given, chomp: true)).to eq([arguments.size.to_s, *arguments])
       end
     end
+
+    it "is replaced by it with #{arguments.size} arguments" do
+      in_a_folder('its "own" $name; exit 3') do |given|
+        pid = fork { described_class.find.replace_vagrant(arguments, {}) }
+        expect(Process.wait2(pid).last.exitstatus).to eq(7)
+        expect(File.readlines(given, chomp: true)).to eq([arguments.size.to_s, *arguments])
+      end
+    end
   end
 end

@@ -6,6 +6,7 @@
 mod atomic;
 mod copy;
 mod error;
+mod handed_over;
 mod held_signals;
 mod lock;
 mod ownership;
@@ -18,6 +19,7 @@ mod shared_folder;
 
 pub(crate) use self::copy::{copy_program, put_text};
 pub(crate) use self::error::Error;
+pub(crate) use self::handed_over::remove_handed_over;
 pub(crate) use self::held_signals::unlock_before_the_end;
 pub(crate) use self::ownership::{
     is_own, is_private, refuse_replaceable, refuse_shared, refuse_writable_by_others,

@@ -177,6 +177,21 @@ impl<'a> ClientSearch<'a> {
     }
 }
 
+/// The first `client` on the PATH, what it says its version is, and whether that fits `server`.
+pub(in crate::commands) fn client_on_path(
+    client: &Client,
+    server: Option<&ReleaseVersion>,
+    context: &Context,
+) -> Option<(PathBuf, Option<ReleaseVersion>, bool)> {
+    let path = program::find_all(client.program.as_str().as_ref(), context.env.path.as_deref()?)
+        .into_iter()
+        .next()?;
+    let Some(rule) = client.skew.filter(|_| server.is_some()) else { return Some((path, None, true)) };
+    let version = version_of(&path);
+    let fits = version.as_ref().is_some_and(|version| Fit::of(version, server, Some(rule)) != Fit::No);
+    Some((path, version, fits))
+}
+
 /// The folders of the installed clients that fit `servers`: what a script calls is the right one too.
 pub(super) fn fitting_folders(
     catalogue: &Catalogue,

@@ -6,11 +6,13 @@ use std::process::Command;
 
 use super::server::ServerRelease;
 use crate::base::env::{EXEC, Env};
+use crate::base::paths::Folders;
 use crate::base::types::VariableName;
 use crate::catalogue::{Catalogue, Service};
 use crate::commands::env::{MachineExports, joined};
 use crate::error::Error;
-use crate::export::{Block, Export};
+use crate::export::{Block, Export, proxy_variable, without_proxy};
+use crate::services::leftovers;
 
 /// What a command is given, and which servers that leads to.
 pub(super) struct GivenVariables {
@@ -22,16 +24,28 @@ pub(super) struct GivenVariables {
 }
 
 impl GivenVariables {
-    pub(super) fn new(all: &[MachineExports], catalogue: &Catalogue, env: &Env) -> Result<Self, Error> {
+    pub(super) fn new(
+        all: &[MachineExports],
+        catalogue: &Catalogue,
+        folders: &Folders,
+        env: &Env,
+    ) -> Result<Self, Error> {
         let blocks: Vec<(&str, Vec<Block>)> = all.iter().map(MachineExports::blocks).collect();
         let blocks = joined(&blocks)?;
         let connected = || all.iter().flat_map(|exports| &exports.services).map(|service| &service.connected);
         let services = connected().map(|connected| connected.detected.service);
-        let gone = services.flat_map(overridden_by).filter(|name| !is_set(&blocks, name)).cloned().collect();
+        let keys: Vec<String> = all.iter().map(|exports| exports.machine.key()).collect();
+        let left = leftovers(env, folders, &catalogue.select(&[])?, &blocks, &keys).into_iter();
+        let heeded = services.flat_map(overridden_by).filter(|name| !is_set(&blocks, name)).cloned();
+        let gone = heeded.chain(left.map(|left| left.name)).collect();
+        let addresses = connected().filter_map(|connected| connected.endpoint.address());
+        let behind =
+            addresses.filter(|address| proxy_variable(env, address.host.as_str(), address.port).is_some());
+        let behind: Vec<&str> = behind.map(|address| address.host.as_str()).collect();
+        let direct = if behind.is_empty() { Vec::new() } else { without_proxy(env, &behind)? };
         let machines: Vec<&str> = all.iter().map(|exports| exports.machine.name.as_str()).collect();
-        let _ = (catalogue, env);
         Ok(Self {
-            exports: blocks.into_iter().flat_map(|block| block.exports).collect(),
+            exports: blocks.into_iter().flat_map(|block| block.exports).chain(direct).collect(),
             gone,
             machines: machines.join(","),
             servers: connected().map(ServerRelease::of).collect(),

@@ -5,6 +5,7 @@ mod error;
 mod facts;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod health;
 mod os_release;
 mod questions;
 mod script;
@@ -12,5 +13,6 @@ mod script;
 pub(crate) use self::ask::ask;
 pub(crate) use self::error::Error;
 pub(crate) use self::facts::{Facts, FileContent, FileFact, TokenFact, UnitState};
+pub(crate) use self::health::{Health, ask_health};
 pub(crate) use self::os_release::OsRelease;
 pub(crate) use self::questions::Questions;

@@ -148,6 +148,11 @@ pub(crate) struct HostKeyChange {
 pub(crate) struct HostKey(PublicKey);
 
 impl HostKey {
+    /// The digest that people compare.
+    pub(crate) fn fingerprint(&self) -> String {
+        fingerprint(&self.0)
+    }
+
     /// Its algorithm, as [`KnownHosts::algorithm`] has it.
     pub(super) fn algorithm(&self) -> Option<&'static str> {
         algorithm(&self.0)

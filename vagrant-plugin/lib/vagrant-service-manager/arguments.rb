@@ -17,13 +17,18 @@ module VagrantPlugins
 
       # The machine that `--machine` names, if it does.
       def machine
-        @words.each_cons(2) { |word, value| return value if %w[-m --machine].include?(word) }
-        @words.filter_map { |word| word[/\A(?:--machine=|-m=?)(.+)\z/, 1] }.first
+        own.each_cons(2) { |word, value| return value if %w[-m --machine].include?(word) }
+        own.filter_map { |word| word[/\A(?:--machine=|-m=?)(.+)\z/, 1] }.first
       end
 
       # True when it is just help that is wanted, for which nothing has to be known of any machine.
       def help?
-        @words.empty? || @words.first == 'help' || (@words & %w[-h --help]).any?
+        @words.empty? || @words.first == 'help' || (own & %w[-h --help]).any?
+      end
+
+      # True when another command is to be run, in place of the program.
+      def runs_command?
+        exec?(@words) && !help?
       end
 
       # True when something may have to be downloaded.
@@ -32,6 +37,19 @@ module VagrantPlugins
       end
 
       private
+
+      # Those that are the program's: what follows `exec --` is another command's, and without `--` it may begin anywhere.
+      def own
+        words = @words.take_while { |word| word != '--' }
+        return words unless exec?(words)
+
+        named = %w[-m --machine].include?(words[words.index('exec') + 1])
+        words.take(words.index('exec') + (named ? 3 : 2))
+      end
+
+      def exec?(words)
+        words.take_while { |word| word != '--' }.include?('exec')
+      end
 
       # What stands before and after the name of the command, which is the first word that is no option.
       def split(command_line)
@@ -45,7 +63,8 @@ module VagrantPlugins
       def restored(words)
         index = words.index('--') || words.size
         own = words.take(index).slice_when { |word, value| !(word == '--color' && WHEN.include?(value)) }
-        options(own.map { |group| group.join('=') }) + words.drop(index + 1)
+        # `exec` has a `--` of its own.
+        options(own.map { |group| group.join('=') }) + words.drop(exec?(words) ? index : index + 1)
       end
 
       # Vagrant's options as the program has them.

@@ -19,7 +19,12 @@ module VagrantPlugins
         program = Program.find
         handover = handover(arguments)
         more = arguments.downloads? ? DownloadProxy.variables(handover.config) : {}
-        handover.to_variables { |variables| program.take_over(arguments.to_a, variables.merge(more)) }
+        handover.to_variables do |variables|
+          # What a command is run with has no file of the block's any more: the program removes it.
+          next program.replace_vagrant(arguments.to_a, variables) if arguments.runs_command?
+
+          program.take_over(arguments.to_a, variables.merge(more))
+        end
       end
 
       private

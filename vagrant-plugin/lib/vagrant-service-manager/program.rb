@@ -36,6 +36,12 @@ module VagrantPlugins
         end
       end
 
+      # Runs it in Vagrant's very place, for a command that is then run in its place: no process stays in between that Ctrl-C
+      # would end first. Does not return.
+      def replace_vagrant(arguments, variables)
+        Vagrant::Util::Env.with_original_env { Process.exec(variables, [@path, @path], *arguments) }
+      end
+
       # Why the program knows nothing to do with the service `name`, in its own words; nothing when it does.
       def refusal_of(name, variables)
         # Looks at the name and asks no machine.

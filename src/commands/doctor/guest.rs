@@ -1,0 +1,196 @@
+//! The guest and its services.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::examination::{Examination, names};
+use super::finding::{ChainStep, Finding, FindingState};
+use super::host;
+use crate::base::text::humanize_duration;
+use crate::base::timeouts;
+use crate::base::types::UnitName;
+use crate::catalogue::Service;
+use crate::error::{Error, ExitCode, Explain};
+use crate::guest::probe::{Health, Questions};
+use crate::services::{Assessment, Availability, ConnectedService, Inspection, MachineSession};
+
+/// Examines `services` over `session`. Those that can be used.
+pub(super) fn examine(
+    services: &[&Service],
+    are_named: bool,
+    mut session: MachineSession,
+    examination: &mut Examination,
+) -> Vec<String> {
+    let begin = Instant::now();
+    let inspection = match session.inspect(&Questions::to_use(services.iter().copied())) {
+        Ok(inspection) => inspection,
+        Err(error) => {
+            examination.fails(&error.into(), begin.elapsed());
+            examination.not_asked(ChainStep::Service, "the guest does not answer");
+            return Vec::new();
+        }
+    };
+    shell(&inspection, begin.elapsed(), examination);
+    let assessed = inspection.assess(services, examination.context.deadline);
+    let down: Vec<UnitName> = assessed.iter().flat_map(failed_units).collect();
+    let health = match session.health(&down) {
+        Ok(health) => health,
+        Err(error) => {
+            examination.not_asked(ChainStep::Guest, &format!("the guest does not say how it is: {error}"));
+            Health::default()
+        }
+    };
+    condition(&health, examination);
+    verdict(assessed, &inspection, &health, are_named, examination)
+}
+
+fn shell(inspection: &Inspection, time: Duration, examination: &mut Examination) {
+    let system = inspection.facts.release.text("PRETTY_NAME").unwrap_or_else(|| "the guest".to_owned());
+    if time > timeouts::SLOW_SHELL {
+        let text =
+            format!("{system} took {:.1} s to answer: its login shell may be busy", time.as_secs_f32());
+        examination.note(ChainStep::Guest, &text, None);
+    } else {
+        examination.ok(ChainStep::Guest, &format!("{system} answers"), Some(time));
+    }
+    if inspection.facts.no_systemd {
+        examination.note(ChainStep::Guest, "systemd does not run there, so no unit is known", None);
+    }
+}
+
+/// The units of which the last words are worth to know.
+fn failed_units(assessment: &Assessment) -> Vec<UnitName> {
+    match (&assessment.availability, &assessment.detected) {
+        (Availability::Connected(_) | Availability::NotInstalled(_), _) | (_, None) => Vec::new(),
+        (Availability::Down(..), Some(detected)) if detected.down.is_empty() => {
+            detected.units.last().cloned().into_iter().collect()
+        }
+        (_, Some(detected)) => detected.down.clone(),
+    }
+}
+
+fn condition(health: &Health, examination: &mut Examination) {
+    if let Some(clock) = health.clock {
+        let (difference, direction) = difference(clock, SystemTime::now());
+        if difference > LARGEST_DIFFERENCE {
+            let text = format!(
+                "the clock of the guest is {} {direction} this one; certificates count by both",
+                humanize_duration(difference)
+            );
+            let hint = "compare `date -u` here and in the machine; set the one that is wrong";
+            examination.note(ChainStep::Guest, &text, Some(hint));
+        }
+    }
+    for (path, left) in health.disks.iter().filter(|(_, left)| *left < LITTLE) {
+        let text = format!("the disk of `{path}` in the guest is full: {left} KiB are left");
+        examination.note(
+            ChainStep::Guest,
+            &text,
+            Some(&format!("in the machine: `sudo du -xh --max-depth=2 {path} | sort -h`")),
+        );
+    }
+    let sudo = if health.has_sudo {
+        "sudo asks for no password"
+    } else {
+        "sudo asks for a password, or is not there"
+    };
+    examination.ok(ChainStep::Guest, sudo, None);
+    if health.selinux_enforces {
+        examination.ok(ChainStep::Guest, "SELinux enforces its rules", None);
+    }
+    if !health.systemd.is_empty() {
+        examination.ok(ChainStep::Guest, &format!("systemd is {}", health.systemd), None);
+    }
+}
+
+fn difference(theirs: SystemTime, ours: SystemTime) -> (Duration, &'static str) {
+    match theirs.duration_since(ours) {
+        Ok(ahead) => (ahead, "ahead of"),
+        Err(error) => (error.duration(), "behind"),
+    }
+}
+
+/// Adds a finding for each service, and decides as `env` does whether that is a failure.
+fn verdict(
+    assessed: Vec<Assessment>,
+    inspection: &Inspection,
+    health: &Health,
+    are_named: bool,
+    examination: &mut Examination,
+) -> Vec<String> {
+    let (mut connected, mut failures) = (Vec::new(), Vec::new());
+    let mut last_lines = health.last_lines.iter();
+    for assessment in assessed {
+        let units = failed_units(&assessment);
+        let said: Vec<String> = units
+            .iter()
+            .zip(last_lines.by_ref())
+            .flat_map(|(unit, lines)| lines.iter().map(move |line| format!("{unit}: {line}")))
+            .collect();
+        match assessment.availability {
+            Availability::Connected(service) => connected.push(*service),
+            Availability::NotInstalled(error) if !are_named => {
+                let name = assessment.service.name.as_str();
+                examination
+                    .add(Finding::new(ChainStep::Service, FindingState::Ok, &error.to_string()).about(name));
+            }
+            Availability::Down(_, error) | Availability::NoAccess(error) if !are_named => {
+                let finding = left_out(&error.into(), assessment.service, &said, examination);
+                examination.add(finding);
+            }
+            Availability::NotInstalled(error)
+            | Availability::Down(_, error)
+            | Availability::NoAccess(error)
+            | Availability::Unusable(error) => {
+                let error = Error::from(inspection.look_closer(error));
+                let problem = Finding::of_error(&error, examination.context.invocation());
+                examination.add(problem.with_causes(&said).about(assessment.service.name.as_str()));
+                failures.push(error.exit_code());
+            }
+        }
+    }
+    works(&connected, examination);
+    if let Some(code) = failures.first().filter(|_| are_named || connected.is_empty()) {
+        examination.ends_with(*code);
+    } else if connected.is_empty() {
+        nothing(inspection, examination);
+    }
+    host::clients(&connected, examination);
+    names(&connected)
+}
+
+/// What `env` of all services leaves out.
+fn left_out(error: &Error, service: &Service, said: &[String], examination: &Examination) -> Finding {
+    let finding = Finding::of_error(error, examination.context.invocation());
+    Finding { state: FindingState::Note, ..finding.with_causes(said).about(service.name.as_str()) }
+}
+
+fn works(connected: &[ConnectedService], examination: &mut Examination) {
+    for service in connected {
+        let detected = &service.detected;
+        let name = detected.service.name.as_str();
+        let version = service.version().map(|version| format!(" {version}")).unwrap_or_default();
+        let text = format!(
+            "{}{version} ({}) answers at {} and accepts the credentials",
+            detected.service.title,
+            detected.flavour.name,
+            service.endpoint.url()
+        );
+        examination.add(Finding::new(ChainStep::Endpoint, FindingState::Ok, &text).about(name));
+        for note in service.notes() {
+            examination.add(Finding::new(ChainStep::Endpoint, FindingState::Note, &note).about(name));
+        }
+    }
+}
+
+/// None of all services can be used.
+fn nothing(inspection: &Inspection, examination: &mut Examination) {
+    let error =
+        Error::NothingToExport { machines: vec![format!("`{}`", inspection.machine.name)], hint: None };
+    examination.fails(&error, Duration::ZERO);
+    examination.ends_with(ExitCode::NotRunning);
+}
+
+/// Certificates are often made a moment ago.
+const LARGEST_DIFFERENCE: Duration = Duration::from_mins(1);
+/// In KiB.
+const LITTLE: u64 = 1024;

@@ -1,0 +1,345 @@
+//! `service-manager doctor`: why `env` fails, or that it would not. Each step is broken once.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use service_manager_test_support::{Guest, Port, UNTIL_READY, User};
+
+/// Puts a `kubectl` that fits the server first on the PATH, so that nothing is to be said about it.
+fn has_fitting_client(user: User<'_>) -> User<'_> {
+    let says = r#"{"clientVersion": {"gitVersion": "v1.36.0"}}"#;
+    let path = user.writes("bin/kubectl", &format!("#!/bin/sh\necho '{says}'\n"));
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    user
+}
+
+const DOCTOR: &str = "PATH=$HOME/bin:$PATH service-manager";
+
+/// Where `env` fails, `doctor` ends with the same code, and one of its problems begins as the error does. Where `env` works, so
+/// does `doctor`.
+#[track_caller]
+pub(crate) fn agrees_with_env(user: &User, options: &str, service: &str) {
+    user.types(format!(
+        "service-manager {options} env {service} >out 2>said; code=$?
+         service-manager {options} doctor {service} >found 2>warned; told=$?
+         [ $code = $told ] || {{ echo env $code, doctor $told; cat said found; exit 9; }}
+         first=$(sed -n 's/^error: //p' said | head -n 1)
+         [ $code = 0 ] || grep '^problem: ' found | grep --quiet --fixed-strings \"$first\" || {{ cat said found; exit 9; }}"
+    ))
+    .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn says_one_line_when_all_is_well() {
+    let guest = Guest::kubeadm();
+    let user = has_fitting_client(User::of(&guest));
+    let works = "kubernetes works: `eval \"$(service-manager env kubernetes)\"`\n";
+    for _ in 0..2 {
+        let begin = Instant::now();
+        user.types(format!("{DOCTOR} doctor kubernetes")).stdout(works).succeeds();
+        assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+        user.types("service-manager env kubernetes >out").succeeds();
+    }
+    user.types(format!("{DOCTOR} -m {} doctor docker kubernetes", guest.name()))
+        .stdout("docker and kubernetes work: `eval \"$(service-manager env docker kubernetes -m [NAME])\"`\n")
+        .succeeds();
+    let all = user.types(format!("{DOCTOR} doctor --report --with-addresses kubernetes")).run_freely();
+    for step in
+        ["ok: `kubeadm` is vagrant@", "ok: sudo asks for no password", "and accepts the credentials\n"]
+    {
+        assert!(all.contains(step), "{all}");
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn tells_why_the_machine_is_not_reached() {
+    let guest = Guest::light();
+    let user = User::near(&guest);
+    let closed = Port::closed();
+    user.types(format!("service-manager --host dev@{closed} doctor docker"))
+        .stdout(&format!(
+            "
+            problem: could not connect to {closed}
+            caused by: Connection refused (os error 111)
+            hint: check host and port, and that an SSH server (sshd) runs there
+            note: the host is there, and nobody listens at {closed}
+
+            1 problem
+            "
+        ))
+        .fails(3);
+    let http = Port::answering("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    let said = user.types(format!("service-manager --host dev@{http} doctor docker"));
+    said.stdout(&format!(
+        "
+        problem: could not agree with {http} on how to talk SSH
+        caused by: [..]
+        hint: check that an SSH server listens at {http}
+        note: who listens at {http} is no SSH server; it says: HTTP/1.1 400 Bad Request
+
+        1 problem
+        "
+    ))
+    .fails(3);
+    for port in [closed.to_string(), http.to_string()] {
+        agrees_with_env(&user, &format!("--host dev@{port}"), "docker");
+    }
+    User::new().types("service-manager doctor").stdout("problem: [..]\nhint: [..]\n\n1 problem\n").fails(1);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn tells_which_keys_were_tried() {
+    let guest = Guest::light();
+    let user = User::near(&guest);
+    let key = guest.folder().join("keys/stranger");
+    let copy = user.writes("key", &fs::read_to_string(&key).unwrap());
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o644)).unwrap();
+    let line = format!("--host vagrant@{} --identity {}", guest.address(), copy.display());
+    user.types(format!("service-manager {line} doctor docker"))
+        .stdout(
+            "
+            problem: no key of `vagrant` is accepted by [ADDRESS]:22 (tried [HOME]/key)
+            hint: name the machine's key with `--identity FILE`
+            note: the key `[HOME]/key` (SHA256:[..]) can be read by others
+            hint: `chmod 600 [HOME]/key`
+            note: [..]
+
+            1 problem
+            ",
+        )
+        .fails(3);
+    agrees_with_env(&user, &line, "docker");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn tells_where_a_changed_host_key_stands() {
+    let guest = Guest::light();
+    let user = User::of(&guest);
+    user.types("service-manager box ip").stdout("[ADDRESS]\n").succeeds();
+    let known_hosts = user.machine_folder().join("known_hosts");
+    let learnt = fs::read_to_string(&known_hosts).unwrap();
+    let place = learnt.split(' ').next().unwrap();
+    fs::write(&known_hosts, format!("{place} {OTHER_KEY}\n")).unwrap();
+    user.types("service-manager doctor docker")
+        .stdout(
+            "
+            problem: the host key of [ADDRESS]:22 is not the one learnt before: [..]
+            hint: if the machine was rebuilt: [..]
+            note: the key that was learnt of [..] stands in `[MACHINE]/known_hosts`, line 1
+
+            1 problem
+            ",
+        )
+        .fails(3);
+    agrees_with_env(&user, "", "docker");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn shows_the_last_words_of_a_failed_unit() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    let broken =
+        "s|^ExecStart=.*|ExecStart=/bin/sh -c \"echo out of luck; exit 3\"|; s|^Restart=.*|Restart=no|";
+    guest.changes(
+        &format!(
+            "systemctl stop kubelet; cp /etc/systemd/system/kubelet.service /tmp/kubelet.original; \
+             sed --in-place '{broken}' /etc/systemd/system/kubelet.service; systemctl daemon-reload; \
+             systemctl start kubelet || true; timeout 20 sh -c 'until systemctl is-failed --quiet kubelet; do sleep 0.1; done'; \
+             systemctl stop 'static-pod-*'"
+        ),
+        &format!(
+            "mv /tmp/kubelet.original /etc/systemd/system/kubelet.service; systemctl daemon-reload; \
+             systemctl reset-failed; systemctl restart kubelet; {UNTIL_READY}"
+        ),
+    );
+    let found = user.types("service-manager doctor kubernetes >found; cat found").run_freely();
+    assert!(found.contains("caused by: kubelet: out of luck\n"), "{found}");
+    agrees_with_env(&user, "", "kubernetes");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn names_what_is_wrong_with_credentials_and_certificates() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    guest.lays_out_docker("expired");
+    user.types("service-manager doctor docker")
+        .stdout("problem: [..]\ncaused by: [..]\nhint: [..]\n\n1 problem\n")
+        .fails(126);
+    agrees_with_env(&user, "", "docker");
+    guest.changes(
+        "chmod 600 /etc/kubernetes/admin.conf; echo 'Defaults requiretty' >/etc/sudoers.d/requiretty",
+        "rm /etc/sudoers.d/requiretty",
+    );
+    let found = user.types("service-manager doctor kubernetes >found; cat found").run_freely();
+    assert!(found.contains("cannot use sudo without being asked"), "{found}");
+    agrees_with_env(&user, "", "kubernetes");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn notes_a_full_disk() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = has_fitting_client(User::of(&guest));
+    guest.changes(
+        "mount -t tmpfs -o size=64k tmpfs /tmp; cat /dev/zero >/tmp/full 2>/dev/null || true",
+        "umount /tmp",
+    );
+    user.types(format!("{DOCTOR} doctor kubernetes"))
+        .stdout(
+            "
+            note: the disk of `/tmp` in the guest is full: [..] KiB are left
+            hint: in the machine: `sudo du [..]`
+
+            kubernetes works: `eval \"$(service-manager env kubernetes)\"`
+            ",
+        )
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn names_the_variables_that_win() {
+    let guest = Guest::kubeadm();
+    let user =
+        has_fitting_client(User::of(&guest)).with("DOCKER_CONTEXT", "other").with("KUBECONFIG", "/other");
+    user.types(format!("{DOCTOR} doctor docker kubernetes"))
+        .stdout(
+            "
+            note: DOCKER_CONTEXT is set, which clients of Docker heed instead of what `env` sets
+            hint: `unset DOCKER_CONTEXT`; `service-manager exec docker` does without it
+            note: KUBECONFIG in this shell is not that of `[NAME]`, so clients talk to another server
+            hint: `eval \"$(service-manager env)\"` sets it
+
+            docker and kubernetes work: `eval \"$(service-manager env docker kubernetes)\"`
+            ",
+        )
+        .succeeds();
+    User::of(&guest)
+        .with("HTTPS_PROXY", "http://user:secret@proxy.example:3128")
+        .types("service-manager doctor docker")
+        .stdout(
+            "
+            note: clients look for [ADDRESS] behind the proxy in HTTPS_PROXY
+            hint: add [ADDRESS] to NO_PROXY, as `service-manager env --no-proxy` does
+
+            docker works: `eval \"$(service-manager env docker)\"`
+            ",
+        )
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn tells_that_another_command_is_at_the_files() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    user.types("service-manager env kubernetes >out").succeeds();
+    let line = "flock [MACHINE]/lock sh -c 'service-manager doctor kubernetes'"
+        .replace("[MACHINE]", user.machine_folder().to_str().unwrap());
+    let found = user
+        .types(format!("{line}; [ $? = 1 ] && exit 0; exit 9"))
+        .stdout("problem: [..]\nhint: [..]\n\n1 problem\n");
+    found.succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn sees_what_keeps_a_tunnel_from_leading_there() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker("socket");
+    let user = has_fitting_client(User::of(&guest));
+    user.types("service-manager doctor docker").stdout("docker works: [..]\n").succeeds();
+    user.types("service-manager env docker >out && service-manager tunnel stop").succeeds();
+    user.types("service-manager doctor docker")
+        .stdout("note: the tunnel of `[NAME]` has ended\nhint: [..]\n\ndocker works: [..]\n")
+        .succeeds();
+    agrees_with_env(&user, "--tunnel never", "docker");
+    user.types("service-manager tunnel stop").run_freely();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn nothing_to_export_is_a_problem() {
+    let guest = Guest::light();
+    let user = User::of(&guest);
+    agrees_with_env(&user, "", "");
+    agrees_with_env(&user, "", "openshift");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_report_has_no_names_and_no_secrets() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest)
+        .with("HTTPS_PROXY", "http://user:topsecret@proxy.example:3128")
+        .with("USER", "somebody");
+    let report = user.types("service-manager doctor --report").run_freely();
+    let token = fs::read_to_string(user.machine_folder().join("services.json")).unwrap_or_default();
+    for hidden in [
+        guest.address().as_str(),
+        "vagrant@",
+        "topsecret",
+        "proxy.example",
+        "somebody",
+        user.home().to_str().unwrap(),
+    ] {
+        assert!(!report.contains(hidden), "{hidden}: {report}");
+    }
+    assert!(report.contains("variables that are set: HTTPS_PROXY, SERVICE_MANAGER_SSH_CONFIG\n"), "{report}");
+    assert!(token.is_empty(), "nothing is kept of a service");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_document_has_a_finding_for_each_step() {
+    let guest = Guest::kubeadm();
+    let user = has_fitting_client(User::of(&guest));
+    let text = user.types(format!("{DOCTOR} doctor kubernetes --output json")).run_freely();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&document["version"], &document["works"]), (&1.into(), &true.into()));
+    let steps: Vec<&str> = document["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| {
+            assert_eq!(finding["state"], "ok", "{finding}");
+            finding["step"].as_str().unwrap()
+        })
+        .collect();
+    for step in ["machine", "state", "cache", "login", "guest", "endpoint", "host"] {
+        assert!(steps.contains(&step), "{steps:?}");
+    }
+}
+
+/// What a guest says is shown, cut and made harmless.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_words_of_a_hostile_guest_are_harmless() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    let shell = "#!/bin/bash\n\
+        [[ $2 = 'env LC_ALL=C sh -s' ]] || exec /bin/bash \"$@\"\n\
+        read -r line; [[ $line =~ @([0-9a-f]{32}) ]]; n=${BASH_REMATCH[1]}\n\
+        frame() { printf '@%s %s %s\\n%s\\n' $n \"$1\" ${#2} \"$2\"; }\n\
+        echo; frame begin ''; frame clock 1; frame systemd $'\\e]0;owned\\a'\n\
+        frame 'lines 0' \"$(yes $'\\e[2J' | head -c 4000)\"; frame end ''\n";
+    guest.replaces("/usr/local/bin/liar", shell);
+    guest.changes(
+        "chmod 755 /usr/local/bin/liar; usermod --shell /usr/local/bin/liar vagrant",
+        "usermod --shell /bin/bash vagrant",
+    );
+    guest.stops("kubelet");
+    let found = user.types("service-manager doctor kubernetes --report >found 2>&1; cat found").run_freely();
+    assert!(!found.chars().any(|c| c.is_control() && c != '\n'), "{found}");
+    assert!(found.contains("the clock of the guest is") && found.len() < 20_000, "{found}");
+}
+
+const OTHER_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
