@@ -46,10 +46,10 @@ RSpec.describe VagrantPlugins::ServiceManager::Arguments do
   end
 
   it 'knows when another command is to be run' do
-    ['exec kubernetes -- kubectl -h', 'exec kubectl get -h', 'exec -m web -- ls'].each do |words|
+    ['exec kubernetes -- kubectl -h', 'exec kubectl get -h', 'exec -m web -- ls', '-m box -q exec ls'].each do |words|
       expect(arguments("service-manager #{words}")).to be_runs_command
     end
-    ['exec -h', 'exec --help', 'env', 'env -- exec'].each do |words|
+    ['exec -h', 'exec --help', 'env', 'env -- exec', '-m exec env', 'logs exec'].each do |words|
       expect(arguments("service-manager #{words}")).not_to be_runs_command
     end
   end

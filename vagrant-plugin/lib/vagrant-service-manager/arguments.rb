@@ -38,7 +38,8 @@ module VagrantPlugins
 
       private
 
-      # Those that are the program's: what follows `exec --` is another command's, and without `--` it may begin anywhere.
+      # Those that are the program's: what follows `exec --` is another command's, and without `--` that one may begin
+      # anywhere.
       def own
         words = @words.take_while { |word| word != '--' }
         return words unless exec?(words)
@@ -47,8 +48,12 @@ module VagrantPlugins
         words.take(words.index('exec') + (named ? 3 : 2))
       end
 
+      # The program's command is the first word that is neither an option nor the value of one.
       def exec?(words)
-        words.take_while { |word| word != '--' }.include?('exec')
+        command = words.each_with_index.find do |word, index|
+          !word.start_with?('-') && (index.zero? || !VALUED.include?(words[index - 1]))
+        end
+        command&.first == 'exec'
       end
 
       # What stands before and after the name of the command, which is the first word that is no option.
@@ -64,7 +69,7 @@ module VagrantPlugins
         index = words.index('--') || words.size
         own = words.take(index).slice_when { |word, value| !(word == '--color' && WHEN.include?(value)) }
         # `exec` has a `--` of its own.
-        options(own.map { |group| group.join('=') }) + words.drop(exec?(words) ? index : index + 1)
+        options(own.map { |group| group.join('=') }) + words.drop(exec?(words.take(index)) ? index : index + 1)
       end
 
       # Vagrant's options as the program has them.
@@ -73,6 +78,7 @@ module VagrantPlugins
       end
 
       WHEN = %w[auto always never].freeze
+      VALUED = %w[-m --machine -i --identity --host --ssh-config --timeout --tunnel].freeze
       VAGRANTS = {
         '--debug' => %w[--debug],
         '--debug-timestamp' => %w[--debug],
@@ -82,7 +88,7 @@ module VagrantPlugins
         '--timestamp' => [],
         '--no-tty' => []
       }.freeze
-      private_constant :WHEN, :VAGRANTS
+      private_constant :WHEN, :VALUED, :VAGRANTS
     end
   end
 end

@@ -36,8 +36,8 @@ module VagrantPlugins
         end
       end
 
-      # Runs it in Vagrant's very place, for a command that is then run in its place: no process stays in between that Ctrl-C
-      # would end first. Does not return.
+      # Runs it in Vagrant's very place, for a command that is then run in its place: no process stays in between that
+      # Ctrl-C would end first. Does not return.
       def replace_vagrant(arguments, variables)
         Vagrant::Util::Env.with_original_env { Process.exec(variables, [@path, @path], *arguments) }
       end
