@@ -62,6 +62,36 @@ fn containers_are_built_and_talked_to() {
     end(&user);
 }
 
+/// Several containers at once, their logs, a command in one of them.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn compose_works_through_what_was_exported() {
+    let guest = behind_a_nat("socket");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    user.writes(
+        "docker-compose.yml",
+        "version: '2.4'\n\
+         x-app: &app {image: compose-test, network_mode: none, stop_grace_period: 0s}\n\
+         services:\n\
+         \x20 one: {<<: *app, command: /bin/busybox sh -c 'echo first; exec /bin/busybox sleep 600'}\n\
+         \x20 two: {<<: *app, command: /bin/busybox sh -c 'echo second; exec /bin/busybox sleep 600'}\n",
+    );
+    user.types(format!(
+        "eval \"$(service-manager env docker)\"; {IMAGE} | docker import - compose-test >/dev/null; \
+         export COMPOSE_PROJECT_NAME=throughssh; docker-compose up --detach 2>/dev/null; docker-compose ps --quiet | wc -l; \
+         until docker-compose logs --no-color --no-log-prefix 2>&1 | grep --extended-regexp 'first|second' | sort >logs && \
+         [ $(wc -l <logs) = 2 ]; do sleep 0.1; done; cat logs; \
+         echo hello | docker-compose exec -T one /bin/busybox cat; docker-compose down 2>/dev/null; \
+         docker-compose ps --quiet | wc -l"
+    ))
+    .patiently()
+    .stdout("2\nfirst\nsecond\nhello\n0\n")
+    .succeeds();
+    guest.run("docker rmi --force compose-test >/dev/null");
+    end(&user);
+}
+
 /// All that one's tools have open at the same time, while sshd exchanges keys again and again.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
