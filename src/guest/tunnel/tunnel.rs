@@ -42,6 +42,8 @@ pub(crate) struct Tunnel {
     buffer: Vec<u8>,
     /// There was more to do than is done at a time.
     is_busy: bool,
+    /// Since when there is something for a client that cannot be read.
+    vain_since: Option<Instant>,
 }
 
 /// A forward that clients can connect to.
@@ -83,6 +85,7 @@ impl Tunnel {
             accept_after: None,
             buffer: vec![0; BUFFER],
             is_busy: false,
+            vain_since: None,
         })
     }
 
@@ -173,31 +176,47 @@ impl Tunnel {
     }
 
     fn drive(&mut self) -> Result<(), SessionLost> {
-        let mut in_vain = 0;
         self.is_busy = true;
+        let mut in_vain = 0;
         for _ in 0..MOST_ROUNDS {
             let Phase::Up(session) = &mut self.phase else { return Ok(()) };
             let news = session.pump()?;
             let has_moved = self.pass()?;
             if news || has_moved {
+                self.vain_since = None;
                 in_vain = 0;
                 continue;
             }
             // What one link has read may be for another one that had its turn before.
-            if !self.can_read() {
-                self.is_busy = false;
-                break;
-            }
             in_vain += 1;
-            if in_vain == MOST_IN_VAIN {
-                return Err(SessionLost("the machine sends what nobody asked for".to_owned()));
+            if in_vain < MOST_IN_VAIN && self.can_read() {
+                continue;
             }
+            self.is_busy = false;
+            self.require_readable()?;
+            break;
         }
         if let Phase::Up(session) = &self.phase {
             // What was written last is on its way too, or is waited for.
             session.has_room();
         }
         self.check_session()
+    }
+
+    /// What is there for a client can be read, but for the time in which keys are exchanged anew.
+    ///
+    /// Errors: it could not for longer, so it is nothing that anybody asked for.
+    fn require_readable(&mut self) -> Result<(), SessionLost> {
+        if !self.can_read() {
+            self.vain_since = None;
+            return Ok(());
+        }
+        let since = *self.vain_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < timeouts::TUNNEL_OPEN {
+            return Ok(());
+        }
+        self.vain_since = None;
+        Err(SessionLost("the machine sends what nobody asked for".to_owned()))
     }
 
     /// Has each link do what it can. True when something has moved.
@@ -388,7 +407,7 @@ impl Tunnel {
         if self.is_busy {
             return Duration::ZERO;
         }
-        let poll = match (is_pending, has_unsent) {
+        let poll = match (is_pending || self.vain_since.is_some(), has_unsent) {
             (true, _) => timeouts::TUNNEL_POLL,
             (false, true) => timeouts::TUNNEL_RETRY,
             (false, false) => timeouts::TUNNEL_SESSION,
@@ -473,7 +492,7 @@ impl Listening {
 const BUFFER: usize = 32 << 10;
 /// Before others than the session have their turn.
 const MOST_ROUNDS: usize = 8;
-/// So often in a row there may be something to read for a link that it cannot read.
+/// So often in a row it is tried at once to read what is there for a link.
 const MOST_IN_VAIN: usize = 4;
 /// So many channels that the guest does not close are worth ending the others for.
 const MOST_STUCK: usize = 200;
