@@ -163,7 +163,7 @@ pub(crate) fn print(text: &str) -> Result<(), StdoutError> {
     print_to_reader(text).map(drop)
 }
 
-/// As [`print`]; false when the reader has gone.
+/// As [`print()`]; false when the reader has gone.
 pub(crate) fn print_to_reader(text: &str) -> Result<bool, StdoutError> {
     let mut stdout = stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
