@@ -1,7 +1,6 @@
 # frozen_string_literal: true
 
-require_relative '../handover'
-require_relative '../program'
+require_relative 'telling'
 
 module VagrantPlugins
   module ServiceManager
@@ -9,6 +8,8 @@ module VagrantPlugins
       # Ends the tunnel through SSH of a machine that is about to stop: it would only find its session dead. Any machine
       # may have one, whatever the Vagrantfile says. Nothing about the program keeps a machine from being stopped.
       class EndTunnel
+        include Telling
+
         def initialize(app, _env)
           @app = app
         end
@@ -22,20 +23,7 @@ module VagrantPlugins
         private
 
         def end_tunnel(machine)
-          program = Program.find
-          answer = Handover.new(machine.env, machine.name).to_variables do |variables|
-            program.stop_tunnel(machine.name, variables)
-          end
-          warn(machine, answer.stderr) unless answer.exit_code&.zero?
-        rescue Errors::NoProgram
-          # Then it has no tunnel.
-        rescue StandardError => e
-          warn(machine, e.message)
-        end
-
-        def warn(machine, words)
-          words = I18n.t('vagrant_service_manager.no_words') if words.strip.empty?
-          machine.ui.warn(I18n.t('vagrant_service_manager.tunnel_left', words: words.chomp))
+          tell(machine, :tunnel_left) { |program, variables| program.stop_tunnel(machine.name, variables) }
         end
       end
     end
