@@ -12,9 +12,9 @@ mod words;
 
 pub(crate) use self::ancestors::ancestors;
 pub(crate) use self::files::{
-    FileAccess, FileId, Mode, Owner, create_folders, is_executable, is_of_another_user, is_own_folder,
-    is_private_file, only_user_reads, only_user_writes, open, open_no_follow, open_to_touch,
-    open_with_access, others_can_rename_in, rename, set_access, sync_folder, temporary_file,
+    FileId, Mode, Owner, create_folders, is_executable, is_of_another_user, is_own_folder, is_private_file,
+    only_user_reads, only_user_writes, open, open_no_follow, open_to_touch, open_with_access,
+    others_can_rename_in, rename, set_access, sync_folder, temporary_file,
 };
 pub(crate) use self::folders::BaseFolders;
 pub(crate) use self::processes::{

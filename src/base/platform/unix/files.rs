@@ -8,16 +8,7 @@ use std::path::Path;
 use rustix::fs::{Mode as RawMode, OFlags};
 use tempfile::NamedTempFile;
 
-/// Who may use a file or a folder that this program makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FileAccess {
-    /// Its user alone.
-    Private,
-    /// All may read it.
-    Readable,
-    /// All may run it.
-    Program,
-}
+use super::super::FileAccess;
 
 impl FileAccess {
     fn of_file(self) -> u32 {

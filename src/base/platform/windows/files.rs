@@ -9,23 +9,13 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 use winapi_util::file::information;
 
+use super::super::FileAccess;
 use super::super::access_list::{
     READ_ATTRIBUTES, READ_CONTROL, READING, RENAMING, WRITE_ATTRIBUTES, WRITE_DAC, WRITE_DATA, WRITE_OWNER,
     WRITING,
 };
 use super::access::{self, Owner, Security, TakesOver};
 use super::open::{OPEN_REPARSE_POINT, open_itself, open_target};
-
-/// Who may use a file or a folder that this program makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FileAccess {
-    /// Its user alone.
-    Private,
-    /// All may read it.
-    Readable,
-    /// All may run it.
-    Program,
-}
 
 /// Makes the folder `path` and those above it that are missing.
 pub(crate) fn create_folders(path: &Path, access: FileAccess) -> io::Result<()> {
