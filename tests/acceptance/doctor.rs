@@ -331,11 +331,9 @@ fn the_words_of_a_hostile_guest_are_harmless() {
         frame() { printf '@%s %s %s\\n%s\\n' $n \"$1\" ${#2} \"$2\"; }\n\
         echo; frame begin ''; frame clock 1; frame systemd $'\\e]0;owned\\a'\n\
         frame 'lines 0' \"$(yes $'\\e[2J' | head -c 4000)\"; frame end ''\n";
-    guest.replaces("/usr/local/bin/liar", shell);
-    guest.changes(
-        "chmod 755 /usr/local/bin/liar; usermod --shell /usr/local/bin/liar vagrant",
-        "usermod --shell /bin/bash vagrant",
-    );
+    guest.changes("true", "usermod --shell /bin/bash vagrant; rm --force /usr/local/bin/liar");
+    guest.run_with("cat >/usr/local/bin/liar; chmod 755 /usr/local/bin/liar", shell);
+    guest.run("usermod --shell /usr/local/bin/liar vagrant");
     guest.stops("kubelet");
     let found = user.types("service-manager doctor kubernetes --report >found 2>&1; cat found").run_freely();
     assert!(!found.chars().any(|c| c.is_control() && c != '\n'), "{found}");

@@ -475,7 +475,7 @@ pub(crate) fn lies(guest: &Guest, answer: &str) {
     guest.changes_back();
     guest.changes(
         "cp /etc/passwd /etc/passwd.true; sed -i '/^vagrant:/s#:[^:]*$#:/usr/local/bin/liar#' /etc/passwd",
-        "mv /etc/passwd.true /etc/passwd",
+        "mv /etc/passwd.true /etc/passwd; rm --force /usr/local/bin/liar",
     );
     guest.run_with("cat >/usr/local/bin/liar; chmod 755 /usr/local/bin/liar", &format!("{LIAR}{answer}\n"));
 }
