@@ -182,9 +182,8 @@ impl Inspection {
         credentials: &Credentials,
         deadline: Deadline,
     ) -> Result<Reached, endpoint::Error> {
-        let through_ssh = || self.connect_through_ssh(detected, credentials, deadline);
         if self.tunnel.mode == TunnelMode::Always
-            && let Some(reached) = through_ssh()
+            && let Some(reached) = self.connect_through_ssh(detected, credentials, deadline, || None)
         {
             return reached;
         }
@@ -200,7 +199,9 @@ impl Inspection {
             Err(endpoint::Error::NoResponse { attempts, reason, reasons })
                 if self.may_be_behind_ssh(detected, credentials.port, &reasons) =>
             {
-                match through_ssh() {
+                let is_heard = self.heard_from_itself(&reasons).is_some();
+                let directly = || is_heard.then(|| search.run(deadline).ok()).flatten();
+                match self.connect_through_ssh(detected, credentials, deadline, directly) {
                     Some(Err(endpoint::Error::NoResponse { attempts: more, .. })) => {
                         let attempts = [attempts, more].concat();
                         Err(endpoint::Error::NoResponse { attempts, reason, reasons })
@@ -222,15 +223,20 @@ impl Inspection {
         port: u16,
         reasons: &[(IpAddr, endpoint::NoResponse)],
     ) -> bool {
-        let itself = self.address.filter(|address| !address.is_loopback());
-        let heard = reasons.iter().find(|(address, _)| Some(*address) == itself).map(|(_, reason)| *reason);
         let is_brief = self.tunnel.lifetime == TunnelLifetime::Command;
         detected.state.is_up()
-            && match (self.port_use(port), heard) {
+            && match (self.port_use(port), self.heard_from_itself(reasons)) {
                 (PortUse::No, _) | (_, Some(endpoint::NoResponse::WrongServer)) => false,
                 (PortUse::ForOthers, Some(endpoint::NoResponse::ConnectionRefused)) => !is_brief,
                 _ => true,
             }
+    }
+
+    /// What was heard at the address at which SSH reached the guest. None where it kept silent, or is a port of the host's own.
+    fn heard_from_itself(&self, reasons: &[(IpAddr, endpoint::NoResponse)]) -> Option<endpoint::NoResponse> {
+        let itself = self.address.filter(|address| !address.is_loopback())?;
+        let heard = reasons.iter().find(|(address, _)| *address == itself).map(|(_, reason)| *reason);
+        heard.filter(|reason| *reason != endpoint::NoResponse::Timeout)
     }
 
     fn port_use(&self, port: u16) -> PortUse {

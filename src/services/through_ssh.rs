@@ -8,7 +8,7 @@ use super::error::Error;
 use super::inspection::Inspection;
 use super::tunnel_access::{Reached, TunnelLifetime};
 use crate::access::credentials::Credentials;
-use crate::access::endpoint::{self, Endpoint, EndpointSearch, Via};
+use crate::access::endpoint::{self, ApiClient, Endpoint, EndpointSearch, Via};
 use crate::base::causes::in_one_line;
 use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::text::sh_word;
@@ -19,12 +19,14 @@ use crate::guest::probe::FileFact;
 use crate::guest::tunnel::{ForwardTarget, LocalEnd, SocketFile, StartError};
 
 impl Inspection {
-    /// Connects to `detected` through a tunnel to its port on the guest's loopback. None where that is not allowed.
+    /// Connects to `detected` through a tunnel to its port on the guest's loopback. None where that is not allowed. `directly` is
+    /// asked before the tunnel is kept: a service that just starts may have refused there a moment before it answered here.
     pub(super) fn connect_through_ssh(
         &self,
         detected: &DetectedService,
         credentials: &Credentials,
         deadline: Deadline,
+        directly: impl FnOnce() -> Option<(Endpoint, ApiClient)>,
     ) -> Option<Result<Reached, endpoint::Error>> {
         let port = Port::try_from(credentials.port).ok().filter(|_| self.tunnel.is_allowed())?;
         let target = ForwardTarget::Port(port);
@@ -48,9 +50,15 @@ impl Inspection {
             connect: timeouts::API_ANSWER,
         };
         Some(match search.run(deadline) {
-            Ok((endpoint, client)) => match lead.keep(&self.machine, deadline) {
-                Ok(brief) => Ok((endpoint, client, brief)),
-                Err(error) => Err(no_response(in_one_line(&error))),
+            Ok((endpoint, client)) => match directly() {
+                Some((endpoint, client)) => {
+                    lead.withdraw(deadline);
+                    Ok((endpoint, client, None))
+                }
+                None => match lead.keep(&self.machine, deadline) {
+                    Ok(brief) => Ok((endpoint, client, brief)),
+                    Err(error) => Err(no_response(in_one_line(&error))),
+                },
             },
             Err(endpoint::Error::NoResponse { attempts, .. }) => {
                 Err(no_response(lead.withdraw(deadline).unwrap_or_else(|| attempts.join(", "))))

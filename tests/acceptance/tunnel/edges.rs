@@ -2,6 +2,7 @@
 
 use super::{behind_a_nat, end, ssh_port_of, user_of};
 use crate::cached_env::logs_in;
+use service_manager_test_support::{Guest, User};
 
 /// Docker compares the certificate with the host that it connects to, and has no other name to give.
 #[test]
@@ -64,4 +65,19 @@ fn a_path_that_is_too_long_for_a_socket_is_named() {
     user.types("eval \"$(service-manager env docker)\"; docker info --format '{{.Name}}'; service-manager tunnel stop --all")
         .stdout("[NAME]\n")
         .succeeds();
+}
+
+/// A service that just starts refuses at first, and would answer through SSH a moment later.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_refused_only_once_needs_no_tunnel() {
+    let guest = Guest::own("kubeadm", "address");
+    let first = "INPUT --protocol tcp --dport 6443 --syn ! --in-interface lo --match limit --limit 1/hour --limit-burst 1";
+    let refuses = format!("{first} --jump REJECT --reject-with tcp-reset");
+    guest.changes(&format!("iptables --insert {refuses}"), &format!("iptables --delete {refuses}"));
+    let user = User::of(&guest);
+    user.types("eval \"$(service-manager env kubernetes)\"; grep --only-matching 'https://[0-9.:]*' $KUBECONFIG")
+        .stdout("https://[ADDRESS]:6443\n")
+        .succeeds();
+    user.types("service-manager tunnel --output json | grep --count '\"kind\":'").stdout("0\n").fails(1);
 }
