@@ -25,7 +25,9 @@ pub(super) fn watch_path(api: Api) -> &'static str {
     match api {
         // `{"type":["container"]}`
         Api::Docker => "/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D",
-        Api::Kubernetes => "/api/v1/services?watch=true",
+        // From any version: without one, a server whose services do not change answers that it has no version as new as its newest
+        // object, and ends the stream (<https://kubernetes.io/docs/reference/using-api/api-concepts/>, "Semantics for watch").
+        Api::Kubernetes => "/api/v1/services?watch=true&resourceVersion=0",
     }
 }
 

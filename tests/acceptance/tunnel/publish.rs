@@ -110,6 +110,14 @@ fn ports_of_nodes_are_here_while_their_service_is_there() {
     let port = ssh_port_of(&guest);
     let user = user_of(&guest, &port);
     user.types("service-manager tunnel --publish --quiet").succeeds();
+    // One stream tells of all that happens: neither a new one each time, nor a second look at what has not changed.
+    let stream = r#"service-manager tunnel | awk -F'\t' '$2 == "kubernetes" { print $7 }'"#;
+    let mut seen = (String::new(), 0);
+    until("a stream of events stays open", || {
+        let now = user.types(stream).run_freely();
+        seen = if now == seen.0 && !now.starts_with("0 ") { (now, seen.1 + 1) } else { (now, 0) };
+        seen.1 == 20
+    });
     let kubectl = |line: &str| {
         user.types(format!("eval \"$(service-manager env kubernetes --quiet)\"; kubectl {line} >/dev/null"))
             .succeeds();
