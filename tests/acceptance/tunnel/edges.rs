@@ -76,8 +76,10 @@ fn what_refused_only_once_needs_no_tunnel() {
     let refuses = format!("{first} --jump REJECT --reject-with tcp-reset");
     guest.changes(&format!("iptables --insert {refuses}"), &format!("iptables --delete {refuses}"));
     let user = User::of(&guest);
-    user.types("eval \"$(service-manager env kubernetes)\"; grep --only-matching 'https://[0-9.:]*' $KUBECONFIG")
-        .stdout("https://[ADDRESS]:6443\n")
-        .succeeds();
+    user.types(
+        "eval \"$(service-manager env kubernetes)\"; grep --only-matching 'https://[0-9.:]*' $KUBECONFIG",
+    )
+    .stdout("https://[ADDRESS]:6443\n")
+    .succeeds();
     user.types("service-manager tunnel --output json | grep --count '\"kind\":'").stdout("0\n").fails(1);
 }

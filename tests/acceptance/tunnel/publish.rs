@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use service_manager_test_support::until;
+use service_manager_test_support::{Guest, User, until};
 
 use super::clients::IMAGE;
 use super::forward::{echo, echoes, free_ports};
@@ -118,19 +118,60 @@ fn ports_of_nodes_are_here_while_their_service_is_there() {
         seen = if now == seen.0 && !now.starts_with("0 ") { (now, seen.1 + 1) } else { (now, 0) };
         seen.1 == 20
     });
-    let kubectl = |line: &str| {
-        user.types(format!("eval \"$(service-manager env kubernetes --quiet)\"; kubectl {line} >/dev/null"))
-            .succeeds();
-    };
     echoes(&guest, 30_731);
-    kubectl("create service nodeport echo --tcp=80 --node-port=30731");
+    creates_service(&guest, &user, "echo", 30_731);
     until("the port is here", || echo(30_731, b"hello").as_deref() == Some(b"hello"));
     user.types("service-manager tunnel --output json | grep --only-matching '\"kind\":\"published\",\"service\":\"[a-z]*\"'")
         .stdout("\"kind\":\"published\",\"service\":\"kubernetes\"\n")
         .succeeds();
-    kubectl("delete service echo");
+    guest.changes_last_back();
     until("it is gone", || TcpStream::connect(("127.0.0.1", 30_731)).is_err());
     end(&user);
+}
+
+/// It is there again after a reboot. A second machine that publishes the same port has it when the first one's tunnel has ended.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_port_belongs_to_the_machine_that_was_first() {
+    let (one, other) = (behind_a_nat("none"), Guest::own("kubeadm", "address"));
+    let port = ssh_port_of(&one);
+    let (first, second) = (user_of(&one, &port), User::of(&other));
+    let publishes = |user: &User, guest: &Guest, answer: &str| {
+        guest.changes(
+            &format!(
+                "mkdir /run/answer; echo {answer} >/run/answer/index.html; \
+                 systemd-run --quiet --unit=test-answer python3 -m http.server 30732 --bind 127.0.0.1 --directory /run/answer; \
+                 until ss --listening --tcp --numeric | grep --quiet 127.0.0.1:30732; do sleep 0.1; done"
+            ),
+            "systemctl stop test-answer; rm -r /run/answer",
+        );
+        user.types("service-manager tunnel --publish --quiet").succeeds();
+        creates_service(guest, user, "answer", 30_732);
+    };
+    let answers = |answer: &str| {
+        let end = format!("\r\n\r\n{answer}\n");
+        echo(30_732, b"GET / HTTP/1.0\r\n\r\n").is_some_and(|all| all.ends_with(end.as_bytes()))
+    };
+    publishes(&first, &one, "one");
+    until("the first has it", || answers("one"));
+    one.changes(
+        "systemctl stop ssh; pkill -KILL --uid vagrant --exact sshd || true",
+        "systemctl reset-failed ssh 2>/dev/null || true; systemctl start ssh",
+    );
+    until("it is away", || !answers("one"));
+    one.changes_last_back();
+    until("it is there again", || answers("one"));
+
+    publishes(&second, &other, "other");
+    until("the second is told", || {
+        let list = second.types("service-manager tunnel").run_freely();
+        list.contains("another program listens at 127.0.0.1:30732 here")
+    });
+    assert!(answers("one"));
+
+    end(&first);
+    until("it is free for the second", || answers("other"));
+    end(&second);
 }
 
 /// A guest that claims thousands of ports has few of the host's, and what it tells all the time costs nothing.
@@ -163,6 +204,24 @@ fn a_guest_that_claims_all_ports_has_few() {
     thread::sleep(Duration::from_secs(3));
     assert!(processor_time(process) - before <= 2, "health checks are not looked at");
     end(&user);
+}
+
+/// Has a Service at `port` of each node, until the test ends.
+fn creates_service(guest: &Guest, user: &User, name: &str, port: u16) {
+    user.types(format!(
+        "eval \"$(service-manager env kubernetes --quiet)\"; kubectl create service nodeport {name} --tcp=80 --node-port={port}"
+    ))
+    .stdout(&format!("service/{name} created\n"))
+    .succeeds();
+    guest.changes(
+        "for part in certificate key; do \
+           sed --quiet \"s/.*client-$part-data: //p\" /etc/kubernetes/admin.conf | base64 --decode >/run/$part.pem; \
+         done",
+        &format!(
+            "curl --silent --insecure --fail --output /dev/null --cert /run/certificate.pem --key /run/key.pem --request DELETE \
+             https://127.0.0.1:6443/api/v1/namespaces/default/services/{name}; rm /run/certificate.pem /run/key.pem"
+        ),
+    );
 }
 
 /// True when somebody answers there, and not only the tunnel.
