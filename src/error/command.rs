@@ -262,4 +262,12 @@ impl Explain for Error {
             error => causes(error),
         }
     }
+
+    fn doctor(&self) -> Option<String> {
+        match self {
+            Self::Services(error) => error.doctor(),
+            Self::MachineUnavailable { source, .. } => source.doctor(),
+            _ => None,
+        }
+    }
 }

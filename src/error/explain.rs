@@ -37,12 +37,22 @@ pub(crate) trait Explain: StdError + Sized {
         causes(self)
     }
 
+    /// The command of `doctor` that finds out more about it than it says itself. None where `doctor` knows nothing
+    /// else, or where it is wrong usage.
+    fn doctor(&self) -> Option<String> {
+        None
+    }
+
     /// The whole of it in words, with what to type next in place of `typed`.
     fn explain(&self, typed: &Invocation) -> Explanation {
         let hint = self.hint().map(|hint| typed.complete(&hint));
-        Explanation::new(&self.to_string(), &self.causes(), hint.as_deref())
+        let more = self.doctor().map(|command| typed.complete(&format!("`{command}` says more")));
+        Explanation::new(&self.to_string(), &self.causes(), hint.as_deref()).with_more(more.as_deref())
     }
 }
+
+/// What `doctor` is called.
+pub(super) const DOCTOR: &str = "service-manager doctor";
 
 impl Explain for Timeout {
     fn exit_code(&self) -> ExitCode {

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use super::explain::{ExitCode, Explain};
+use super::explain::{DOCTOR, ExitCode, Explain};
 use crate::base::text::sh_path;
 use crate::guest::tunnel::{ControlError, StartError};
 use crate::guest::{NoRandom, control, probe, ssh};
@@ -61,6 +61,21 @@ impl Explain for ssh::Error {
             Self::AnswerTooLong { .. } => return None,
             Self::Timeout(timeout) => return timeout.hint(),
         })
+    }
+    /// It listens to what answers at the port, looks at each key and at the agent, and finds the line of the known key.
+    fn doctor(&self) -> Option<String> {
+        matches!(
+            self,
+            Self::Connect { .. }
+                | Self::Handshake { .. }
+                | Self::Lost { .. }
+                | Self::HostKeyChanged { .. }
+                | Self::AuthenticationFailed { .. }
+                | Self::TooManyKeys { .. }
+                | Self::KeyLocked { .. }
+                | Self::Timeout(_)
+        )
+        .then(|| DOCTOR.to_owned())
     }
 }
 

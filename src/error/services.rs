@@ -1,11 +1,12 @@
 //! Services of the guest.
 
-use super::explain::{ExitCode, Explain};
+use super::explain::{DOCTOR, ExitCode, Explain};
 use crate::access::endpoint::NoResponse;
 use crate::base::causes::causes;
 use crate::base::text::{sh_guest_path, sh_word};
 use crate::guest::control::FailedStep;
-use crate::services::Error;
+use crate::guest::probe;
+use crate::services::{Error, State};
 
 impl Explain for Error {
     fn exit_code(&self) -> ExitCode {
@@ -114,6 +115,23 @@ impl Explain for Error {
             error => causes(error),
         }
     }
+
+    /// It has more of a unit's last words, and looks at clocks and disks.
+    fn doctor(&self) -> Option<String> {
+        match self {
+            Self::Ssh(error) | Self::Probe(probe::Error::Ssh(error)) => error.doctor(),
+            Self::Timeout(_) => Some(DOCTOR.to_owned()),
+            Self::NotRunning { service, state: State::Failed | State::Degraded, .. }
+            | Self::NoAnswer { service, .. }
+            | Self::Certificate { service, .. }
+            | Self::CredentialsExpired { service, .. }
+            | Self::StartTimedOut { service, .. }
+            | Self::ActionFailed { service, step: FailedStep::Unit(_), .. } => {
+                Some(format!("{DOCTOR} {service}"))
+            }
+            _ => None,
+        }
+    }
 }
 
 fn sudo(user: &str, stderr: &str) -> String {
@@ -170,7 +188,12 @@ fn failed_step(step: &FailedStep, verb: &str, service: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::base::deadline::Deadline;
+    use crate::guest::ssh;
+    use crate::machine;
 
     #[test]
     fn the_name_of_a_user_is_one_word() {
@@ -178,5 +201,44 @@ mod tests {
             sudo("a' $(id)", "").contains(r"`printf '%s\n' 'a\'\''\ \$\(id\) ALL=(ALL) NOPASSWD: ALL' > ")
         );
         assert!(sudo("dev", "you must have a tty").contains("`echo 'Defaults:dev !requiretty' > "));
+    }
+
+    #[test]
+    fn points_at_doctor_only_where_that_knows_more() {
+        let (docker, machine) = (|| "docker".to_owned(), || "m".to_owned());
+        let down = |state| Error::NotRunning {
+            service: docker(),
+            machine: machine(),
+            state,
+            start: None,
+            failed: None,
+        };
+        let failed = |step| Error::ActionFailed {
+            verb: "start",
+            service: docker(),
+            machine: machine(),
+            step,
+            said: Vec::new(),
+            source: None,
+        };
+        let unit = || FailedStep::Unit("docker.service".parse().unwrap());
+        let refused = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let ssh = |error: ssh::Error| Error::from(error);
+        let connect = ssh::Error::Connect { place: "h:22".into(), by_vagrant: false, source: refused() };
+        for (error, command) in [
+            (down(State::Failed), "service-manager doctor docker"),
+            (failed(unit()), "service-manager doctor docker"),
+            (ssh(connect), "service-manager doctor"),
+            (ssh(ssh::Error::KeyLocked { path: "k".into() }), "service-manager doctor"),
+            (Deadline::after(Duration::ZERO).timeout("x").into(), "service-manager doctor"),
+            (down(State::Stopped), ""),
+            (failed(FailedStep::Busy), ""),
+            (ssh(ssh::Error::UnknownHost { host: "h".into(), source: refused() }), ""),
+            (ssh(ssh::Error::KeyPublic { path: "k".into() }), ""),
+            (Error::NotInstalled { service: docker(), machine: machine(), no_systemd: false }, ""),
+            (machine::Error::NoMachine.into(), ""),
+        ] {
+            assert_eq!(error.doctor().unwrap_or_default(), command, "{error}");
+        }
     }
 }

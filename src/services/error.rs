@@ -99,7 +99,14 @@ pub(crate) enum Error {
     #[error("the kubeconfig `{path}` in `{machine}` is refused")]
     Kubeconfig { path: String, machine: String, source: CredentialError },
     #[error("the {what} in `{path}` of `{machine}` expired on {on}")]
-    CredentialsExpired { what: &'static str, path: String, machine: String, on: String, remedy: String },
+    CredentialsExpired {
+        service: String,
+        what: &'static str,
+        path: String,
+        machine: String,
+        on: String,
+        remedy: String,
+    },
 
     // Its endpoint.
     #[error("{service} does not answer at any address of `{machine}`{}", list(": ", .attempts))]

@@ -156,6 +156,7 @@ impl Inspection {
     ) -> Result<ConnectedService<'a>, Error> {
         let GuestCredentials { path, credentials } = found;
         let expired = |Expired { what, on }| Error::CredentialsExpired {
+            service: detected.service.name.to_string(),
             what,
             on,
             path: path.clone(),

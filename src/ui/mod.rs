@@ -52,6 +52,9 @@ pub(crate) struct Explanation {
     /// Outermost first.
     causes: Vec<String>,
     hint: Option<String>,
+    /// Where people find out more. Programs ask elsewhere.
+    #[serde(skip)]
+    more: Option<String>,
 }
 
 impl Explanation {
@@ -62,7 +65,14 @@ impl Explanation {
             causes: causes.iter().map(|cause| sanitize_line(cause)).collect(),
             // Cut off, a command would not be the one that is meant.
             hint: hint.map(escape_control),
+            more: None,
         }
+    }
+
+    /// The same with a second hint, which says where to find out more.
+    #[must_use]
+    pub(crate) fn with_more(self, more: Option<&str>) -> Self {
+        Self { more: more.map(escape_control), ..self }
     }
 }
 
@@ -118,12 +128,12 @@ impl Ui {
     }
 
     fn explanation(self, style: &Style, label: &str, explanation: &Explanation, color: bool) -> String {
-        let Explanation { message, causes, hint } = explanation;
+        let Explanation { message, causes, hint, more } = explanation;
         let mut text = labelled(style, label, message, color);
         for cause in causes {
             text += &labelled(&Style::new().dim(), "caused by", cause, color);
         }
-        if let Some(hint) = hint.as_ref().filter(|_| !self.quiet) {
+        for hint in hint.iter().chain(more).filter(|_| !self.quiet) {
             text += &labelled(&Style::new().green().bold(), "hint", hint, color);
         }
         text

@@ -112,7 +112,7 @@ fn notices_new_docker_certificates() {
     user.types(line).stdout("linux\n").succeeds();
     guest.lays_out_docker("expired");
     user.types("service-manager env docker --script-readable")
-        .stderr("error: [..]\ncaused by: [..]\nhint: [..]\n")
+        .stderr("error: [..]\ncaused by: [..]\nhint: [..]\nhint: `service-manager doctor docker` says more\n")
         .fails(126);
 }
 
@@ -253,7 +253,7 @@ fn a_changed_route_invalidates_the_cache() {
     let kept = fs::read_to_string(&record).unwrap();
     fs::write(&record, kept.replace("\"port\": 22", "\"port\": 1")).unwrap();
     user.types(format!("service-manager -m {} env kubernetes --script-readable", guest.name()))
-        .stderr("error: could not connect to [ADDRESS]:1\ncaused by: [..]\nhint: [..]\n")
+        .stderr("error: could not connect to [ADDRESS]:1\ncaused by: [..]\nhint: [..]\nhint: `service-manager doctor -m [NAME]` says more\n")
         .fails(3);
 }
 

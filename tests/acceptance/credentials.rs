@@ -85,6 +85,7 @@ fn refuses_an_expired_authority() {
             "the certificate authority in `/etc/kubernetes/admin.conf` of `[NAME]` expired on {day}"
         ))
         .hint("in the machine: `sudo kubeadm certs renew all`[..]")
+        .more()
         .ends();
 }
 

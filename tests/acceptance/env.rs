@@ -173,6 +173,7 @@ fn verbose_shows_the_steps_without_secrets() {
 fn exports_the_services_that_work() {
     const EXPIRED: &str =
         "the client certificate in `/etc/kubernetes/admin.conf` of `[NAME]` expired on 2021-01-01";
+    const MORE: &str = "hint: `service-manager doctor kubernetes` says more\n";
     let guest = Guest::own("kubeadm", "expired-client");
     guest.lays_out_docker("tls");
     User::of(&guest)
@@ -180,21 +181,25 @@ fn exports_the_services_that_work() {
             "eval \"$(service-manager env)\" && docker info --format '{{.Name}}' && echo ${KUBECONFIG-none}",
         )
         .stdout("[NAME]\nnone\n")
-        .stderr(&format!("warning: {EXPIRED}\nhint: in the machine: `sudo kubeadm certs renew all`[..]\n"))
+        .stderr(&format!(
+            "warning: {EXPIRED}\nhint: in the machine: `sudo kubeadm certs renew all`[..]\n{MORE}"
+        ))
         .succeeds();
     for line in ["service-manager env kubernetes docker", "service-manager kubeconfig"] {
         let failing = if line.contains("env") { "(exit 126)\n" } else { "" };
         User::of(&guest)
             .types(line)
             .stdout(failing)
-            .stderr(&format!("error: {EXPIRED}\nhint: [..]\n"))
+            .stderr(&format!("error: {EXPIRED}\nhint: [..]\n{MORE}"))
             .fails(126);
     }
     guest.changes_back();
     User::of(&guest)
         .types("service-manager env")
         .stdout("(exit 126)\n")
-        .stderr(&format!("note: left out: docker is stopped in `[NAME]`\nerror: {EXPIRED}\nhint: [..]\n"))
+        .stderr(&format!(
+            "note: left out: docker is stopped in `[NAME]`\nerror: {EXPIRED}\nhint: [..]\n{MORE}"
+        ))
         .fails(126);
 }
 

@@ -113,6 +113,7 @@ fn explains_an_expired_serving_certificate() {
         .error("the certificate of kubernetes at [ADDRESS]:6443 is not valid")
         .cause("[..]expired[..]")
         .hint("in the machine: `sudo kubeadm certs renew all`[..]")
+        .more()
         .ends();
 }
 
@@ -123,5 +124,6 @@ fn explains_an_expired_client_certificate() {
     Failure::of(&guest)
         .error("the client certificate in `/etc/kubernetes/admin.conf` of `[NAME]` expired on 2021-01-01")
         .hint("in the machine: `sudo kubeadm certs renew all`[..]")
+        .more()
         .ends();
 }

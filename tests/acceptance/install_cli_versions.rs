@@ -534,6 +534,7 @@ fn needs_a_machine_only_to_ask_for_its_version() {
         error: could not connect to 127.0.0.1:1
         caused by: Connection refused (os error 111)
         hint: [..]
+        hint: `service-manager doctor --host dev@127.0.0.1:1` says more
         ",
     );
 }

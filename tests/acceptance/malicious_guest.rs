@@ -34,7 +34,7 @@ fn gives_up_when_no_answer_comes() {
         let begin = Instant::now();
         User::of(&guest)
             .types(frugally("service-manager --timeout 1 status"))
-            .stderr("error: gave up after 1 s, waiting for [..]\nhint: `--timeout SECONDS` waits longer\n")
+            .stderr("error: gave up after 1 s, waiting for [..]\nhint: `--timeout SECONDS` waits longer\nhint: `service-manager doctor` says more\n")
             .fails(3);
         assert!(begin.elapsed() < Duration::from_secs(10), "{never}");
     }

@@ -103,7 +103,7 @@ fn unreachable_machines_share_one_timeout() {
         let begin = Instant::now();
         user.types(line)
             .stdout(stdout)
-            .stderr(&"warning: `[..]` cannot be asked\ncaused by: [..]\nhint: [..]\n".repeat(warnings))
+            .stderr(&"warning: `[..]` cannot be asked\ncaused by: [..]\nhint: [..]\nhint: `service-manager doctor -m [..]` says more\n".repeat(warnings))
             .succeeds();
         begin.elapsed()
     };

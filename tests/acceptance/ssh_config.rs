@@ -52,7 +52,7 @@ fn identity_option_is_not_used_for_a_jump_host() {
     let bad = |alias, guest| block(alias, guest).replace("keys/ed25519", "keys/stranger");
     let refused = |address: &str, folder: &Path| {
         format!(
-            "error: no key of `vagrant` is accepted by {address}:22 (tried {}/keys/stranger)\nhint: [..]\n",
+            "error: no key of `vagrant` is accepted by {address}:22 (tried {}/keys/stranger)\nhint: [..]\nhint: `service-manager doctor -m inner --ssh-config config[..]` says more\n",
             folder.display()
         )
     };

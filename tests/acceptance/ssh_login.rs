@@ -38,6 +38,7 @@ fn reports_a_rejected_key() {
             "
             error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried [GUEST]/keys/stranger)
             hint: name the machine's key with `--identity FILE`
+            hint: `service-manager doctor [..]` says more
             ",
         )
         .fails(3);
@@ -53,6 +54,7 @@ fn reports_that_there_is_no_key() {
             "
             error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried the agent: there is none, ~/.ssh/id_*: none there)
             hint: name the machine's key with `--identity FILE`
+            hint: `service-manager doctor [..]` says more
             ",
         )
         .fails(3);
@@ -100,6 +102,7 @@ fn explains_that_an_encrypted_key_needs_an_agent() {
             "
             error: the key `[GUEST]/keys/encrypted` is protected by a passphrase and no agent holds it
             hint: `ssh-add [GUEST]/keys/encrypted`
+            hint: `service-manager doctor [..]` says more
             ",
         )
         .fails(3);
@@ -144,6 +147,7 @@ fn respects_identities_only() {
             "
             error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried [GUEST]/keys/stranger)
             hint: name the machine's key with `--identity FILE`
+            hint: `service-manager doctor [..]` says more
             ",
         )
         .fails(3);
@@ -177,6 +181,7 @@ fn explains_too_many_keys_in_the_agent() {
             "
             error: none of the first keys of `vagrant` is accepted by [ADDRESS]:22, and it takes no more (tried agent: stranger-1, agent: stranger-2, agent: stranger-3, agent: stranger-4, agent: stranger-5)
             hint: name the machine's key with `--identity FILE`
+            hint: `service-manager doctor [..]` says more
             ",
         )
         .fails(3);
@@ -225,7 +230,7 @@ fn without_any_key_it_says_where_it_looked() {
     let agent = Agent::start();
     let error = |tried: &str| {
         format!(
-            "error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried {tried}, ~/.ssh/id_*: none there)\nhint: name the machine's key with `--identity FILE`\n"
+            "error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried {tried}, ~/.ssh/id_*: none there)\nhint: name the machine's key with `--identity FILE`\nhint: `service-manager doctor --host vagrant@[ADDRESS]` says more\n"
         )
     };
     let line = without_key(&guest);
@@ -252,7 +257,7 @@ fn an_agent_of_its_own_is_asked() {
     User::near(&guest)
         .with("SSH_AUTH_SOCK", socket.to_str().unwrap())
         .types(format!("service-manager --ssh-config {}/config box ip", user.home().display()))
-        .stderr("error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried ~/.ssh/id_*: none there)\nhint: [..]\n")
+        .stderr("error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried ~/.ssh/id_*: none there)\nhint: [..]\nhint: `service-manager doctor --ssh-config [..]` says more\n")
         .fails(3);
 }
 
@@ -282,7 +287,7 @@ fn logs_in_with_a_certificate() {
     // Elsewhere than beside its key.
     user.types("mv ed25519-cert.pub elsewhere").succeeds();
     user.types(typed("ed25519"))
-        .stderr("error: no key of `vagrant` is accepted by [..]\nhint: [..]\n")
+        .stderr("error: no key of `vagrant` is accepted by [..]\nhint: [..]\nhint: `service-manager doctor [..]` says more\n")
         .fails(3);
     let config = format!(
         "Host vm\n  HostName {}\n  User vagrant\n  IdentityFile ~/ed25519\n  CertificateFile ~/elsewhere\n",
@@ -306,7 +311,7 @@ fn logs_in_as_whoever_ssh_takes() {
         // There is no such user, so its key is refused: it was tried.
         User::near(&guest)
             .types(typed)
-            .stderr(&format!("error: no key of `{name}` is accepted by [ADDRESS]:22 [..]\nhint: [..]\n"))
+            .stderr(&format!("error: no key of `{name}` is accepted by [ADDRESS]:22 [..]\nhint: [..]\nhint: `service-manager doctor [..]` says more\n"))
             .fails(3);
     }
 }

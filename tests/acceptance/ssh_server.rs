@@ -31,6 +31,7 @@ fn reports_a_closed_port() {
             error: could not connect to {port}
             caused by: Connection refused (os error 111)
             hint: check host and port, and that an SSH server (sshd) runs there
+            hint: `service-manager doctor --host dev@{port}` says more
             "
         ))
         .fails(3);
@@ -46,6 +47,7 @@ fn gives_up_on_a_silent_server() {
             "
             error: gave up after 1 s, waiting for SSH at {port}
             hint: `--timeout SECONDS` waits longer
+            hint: `service-manager doctor --host dev@{port}` says more
             "
         ))
         .fails(3);
@@ -62,6 +64,7 @@ fn reports_a_server_that_is_not_ssh() {
             error: could not agree with {port} on how to talk SSH
             caused by: [..]
             hint: check that an SSH server listens at {port}
+            hint: `service-manager doctor --host dev@{port}` says more
             "
         ))
         .fails(3);
@@ -114,7 +117,7 @@ fn a_host_key_that_was_learnt_while_connecting_stays() {
     *pin.lock().unwrap() = Some((known_hosts.clone(), other.clone()));
 
     user.types(&line)
-        .stderr("error: the host key of [..] is not the one learnt before: [..]\nhint: [..]\n")
+        .stderr("error: the host key of [..] is not the one learnt before: [..]\nhint: [..]\nhint: `service-manager doctor --host [..]` says more\n")
         .fails(3);
     assert_eq!(fs::read_to_string(&known_hosts).unwrap(), other);
 }
@@ -237,5 +240,6 @@ fn offer_no_host_keys(guest: &Guest, kinds: &str) {
 const HOST_KEY_CHANGED: &str = "
     error: the host key of [ADDRESS]:22 is not the one learnt before: SHA256:[..] was known, SHA256:[..] is offered
     hint: if the machine was rebuilt: `service-manager machines trust [NAME]-[..]`; if not, somebody may be in between
+    hint: `service-manager doctor` says more
     ";
 const OTHER_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";

@@ -68,7 +68,7 @@ fn notices_a_new_machine_at_the_old_address() {
     elsewhere
         .types(format!("{config} env kubernetes"))
         .stdout("(exit 3)\n")
-        .stderr("error: the host key of [ADDRESS]:22 is not the one learnt before: [..]\nhint: [..]\n")
+        .stderr("error: the host key of [ADDRESS]:22 is not the one learnt before: [..]\nhint: [..]\nhint: `service-manager doctor --ssh-config [..]` says more\n")
         .fails(3);
 }
 

@@ -135,6 +135,7 @@ fn explains_a_unit_that_fails() {
             caused by: \\u{1b}]0;evil\\u{7}no token
             caused by: k3s.service: Main process exited, code=exited, status=1/FAILURE
             hint: in the machine: `sudo systemctl status k3s.service`
+            hint: `service-manager doctor kubernetes` says more
             ",
         )
         .fails(126);
@@ -166,6 +167,7 @@ fn explains_a_unit_that_exits() {
             error: could not start kubernetes in `[NAME]`: kubelet.service failed
             caused by: swap is on
             hint: in the machine: `sudo systemctl status kubelet.service`
+            hint: `service-manager doctor kubernetes` says more
             ",
         )
         .fails(126);
@@ -185,6 +187,7 @@ fn times_out_when_a_service_never_answers() {
             error: kubernetes in `[NAME]` is not up after 6 s
             caused by: kubernetes does not answer at any address of `[NAME]`: [..]
             hint: it may be starting; else, in the machine: `sudo systemctl restart kubelet`
+            hint: `service-manager doctor kubernetes` says more
             ",
         )
         .fails(126);
@@ -224,6 +227,7 @@ fn gives_up_soon_after_the_start_where_waiting_is_in_vain() {
             "
             error: kubernetes does not answer at any address of `[NAME]`: [..]another server answers, whose certificate is from another authority
             hint: check that `/etc/rancher/k3s/k3s.yaml` in the machine belongs to the cluster that runs there
+            hint: `service-manager doctor kubernetes` says more
             ",
         )
         .fails(126);
@@ -303,6 +307,7 @@ fn a_failing_service_stops_no_other() {
             error: could not start docker in `[NAME]`: docker.service failed
             caused by: Failed to start docker.service: Unit docker.service is masked.
             hint: in the machine: `sudo systemctl status docker.service`
+            hint: `service-manager doctor docker` says more
             ",
         )
         .fails(126);

@@ -147,6 +147,7 @@ fn names_each_problem_under_the_table() {
         PROBLEM: the certificate of kubernetes at [ADDRESS]:6443 is not valid
         caused by: it expired on 2021-01-01
         hint: in the machine: `sudo kubeadm certs renew all`[..]
+        hint: `service-manager doctor kubernetes` says more
         ",
     );
 }

@@ -81,6 +81,7 @@ fn waits_for_a_machine_that_goes_away() {
         PROBLEM: could not connect to [ADDRESS]:22
         caused by: Connection refused (os error 111)
         hint: check host and port, and that an SSH server (sshd) runs there
+        hint: `service-manager doctor` says more
         ",
     );
     guest.changes_back();
@@ -123,6 +124,7 @@ fn fails_without_a_first_answer() {
             error: could not connect to 127.0.0.1:1
             caused by: Connection refused (os error 111)
             hint: check host and port, and that an SSH server (sshd) runs there
+            hint: `service-manager doctor --host dev@127.0.0.1:1` says more
             ",
         )
         .fails(3);

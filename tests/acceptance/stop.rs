@@ -99,6 +99,7 @@ fn uses_pods_that_outlive_the_service() {
             "
             error: kubernetes in `[NAME]` is not gone after 3 s
             hint: `--timeout SECONDS` waits longer
+            hint: `service-manager doctor kubernetes` says more
             ",
         )
         .fails(126);

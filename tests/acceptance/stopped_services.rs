@@ -3,6 +3,8 @@
 use crate::flavours::report;
 use service_manager_test_support::{Failure, Guest, User};
 
+const MORE: &str = "hint: `service-manager doctor kubernetes` says more\n";
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn reports_a_stopped_service() {
@@ -26,9 +28,9 @@ fn reports_starting_while_the_api_does_not_answer() {
     User::of(&guest)
         .types("service-manager status kubernetes")
         .stdout("kubernetes - degraded\n")
-        .stderr(&format!("warning: {SILENT}\nhint: {RESTART}\n"))
+        .stderr(&format!("warning: {SILENT}\nhint: {RESTART}\n{MORE}"))
         .succeeds();
-    Failure::of(&guest).error(SILENT).hint(RESTART).ends();
+    Failure::of(&guest).error(SILENT).hint(RESTART).more().ends();
 }
 
 #[test]
@@ -49,9 +51,9 @@ fn names_the_last_of_several_stopped_units() {
     User::of(&guest)
         .types("service-manager status kubernetes")
         .stdout("kubernetes - degraded\n")
-        .stderr(&format!("warning: {silent}\nhint: {restart}\n"))
+        .stderr(&format!("warning: {silent}\nhint: {restart}\n{MORE}"))
         .succeeds();
-    Failure::of(&guest).error(silent).hint(restart).ends();
+    Failure::of(&guest).error(silent).hint(restart).more().ends();
 }
 
 #[test]
@@ -65,6 +67,7 @@ fn reports_a_failed_service() {
         .error("kubernetes is in a failed state in `[NAME]`")
         .cause("kubelet.service failed: [..]")
         .hint("`service-manager start kubernetes`")
+        .more()
         .ends();
     report("kubernetes", "kubeadm", "failed");
 }
@@ -80,9 +83,9 @@ fn reports_a_starting_service() {
     User::of(&guest)
         .types("service-manager status kubernetes")
         .stdout("kubernetes - starting\n")
-        .stderr(&format!("warning: {silent}\nhint: {restart}\n"))
+        .stderr(&format!("warning: {silent}\nhint: {restart}\n{MORE}"))
         .succeeds();
-    Failure::of(&guest).error(silent).hint(restart).ends();
+    Failure::of(&guest).error(silent).hint(restart).more().ends();
     report("kubernetes", "kubeadm", "starting");
 }
 

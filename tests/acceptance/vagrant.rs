@@ -174,7 +174,7 @@ fn asks_vagrant_once_after_a_port_changed() {
     project.starts(1, || {
         project
             .types("service-manager box ip")
-            .stderr(&format!("error: could not connect to [ADDRESS]:{port}\ncaused by: [..]\nhint: [..]\n"))
+            .stderr(&format!("error: could not connect to [ADDRESS]:{port}\ncaused by: [..]\nhint: [..]\nhint: `service-manager doctor` says more\n"))
             .fails(3);
     });
 }
@@ -191,7 +191,7 @@ fn ties_the_host_key_to_the_machine_id() {
     project.says(&Project::block(&other));
     project.writes("Vagrantfile", "# changed\n");
     let changed = format!(
-        "error: the host key of {}:22 is not the one learnt before: [..]\nhint: [..]\n",
+        "error: the host key of {}:22 is not the one learnt before: [..]\nhint: [..]\nhint: `service-manager doctor` says more\n",
         other.address()
     );
     project.starts(2, || {
@@ -416,7 +416,7 @@ fn works_without_vagrant_from_its_last_answer() {
     fs::write(&record, kept.replace("\"port\": 22", &format!("\"port\": {port}"))).unwrap();
     project
         .types(without)
-        .stderr(&format!("error: could not connect to [ADDRESS]:{port}\ncaused by: [..]\nhint: [..]\n"))
+        .stderr(&format!("error: could not connect to [ADDRESS]:{port}\ncaused by: [..]\nhint: [..]\nhint: `service-manager doctor` says more\n"))
         .fails(3);
 }
 

@@ -55,7 +55,7 @@ fn a_path_that_is_too_long_for_a_socket_is_named() {
         .fails(1);
     user.types("service-manager env kubernetes")
         .stdout("(exit 126)\n")
-        .stderr("error: kubernetes does not answer at any address of `[NAME]`: [..] through SSH: [..]set SERVICE_MANAGER_HOME to[..]\nhint: [..]\n")
+        .stderr("error: kubernetes does not answer at any address of `[NAME]`: [..] through SSH: [..]set SERVICE_MANAGER_HOME to[..]\nhint: [..]\nhint: `service-manager doctor kubernetes` says more\n")
         .fails(126);
     // What only looks keeps no socket there.
     user.types("service-manager status docker kubernetes")

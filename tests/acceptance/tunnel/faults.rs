@@ -47,7 +47,7 @@ fn says_what_is_missing() {
         .stderr(
             "error: kubernetes does not answer at any address of `[NAME]`: [..], 127.0.0.1:[..] through SSH: sshd in the \
              machine may not connect to port [..] ([..]): `AllowTcpForwarding`, `PermitOpen` or `DisableForwarding` in \
-             sshd_config forbids it\nhint: [..]\n",
+             sshd_config forbids it\nhint: [..]\nhint: `service-manager doctor kubernetes` says more\n",
         )
         .fails(126);
     for setting in ["DisableForwarding yes", "PermitOpen 127.0.0.1:1"] {

@@ -165,7 +165,10 @@ fn without_a_machine_it_says_so() {
         .fails(1);
     user.types("service-manager --host 127.0.0.1:1 forward 8080")
         .stdout("")
-        .stderr("error: could not connect to 127.0.0.1:1\ncaused by: [..]\nhint: [..]\n")
+        .stderr(
+            "error: could not connect to 127.0.0.1:1\ncaused by: [..]\nhint: [..]\n\
+             hint: `service-manager doctor --host 127.0.0.1:1` says more\n",
+        )
         .fails(3);
 }
 

@@ -27,6 +27,11 @@ impl<'g> Failure<'g> {
         self.line("hint", text)
     }
 
+    /// `doctor` finds out more about it.
+    pub fn more(self) -> Self {
+        self.hint("`service-manager doctor kubernetes` says more")
+    }
+
     /// Every such failure ends with a hint, makes `eval` fail and leaves no kubeconfig.
     #[track_caller]
     pub fn ends(self) {
