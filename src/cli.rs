@@ -13,7 +13,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-pub(crate) use self::command_of_exec::{Separated, separate};
+pub(crate) use self::command_of_exec::{CommandPlace, Separated, separate};
 use crate::base::types::{
     DockerContextName, ImageName, ImageRegistry, ImageTag, MachineName, Version, VersionAlias,
 };

@@ -29,6 +29,37 @@ pub(crate) fn separate(mut arguments: Vec<OsString>, services: impl FnOnce() -> 
     Separated { arguments }
 }
 
+/// Where the command of `exec` is, seen from a word that is being typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommandPlace {
+    /// The word is none of it, or of no `exec`.
+    Elsewhere,
+    /// The word may be its first one, or another service.
+    Next,
+    /// It has begun with the word of this number.
+    At(usize),
+}
+
+impl CommandPlace {
+    /// Seen from behind `words`.
+    pub(crate) fn of(words: &[OsString], services: impl FnOnce() -> Vec<String>) -> Self {
+        if let Some(begin) = beginning(words, services) {
+            return Self::At(begin);
+        }
+        let options = OptionsWithValues::of_exec();
+        if options.words(words, 1).next().is_none_or(|index| words[index] != EXEC) {
+            return Self::Elsewhere;
+        }
+        match words.iter().position(|word| word == SEPARATOR) {
+            Some(separator) => Self::At(separator + 1),
+            None if words.last().is_some_and(|last| options.takes_next_word(&last.to_string_lossy())) => {
+                Self::Elsewhere
+            }
+            None => Self::Next,
+        }
+    }
+}
+
 /// Where the command begins, in `arguments` of `exec` without `--`.
 fn beginning(arguments: &[OsString], services: impl FnOnce() -> Vec<String>) -> Option<usize> {
     // Only then the definition of the command line is looked at.
@@ -139,6 +170,25 @@ mod tests {
             "x -- exec a",
         ] {
             assert_eq!(separated(typed), typed);
+        }
+    }
+
+    #[test]
+    fn the_word_that_is_typed_may_be_the_commands() {
+        for (typed, place) in [
+            ("x exec", CommandPlace::Next),
+            ("x exec docker", CommandPlace::Next),
+            ("x exec docker -m", CommandPlace::Elsewhere),
+            ("x exec docker -m box", CommandPlace::Next),
+            ("x exec docker kubectl get", CommandPlace::At(3)),
+            ("x exec docker --", CommandPlace::At(4)),
+            ("x exec -- docker ps", CommandPlace::At(3)),
+            ("x exec docker ps -- y", CommandPlace::At(3)),
+            ("x env exec", CommandPlace::Elsewhere),
+            ("x", CommandPlace::Elsewhere),
+        ] {
+            let words: Vec<OsString> = typed.split(' ').map(OsString::from).collect();
+            assert_eq!(CommandPlace::of(&words, || vec!["docker".into()]), place, "{typed}");
         }
     }
 

@@ -26,16 +26,16 @@ use crate::error::{Error, ExecError};
 
 /// The command line of `env`, in which `--` stands before the command of `exec`.
 pub(crate) fn separated(env: &Env) -> Separated {
-    let services = || {
-        let catalogue = Folders::find(env).ok().and_then(|folders| Catalogue::load(&folders).ok());
-        let entries = catalogue.iter().flat_map(Catalogue::entries);
-        // The command itself says what is wrong with a catalogue.
-        entries
-            .filter(|entry| !entry.service.is_client_only())
-            .map(|entry| entry.service.name.to_string())
-            .collect()
-    };
-    separate(env.arguments.clone(), services)
+    separate(env.arguments.clone(), || service_names(env))
+}
+
+/// The words before the command that are not its own.
+pub(super) fn service_names(env: &Env) -> Vec<String> {
+    let catalogue = Folders::find(env).ok().and_then(|folders| Catalogue::load(&folders).ok());
+    let entries = catalogue.iter().flat_map(Catalogue::entries);
+    // The command itself says what is wrong with a catalogue.
+    let services = entries.map(|entry| &entry.service).filter(|service| !service.is_client_only());
+    services.map(|service| service.name.to_string()).collect()
 }
 
 pub(super) fn run(args: &ExecArgs, context: &Context) -> Result<(), Error> {

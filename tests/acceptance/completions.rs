@@ -72,6 +72,60 @@ fn completes_services_and_shells() {
     completes(&user, "service-manager man clients uni", "service-manager man clients uninstall");
 }
 
+/// Behind `exec` it is another command, which the shell completes as if it stood alone.
+#[test]
+fn completes_the_command_of_exec() {
+    let user = User::new();
+    completes(&user, "service-manager exec openshi", "service-manager exec openshift");
+    for before in [
+        "service-manager exec kubernetes --",
+        "service-manager exec -m box kubernetes",
+        "service-manager exec",
+    ] {
+        completes(&user, &format!("{before} sha512s"), &format!("{before} sha512sum"));
+    }
+    completes(&user, "service-manager exec docker --off", "service-manager exec docker --offline");
+}
+
+#[test]
+fn completes_the_arguments_of_the_command_of_exec() {
+    let user = User::new();
+    user.writes("only-one-file", "");
+    for before in ["service-manager exec docker -- cat", "service-manager exec --quiet docker cat -A"] {
+        completes(&user, &format!("{before} only-o"), &format!("{before} only-one-file"));
+    }
+}
+
+/// The command's own completion gets its own line, as if nothing stood before it.
+#[test]
+fn hands_over_to_the_completion_of_the_command() {
+    let user = User::new();
+    user.types("mkdir bin && ln -s /bin/true bin/toy").succeeds();
+    let own = [
+        "_toy() { [[ $COMP_LINE == 'toy get po' && $COMP_POINT = 10 && $COMP_CWORD = 2 && $2 = po && $3 = get ]] && \
+         COMPREPLY=(pods-of-toy); }; complete -F _toy toy",
+        "_toy() { [[ $words[1] = toy && $words[2] = get && $CURRENT = 3 ]] && compadd pods-of-toy }; compdef _toy toy",
+        "complete --command toy --no-files --condition '__fish_seen_subcommand_from get' --arguments pods-of-toy",
+        "set edit:completion:arg-completer[toy] = {|@words| if (eq $words [toy get po]) { put pods-of-toy } }",
+    ];
+    for (shell, own) in SHELLS.iter().zip(own) {
+        for before in ["service-manager exec kubernetes -- toy get", "service-manager exec -m box toy get"] {
+            let path = match shell.name {
+                "elvish" => "set paths = [~/bin $@paths]",
+                "fish" => "set PATH ~/bin $PATH",
+                _ => "PATH=~/bin:$PATH",
+            };
+            user.writes("rc", &format!("{}\n{path}\n{own}\n", start_up(shell.name)));
+            user.writes(".zshrc", &format!("{}\n{path}\n{own}\n", start_up("zsh")));
+            let typed = user.types(shell.start);
+            let mut terminal: Terminal = typed.in_a_terminal(120);
+            terminal.shows(">");
+            terminal.presses(&format!("{before} po\t"));
+            terminal.begins_with(&format!("> {before} pods-of-toy"));
+        }
+    }
+}
+
 #[test]
 fn completes_a_value_behind_a_sign() {
     // Elvish puts quotes around such a word.

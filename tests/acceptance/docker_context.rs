@@ -22,6 +22,9 @@ fn docker_takes_it_by_name() {
         )
         .succeeds();
     user.types("docker --context kubeadm-docker info --format '{{.Name}}'").stdout("[NAME]\n").succeeds();
+    user.types("service-manager completions fish -- 3 service-manager docker-context --name kube")
+        .stdout("kubeadm-docker\tleads to kubeadm\n")
+        .succeeds();
     // Nothing else of docker's is touched.
     user.types("docker context show; ls .docker").stdout("default\ncontexts\n").succeeds();
     let tls = "docker context inspect kubeadm-docker --format '{{.Storage.TLSPath}}'";

@@ -8,8 +8,9 @@ use clap_complete::engine::{self, CompletionCandidate};
 
 use super::values::{self, FILES, FOLDERS, Typed};
 use crate::base::text::sanitize_line;
-use crate::cli::{Cli, CompletionShell};
+use crate::cli::{Cli, CommandPlace, CompletionShell};
 use crate::commands::context::Context;
+use crate::commands::exec::service_names;
 
 /// What fits at the word with the number `index` of `words`, as `shell` reads it: one in each line. Nobody is told of
 /// failures: who presses Tab sees that there is nothing.
@@ -19,14 +20,22 @@ pub(super) fn complete(
     words: &[OsString],
     context: &Context,
 ) -> String {
-    let Some(index) = index.to_str().and_then(|index| index.parse().ok()) else { return String::new() };
-    let (mut words, index) = match shell {
-        CompletionShell::Bash => without_signs(words, index),
-        _ => (words.to_vec(), index),
+    let Some(index) = index.to_str().and_then(|index| index.parse::<usize>().ok()) else {
+        return String::new();
     };
     // What stands behind the cursor does not count, and some shells leave out a word that is empty.
+    let mut words = words.to_vec();
     words.resize(index + 1, OsString::new());
     let is_option = words[index].to_string_lossy().starts_with('-');
+    let command = match CommandPlace::of(&words[..index], || service_names(&context.env)) {
+        CommandPlace::At(begin) => return command(begin),
+        CommandPlace::Next if !is_option => command(index),
+        CommandPlace::Next | CommandPlace::Elsewhere => String::new(),
+    };
+    let (words, index) = match shell {
+        CompletionShell::Bash => without_signs(words, index),
+        _ => (words, index),
+    };
     let typed = Arc::new(Typed::new(&words[..index], context));
     let mut program = values::add_to(Cli::command(), &typed);
     let mut found = engine::complete(&mut program, words, index, None).unwrap_or_default();
@@ -36,19 +45,24 @@ pub(super) fn complete(
     if !is_option && found.iter().any(is_other) {
         found.retain(is_other);
     }
-    found.iter().map(|candidate| row(shell, candidate)).collect()
+    command + &found.iter().map(|candidate| row(shell, candidate)).collect::<String>()
+}
+
+/// Has the shell complete what begins with the word of this number as if it stood alone.
+fn command(begin: usize) -> String {
+    format!(":command {begin}\n")
 }
 
 /// bash takes `--shell=zsh` for three words.
-fn without_signs(words: &[OsString], mut index: usize) -> (Vec<OsString>, usize) {
+fn without_signs(words: Vec<OsString>, mut index: usize) -> (Vec<OsString>, usize) {
     let is_option = |word: &OsString| word.to_string_lossy().starts_with("--");
     let mut kept: Vec<OsString> = Vec::new();
-    for (place, word) in words.iter().enumerate() {
+    for (place, word) in words.into_iter().enumerate() {
         // Where it is completed itself, it is empty.
         if word == "=" && kept.last().is_some_and(is_option) && place < index {
             index -= 1;
         } else {
-            kept.push(word.clone());
+            kept.push(word);
         }
     }
     (kept, index)
@@ -78,7 +92,7 @@ mod tests {
     #[test]
     fn bash_takes_an_option_with_its_value_apart() {
         let whole = |line: &str, index| {
-            let (words, index) = without_signs(&words(line), index);
+            let (words, index) = without_signs(words(line), index);
             (words.join(" ".as_ref()).into_string().unwrap(), index)
         };
         assert_eq!(whole("x env --shell = zs", 4), ("x env --shell zs".into(), 3));

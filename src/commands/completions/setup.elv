@@ -4,6 +4,9 @@ set edit:completion:arg-completer[service-manager] = {|@words|
     service-manager completions elvish -- $index $@words 2>/dev/null | from-lines | each {|line|
         if (has-value [:files :folders] $line) {
             edit:complete-filename $words[-1]
+        } elif (str:has-prefix $line ':command ') {
+            # As behind `sudo`, what follows is completed as if it stood alone.
+            edit:complete-sudo sudo (all $words[(num (str:trim-prefix $line ':command '))..])
         } else {
             var @parts = (str:split &max=2 "\t" $line)
             var about = ''

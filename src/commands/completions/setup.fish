@@ -9,6 +9,12 @@ function __service_manager_complete
                 printf '%s\n' "$option"(__fish_complete_path $path)
             case :folders
                 printf '%s\n' "$option"(__fish_complete_directories $path)
+            case ':command *'
+                # It is completed as if it stood alone.
+                set -l begin (math (string replace ':command ' '' -- $line) + 1)
+                set -l before
+                test $begin -lt (count $words); and set before (string escape -- $words[$begin..-2])
+                complete --do-complete "$(string join ' ' -- $before $word)"
             case '*'
                 echo $line
         end

@@ -12,7 +12,7 @@ use crate::catalogue::{Catalogue, Service};
 use crate::cli::Cli;
 use crate::clients::cache::{Cache, Installed};
 use crate::commands::context::Context;
-use crate::machine::nameable;
+use crate::machine::{Machine, docker_contexts, nameable, remembered};
 
 /// Stands for all files: the shell knows them.
 pub(super) const FILES: &str = ":files";
@@ -45,6 +45,8 @@ enum ValueList {
     /// The same, and the words for versions.
     WantedVersions,
     Platforms,
+    /// The docker contexts that lead to machines.
+    DockerContexts,
     /// The pages of the manual.
     Pages,
 }
@@ -83,12 +85,13 @@ fn list_of(argument: &Arg, path: &str) -> Option<ValueList> {
     Some(match (path, argument.get_id().as_str(), value_name(argument)) {
         ("man", "command", _) => ValueList::Pages,
         ("clients uninstall", _, "SERVICE") => ValueList::InstalledClients,
-        ("clients uninstall", _, "VERSION") => ValueList::InstalledVersions,
+        ("clients uninstall" | "exec", _, "VERSION") => ValueList::InstalledVersions,
         ("install-cli", _, "SERVICE") => ValueList::Clients,
         ("install-cli", _, "VERSION") => ValueList::WantedVersions,
         ("services show", _, "SERVICE") => ValueList::KnownServices,
         (_, "machines", _) => ValueList::Machines,
         (path, _, "NAME") if path.starts_with("machines ") => ValueList::RememberedMachines,
+        ("docker-context", _, "NAME") => ValueList::DockerContexts,
         (_, _, "SERVICE") => ValueList::Services,
         (_, _, "SYSTEM/PROCESSOR") => ValueList::Platforms,
         _ => return None,
@@ -113,6 +116,7 @@ impl Typed {
             ValueList::InstalledVersions => self.installed_versions()?,
             ValueList::WantedVersions => self.wanted_versions()?,
             ValueList::Platforms => Platform::all().map(CompletionCandidate::new).collect(),
+            ValueList::DockerContexts => self.docker_contexts()?,
             ValueList::Pages => self.pages(),
         })
     }
@@ -170,6 +174,16 @@ impl Typed {
         let words = patterns.filter(|pattern| !pattern.contains('{'));
         versions.extend(words.map(|word| candidate(&word, "as the publisher says today")));
         Some(versions)
+    }
+
+    fn docker_contexts(&self) -> Option<Vec<CompletionCandidate>> {
+        let known = remembered(&self.context.folders().ok()?).ok()?.machines;
+        let of_machine = |machine: &Machine| {
+            let about = format!("leads to {}", machine.label(&known));
+            let records = docker_contexts(&machine.files).unwrap_or_default().into_iter();
+            records.map(move |record| candidate(record.name.as_str(), &about)).collect::<Vec<_>>()
+        };
+        Some(known.iter().flat_map(of_machine).collect())
     }
 
     fn pages(&self) -> Vec<CompletionCandidate> {
