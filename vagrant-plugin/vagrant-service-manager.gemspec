@@ -12,8 +12,9 @@ Gem::Specification.new do |spec|
   spec.license = 'Apache-2.0'
   spec.required_ruby_version = '>= 2.7'
   spec.metadata['rubygems_mfa_required'] = 'true'
-  # A gem that carries the program fits only where the program runs.
+  # A gem that carries the program fits only where the program runs. tools/gem says where that is.
   program = Dir['libexec/*']
-  spec.platform = Gem::Platform::CURRENT unless program.empty?
+  platform = ENV.fetch('SERVICE_MANAGER_GEM_PLATFORM', '')
+  spec.platform = platform.empty? ? Gem::Platform::CURRENT : platform unless program.empty?
   spec.files = Dir['lib/**/*.rb', 'locales/*.yml', 'LICENSE'] + program
 end

@@ -78,6 +78,7 @@ mod multiple_machines;
 mod machines;
 // `env openshift`: routes, and certificates by name.
 mod openshift;
+mod packages;
 // What a command costs the guest, as it counts itself.
 mod round_trip;
 // `services`, and service files of the user's own.
