@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use service_manager_test_support::{program, repository, temporary};
 use tempfile::TempDir;
@@ -55,6 +55,88 @@ fn a_gem_is_all_that_vagrant_needs() {
     };
     vagrant(&["plugin", "install", "--plugin-clean-sources", gem.to_str().unwrap()]);
     assert_eq!(vagrant(&["service-manager", "--", "--version"]), format!("service-manager {VERSION}\n"));
+}
+
+#[test]
+fn other_package_managers_get_manifests_of_a_release() {
+    let folder = TempDir::new_in(temporary()).unwrap();
+    let manifests = folder.path().join("manifests");
+    let sum = |digit: &str| digit.repeat(64);
+    let targets = [
+        "x86_64-unknown-linux-gnu.tar.gz",
+        "aarch64-unknown-linux-gnu.tar.gz",
+        "x86_64-pc-windows-gnu.zip",
+        "aarch64-apple-darwin.tar.gz",
+    ];
+    let mut sums: String =
+        (1..).zip(targets).map(|(digit, target)| line(&sum(&digit.to_string()), target)).collect();
+    // Files with names like these are not asked for, so what they are called does not matter.
+    sums += "\"; system(\"touch /tmp/x\"); \"  $(touch x)'`touch x`\n";
+    assert!(write_manifests(&manifests, &sums).status.success());
+
+    let formula = manifests.join("service-manager.rb");
+    assert_eq!(stdout(Command::new("ruby").arg("-c").arg(&formula)), "Syntax OK\n");
+    let formula = fs::read_to_string(formula).unwrap();
+    for digit in ["1", "2", "4"] {
+        assert!(formula.contains(&format!("sha256 \"{}\"", sum(digit))), "{formula}");
+    }
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(manifests.join("service-manager.json")).unwrap()).unwrap();
+    assert_eq!(manifest["architecture"]["64bit"]["hash"], sum("3"));
+    let pkgbuild = manifests.join("PKGBUILD");
+    stdout(Command::new("shellcheck").arg(&pkgbuild));
+    let read = "source \"$1\"; echo \"$pkgver ${arch[*]} ${sha256sums_x86_64[*]} ${sha256sums_aarch64[*]} ${source_aarch64[*]}\"";
+    assert_eq!(
+        stdout(Command::new("bash").args(["-euc", read, "-"]).arg(&pkgbuild)),
+        format!(
+            "{VERSION} x86_64 aarch64 {} {} https://service-manager.example/releases/v{VERSION}/service-manager-{VERSION}-aarch64-unknown-linux-gnu.tar.gz\n",
+            sum("1"),
+            sum("2")
+        )
+    );
+}
+
+#[test]
+fn a_manifest_is_refused_what_is_no_sum() {
+    let folder = TempDir::new_in(temporary()).unwrap();
+    let good = "1".repeat(64);
+    for (sums, error) in [
+        (line("\"+`touch$IFS/tmp/x`+\"", "x86_64-unknown-linux-gnu.tar.gz"), "is no SHA-256"),
+        (line("';touch$IFS/tmp/x;'", "x86_64-unknown-linux-gnu.tar.gz"), "is no SHA-256"),
+        (line(&good[1..], "x86_64-unknown-linux-gnu.tar.gz"), "is no SHA-256"),
+        (line(&good, "x86_64-unknown-linux-gnu.tar.gz").repeat(2), "is no SHA-256"),
+        (line(&good, "x86_64-unknown-linux-gnu.tar.gz.sig"), "has no build for Linux"),
+        (String::new(), "has no build for Linux"),
+    ] {
+        let output = write_manifests(&folder.path().join("manifests"), &sums);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(error), "{sums:?}: {said}");
+    }
+    assert_eq!(fs::read_dir(folder.path().join("manifests")).unwrap().count(), 0);
+}
+
+#[test]
+fn one_version_everywhere() {
+    let says = |file: &str, line: &str| {
+        let text = fs::read_to_string(repository().join(file)).unwrap();
+        assert!(text.lines().any(|there| there.trim().starts_with(line)), "{file} has no line {line}");
+    };
+    says("CHANGELOG.md", &format!("## [{VERSION}] - "));
+    says("install.sh", &format!("version={VERSION}"));
+    says("install.ps1", &format!("[string]$Version = '{VERSION}'"));
+    says("vagrant-plugin/lib/vagrant-service-manager/version.rb", &format!("VERSION = '{VERSION}'"));
+}
+
+/// A line of SHA256SUMS.
+fn line(sum: &str, target: &str) -> String {
+    format!("{sum}  service-manager-{VERSION}-{target}\n")
+}
+
+fn write_manifests(folder: &Path, sums: &str) -> Output {
+    fs::create_dir_all(folder).unwrap();
+    let file = folder.with_file_name("SHA256SUMS");
+    fs::write(&file, sums).unwrap();
+    Command::new(repository().join("tools/manifests")).arg(folder).arg(file).output().unwrap()
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
