@@ -216,3 +216,65 @@ fn microshift_can_be_used() {
 /// A tar with one program for containers, and what it is linked with.
 pub(super) const IMAGE: &str = "tar --create --dereference --directory=/ bin/busybox \
     $(ldd /bin/busybox | grep --only-matching '/lib[^ ]*' | cut --characters=2-)";
+
+/// A stream both ways within a request, as `kubectl exec` and `kubectl port-forward` have them. Those need a kubelet, and the test guest
+/// has none: in its place something listens at the address of a pod, to which the real API server leads.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_request_becomes_a_stream_both_ways() {
+    let guest = behind_a_nat("none");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    guest.run_with("cat >/run/upgrade.py", include_str!("upgrade.py"));
+    guest.changes(
+        "systemd-run --quiet --unit=test-upgrade python3 /run/upgrade.py 8092; \
+         until ss --listening --tcp --numeric | grep --quiet :8092; do sleep 0.1; done",
+        "systemctl stop test-upgrade; rm /run/upgrade.py",
+    );
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: stream}\n\
+               spec: {automountServiceAccountToken: false, nodeName: none, containers: [{name: none, image: none}]}\n";
+    user.writes("pod.yaml", pod);
+    let address = guest.address();
+    user.writes(
+        "status.yaml",
+        &format!("status: {{phase: Running, podIP: {address}, podIPs: [{{ip: {address}}}]}}"),
+    );
+    user.types("service-manager env kubernetes --quiet >env").succeeds();
+    user.types(
+        ". ./env; kubectl create serviceaccount default --dry-run=client --output yaml | kubectl apply --filename - >/dev/null; \
+         kubectl apply --filename pod.yaml >/dev/null && kubectl patch pod stream --subresource status --patch-file status.yaml",
+    )
+    .stdout("pod/stream patched\n")
+    .succeeds();
+    user.writes("talk.py", TALK);
+    user.types(
+        ". ./env; coproc kubectl proxy --port 0; read -r line <&${COPROC[0]}; timeout 30 python3 talk.py ${line##*:}; code=$?; \
+         kill $COPROC_PID; exit $code",
+    )
+    .stdout("101\n1048576 bytes came back, in 64 turns\n")
+    .succeeds();
+    user.types(
+        ". ./env; kubectl delete pod stream --force --grace-period=0 >/dev/null 2>&1; service-manager tunnel stop",
+    )
+    .run_freely();
+}
+
+/// Speaks to a pod, and goes on when it has been answered.
+const TALK: &str = r#"
+import os, socket, sys
+stream = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+stream.sendall(b"GET /api/v1/namespaces/default/pods/stream:8092/proxy/ HTTP/1.1\r\n"
+               b"Host: localhost\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+file = stream.makefile("rb")
+print(file.readline().split()[1].decode())
+while file.readline().strip():
+    pass
+count = 0
+for turn in range(64):
+    bytes = os.urandom(1 << 14)
+    stream.sendall(bytes)
+    back = file.read(len(bytes))
+    assert back == bytes
+    count += len(back)
+print(f"{count} bytes came back, in {turn + 1} turns")
+"#;
