@@ -24,6 +24,7 @@ use crate::base::timeouts;
 pub(crate) struct Fetcher<'w> {
     http: Client,
     mirrors: Mirrors,
+    unusable_proxy: Option<&'static str>,
     idle_timeout: Duration,
     watcher: Watcher<'w>,
 }
@@ -49,12 +50,14 @@ pub(crate) enum Lookup<T> {
 }
 
 impl<'w> Fetcher<'w> {
-    /// Prepares to fetch; nothing that stays silent for `idle_timeout` is waited for.
+    /// Prepares to fetch; nothing that stays silent for `idle_timeout` is waited for, and nothing is asked of a server while
+    /// the variable `unusable_proxy` names no proxy.
     ///
-    /// Errors: the system's authorities cannot be read, or a proxy's address is none.
+    /// Errors: the system's authorities cannot be read.
     pub(crate) fn new(
         mirrors: Mirrors,
         authorities: Option<&Path>,
+        unusable_proxy: Option<&'static str>,
         idle_timeout: Duration,
         watcher: Watcher<'w>,
     ) -> Result<Self, DownloadError> {
@@ -80,7 +83,7 @@ impl<'w> Fetcher<'w> {
             .timeout(idle_timeout)
             .build()
             .map_err(|error| DownloadError::from_request(&error))?;
-        Ok(Self { http, mirrors, idle_timeout, watcher })
+        Ok(Self { http, mirrors, unusable_proxy, idle_timeout, watcher })
     }
 
     /// The text at `url`. The statuses `missing`, besides 404 and 410, say that there is none.
@@ -201,6 +204,9 @@ impl<'w> Fetcher<'w> {
         if address.scheme() == FILE {
             let path = address.to_file_path().map_err(|()| DownloadError::NoAddress)?;
             return open_file(url, &path);
+        }
+        if let Some(variable) = self.unusable_proxy {
+            return Err(DownloadError::ProxyAddress { variable });
         }
         let rest = partial.and_then(|partial| partial.rest_of(url));
         let mut request = self.http.get(address.clone());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use reqwest::StatusCode;
 use tower_service::Service;
 
@@ -40,6 +40,20 @@ pub(crate) enum DownloadError {
     /// The proxy answers 407.
     #[error("the proxy wants a user and a password")]
     ProxyLogin,
+    /// There should be a proxy, and it is not clear which.
+    #[error("`{variable}` is set to no address of a proxy")]
+    ProxyAddress {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// The proxy cannot be reached, or does not lead there.
+    #[error("the proxy cannot be used: {reason}")]
+    Proxy {
+        /// Why not.
+        reason: String,
+        /// It may be another time.
+        may_pass: bool,
+    },
     /// A redirection that is not followed.
     #[error("{0}")]
     Redirect(#[from] RedirectRefused),
@@ -83,13 +97,14 @@ impl DownloadError {
                     || matches!(*status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
             }
             Self::Network(_) | Self::Slow(_) | Self::Short { .. } => true,
+            Self::Proxy { may_pass, .. } => *may_pass,
             _ => false,
         }
     }
 
     /// True when the part of the file that is there is good, so that another run can go on from it.
     pub(super) fn keeps_partial_file(&self) -> bool {
-        matches!(self, Self::Network(_) | Self::Short { .. } | Self::Slow(_))
+        matches!(self, Self::Network(_) | Self::Proxy { .. } | Self::Short { .. } | Self::Slow(_))
     }
 
     /// How long to wait before attempt number `attempt`, counted from 0.
@@ -114,12 +129,12 @@ impl DownloadError {
                 .downcast_ref::<io::Error>()
                 .is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
         };
+        if let Some(error) = causes().find_map(of_proxy) {
+            return error;
+        }
         // What rustls says of it is for programmers.
         if causes().any(breaks_off) {
             return Self::Network("the connection broke off".to_owned());
-        }
-        if causes().any(wants_proxy_login) {
-            return Self::ProxyLogin;
         }
         Self::Network(causes().last().map_or_else(|| error.to_string(), ToString::to_string))
     }
@@ -135,11 +150,25 @@ impl DownloadError {
     }
 }
 
-/// The error of hyper-util's tunnel through a proxy. It has no name of its own outside of that crate.
+/// The errors of hyper-util's ways through a proxy. They have no names of their own outside of that crate.
 type TunnelError = <Tunnel<HttpConnector> as Service<Uri>>::Error;
+type SocksError = <SocksV5<HttpConnector> as Service<Uri>>::Error;
 
-fn wants_proxy_login(cause: &(dyn StdError + 'static)) -> bool {
-    matches!(cause.downcast_ref(), Some(TunnelError::ProxyAuthRequired))
+/// None when `cause` is none of a proxy.
+fn of_proxy(cause: &(dyn StdError + 'static)) -> Option<DownloadError> {
+    let last = |error: &(dyn StdError + 'static)| {
+        chain(Some(error)).last().map_or_else(String::new, ToString::to_string)
+    };
+    let (reason, may_pass) = match (cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(TunnelError::ProxyAuthRequired), _) => return Some(DownloadError::ProxyLogin),
+        (Some(TunnelError::ConnectFailed(source)), _) => (last(&**source), true),
+        (Some(other), _) => (last(other), true),
+        (None, Some(SocksError::Inner(source))) => (last(source), true),
+        (None, Some(SocksError::Io(source))) => (last(source), true),
+        (None, Some(other)) => (other.to_string().replace("SOCKS error: ", ""), false),
+        (None, None) => return None,
+    };
+    Some(DownloadError::Proxy { reason, may_pass })
 }
 
 pub(super) const MOST_REDIRECTS: usize = 10;

@@ -64,6 +64,8 @@ pub(crate) struct DownloadContext<'w> {
     pub mirrors: Mirrors,
     /// The file with the authorities to believe in place of the system's.
     pub authorities: Option<PathBuf>,
+    /// The variable that should name a proxy and names none.
+    pub unusable_proxy: Option<&'static str>,
     /// How long to wait for a server that is silent.
     pub idle_timeout: Duration,
     /// Who is told what happens.
@@ -402,11 +404,12 @@ impl Installation<'_> {
 
 /// What fetches with `context`.
 ///
-/// Errors: the system's authorities or proxies cannot be used.
+/// Errors: the system's authorities cannot be used.
 pub(crate) fn fetcher<'w>(context: &DownloadContext<'w>) -> Result<Fetcher<'w>, Error> {
     let failed = |source| Error::Network { source };
-    let DownloadContext { mirrors, authorities, idle_timeout, watcher } = context;
-    Fetcher::new(mirrors.clone(), authorities.as_deref(), *idle_timeout, *watcher).map_err(failed)
+    let DownloadContext { mirrors, authorities, unusable_proxy, idle_timeout, watcher } = context;
+    Fetcher::new(mirrors.clone(), authorities.as_deref(), *unusable_proxy, *idle_timeout, *watcher)
+        .map_err(failed)
 }
 
 #[cfg(test)]
@@ -468,6 +471,7 @@ mod tests {
         let context = DownloadContext {
             mirrors,
             authorities: None,
+            unusable_proxy: None,
             idle_timeout: Duration::from_secs(5),
             watcher: &watcher,
         };

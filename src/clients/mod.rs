@@ -17,6 +17,7 @@ mod error;
 mod events;
 pub(crate) mod export;
 pub(crate) mod fitting;
+pub(crate) mod host_proxy;
 mod http_headers;
 pub(crate) mod install;
 pub(crate) mod mirror;

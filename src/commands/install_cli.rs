@@ -17,6 +17,7 @@ use crate::catalogue::{self, Catalogue, Client, Service};
 use crate::cli::{InstallCliArgs, OutputFormat, WantedVersion};
 use crate::clients::cache::{Cache, Installed, Receipt, Release, Verified};
 use crate::clients::checksum::Checksum;
+use crate::clients::host_proxy::unusable_proxy;
 use crate::clients::install::{ChecksumPolicy, DownloadContext, InstallRequest, VersionOrigin, fetcher};
 use crate::clients::mirror::Mirrors;
 use crate::clients::release::{Candidate, ChecksumSource, published_names};
@@ -320,6 +321,8 @@ impl Context {
         let named = self.env.mirror.as_deref().unwrap_or_default();
         let mirrors = Mirrors::from_settings(named, &settings.mirrors, settings.allow_http)?;
         let idle_timeout = self.deadline.limit().max(Duration::from_millis(100));
-        Ok(DownloadContext { mirrors, authorities: self.env.authorities.clone(), idle_timeout, watcher })
+        let authorities = self.env.authorities.clone();
+        let unusable_proxy = unusable_proxy(|name| self.env.variable(name));
+        Ok(DownloadContext { mirrors, authorities, unusable_proxy, idle_timeout, watcher })
     }
 }

@@ -83,6 +83,12 @@ fn download_hint(error: &DownloadError) -> Option<String> {
         DownloadError::ProxyLogin => {
             "give them in HTTPS_PROXY: `http://USER:PASSWORD@HOST:PORT`, `@` in them written as `%40`".into()
         }
+        DownloadError::ProxyAddress { variable } => format!(
+            "`export {variable}=http://HOST:PORT`; `https`, `socks5`, `socks5h` and `socks4` are understood too"
+        ),
+        DownloadError::Proxy { .. } => {
+            "check the address in HTTPS_PROXY or ALL_PROXY; NO_PROXY names what needs no proxy".into()
+        }
         DownloadError::Disk(source) => return disk_hint(source),
         DownloadError::Network(_) | DownloadError::Slow(_) | DownloadError::Short { .. } => {
             "try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network `--offline`"

@@ -5,7 +5,7 @@ use std::fs;
 
 use service_manager_test_support::download::{Download, INSTALL, INSTALLED, KUBECTL, kubectl};
 use service_manager_test_support::publisher::{Fault, Publisher, script};
-use service_manager_test_support::{Proxy, User};
+use service_manager_test_support::{Port, Proxy, SocksProxy, User};
 
 #[test]
 fn resumes_after_a_lost_connection() {
@@ -380,21 +380,83 @@ fn logs_in_to_a_proxy() {
 }
 
 #[test]
-fn reports_an_unreachable_proxy() {
+fn goes_through_a_socks_proxy() {
     let publisher = Publisher::start();
-    let user = User::new().with_publisher(&publisher).with("HTTPS_PROXY", "http://user:p%40ss@127.0.0.1:1");
-    user.complains(
-        INSTALL,
-        126,
-        &format!(
-            "
-            error: could not download `{KUBECTL}`
-            caused by: [..]Connection refused (os error 111)
-            hint: {TRY_AGAIN}
-            "
-        ),
-    );
-    says_no_password(&user);
+    publisher.offers_with_checksum(KUBECTL, kubectl());
+    let install = |proxy: &str| {
+        let user = User::new().with_publisher(&publisher).with("ALL_PROXY", proxy);
+        user.types(format!("eval \"$({INSTALL})\" && kubectl")).stdout("kubectl 1.36.3\n").succeeds();
+    };
+    let proxy = SocksProxy::for_all();
+    // The name is left to the proxy.
+    install(&format!("socks5h://{proxy}"));
+    let places = proxy.places();
+    assert!(!places.is_empty() && places.iter().all(|place| place == publisher.address()), "{places:?}");
+    install(&format!("socks5://{proxy}"));
+    let places = proxy.places();
+    assert!(!places.is_empty() && !places.iter().any(|place| place.contains("localhost")), "{places:?}");
+    let proxy = SocksProxy::for_only("user", "p@ss");
+    install(&format!("socks5h://user:p%40ss@{proxy}"));
+    assert!(!proxy.places().is_empty());
+}
+
+#[test]
+fn explains_a_proxy_that_cannot_be_used() {
+    let publisher = Publisher::start();
+    publisher.offers_with_checksum(KUBECTL, kubectl());
+    let closed = Port::closed();
+    let strict = SocksProxy::for_only("user", "p@ss");
+    let refused = "Connection refused (os error 111)";
+    for (proxy, reason) in [
+        (format!("http://user:p%40ss@{closed}"), refused),
+        (format!("socks5h://user:p%40ss@{closed}"), refused),
+        (format!("socks5://{closed}"), refused),
+        (format!("socks4://{closed}"), refused),
+        (format!("socks5h://user:wr0ng@{strict}"), "credentials not accepted"),
+        (format!("socks5h://{strict}"), "[..]"),
+    ] {
+        let user = User::new().with_publisher(&publisher).with("ALL_PROXY", &proxy);
+        user.complains(
+            INSTALL,
+            126,
+            &format!(
+                "
+                error: could not download `{KUBECTL}`
+                caused by: the proxy cannot be used: {reason}
+                hint: check the address in HTTPS_PROXY or ALL_PROXY; NO_PROXY names what needs no proxy
+                "
+            ),
+        );
+        says_no_password(&user);
+    }
+    assert_eq!((strict.places(), publisher.requests()), (vec![], vec![]));
+}
+
+/// Passed over, it would be as if there was none.
+#[test]
+fn refuses_a_proxy_that_is_none() {
+    let publisher = Publisher::start();
+    publisher.offers_with_checksum(KUBECTL, kubectl());
+    for (variable, value) in [
+        ("ALL_PROXY", "ftp://127.0.0.1:1"),
+        ("HTTPS_PROXY", "http://"),
+        ("https_proxy", "socks:127.0.0.1:1"),
+        ("all_proxy", "http://user:p@ss@[::"),
+    ] {
+        let user = User::new().with_publisher(&publisher).with(variable, value);
+        user.complains(
+            INSTALL,
+            126,
+            &format!(
+                "
+                error: could not download `{KUBECTL}`
+                caused by: `{variable}` is set to no address of a proxy
+                hint: `export {variable}=http://HOST:PORT`; `https`, `socks5`, `socks5h` and `socks4` are understood too
+                "
+            ),
+        );
+        assert_eq!((user.clients(), publisher.requests()), (vec![], vec![]));
+    }
 }
 
 /// Not even to those who want to know all.

@@ -67,12 +67,17 @@ fn lead(near: TcpStream, credentials: &str, places: &Mutex<Vec<String>>) -> io::
     places.lock().unwrap().push(place.clone());
     let far = TcpStream::connect(place)?;
     (&near).write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+    join(near, far);
+    Ok(())
+}
+
+/// Has each of them get what the other one says, until both are done.
+pub(crate) fn join(near: TcpStream, far: TcpStream) {
     let (near, far) = (Arc::new(near), Arc::new(far));
     let back = (Arc::clone(&far), Arc::clone(&near));
     let there = thread::spawn(move || pass_on(&near, &far));
     pass_on(&back.0, &back.1);
     let _ = there.join();
-    Ok(())
 }
 
 /// Either side may hang up.
