@@ -9,7 +9,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::measure::{PAIRS, Pair, Row};
-use crate::place::{Guest, Place, peer, said};
+use crate::place::{Guest, PROGRAM, Place, peer, said};
 use crate::table::Table;
 
 pub(crate) fn measure(table: &mut Table) {
@@ -22,6 +22,14 @@ pub(crate) fn measure(table: &mut Table) {
             Ok(Pair::new(move || place.ours(arguments), move || machine.env(&docker_machine)))
         });
     }
+    let row = Row::new("exec kubernetes -- true (warm)", "true").more_millis(15.0);
+    table.row(row.pairs(PAIRS * 2), || {
+        Ok(Pair::new(|| place.ours("exec kubernetes -- /bin/true"), || Command::new("/bin/true")))
+    });
+    let row = Row::new("exec kubernetes -- true (warm)", "env kubernetes (warm), then true").ratio(1.1);
+    table.row(row.pairs(PAIRS * 2), || {
+        Ok(Pair::new(|| place.ours("exec kubernetes -- /bin/true"), || true_after_env(place)))
+    });
     let row = Row::new("exec docker -- docker version", "docker version").more_millis(15.0);
     table.row(row.pairs(PAIRS * 2), || {
         // Both find the same one.
@@ -41,6 +49,15 @@ pub(crate) fn measure(table: &mut Table) {
         said(&mut place.ours("env"));
         Ok(Pair::new(|| place.ours("env --cached"), || place.ours("--version")))
     });
+}
+
+/// What people type without `exec`.
+fn true_after_env(place: &Place) -> Command {
+    let mut command = Command::new("/bin/sh");
+    let line = "eval \"$(\"$0\" env kubernetes --shell sh)\" && exec /bin/true";
+    command.args(["-c", line]).arg(&*PROGRAM).env_clear();
+    command.envs(place.ours("").get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
 }
 
 /// The client alone, with the variables that `env` has printed.
