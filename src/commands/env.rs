@@ -104,10 +104,11 @@ pub(super) fn exports<'a>(
     };
     if let Some((cache, exported)) = cached {
         cache.left_out(services).for_each(|reason| context.note_left_out(reason));
+        let hint = cache.hint(services).map(str::to_owned);
         if let Err(error) = cache.confirm(&machine, &exported, asked, context.deadline) {
             log::debug!("{error}");
         }
-        return Ok(MachineExports { machine, services: exported, hint: None });
+        return Ok(MachineExports { machine, services: exported, hint });
     }
     inspect(services, machine, asked, args, context)
 }
@@ -128,7 +129,9 @@ fn inspect<'a>(
     let Connections { connected, left_out, has_failed } =
         connect(&inspection, services, all, context.deadline, note, warn)
             .map_err(|error| context.with_last_words(error, &inspection.machine))?;
-    let hint = left_out.first().and_then(|left_out| left_out.reason.hint());
+    let hinted = |left_out: LeftOut| LeftOut { hint: left_out.reason.hint(), ..left_out };
+    let left_out: Vec<LeftOut> = left_out.into_iter().map(hinted).collect();
+    let hint = left_out.iter().find_map(|left_out| left_out.hint.clone());
     // What failed is told each time, so it is looked for each time; and what is stopped may be started at any time.
     let is_cacheable = !has_failed && !left_out.iter().any(LeftOut::is_stopped);
     let exported = export(connected, &inspection.machine, args.more.api_version, context.deadline)?;

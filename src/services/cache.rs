@@ -50,6 +50,9 @@ struct CachedService {
     /// Why it was left out, if it was.
     #[serde(default)]
     left_out: Option<String>,
+    /// What to type about that.
+    #[serde(default)]
+    hint: Option<String>,
 }
 
 /// How a service was connected to.
@@ -178,6 +181,11 @@ impl ServiceCache {
         known.filter_map(|known| known.left_out.as_deref())
     }
 
+    /// What to type about the first of `services` that was left out and of which that is known.
+    pub(crate) fn hint(&self, services: &[&Service]) -> Option<&str> {
+        services.iter().find_map(|service| self.services.get(&service.name)?.hint.as_deref())
+    }
+
     /// Keeps what an inspection has found out: how `answers` were connected to, and that the others of `services` were
     /// not, some of which are `left_out`.
     ///
@@ -198,8 +206,9 @@ impl ServiceCache {
             let connection = answer.map(CachedConnection::new).transpose()?;
             let (at, definition) = (seconds(SystemTime::now()), digest(service)?);
             let left_out = left_out.iter().find(|left_out| left_out.service == service.name);
+            let hint = left_out.and_then(|left_out| left_out.hint.clone());
             let left_out = left_out.map(|left_out| left_out.reason.to_string());
-            let known = CachedService { at, definition, connection, left_out };
+            let known = CachedService { at, definition, connection, left_out, hint };
             cache.services.insert(service.name.clone(), known);
         }
         cache.print(answers, asked);

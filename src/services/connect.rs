@@ -23,6 +23,8 @@ pub(crate) struct Connections<'a> {
 pub(crate) struct LeftOut {
     pub(crate) service: ServiceName,
     pub(crate) reason: Error,
+    /// What to type about it, where that is known.
+    pub(crate) hint: Option<String>,
 }
 
 impl LeftOut {
@@ -57,7 +59,7 @@ pub(crate) fn connect<'a>(
             Availability::Down(_, reason) | Availability::NoAccess(reason) if all => {
                 let reason = inspection.look_closer(reason);
                 note(&reason);
-                left_out.push(LeftOut { service: service.name.clone(), reason });
+                left_out.push(LeftOut { service: service.name.clone(), reason, hint: None });
             }
             Availability::NotInstalled(error)
             | Availability::Down(_, error)

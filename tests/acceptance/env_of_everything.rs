@@ -40,6 +40,22 @@ fn nothing_to_export_makes_eval_fail() {
     user.types("service-manager env --script-readable").stderr(DOCKER_IS_STOPPED).succeeds();
 }
 
+/// The second time no machine is asked.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_to_type_is_the_same_each_time() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker("socket");
+    guest.stops("kubelet");
+    guest.changes("mv /etc/kubernetes /etc/away", "mv /etc/away /etc/kubernetes");
+    let user = User::of(&guest);
+    let typed = "service-manager --tunnel never env";
+    let said = user.types(format!("{typed} 2>&1 >/dev/null; true")).run_freely();
+    let hint = said.lines().last().unwrap();
+    assert!(hint.starts_with("hint: ") && !hint.contains("`service-manager status`"), "{said}");
+    user.types(typed).stdout("(exit 126)\n").stderr(&said).fails(126);
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn removes_what_another_machine_has_set() {
