@@ -132,6 +132,15 @@ fn day(time: UnixTime) -> String {
     day.map_or_else(|| "a day that is no date".to_owned(), |day| day.to_datetime().date().to_string())
 }
 
+/// True when the time of a certificate begins later, so that a clock may be wrong.
+pub(crate) fn is_early(error: &CertificateError) -> bool {
+    match error {
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => true,
+        CertificateError::Other(other) => other.0.downcast_ref().is_some_and(Refused::is_early),
+        _ => false,
+    }
+}
+
 /// What `error` says, as an error of its own: rustls shows ours as Rust's debug text.
 pub(crate) fn certificate_error(error: CertificateError) -> Box<dyn StdError + Send + Sync> {
     match &error {

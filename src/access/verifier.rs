@@ -46,6 +46,13 @@ pub(super) struct Refused {
     unfit: Unfit,
 }
 
+impl Refused {
+    /// True when its time begins later.
+    pub(super) fn is_early(&self) -> bool {
+        matches!(self.unfit, Unfit::NotYet(_))
+    }
+}
+
 /// Verifies as rustls does, more strictly where Go does so, and writes down the names, which rustls's error gives only
 /// as debug text.
 #[derive(Debug)]

@@ -82,9 +82,17 @@ impl Explain for Error {
             | Self::CredentialsRefused { remedy, .. }
             | Self::NotThroughSsh { remedy, .. }
             | Self::NoAnswer { reason: NoResponse::WrongServer, remedy: Some(remedy), .. } => remedy.clone(),
+            Self::NoAnswer { reason: NoResponse::Timeout, by_vagrant: false, only_directly: false, .. } => {
+                "SSH works, but no answer comes from that port: open it in the firewall".into()
+            }
             Self::NoAnswer { reason: NoResponse::Timeout, by_vagrant: false, .. } => {
                 "SSH works, but no answer comes from that port: open it in the firewall, or have \
                  `--tunnel auto` go through SSH"
+                    .into()
+            }
+            Self::NoAnswer { reason: NoResponse::ConnectionRefused, only_directly: true, .. } => {
+                "it may be starting, listen on the machine's loopback only, or be behind a firewall that refuses \
+                 it: have `--tunnel auto` go through SSH"
                     .into()
             }
             Self::NoAnswer { reason, unit, path, .. } => return no_answer(*reason, unit.as_deref(), path),

@@ -123,6 +123,8 @@ pub(crate) enum Error {
         remedy: Option<String>,
         /// Vagrant gives the machine its addresses.
         by_vagrant: bool,
+        /// The user has it reached directly or not at all.
+        only_directly: bool,
     },
     #[error("the certificate of {service} at {place} is not valid for any address of `{machine}` (it is for {})", some(.names))]
     CertificateNames { service: String, machine: String, place: String, names: Vec<String>, remedy: String },

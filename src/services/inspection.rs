@@ -259,6 +259,7 @@ impl Inspection {
                 let listens = matches!(self.port_use(port), PortUse::Local | PortUse::ForOthers);
                 let remedy = detected.flavour.access.has_docker_keys().then(|| hints.expired.clone());
                 let by_vagrant = self.machine.origin().is_some();
+                let only_directly = self.tunnel.mode == TunnelMode::Never;
                 Error::NoAnswer {
                     service,
                     machine,
@@ -269,6 +270,7 @@ impl Inspection {
                     unit,
                     remedy,
                     by_vagrant,
+                    only_directly,
                 }
             }
             endpoint::Error::OtherNames { address, names } => {

@@ -223,7 +223,7 @@ fn says_why_nothing_is_run() {
         .stderr("error: there is no openshift in `[NAME]`\nhint: `service-manager status` shows what the machine has\n")
         .fails(126);
     user.types("service-manager --host dev@127.0.0.1:9 exec -- true")
-        .stderr("error: [..]\n[..]\n[..]\n")
+        .stderr("error: [..]\n[..]\n[..]\nhint: `service-manager doctor --host dev@127.0.0.1:9` says more\n")
         .fails(3);
     user.types("service-manager exec kubernetes --nonsense")
         .stderr(

@@ -37,6 +37,7 @@ mod exec;
 // What a flavour may lack, and what is wrong with its certificates.
 mod incomplete_flavours;
 // Every flavour of every service, with a real client.
+mod firewall;
 mod flavours;
 // Servers that send without end.
 mod flood;

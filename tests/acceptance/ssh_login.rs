@@ -80,16 +80,23 @@ fn reports_a_missing_key_file() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn refuses_a_file_that_is_no_key() {
     let guest = Guest::light();
-    User::near(&guest)
-        .types(format!("{} --identity /etc/hostname", without_key(&guest)))
-        .stderr(
-            "
-            error: could not use the key `/etc/hostname`
-            caused by: [..]
-            hint: name another key with `--identity FILE`
-            ",
-        )
-        .fails(3);
+    let user = User::near(&guest);
+    user.types(
+        "mkdir folder; touch empty; head --bytes=4096 /dev/zero >zeros; printf '\\033]0;x\\007' >escapes",
+    )
+    .succeeds();
+    for file in ["/etc/hostname", "[HOME]/folder", "[HOME]/empty", "[HOME]/zeros", "[HOME]/escapes"] {
+        let typed = file.replace("[HOME]/", "");
+        user.types(format!("{} --identity {typed}", without_key(&guest)))
+            .stderr(&format!(
+                "
+                error: could not use the key `{file}`
+                caused by: [..]
+                hint: name another key with `--identity FILE`
+                "
+            ))
+            .fails(3);
+    }
 }
 
 #[test]

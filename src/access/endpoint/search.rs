@@ -9,14 +9,12 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use rustls::CertificateError;
-
 use super::api_client::{AccessError, Api, ApiAnswer, ApiClient, ApiConfig, AttemptOutcome};
 use super::endpoint::{Endpoint, EndpointAddress, EndpointPlace, Via};
 use super::error::{Error, NoResponse};
 use crate::access::certificate::Names;
 use crate::access::credentials::Credentials;
-use crate::access::tls::certificate_error;
+use crate::access::tls::{certificate_error, is_early};
 use crate::base::deadline::Deadline;
 use crate::base::timeouts;
 use crate::base::types::{DnsName, HostName};
@@ -152,10 +150,7 @@ impl EndpointSearch<'_> {
         let place = self.place(address);
         match outcome {
             AttemptOutcome::BadCertificate(error) => {
-                let is_early = matches!(
-                    error,
-                    CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }
-                );
+                let is_early = is_early(&error);
                 Error::Certificate { address: place, is_early, source: certificate_error(error) }
             }
             AttemptOutcome::Refused(reason) => Error::Refused { address: place, reason },

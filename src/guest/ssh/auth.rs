@@ -167,6 +167,9 @@ impl PrivateKeyFile {
             Err(files::Error::Read { source, .. }) => return Err(failed(source)),
             Err(error) => return Err(failed(io::Error::other(error))),
         };
+        if text.expose_secret().contains('\0') {
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidData, "not text")));
+        }
         if let Ok(public) = PublicKey::from_openssh(text.expose_secret().trim()) {
             return public.to_bytes().map(Self::Public).map_err(|error| failed(io::Error::other(error)));
         }
@@ -206,7 +209,7 @@ fn public_half(path: &Path) -> Option<Vec<u8>> {
 fn certificate_in(file: &Path) -> Option<String> {
     let text = files::read_text(file, LONGEST_KEY).ok()??;
     let kind = text.split_whitespace().next()?;
-    kind.ends_with("-cert-v01@openssh.com").then_some(text)
+    (kind.ends_with("-cert-v01@openssh.com") && !text.contains('\0')).then_some(text)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
