@@ -396,6 +396,21 @@ pub(crate) fn at_once<T: Send>(
     results.into_iter().map(|result| result.unwrap_or_else(|error| Err(error.into()))).collect()
 }
 
+/// The same where all of it has to go well.
+///
+/// Errors: the first failure; of several machines it knows which one it is about.
+pub(crate) fn all_at_once<T: Send>(
+    contexts: &[Context],
+    work: impl Fn(&Context) -> Result<T, Error> + Sync,
+) -> Result<Vec<T>, Error> {
+    let results = contexts.iter().zip(at_once(contexts, work));
+    let of_machine = |context: &Context, error: Error| match contexts {
+        [_] => error,
+        _ => Error::OfMachine { machine: context.label(), error: error.into() },
+    };
+    results.map(|(context, result)| result.map_err(|error| of_machine(context, error))).collect()
+}
+
 /// Writes `text` to standard output.
 pub(crate) fn print(text: &str) -> Result<(), Error> {
     Ok(ui::print(text)?)

@@ -5,7 +5,7 @@ mod surroundings;
 use serde::Serialize;
 
 use self::surroundings::{left_in_shell, mind_the_proxy};
-use super::context::{Context, at_once, print, print_json};
+use super::context::{Context, all_at_once, print, print_json};
 use crate::access::endpoint::Endpoint;
 use crate::base::types::{ServiceName, VariableName, Version};
 use crate::catalogue::{self, Catalogue, Service};
@@ -32,12 +32,10 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     }
     let contexts = context.of_each_machine();
     if args.freshness.cached {
-        let all = at_once(&contexts, |context| printed(args, context));
-        let all: Vec<_> = all.into_iter().collect::<Result<_, _>>()?;
+        let all = all_at_once(&contexts, |context| printed(args, context))?;
         return print_cached(&known, &all, args, context);
     }
-    let all = at_once(&contexts, |context| exports(&services, args, context));
-    let all: Vec<MachineExports> = all.into_iter().collect::<Result<_, _>>()?;
+    let all = all_at_once(&contexts, |context| exports(&services, args, context))?;
     let tunnel = context.tunnel()?;
     for MachineExports { machine, .. } in &all {
         bring_back_ports(machine, &tunnel, context.deadline);

@@ -11,8 +11,8 @@ use std::sync::Arc;
 pub(super) use self::client::client_on_path;
 use self::client::{ClientSearch, FoundProgram};
 use self::environment::GivenVariables;
-use super::context::{Context, at_once};
-use super::env::{self, MachineExports};
+use super::context::{Context, all_at_once};
+use super::env;
 use crate::base::deadline::in_time;
 use crate::base::env::{EXEC_CLIENT, Env};
 use crate::base::files;
@@ -124,8 +124,8 @@ fn environment(
             let context = context.with_deadline(deadline);
             let services = catalogue.select(&names)?;
             let args = EnvArgs { services: names, ..EnvArgs::default() };
-            let all = at_once(&context.of_each_machine(), |context| env::exports(&services, &args, context));
-            let all: Vec<MachineExports> = all.into_iter().collect::<Result<_, _>>()?;
+            let contexts = context.of_each_machine();
+            let all = all_at_once(&contexts, |context| env::exports(&services, &args, context))?;
             env::require_exports(&all)?;
             GivenVariables::new(&all, &catalogue, &context.folders()?, &context.env)
         },

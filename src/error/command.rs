@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use super::exec::ExecError;
-use super::explain::{ExitCode, Explain};
+use super::explain::{ExitCode, Explain, explain};
+use super::files::{is_full, is_no_folder};
+use super::invocation::Invocation;
 use crate::access::{docker_context, kubeconfig};
 use crate::base::causes::causes;
 use crate::base::deadline::{Timeout, WorkerPanicked};
@@ -15,7 +17,7 @@ use crate::base::types::Invalid;
 use crate::guest::ssh::Unwritable;
 use crate::guest::tunnel::{ServeError, StartError};
 use crate::guest::{NoRandom, control};
-use crate::ui::StdoutError;
+use crate::ui::{Explanation, StdoutError};
 use crate::{catalogue, clients, export, machine, services, settings};
 
 /// What a command ends with. Text that came from the guest is in it only as a validated type or sanitized, and every
@@ -78,6 +80,9 @@ pub(crate) enum Error {
     MultipleMachines { machines: Vec<String> },
     #[error("`{machine}` cannot be asked")]
     MachineUnavailable { machine: String, source: Box<Error> },
+    /// The first that is wrong with one of several machines that were named.
+    #[error("{error}")]
+    OfMachine { machine: String, error: Box<Error> },
     #[error("there is nothing to export of {}", .machines.join(" and "))]
     NothingToExport { machines: Vec<String>, hint: Option<String> },
     #[error("`{}` is a file", .path.display())]
@@ -133,6 +138,7 @@ impl Explain for Error {
             Self::Proxy(error) => error.exit_code(),
             Self::Settings(error) => error.exit_code(),
             Self::Exec(error) => error.exit_code(),
+            Self::OfMachine { error, .. } => error.exit_code(),
             Self::Diagnosed { code } => *code,
             Self::Tunnel(error) => error.exit_code(),
             Self::Files(error) => error.exit_code(),
@@ -183,10 +189,16 @@ impl Explain for Error {
             Self::Proxy(error) => return error.hint(),
             Self::Settings(error) => return error.hint(),
             Self::Exec(error) => return error.hint(),
+            Self::NotPlaced(files::Error::Write { source, .. } | files::Error::Folder { source, .. })
+                if !is_full(source) && !is_no_folder(source) =>
+            {
+                "name a folder that you can write, with `--path FOLDER`".into()
+            }
             Self::Files(error) | Self::NotPlaced(error) => return error.hint(),
             Self::Tunnel(error) => return error.hint(),
             Self::Timeout(error) => return error.hint(),
             Self::MachineUnavailable { source, .. } => return source.hint(),
+            Self::OfMachine { error, .. } => return error.hint(),
             Self::OptionUnfit { option, hint, .. } => {
                 hint.clone().unwrap_or_else(|| format!("leave out `{option}`"))
             }
@@ -259,6 +271,7 @@ impl Explain for Error {
             Self::Machine(error) => error.causes(),
             Self::Clients(error) => error.causes(),
             Self::Catalogue(error) | Self::NoSuchObject(error) => error.causes(),
+            Self::OfMachine { error, .. } => error.causes(),
             error => causes(error),
         }
     }
@@ -268,6 +281,14 @@ impl Explain for Error {
             Self::Services(error) => error.doctor(),
             Self::MachineUnavailable { source, .. } => source.doctor(),
             _ => None,
+        }
+    }
+
+    fn explain(&self, typed: &Invocation) -> Explanation {
+        match self {
+            // Most commands take one machine only.
+            Self::OfMachine { machine, error } => error.explain(&typed.of_machine(machine)),
+            error => explain(error, typed),
         }
     }
 }

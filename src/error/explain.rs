@@ -45,10 +45,15 @@ pub(crate) trait Explain: StdError + Sized {
 
     /// The whole of it in words, with what to type next in place of `typed`.
     fn explain(&self, typed: &Invocation) -> Explanation {
-        let hint = self.hint().map(|hint| typed.complete(&hint));
-        let more = self.doctor().map(|command| typed.complete(&format!("`{command}` says more")));
-        Explanation::new(&self.to_string(), &self.causes(), hint.as_deref()).with_more(more.as_deref())
+        explain(self, typed)
     }
+}
+
+/// What an error is in words, unless it knows better.
+pub(super) fn explain(error: &impl Explain, typed: &Invocation) -> Explanation {
+    let hint = error.hint().map(|hint| typed.complete(&hint));
+    let more = error.doctor().map(|command| typed.complete(&format!("`{command}` says more")));
+    Explanation::new(&error.to_string(), &error.causes(), hint.as_deref()).with_more(more.as_deref())
 }
 
 /// What `doctor` is called.

@@ -41,7 +41,8 @@ impl Explain for Error {
     }
 }
 
-fn is_no_folder(error: &std::io::Error) -> bool {
+/// There is a file where a folder has to be.
+pub(super) fn is_no_folder(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotADirectory | ErrorKind::AlreadyExists)
 }
 

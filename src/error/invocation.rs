@@ -34,18 +34,23 @@ impl Invocation {
         Self { program: self.program, selection }
     }
 
-    /// `text` in which each command of this program between backquotes, such as `` `service-manager start docker` ``, is
-    /// about the same machine as the one that was typed, and begins as that one did. Texts are written without
-    /// knowing either, in the code as in service files.
+    /// `text` in which each command of this program between backquotes or in `$(...)`, such as
+    /// `` `service-manager start docker` ``, is about the same machine as the one that was typed, and begins as that one
+    /// did. Texts are written without knowing either, in the code as in service files.
     pub(crate) fn complete(&self, text: &str) -> String {
-        let mut parts = text.split("`service-manager ");
-        let mut completed = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let (words, rest) = part.split_once('`').unwrap_or((part, ""));
-            let command = format!("{} {words}{}", self.program, self.selection_for(words));
-            completed.extend(["`", command.as_str(), "`", rest]);
+        let (mut completed, mut rest) = (String::new(), text);
+        while let Some((begin, closing)) = first_command(rest) {
+            let (before, command) = rest.split_at(begin);
+            let words = &command[PROGRAM.len()..];
+            let (words, after) = words.split_at(words.find(closing).unwrap_or(words.len()));
+            // What stands behind `--` is another command.
+            let own = words.find(" -- ").unwrap_or(words.len());
+            let (own, others) = words.split_at(own);
+            let selection = self.selection_for(own);
+            completed.extend([before, self.program, " ", own, selection.as_str(), others]);
+            rest = after;
         }
-        completed
+        completed + rest
     }
 
     /// The options to add to the command `words`.
@@ -58,6 +63,17 @@ impl Invocation {
         self.selection.iter().map(|option| format!(" {option}")).collect()
     }
 }
+
+/// Where the first command of this program begins in `text`, and what ends it.
+fn first_command(text: &str) -> Option<(usize, char)> {
+    let begin = |(opening, closing): (&str, char)| {
+        text.find(&format!("{opening}{PROGRAM}")).map(|begin| (begin + opening.len(), closing))
+    };
+    [("`", '`'), ("$(", ')')].into_iter().filter_map(begin).min()
+}
+
+/// What texts call this program.
+const PROGRAM: &str = "service-manager ";
 
 #[cfg(test)]
 mod tests {
@@ -77,6 +93,19 @@ mod tests {
         assert_eq!(
             invocation(&["--host dev@192.0.2.7", "--identity '/a b'"]).complete(hint),
             "`service-manager start docker --tls --host dev@192.0.2.7 --identity '/a b'` makes new ones; or `ls`"
+        );
+        assert_eq!(
+            invocation(&["-m a"])
+                .complete("`eval \"$(service-manager env)\"` sets it, as `service-manager exec` does"),
+            "`eval \"$(service-manager env -m a)\"` sets it, as `service-manager exec -m a` does"
+        );
+    }
+
+    #[test]
+    fn what_another_command_is_given_stays_as_it_is() {
+        assert_eq!(
+            invocation(&["-m a"]).complete("`service-manager exec docker -- docker ps -m 1` runs it"),
+            "`service-manager exec docker -m a -- docker ps -m 1` runs it"
         );
     }
 

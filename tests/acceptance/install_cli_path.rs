@@ -101,6 +101,23 @@ fn refuses_a_file_in_place_of_the_folder() {
 }
 
 #[test]
+fn names_another_folder_where_this_one_cannot_be_written() {
+    let download = Download::new();
+    // Not even root may write there.
+    for folder in ["/proc/bin", "/proc", "/sys/kernel"] {
+        download.user.complains(
+            &format!("{INSTALL} --path {folder}"),
+            126,
+            "
+            error: could not write `[..]`
+            caused by: [..]
+            hint: name a folder that you can write, with `--path FOLDER`
+            ",
+        );
+    }
+}
+
+#[test]
 fn refuses_a_folder_with_a_colon() {
     let download = Download::new();
     let user = &download.user;

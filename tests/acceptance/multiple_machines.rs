@@ -56,6 +56,11 @@ fn refuses_exports_that_cannot_be_joined() {
     user.types(format!("service-manager box ip {both}"))
         .stderr("error: several machines are named: kubeadm, nat\nhint: name one; only `env` and `status` take several\n")
         .fails(1);
+    // What is to be typed is about the one that it is wrong with.
+    user.types("service-manager env kubernetes openshift -m nat -m kubeadm")
+        .stdout("(exit 126)\n")
+        .stderr("error: there is no openshift in `nat`\nhint: `service-manager status -m nat` shows what the machine has\n")
+        .fails(126);
     user.types("service-manager env kubernetes -m nat -m kubadm")
         .stdout("(exit 1)\n")
         .stderr("error: no machine `kubadm` is known here\nhint: did you mean `kubeadm`?\n")
