@@ -1,7 +1,7 @@
 //! X.509 certificates (RFC 5280) as text, and what stands in them.
 
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
@@ -65,6 +65,11 @@ impl Certificates {
         }
     }
 
+    /// The end of the first that ends.
+    pub(crate) fn end(&self) -> Option<SystemTime> {
+        self.der.iter().filter_map(|der| end(der)).min()
+    }
+
     fn from_der(der: Vec<Vec<u8>>) -> Self {
         Self { text: pem::of_certificates(&der), der }
     }
@@ -108,6 +113,12 @@ fn expired(der: &[u8], now: SystemTime) -> Option<String> {
     (end < ASN1Time::new(now.into())).then(|| end.to_datetime().date().to_string())
 }
 
+fn end(der: &[u8]) -> Option<SystemTime> {
+    let (_, certificate) = parse_x509_certificate(der).ok()?;
+    let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(bytes).map(Into::into);
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(Into::into)).ok()
@@ -115,8 +126,6 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
     use super::*;
 
     fn certificate(names: &[&str]) -> rcgen::Certificate {
@@ -165,6 +174,7 @@ mod tests {
         let pem = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem();
         let read = Certificates::parse(pem.as_bytes()).unwrap();
         assert_eq!(read.expired(UNIX_EPOCH), None);
+        assert_eq!(read.end(), UNIX_EPOCH.checked_add(Duration::from_hours(447_072)));
         let later = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         assert_eq!(read.expired(later).as_deref(), Some("2021-01-01"));
         assert_eq!(read.current(later), Err("2021-01-01".to_owned()));

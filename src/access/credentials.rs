@@ -124,6 +124,15 @@ impl Credentials {
         })
     }
 
+    /// Until when all of them are good, as far as they say that.
+    pub(crate) fn end(&self) -> Option<SystemTime> {
+        let client = match &self.client_auth {
+            ClientAuth::Certificate { certificate, .. } => certificate.end(),
+            auth => auth.expires_at(),
+        };
+        client.into_iter().chain(self.authority.end()).min()
+    }
+
     /// These credentials without the authorities that have expired: some libraries would still trust them,
     /// kubectl does not.
     ///

@@ -47,9 +47,18 @@ fn says_one_line_when_all_is_well() {
         .stdout("docker and kubernetes work: `eval \"$(service-manager env docker kubernetes -m [NAME])\"`\n")
         .succeeds();
     let all = user.types(format!("{DOCTOR} doctor --report --with-addresses kubernetes")).run_freely();
-    for step in
-        ["ok: `kubeadm` is vagrant@", "ok: sudo asks for no password", "and accepts the credentials\n"]
-    {
+    for step in [
+        "ok: `kubeadm` is vagrant@",
+        "as you named it, used ",
+        "ok: an SSH server answers at ",
+        "is the one that was known\n",
+        "ok: the clock of the guest shows the time of this host\n",
+        "ok: no disk of the guest is full\n",
+        "ok: sudo asks for no password",
+        "ok: Kubernetes is there as kubeadm, by kubelet.service\n",
+        "ok: its credentials are good for ",
+        "and accepts the credentials\n",
+    ] {
         assert!(all.contains(step), "{all}");
     }
 }
@@ -206,19 +215,56 @@ fn notes_a_full_disk() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn notes_a_clock_that_is_wrong() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = has_fitting_client(User::of(&guest));
+    for (difference, direction) in [("+1 day", "ahead of"), ("-1 day", "behind")] {
+        let date = format!(
+            "printf '#!/bin/sh\\nexec /bin/date --date=\"{difference}\" \"$@\"\\n' >/usr/local/bin/date"
+        );
+        guest.changes(&format!("{date}; chmod 755 /usr/local/bin/date"), "rm /usr/local/bin/date");
+        user.types(format!("{DOCTOR} doctor kubernetes"))
+            .stdout(&format!(
+                "
+                note: the clock of the guest is [..] {direction} this one; certificates count by both
+                hint: compare `date -u` here and in the machine; set the one that is wrong
+
+                kubernetes works: `eval \"$(service-manager env kubernetes)\"`
+                "
+            ))
+            .succeeds();
+        guest.changes_last_back();
+    }
+}
+
+/// The unit runs, and its last words may say why nobody answers.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn shows_the_last_words_of_a_unit_that_does_not_answer() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    guest.stops("static-pod-kube-apiserver");
+    let found = user.types("service-manager doctor kubernetes >found; cat found").run_freely();
+    assert!(found.starts_with("problem: kubernetes does not answer at any address of "), "{found}");
+    assert!(found.contains("caused by: kubelet: "), "{found}");
+    agrees_with_env(&user, "", "kubernetes");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn names_the_variables_that_win() {
     let guest = Guest::kubeadm();
     let user =
         has_fitting_client(User::of(&guest)).with("DOCKER_CONTEXT", "other").with("KUBECONFIG", "/other");
-    user.types(format!("{DOCTOR} doctor docker kubernetes"))
+    user.types(format!("{DOCTOR} doctor -m [NAME] docker kubernetes").replace("[NAME]", guest.name()))
         .stdout(
             "
             note: DOCKER_CONTEXT is set, which clients of Docker heed instead of what `env` sets
-            hint: `unset DOCKER_CONTEXT`; `service-manager exec docker` does without it
+            hint: `unset DOCKER_CONTEXT`; `service-manager exec docker -m [NAME]` does without it
             note: KUBECONFIG in this shell is not that of `[NAME]`, so clients talk to another server
-            hint: `eval \"$(service-manager env)\"` sets it
+            hint: `eval \"$(service-manager env -m [NAME])\"` sets it
 
-            docker and kubernetes work: `eval \"$(service-manager env docker kubernetes)\"`
+            docker and kubernetes work: `eval \"$(service-manager env docker kubernetes -m [NAME])\"`
             ",
         )
         .succeeds();

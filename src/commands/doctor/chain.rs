@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::examination::{Examination, names};
 use super::finding::{ChainStep, Finding};
 use super::{guest, host, login};
+use crate::base::text::humanize_duration;
 use crate::base::{files, timeouts};
 use crate::catalogue::Service;
 use crate::commands::context::Context;
@@ -64,9 +65,7 @@ fn machine(examination: &mut Examination) -> Option<Machine> {
             return None;
         }
     };
-    let rule =
-        if examination.context.names_a_machine() { "as you named it" } else { "that of the current folder" };
-    let text = format!("`{}` is {}, {rule}", machine.name, machine.route());
+    let text = format!("`{}` is {}, {}", machine.name, machine.route(), rule(&machine, examination.context));
     examination.ok(ChainStep::Machine, &text, Some(begin.elapsed()));
     if let Some(origin) = machine.origin() {
         match origin.loss(&machine.name) {
@@ -82,6 +81,21 @@ fn machine(examination: &mut Examination) -> Option<Machine> {
         }
     }
     Some(machine)
+}
+
+/// By which rule it is the one that is meant, and whether it was used before.
+fn rule(machine: &Machine, context: &Context) -> String {
+    let by = match context.default_by() {
+        Ok(Some(by)) => format!("by `{by}`"),
+        _ if context.names_a_machine() => "as you named it".to_owned(),
+        _ if machine.origin().is_some() => "that of the current folder".to_owned(),
+        _ => "the only one that was used from here".to_owned(),
+    };
+    let used = machine.last_use().and_then(|time| time.elapsed().ok());
+    match used {
+        Some(used) => format!("{by}, used {} ago", humanize_duration(used)),
+        None => format!("{by}, not used from here before"),
+    }
 }
 
 /// The machine's folder on this host. False when nothing can be kept there.
@@ -141,11 +155,15 @@ fn guest_itself(
     examination: &mut Examination,
 ) -> Vec<String> {
     let begin = Instant::now();
+    let was_known = machine.files.known_hosts().exists();
     match examination.context.open_session(&mut machine) {
         Ok(session) => {
-            let text =
-                format!("{} lets `{}` in", machine.route().target.place(), machine.route().target.user);
-            examination.ok(ChainStep::HostKey, &format!("its host key is {}", session.host_key()), None);
+            let place = machine.route().target.place();
+            let text = format!("{place} lets `{}` in", machine.route().target.user);
+            examination.ok(ChainStep::Connection, &format!("an SSH server answers at {place}"), None);
+            let learnt = if was_known { "the one that was known" } else { "learnt just now" };
+            let key = format!("its host key, {}, is {learnt}", session.host_key());
+            examination.ok(ChainStep::HostKey, &key, None);
             examination.ok(ChainStep::Login, &text, Some(begin.elapsed()));
             guest::examine(services, are_named, session, examination)
         }

@@ -11,7 +11,7 @@ use crate::base::types::UnitName;
 use crate::catalogue::Service;
 use crate::error::{Error, ExitCode, Explain};
 use crate::guest::probe::{Health, Questions};
-use crate::services::{Assessment, Availability, ConnectedService, Inspection, MachineSession};
+use crate::services::{self, Assessment, Availability, ConnectedService, Inspection, MachineSession};
 
 /// Examines `services` over `session`. Those that can be used.
 pub(super) fn examine(
@@ -61,33 +61,18 @@ fn shell(inspection: &Inspection, time: Duration, examination: &mut Examination)
 fn failed_units(assessment: &Assessment) -> Vec<UnitName> {
     match (&assessment.availability, &assessment.detected) {
         (Availability::Connected(_) | Availability::NotInstalled(_), _) | (_, None) => Vec::new(),
-        (Availability::Down(..), Some(detected)) if detected.down.is_empty() => {
-            detected.units.last().cloned().into_iter().collect()
-        }
+        // Where they run, one of them may say why it does not answer.
+        (
+            Availability::Down(..) | Availability::Unusable(services::Error::NoAnswer { .. }),
+            Some(detected),
+        ) if detected.down.is_empty() => detected.units.last().cloned().into_iter().collect(),
         (_, Some(detected)) => detected.down.clone(),
     }
 }
 
 fn condition(health: &Health, examination: &mut Examination) {
-    if let Some(clock) = health.clock {
-        let (difference, direction) = difference(clock, SystemTime::now());
-        if difference > LARGEST_DIFFERENCE {
-            let text = format!(
-                "the clock of the guest is {} {direction} this one; certificates count by both",
-                humanize_duration(difference)
-            );
-            let hint = "compare `date -u` here and in the machine; set the one that is wrong";
-            examination.note(ChainStep::Guest, &text, Some(hint));
-        }
-    }
-    for (path, left) in health.disks.iter().filter(|(_, left)| *left < LITTLE) {
-        let text = format!("the disk of `{path}` in the guest is full: {left} KiB are left");
-        examination.note(
-            ChainStep::Guest,
-            &text,
-            Some(&format!("in the machine: `sudo du -xh --max-depth=2 {path} | sort -h`")),
-        );
-    }
+    clock(health, examination);
+    disks(health, examination);
     let sudo = if health.has_sudo {
         "sudo asks for no password"
     } else {
@@ -99,6 +84,35 @@ fn condition(health: &Health, examination: &mut Examination) {
     }
     if !health.systemd.is_empty() {
         examination.ok(ChainStep::Guest, &format!("systemd is {}", health.systemd), None);
+    }
+}
+
+/// Compares the guest's clock with this host's.
+fn clock(health: &Health, examination: &mut Examination) {
+    let Some(clock) = health.clock else {
+        return examination.note(ChainStep::Guest, "the guest does not say what time it is", None);
+    };
+    let (difference, direction) = difference(clock, SystemTime::now());
+    if difference <= LARGEST_DIFFERENCE {
+        return examination.ok(ChainStep::Guest, "the clock of the guest shows the time of this host", None);
+    }
+    let text = format!(
+        "the clock of the guest is {} {direction} this one; certificates count by both",
+        humanize_duration(difference)
+    );
+    let hint = "compare `date -u` here and in the machine; set the one that is wrong";
+    examination.note(ChainStep::Guest, &text, Some(hint));
+}
+
+fn disks(health: &Health, examination: &mut Examination) {
+    let full: Vec<_> = health.disks.iter().filter(|(_, left)| *left < LITTLE).collect();
+    for (path, left) in &full {
+        let text = format!("the disk of `{path}` in the guest is full: {left} KiB are left");
+        let hint = format!("in the machine: `sudo du -xh --max-depth=2 {path} | sort -h`");
+        examination.note(ChainStep::Guest, &text, Some(&hint));
+    }
+    if full.is_empty() && !health.disks.is_empty() {
+        examination.ok(ChainStep::Guest, "no disk of the guest is full", None);
     }
 }
 
@@ -120,6 +134,7 @@ fn verdict(
     let (mut connected, mut failures) = (Vec::new(), Vec::new());
     let mut last_lines = health.last_lines.iter();
     for assessment in assessed {
+        signs(&assessment, examination);
         let units = failed_units(&assessment);
         let said: Vec<String> = units
             .iter()
@@ -158,6 +173,18 @@ fn verdict(
     names(&connected)
 }
 
+/// What was found of a service: its flavour and the units that tell its state.
+fn signs(assessment: &Assessment, examination: &mut Examination) {
+    let Some(detected) = &assessment.detected else { return };
+    let units: Vec<String> = detected.units.iter().map(UnitName::full).collect();
+    let units = if units.is_empty() { "no unit".to_owned() } else { units.join(", ") };
+    let down: Vec<String> = detected.down.iter().map(UnitName::full).collect();
+    let down = if down.is_empty() { String::new() } else { format!("; not active: {}", down.join(", ")) };
+    let text = format!("{} is there as {}, by {units}{down}", detected.service.title, detected.flavour.name);
+    let name = detected.service.name.as_str();
+    examination.add(Finding::new(ChainStep::Service, FindingState::Ok, &text).about(name));
+}
+
 /// What `env` of all services leaves out.
 fn left_out(error: &Error, service: &Service, said: &[String], examination: &Examination) -> Finding {
     let finding = Finding::of_error(error, examination.context.invocation());
@@ -168,6 +195,7 @@ fn works(connected: &[ConnectedService], examination: &mut Examination) {
     for service in connected {
         let detected = &service.detected;
         let name = detected.service.name.as_str();
+        credentials(service, examination);
         let version = service.version().map(|version| format!(" {version}")).unwrap_or_default();
         let text = format!(
             "{}{version} ({}) answers at {} and accepts the credentials",
@@ -180,6 +208,20 @@ fn works(connected: &[ConnectedService], examination: &mut Examination) {
             examination.add(Finding::new(ChainStep::Endpoint, FindingState::Note, &note).about(name));
         }
     }
+}
+
+/// For how long those of a service are good.
+fn credentials(service: &ConnectedService, examination: &mut Examination) {
+    let name = service.detected.service.name.as_str();
+    let text = match &service.credentials {
+        None => "its socket asks for no credentials".to_owned(),
+        Some(credentials) => match credentials.end().map(|end| end.duration_since(SystemTime::now())) {
+            Some(Ok(left)) => format!("its credentials are good for {}", humanize_duration(left)),
+            Some(Err(_)) => "its credentials have expired".to_owned(),
+            None => "its credentials do not say when they end".to_owned(),
+        },
+    };
+    examination.add(Finding::new(ChainStep::Credentials, FindingState::Ok, &text).about(name));
 }
 
 /// None of all services can be used.
