@@ -248,8 +248,14 @@ fn takes_little_longer_than_to_say_the_version() {
         times.split_whitespace().map(|seconds| seconds.parse::<f64>().unwrap()).sum::<f64>()
     };
     let version = time("service-manager --version");
-    let completion = time("service-manager completions bash -- 2 service-manager env ku");
-    assert!(completion < version * 4.0, "{completion} s instead of {version} s");
+    for typed in [
+        "2 service-manager env ku",
+        "3 service-manager exec openshift ku",
+        "6 service-manager exec docker -- docker run",
+    ] {
+        let completion = time(&format!("service-manager completions bash -- {typed}"));
+        assert!(completion < version * 4.0, "{typed}: {completion} s instead of {version} s");
+    }
 }
 
 #[test]
