@@ -4,7 +4,7 @@ GUEST := tests/acceptance/guest/guest
 # Tests, benchmarks and the demo find the program they built, not one that is installed.
 PROGRAM := $(CURDIR)/target/release/service-manager
 
-.PHONY: help setup build demo test test-vm lint bench fuzz guest-up guest-down clean
+.PHONY: help setup build unit demo test test-vm lint advisories bench fuzz docs guest-up guest-down clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -15,6 +15,10 @@ setup: ## install what is missing here, and say what
 build: ## build the program
 	@tools/setup build
 	cargo build --release --locked
+
+unit: ## build the program and run the tests that need nothing else, on any system; with an OpenSSL of its own: FEATURES=vendored
+	cargo test --locked --lib $(FEATURES:%=--features %)
+	cargo build --locked $(FEATURES:%=--features %)
 
 demo: setup build ## boot a real guest and use the Kubernetes in it
 	@tools/demo $(PROGRAM)
@@ -28,6 +32,13 @@ test-vm: build ## one session with a guest in an emulated virtual machine; some 
 
 lint: setup ## check format, lints, dependencies and scripts
 	@tools/lint
+
+advisories: ## ask what is known of the dependencies
+	@tools/lint advisories
+
+docs: ## write the documentation as web pages into target/docs
+	@tools/setup build
+	@tools/docs target/docs
 
 bench: setup ## measure against other programs; some rows alone: ROWS="warm cold"
 	@tools/bench $(ROWS)
