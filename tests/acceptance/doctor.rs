@@ -292,7 +292,7 @@ fn tells_that_another_command_is_at_the_files() {
         .replace("[MACHINE]", user.machine_folder().to_str().unwrap());
     let found = user
         .types(format!("{line}; [ $? = 1 ] && exit 0; exit 9"))
-        .stdout("problem: [..]\nhint: [..]\n\n1 problem\n");
+        .stdout("problem: [..]\nhint: [..]\nnote: it is locked by process [..], `flock`\n\n1 problem\n");
     found.succeeds();
 }
 

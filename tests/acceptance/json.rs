@@ -125,7 +125,7 @@ fn says_why_a_service_does_not_answer() {
     let written = user
         .types("service-manager status kubernetes --output json")
         .stdout("[..]\n")
-        .stderr("warning: [..] does not answer [..]\nhint: [..]\n")
+        .stderr("warning: [..] does not answer [..]\nhint: [..]\nhint: `service-manager doctor kubernetes` says more\n")
         .succeeds();
     let service = json(&written.stdout)["services"][0].clone();
     assert_eq!((&service["state"], &service["endpoint"]), (&"degraded".into(), &Value::Null));

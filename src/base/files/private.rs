@@ -12,7 +12,9 @@ use super::lock::FolderLock;
 use super::ownership::refuse_shared;
 use super::read::read_foreign;
 use crate::base::deadline::Deadline;
-use crate::base::platform::{FileAccess, create_folders, is_private_file, open_with_access};
+use crate::base::platform::{
+    FileAccess, LockHolder, create_folders, is_private_file, lock_holder, open_with_access,
+};
 
 /// A folder that only its user can enter, held by one process at a time.
 ///
@@ -24,6 +26,11 @@ pub(crate) struct PrivateFolder {
 }
 
 impl PrivateFolder {
+    /// The process that holds the folder `path`, where one does and the system tells which.
+    pub(crate) fn holder(path: &Path) -> Option<LockHolder> {
+        lock_holder(&path.join(LOCK))
+    }
+
     /// Creates the folder (0700) when it is missing and locks it, waiting for another process until `deadline`.
     ///
     /// Errors: the folder cannot be created, is somebody else's, can be written by others, or stays locked.

@@ -3,6 +3,7 @@
 mod ancestors;
 mod files;
 mod folders;
+mod locks;
 mod processes;
 mod signals;
 mod sockets;
@@ -17,6 +18,7 @@ pub(crate) use self::files::{
     others_can_rename_in, rename, set_access, sync_folder, temporary_file,
 };
 pub(crate) use self::folders::BaseFolders;
+pub(crate) use self::locks::lock_holder;
 pub(crate) use self::processes::{
     BROWSERS, FALLBACK_SHELL, PipedProcess, ProcessTree, account_name, close_inherited, close_stdout,
     for_background, home_of_user, host_name, leave_terminal, replace_process, shell, time_asleep, user_id,

@@ -3,6 +3,7 @@
 mod access;
 mod files;
 mod folders;
+mod locks;
 mod open;
 mod processes;
 mod signals;
@@ -16,6 +17,7 @@ pub(crate) use self::files::{
     others_can_rename_in, rename, set_access, sync_folder, temporary_file,
 };
 pub(crate) use self::folders::BaseFolders;
+pub(crate) use self::locks::lock_holder;
 pub(crate) use self::processes::{
     BROWSERS, FALLBACK_SHELL, PipedProcess, ProcessTree, account_name, ancestors, close_inherited,
     close_stdout, for_background, home_of_user, host_name, leave_terminal, replace_process, shell,

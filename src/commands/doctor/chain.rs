@@ -6,6 +6,8 @@ use std::time::Instant;
 use super::examination::{Examination, names};
 use super::finding::{ChainStep, Finding};
 use super::{guest, host, login};
+use crate::base::files::PrivateFolder;
+use crate::base::platform::LockHolder;
 use crate::base::text::humanize_duration;
 use crate::base::{files, timeouts};
 use crate::catalogue::Service;
@@ -116,7 +118,13 @@ fn state(machine: &Machine, examination: &mut Examination) -> bool {
             true
         }
         Err(error) => {
+            let is_locked = matches!(error, files::Error::FolderLocked { .. });
             examination.fails(&error.into(), begin.elapsed());
+            let holder = is_locked.then(|| PrivateFolder::holder(folder)).flatten();
+            if let Some(LockHolder { process, program }) = holder {
+                let text = format!("it is locked by process {process}, `{program}`");
+                examination.note(ChainStep::State, &text, None);
+            }
             examination.not_asked(ChainStep::Connection, "nothing that is learnt could be kept");
             false
         }
