@@ -4,7 +4,10 @@ GUEST := tests/acceptance/guest/guest
 # Tests, benchmarks and the demo find the program they built, not one that is installed.
 PROGRAM := $(CURDIR)/target/release/service-manager
 
-.PHONY: help setup build unit demo test test-vm lint advisories bench fuzz docs guest-up guest-down clean
+# The programs of a release, as TARGET/service-manager.
+PROGRAMS := target/programs
+
+.PHONY: help setup build unit demo test test-vm lint advisories bench fuzz docs dist dist-test guest-up guest-down clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +42,15 @@ advisories: ## ask what is known of the dependencies
 docs: ## write the documentation as web pages into target/docs
 	@tools/setup build
 	@tools/docs target/docs
+
+dist: ## make a release in target/dist of the programs in PROGRAMS=target/programs
+	@tools/setup dist
+	@rm -rf target/dist
+	@tools/dist target/dist $(PROGRAMS)
+
+dist-test: ## install, use and remove the release that is in target/dist
+	@tools/setup dist
+	@tools/dist-test target/dist
 
 bench: setup ## measure against other programs; some rows alone: ROWS="warm cold"
 	@tools/bench $(ROWS)
