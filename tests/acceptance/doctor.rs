@@ -65,6 +65,26 @@ fn says_one_line_when_all_is_well() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn says_by_which_rule_a_machine_is_meant() {
+    let guest = Guest::light();
+    let user = User::near(&guest);
+    let config = guest.folder().join("ssh_config");
+    user.types(format!("service-manager --ssh-config {} status >out", config.display())).succeeds();
+    let says = |options: &str, rule: &str| {
+        let line = format!(
+            "service-manager {options} doctor --report --with-addresses >found; grep '^ok: .light. is ' found"
+        );
+        let found = user.types(line).run_freely();
+        assert!(found.contains(&format!(", {rule}, used ")), "{found}");
+    };
+    says("", "the only one that was used from here");
+    says("-m light", "as you named it");
+    user.types("service-manager machines use light >out 2>&1").succeeds();
+    says("", "by `machines use`");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn tells_why_the_machine_is_not_reached() {
     let guest = Guest::light();
     let user = User::near(&guest);

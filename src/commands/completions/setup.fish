@@ -14,7 +14,9 @@ function __service_manager_complete
                 set -l begin (math (string replace ':command ' '' -- $line) + 1)
                 set -l before
                 test $begin -lt (count $words); and set before (string escape -- $words[$begin..-2])
-                complete --do-complete "$(string join ' ' -- $before $word)"
+                # Before 3.4 fish knows no `"$(...)"`.
+                set -l whole (string join ' ' -- $before $word)
+                complete --do-complete "$whole"
             case '*'
                 echo $line
         end
