@@ -840,6 +840,9 @@ pub(crate) struct TunnelStopArgs {
     /// Those of all machines
     #[arg(long, conflicts_with = "machines")]
     pub(crate) all: bool,
+    /// Keep the ports that you forward and publish: the next `env` brings them back
+    #[arg(long)]
+    pub(crate) keep_ports: bool,
     /// Where the machine is not known, there is nothing to do and that is no failure
     #[arg(long)]
     pub(crate) ignore_unknown: bool,

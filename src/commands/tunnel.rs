@@ -132,7 +132,9 @@ fn stop(args: &TunnelStopArgs, context: &Context) -> Result<(), Error> {
     let mut has_stopped = false;
     for machine in &machines {
         has_stopped |= tunnel::stop(&machine.files, context.deadline)?;
-        forget_ports(machine, context.deadline)?;
+        if !args.keep_ports {
+            forget_ports(machine, context.deadline)?;
+        }
     }
     if !has_stopped {
         context.note("there was no tunnel");

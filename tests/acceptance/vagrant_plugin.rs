@@ -246,8 +246,24 @@ fn the_tunnel_ends_with_the_machine() {
     project.vagrant("up");
     project.types("service-manager --quiet --tunnel always env docker >/dev/null").succeeds();
     assert_eq!(tunnels(), "1\n");
+    // What the user has asked for is there again after the machine is.
+    let port = free_port();
+    project
+        .types(&format!("service-manager --quiet forward {port}:22"))
+        .stdout("127.0.0.1:[..]\n")
+        .succeeds();
+    let is_here = || {
+        let forwards = "service-manager tunnel --quiet | grep --count --word-regexp 127.0.0.1:22 || true";
+        user.types(forwards).run_freely() == "1\n"
+    };
+    assert!(is_here());
     project.vagrant("halt");
     assert_eq!(tunnels(), "0\n");
+    assert!(!is_here());
+    project.vagrant("up");
+    project.types("service-manager --quiet env docker >/dev/null").succeeds();
+    assert!(is_here());
+    user.types("service-manager tunnel stop --all").succeeds();
 }
 
 #[test]

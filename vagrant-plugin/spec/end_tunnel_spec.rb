@@ -22,7 +22,7 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::EndTunnel do
   end
 
   it 'has the program end the tunnel before the machine stops' do
-    words = %w[tunnel stop --ignore-unknown --quiet --machine=default]
+    words = %w[tunnel stop --keep-ports --ignore-unknown --quiet --machine=default]
     expect(stopped).to eq([words, words, []])
   end
 

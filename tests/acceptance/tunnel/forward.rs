@@ -73,7 +73,13 @@ fn an_application_is_there_until_it_is_taken_back() {
     assert_eq!(echo(other, b"hello").unwrap(), b"hello");
     assert!(TcpStream::connect(("127.0.0.1", one)).is_err());
 
-    // Stopped, it is not.
+    // Stopped for a while, it is too.
+    user.types("service-manager tunnel stop --keep-ports").succeeds();
+    assert!(TcpStream::connect(("127.0.0.1", other)).is_err());
+    user.types("service-manager env kubernetes >/dev/null").succeeds();
+    assert_eq!(echo(other, b"hello").unwrap(), b"hello");
+
+    // Stopped for good, it is not.
     end(&user);
     user.types("service-manager env kubernetes >/dev/null").succeeds();
     assert!(TcpStream::connect(("127.0.0.1", other)).is_err());
