@@ -41,12 +41,18 @@ fn serve(key: &str, context: &Context) -> Result<(), Error> {
     let Some(machine) = known.iter().find(|machine| machine.key() == key) else {
         return Err(crate::machine::Error::NoMachine.into());
     };
-    ui::keep_log();
+    let say = |line: &str| ui::print(&format!("{line}\n"));
+    match files::LogFile::open(&machine.files.tunnel_log()) {
+        Ok(log) => ui::keep_log(log),
+        Err(error) => {
+            say(&in_one_line(&error))?;
+            return Err(error.into());
+        }
+    }
     // Where it is none of a terminal's already, that is as good.
     let _ = leave_terminal();
     let login = remembered_login(context.folders()?, key.to_owned());
     let watch = port_watcher(context.folders()?, key.to_owned());
-    let say = |line: &str| ui::print(&format!("{line}\n"));
     let is_ready = || say(READY).map_err(io::Error::other).and_then(|()| close_stdout());
     match tunnel::serve(&machine.files, tunnel::TunnelHost { login, watch }, is_ready) {
         Ok(()) => Ok(()),
@@ -144,7 +150,7 @@ fn stop(args: &TunnelStopArgs, context: &Context) -> Result<(), Error> {
 
 fn log(context: &Context) -> Result<(), Error> {
     let machine = context.remembered_machine()?;
-    let text = files::read_text(&machine.files.tunnel_log(), LONGEST_LOG)?.unwrap_or_default();
+    let text = files::read_log(&machine.files.tunnel_log())?.unwrap_or_default();
     print(&text.lines().map(|line| escape_control(line) + "\n").collect::<String>())
 }
 
@@ -309,5 +315,3 @@ impl PublishedEntry {
         unpublished.chain(failed).chain(more).collect()
     }
 }
-
-const LONGEST_LOG: u64 = 1 << 20;

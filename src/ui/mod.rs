@@ -6,13 +6,16 @@ pub(crate) mod table;
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use console::{Style, Term, measure_text_width};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use time::OffsetDateTime;
 
+use crate::base::files::LogFile;
 use crate::base::platform::reader_goes_away;
 use crate::base::text::{escape_control, sanitize_line};
 use crate::clients::Event;
@@ -394,9 +397,9 @@ pub(crate) fn show_steps() {
     }
 }
 
-/// Writes down what becomes of a process in the background: what is worth a line in a log, each with the time since the start.
-pub(crate) fn keep_log() {
-    let logger = Box::new(Steps(std::time::Instant::now()));
+/// Writes down in `file` what becomes of a process in the background: what is worth a line in a log, each with the date.
+pub(crate) fn keep_log(file: LogFile) {
+    let logger = Box::new(DatedLines(Mutex::new(file)));
     if log::set_boxed_logger(logger).is_ok() {
         log::set_max_level(log::LevelFilter::Info);
     }
@@ -406,8 +409,7 @@ struct Steps(std::time::Instant);
 
 impl log::Log for Steps {
     fn enabled(&self, metadata: &log::Metadata) -> bool {
-        // The libraries' own messages may hold what is secret.
-        metadata.target().starts_with("service_manager")
+        is_own(metadata)
     }
 
     fn log(&self, record: &log::Record) {
@@ -418,6 +420,37 @@ impl log::Log for Steps {
     }
 
     fn flush(&self) {}
+}
+
+/// The lines of a log that is read days later.
+struct DatedLines(Mutex<LogFile>);
+
+impl log::Log for DatedLines {
+    fn enabled(&self, metadata: &log::Metadata) -> bool {
+        is_own(metadata)
+    }
+
+    fn log(&self, record: &log::Record) {
+        if self.enabled(record.metadata()) {
+            let text = sanitize_line(&record.args().to_string());
+            let line = format!("{}  {text}", date(SystemTime::now()));
+            // Nobody is there who could be told that the disk is full.
+            let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).add(&line);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// False for the libraries' own messages, which may hold what is secret.
+fn is_own(metadata: &log::Metadata) -> bool {
+    metadata.target().starts_with("service_manager")
+}
+
+/// As RFC 3339 has it, in UTC.
+fn date(time: SystemTime) -> String {
+    let time = OffsetDateTime::from(time);
+    format!("{}T{:02}:{:02}:{:02}Z", time.date(), time.hour(), time.minute(), time.second())
 }
 
 #[allow(clippy::disallowed_methods, reason = "this module owns the streams")]
@@ -433,6 +466,13 @@ fn stderr() -> io::Stderr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_has_dates() {
+        let day = |seconds: u64| date(std::time::UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 999));
+        assert_eq!(day(0), "1970-01-01T00:00:00Z");
+        assert_eq!(day(1_709_210_096), "2024-02-29T12:34:56Z");
+    }
 
     #[test]
     fn the_templates_of_bars_are_templates() {

@@ -1,6 +1,6 @@
 //! A folder of this program's own state.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +12,7 @@ use super::lock::FolderLock;
 use super::ownership::refuse_shared;
 use super::read::read_foreign;
 use crate::base::deadline::Deadline;
-use crate::base::platform::{
-    FileAccess, LockHolder, create_folders, is_private_file, lock_holder, open_with_access,
-};
+use crate::base::platform::{FileAccess, LockHolder, create_folders, is_private_file, lock_holder};
 
 /// A folder that only its user can enter, held by one process at a time.
 ///
@@ -89,29 +87,14 @@ impl PrivateFolder {
     }
 }
 
-/// Opens the file `path` to add lines to it (0600). One that has become long begins anew.
-///
-/// Errors: it is a link, or cannot be written.
-pub(crate) fn open_log(path: &Path) -> Result<File, Error> {
-    let failed = |source| Error::Write { path: path.to_owned(), source };
-    if fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file() || meta.len() > LONGEST_LOG) {
-        fs::remove_file(path).map_err(failed)?;
-    }
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    open_with_access(&mut options, path, FileAccess::Private).map_err(failed)
-}
-
 fn already_is(path: &Path, content: &[u8]) -> bool {
     is_private_file(path) && read_foreign(path, content.len() as u64).is_some_and(|old| old == content)
 }
 
 const LOCK: &str = "lock";
-const LONGEST_LOG: u64 = 256 << 10;
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::time::Duration;
 
     use super::super::ownership::OWN_LEVELS;
@@ -160,19 +143,6 @@ mod tests {
         private.write(&path.join("file"), b"ours").unwrap();
         assert_eq!(fs::read_to_string(victim).unwrap(), "untouched");
         assert!(fs::symlink_metadata(path.join("file")).unwrap().is_file());
-    }
-
-    #[test]
-    fn a_log_grows_privately_and_not_for_ever() {
-        let below = tempfile::tempdir().unwrap();
-        let path = below.path().join("log");
-        for _ in 0..2 {
-            open_log(&path).unwrap().write_all(b"line\n").unwrap();
-        }
-        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("line\nline\n", 0o600));
-        fs::write(&path, vec![b'x'; 300 << 10]).unwrap();
-        open_log(&path).unwrap().write_all(b"new\n").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
     }
 
     #[test]

@@ -73,8 +73,11 @@ impl ForwardStatus {
         }
     }
 
+    /// A client that tries again and again fails for the same reason, which is told once.
     pub(super) fn fail(&mut self, reason: &str) {
-        log::info!("{}: {reason}", self.forward.purpose);
+        if self.last_error.as_deref() != Some(reason) {
+            log::info!("{}: {reason}", self.forward.purpose);
+        }
         self.last_error = Some(reason.to_owned());
     }
 

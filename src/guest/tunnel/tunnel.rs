@@ -374,7 +374,10 @@ impl Tunnel {
                 self.last_use = Instant::now();
             }
             Err(reason) => {
-                log::info!("could not log in: {reason}");
+                // A client that tries again and again has it be tried again and again.
+                if self.last_failure.is_none() || self.last_error.as_ref() != Some(&reason) {
+                    log::info!("could not log in: {reason}");
+                }
                 (self.phase, self.last_failure) = (Phase::Down, Some(Instant::now()));
                 self.fail_waiting(&reason);
                 self.last_error = Some(reason);

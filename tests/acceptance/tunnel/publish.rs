@@ -185,6 +185,13 @@ fn a_guest_that_claims_all_ports_has_few() {
         "systemctl stop test-claims; rm /run/claims.py",
     );
     let port = ssh_port_of(&guest);
+    // Who tries all the time is told once.
+    first
+        .types(
+            "service-manager tunnel log >log; grep --invert-match --extended-regexp '^20..-..-..T..:..:..Z  ' log; \
+             cut --delimiter=' ' --fields=3- log | sort | uniq --count | awk '$1 > 4'",
+        )
+        .succeeds();
     let user = user_of(&guest, &port);
     user.writes(".config/service-manager/services/test.yaml", TEST_SERVICE);
     user.writes(".config/service-manager/config.yaml", "publish: true\n");
