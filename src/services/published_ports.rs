@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
@@ -128,10 +128,8 @@ impl Publishes for ContainerPort {
             _ if !is_tcp(&self.protocol) => PortReach::OtherProtocol,
             // Podman's word for all of them.
             Err(_) if self.address.is_empty() => PortReach::Loopback,
-            Ok(IpAddr::V4(address)) if address.is_unspecified() || address.is_loopback() => {
-                PortReach::Loopback
-            }
-            Ok(IpAddr::V6(address)) if address.is_unspecified() => PortReach::Loopback,
+            // Where forwards lead to. At 127.0.0.2 or `::1` it may be another program that has the port there.
+            Ok(Ipv4Addr::LOCALHOST | Ipv4Addr::UNSPECIFIED) => PortReach::Loopback,
             Ok(_) | Err(_) => PortReach::OtherAddress,
         };
         ports.extend(published(self.port, reach));
@@ -235,6 +233,10 @@ mod tests {
                 {"IP":"0.0.0.0","PrivatePort":80,"PublicPort":8080,"Type":"tcp"},
                 {"IP":"::","PrivatePort":80,"PublicPort":8080,"Type":"tcp"},
                 {"IP":"127.0.0.1","PrivatePort":81,"PublicPort":8081,"Type":"tcp"},
+                {"IP":"127.0.0.2","PrivatePort":82,"PublicPort":8084,"Type":"tcp"},
+                {"IP":"::1","PrivatePort":82,"PublicPort":8085,"Type":"tcp"},
+                {"IP":"::","PrivatePort":82,"PublicPort":8086,"Type":"tcp"},
+                {"IP":"::ffff:127.0.0.1","PrivatePort":82,"PublicPort":8087,"Type":"tcp"},
                 {"PrivatePort":443,"Type":"tcp"}]},
             {"Id":"2","Ports":[
                 {"IP":"192.0.2.7","PrivatePort":80,"PublicPort":8082,"Type":"tcp"},
@@ -247,9 +249,14 @@ mod tests {
             [
                 (5353, OtherProtocol),
                 (8080, Loopback),
+                (8080, OtherAddress),
                 (8081, Loopback),
                 (8082, OtherAddress),
-                (8083, Loopback)
+                (8083, Loopback),
+                (8084, OtherAddress),
+                (8085, OtherAddress),
+                (8086, OtherAddress),
+                (8087, OtherAddress)
             ]
         );
     }

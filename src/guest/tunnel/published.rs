@@ -19,7 +19,7 @@ pub(crate) struct PublishedPort {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum PortReach {
-    /// It is on the guest's loopback.
+    /// It is at 127.0.0.1 of the guest.
     Loopback,
     /// It is at another address of the guest alone.
     OtherAddress,
@@ -58,7 +58,7 @@ impl fmt::Display for UnpublishedPort {
             }
             UnpublishedReason::Taken => write!(f, "another program listens at 127.0.0.1:{port} here"),
             UnpublishedReason::OtherAddress => {
-                f.write_str("the machine has it at another address than its loopback")
+                f.write_str("the machine has it at another address than 127.0.0.1")
             }
             UnpublishedReason::OtherProtocol => f.write_str("it is not of TCP"),
             UnpublishedReason::Failed(reason) => f.write_str(reason),

@@ -26,7 +26,7 @@ fn ports_of_containers_are_here_while_they_are_there() {
     .succeeds();
     guest.changes(
         "true",
-        "docker rm --force web other low >/dev/null 2>&1; docker rmi --force publish-test >/dev/null",
+        "docker rm --force web other low aside >/dev/null 2>&1; docker rmi --force publish-test >/dev/null",
     );
     user.types("service-manager tunnel --publish --quiet").succeeds();
     let docker = |line: &str| {
@@ -34,30 +34,33 @@ fn ports_of_containers_are_here_while_they_are_there() {
             .patiently()
             .succeeds();
     };
-    let [web, other] = free_ports();
+    let [web, other, aside] = free_ports();
     let taken = TcpListener::bind(("127.0.0.1", other)).unwrap();
-    let run = |name: &str, port: u16| {
+    let run = |name: &str, port: &dyn std::fmt::Display| {
         docker(&format!(
             "run --detach --name {name} --publish {port}:80 publish-test /bin/busybox httpd -f -p 80 -h /bin"
         ));
     };
-    run("web", web);
+    run("web", &web);
     until("the port is here", || serves(web));
     let file =
         user.types(format!("curl --silent http://127.0.0.1:{web}/busybox | cmp - /bin/busybox && echo same"));
     file.stdout("same\n").succeeds();
 
     // What cannot be here is told.
-    run("other", other);
-    run("low", 81);
+    run("other", &other);
+    run("low", &81);
+    // Somebody else may have its port at 127.0.0.1.
+    run("aside", &format!("127.0.0.2:{aside}"));
     let list = || user.types("service-manager tunnel | grep published | cut --fields=2-4,8").run_freely();
-    until("all are listed", || list().lines().count() == 3);
+    until("all are listed", || list().lines().count() == 4);
     assert_eq!(
         list(),
         format!(
             "docker (published)\t127.0.0.1:{web}\t127.0.0.1:{web}\t-\n\
              docker (published)\t-\t127.0.0.1:81\tonly root may listen at ports below 1024; `service-manager forward 8081:81`\n\
              docker (published)\t-\t127.0.0.1:{other}\tanother program listens at 127.0.0.1:{other} here\n"
+             docker (published)\t-\t127.0.0.1:{aside}\tthe machine has it at another address than 127.0.0.1\n\
         )
     );
     drop(taken);
