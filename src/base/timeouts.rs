@@ -87,6 +87,8 @@ pub(crate) const FIRST_WATCH_RETRY: Duration = Duration::from_secs(1);
 pub(crate) const LAST_WATCH_RETRY: Duration = Duration::from_secs(30);
 /// Between two questions what it publishes, however much happens there.
 pub(crate) const WATCH_PAUSE: Duration = Duration::from_secs(1);
+/// For a service to say again what it publishes, before that is gone: an API server may restart for that long.
+pub(crate) const SILENT_SERVICE: Duration = Duration::from_mins(2);
 /// Before a published port is tried again that another program of the host had.
 pub(crate) const TAKEN_PORT: Duration = Duration::from_secs(10);
 /// For all that a service ever tells in one stream of events.

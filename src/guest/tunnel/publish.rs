@@ -52,6 +52,8 @@ pub(super) struct Publisher {
     reports: Receiver<PortReport>,
     pokes: Vec<Sender<()>>,
     known: BTreeMap<ServiceName, BTreeSet<PublishedPort>>,
+    /// Since when a service has not said what it publishes.
+    silent_since: BTreeMap<ServiceName, Instant>,
     status: PublishStatus,
     /// When ports were last listened at.
     tried_at: Instant,
@@ -67,6 +69,7 @@ impl Publisher {
             reports,
             pokes,
             known: BTreeMap::new(),
+            silent_since: BTreeMap::new(),
             status: PublishStatus::default(),
             tried_at: Instant::now(),
         })
@@ -91,21 +94,49 @@ impl Publisher {
 
     /// Does what the reports that have come say.
     pub(super) fn work(&mut self, tunnel: &mut Tunnel) {
-        let mut has_news = false;
-        while let Ok(PortReport { service, ports }) = self.reports.try_recv() {
-            has_news = true;
-            let error = ports.as_ref().err().cloned();
-            if let Some(reason) = &error
-                && self.status.services.get(&service) != Some(&error)
-            {
-                log::info!("what {service} publishes is not known: {reason}");
-            }
-            self.known.insert(service.clone(), ports.unwrap_or_default());
-            self.status.services.insert(service, error);
+        let now = Instant::now();
+        let mut has_news = self.expire(tunnel.is_out_of_reach(), now);
+        while let Ok(report) = self.reports.try_recv() {
+            has_news |= self.take(report, now);
         }
         if has_news {
             self.apply(tunnel);
         }
+    }
+
+    /// True when the report says what is published. Where it does not, that has not changed, as far as anybody knows: the machine
+    /// sleeps, or an API server restarts while the containers run.
+    fn take(&mut self, PortReport { service, ports }: PortReport, now: Instant) -> bool {
+        let error = ports.as_ref().err().cloned();
+        if let Some(reason) = &error
+            && self.status.services.get(&service) != Some(&error)
+        {
+            log::info!("what {service} publishes is not known: {reason}");
+        }
+        self.status.services.insert(service.clone(), error);
+        let Ok(ports) = ports else {
+            self.silent_since.entry(service).or_insert(now);
+            return false;
+        };
+        self.silent_since.remove(&service);
+        self.known.insert(service, ports);
+        true
+    }
+
+    /// Forgets what services published that have been silent for long. True when there was such a port. A machine that is out of
+    /// reach has time until it is there again.
+    fn expire(&mut self, is_out_of_reach: bool, now: Instant) -> bool {
+        if is_out_of_reach {
+            self.silent_since.values_mut().for_each(|since| *since = now);
+        }
+        let Self { known, silent_since, .. } = self;
+        let before = known.len();
+        known.retain(|service, _| {
+            silent_since
+                .get(service)
+                .is_none_or(|since| now.saturating_duration_since(*since) < timeouts::SILENT_SERVICE)
+        });
+        known.len() < before
     }
 
     /// Tries once more what another program of the host was in the way of.
@@ -134,7 +165,7 @@ impl Publisher {
             .collect();
         for forward in &gone {
             log::info!("{} is not published any more", forward.local);
-            tunnel.remove(forward);
+            tunnel.retire(forward);
         }
         self.status.unpublished = left_out;
         for forward in forwards {
@@ -227,6 +258,57 @@ mod tests {
 
     fn numbers(choice: &Choice) -> Vec<u16> {
         choice.forwards.iter().map(|forward| forward.purpose.published_port().unwrap().number()).collect()
+    }
+
+    fn report(ports: &[u16]) -> PortReport {
+        let port = |number: &u16| PublishedPort {
+            port: Port::try_from(*number).unwrap(),
+            reach: PortReach::Loopback,
+        };
+        let service = ServiceName::parse("docker").unwrap();
+        PortReport { service, ports: Ok(ports.iter().map(port).collect()) }
+    }
+
+    #[test]
+    fn ports_stay_until_a_list_says_otherwise_or_nobody_has_said_anything_for_long() {
+        let mut tunnel = Tunnel::new(Arc::new(|_| Err("nobody is there".to_owned()))).unwrap();
+        let reports = Arc::new(std::sync::Mutex::new(None));
+        let watch: PortWatcher = {
+            let reports = Arc::clone(&reports);
+            Arc::new(move |new| {
+                *reports.lock().unwrap() = Some(new);
+                Vec::new()
+            })
+        };
+        let mut publisher = Publisher::start(&watch, tunnel.waker().unwrap()).unwrap();
+        let reports = reports.lock().unwrap().take().unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut publish = |tell: Option<PortReport>, publisher: &mut Publisher| {
+            assert!(tell.is_none_or(|report| reports.tell(report)));
+            publisher.work(&mut tunnel);
+            tunnel.forwards().count() == 1
+        };
+        let silence = || PortReport { ports: Err("it does not answer".to_owned()), ..report(&[]) };
+
+        assert!(publish(Some(report(&[free])), &mut publisher));
+        assert!(publish(Some(silence()), &mut publisher), "it is silent");
+        assert!(!publisher.is_watching());
+        let later =
+            |seconds| Instant::now() + timeouts::SILENT_SERVICE + std::time::Duration::from_secs(seconds);
+        // The time begins when the machine is there again.
+        assert!(!publisher.expire(true, later(3600)));
+        assert!(!publisher.expire(false, later(3610)));
+        assert!(publish(Some(report(&[free])), &mut publisher));
+        assert!(!publisher.expire(false, later(7200)), "it has spoken");
+        assert!(!publish(Some(report(&[])), &mut publisher), "its list is empty");
+
+        assert!(publish(Some(report(&[free])), &mut publisher));
+        assert!(publish(Some(silence()), &mut publisher));
+        assert!(publish(Some(silence()), &mut publisher));
+        assert!(publisher.expire(false, later(1)));
+        publisher.known.clear();
+        assert!(!publish(Some(report(&[])), &mut publisher), "it was silent for long");
+        assert!(publish(Some(report(&[free])), &mut publisher), "it is back");
     }
 
     #[test]

@@ -120,6 +120,20 @@ impl Tunnel {
         self.sweep();
     }
 
+    /// Listens no more for the purpose of `forward`; its connections end by themselves.
+    pub(super) fn retire(&mut self, forward: &Forward) {
+        let is_meant = |known: &&mut Listening| known.is_open() && known.forward.purpose == forward.purpose;
+        if let Some(known) = self.forwards.iter_mut().find(is_meant) {
+            known.listener = None;
+        }
+        self.sweep();
+    }
+
+    /// True when it could not log in to the machine last.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        self.last_failure.is_some()
+    }
+
     pub(crate) fn forwards(&self) -> impl Iterator<Item = &Forward> {
         self.forwards.iter().filter(|known| known.is_open()).map(|known| &known.forward)
     }
