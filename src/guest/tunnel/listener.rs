@@ -1,7 +1,7 @@
 //! The beginnings of forwards on the host.
 
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
 
 use socket2::Socket;
@@ -38,13 +38,21 @@ pub(super) fn listen(local: &LocalEnd) -> Result<(Socket, LocalEnd), ListenError
 /// Errors: another program listens there, at whatever address of the host's own `localhost` leads to.
 pub(super) fn listen_exactly(local: &LocalEnd) -> Result<(Socket, LocalEnd), ListenError> {
     let LocalEnd::Port(port) = *local else { return listen(local) };
-    if is_port_used(port) {
-        return Err(ListenError::Taken { port });
-    }
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => ListenError::Taken { port },
         _ => ListenError::Port { port, source },
     };
+    // A program that listens there sees nothing of this. Connecting to it, which it would see, finds out what binding does not say
+    // on every system.
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
+    match TcpListener::bind((Ipv6Addr::LOCALHOST, port)) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(failed(error)),
+        // Not every host has the newer protocol.
+        Ok(_) | Err(_) => {}
+    }
+    if is_port_used(port) {
+        return Err(ListenError::Taken { port });
+    }
     let listener = Socket::from(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?);
     listener.set_nonblocking(true).map_err(failed)?;
     Ok((listener, local.clone()))
@@ -100,6 +108,11 @@ mod tests {
             let port = other.local_addr().unwrap().port();
             let refused = listen_exactly(&LocalEnd::Port(port)).unwrap_err();
             assert!(matches!(refused, ListenError::Taken { port: named } if named == port), "{taken}");
+            other.set_nonblocking(true).unwrap();
+            let is_untouched = other.accept().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+            // BSD's systems and Windows let somebody else bind at one address of all.
+            let is_seen = !cfg!(target_os = "linux") && other.local_addr().unwrap().ip().is_unspecified();
+            assert!(is_untouched || is_seen, "{taken}");
         }
     }
 
