@@ -14,7 +14,7 @@ use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::text::sh_word;
 use crate::base::timeouts;
 use crate::base::types::{GuestPath, Port};
-use crate::catalogue::{Access, EngineProgram, Flavour};
+use crate::catalogue::{Access, Control, EngineProgram, Flavour};
 use crate::guest::probe::FileFact;
 use crate::guest::tunnel::{ForwardTarget, LocalEnd, SocketFile, StartError};
 
@@ -139,14 +139,26 @@ impl Inspection {
 
     /// What the user can do when the tunnel leads nowhere.
     fn remedy(&self, detected: &DetectedService, target: &ForwardTarget) -> String {
-        match (target, &detected.flavour.access) {
-            (ForwardTarget::Engine(EngineProgram::Docker), _) => format!(
+        match target {
+            ForwardTarget::Engine(EngineProgram::Docker) => format!(
                 "in the machine: `sudo usermod --append --groups docker {}` lets the user open the socket, and with it be \
                  root there",
                 sh_word(self.machine.route().target.user.as_str())
             ),
-            (_, Access::Socket { reason, .. }) => reason.help.replace("{ssh}", &sh_word(&self.ssh_url())),
-            _ => String::new(),
+            ForwardTarget::Engine(EngineProgram::Podman) => {
+                "in the machine: `systemctl --user enable --now podman.socket` gives the user an engine of their own"
+                    .to_owned()
+            }
+            ForwardTarget::Socket(_) | ForwardTarget::Port(_) => {
+                let tls = match detected.flavour.control {
+                    Control::System { tls: true, .. } => INSTEAD_TLS,
+                    _ => "",
+                };
+                format!(
+                    "in the machine, `sudo sshd -T | grep -i -e streamlocal -e disableforwarding` shows whether sshd forbids \
+                     it{tls}"
+                )
+            }
         }
     }
 
@@ -171,3 +183,6 @@ impl Inspection {
         format!("ssh://{}", self.machine.route().target)
     }
 }
+
+/// Where a service's file says that it can.
+const INSTEAD_TLS: &str = "; `service-manager start docker --tls` has dockerd talk TLS on port 2376 instead, and restarts it for that";

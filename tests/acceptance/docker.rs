@@ -170,15 +170,24 @@ fn refuses_an_untrusted_server() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn explains_a_daemon_without_a_tcp_port() {
     let guest = with_docker();
-    let ssh = format!("`export DOCKER_HOST=ssh://vagrant@{}:22`", guest.address());
-    for (command_line, because) in [
-        ("-H fd://", "only listens on its socket"),
+    for (command_line, because, hint) in [
+        (
+            "-H fd://",
+            "only listens on its socket",
+            "`service-manager env docker --tunnel auto` leads to it through SSH; `service-manager start docker --tls` has \
+             dockerd talk TLS on port 2376, and restarts it for that",
+        ),
         (
             // Without the last option dockerd waits for 15 s, so that everybody notices.
             "-H fd:// -H tcp://0.0.0.0:2375 --tls=false",
             "listens on port 2375 without TLS, where anybody who can reach it is root in the machine",
+            "close that port; `service-manager env docker --tunnel auto` leads to the socket through SSH",
         ),
-        ("", "talks TLS on port 2376, but its client certificate is not in ~/.docker of the machine"),
+        (
+            "",
+            "talks TLS on port 2376, but its client certificate is not in ~/.docker of the machine",
+            "put the client's ca.pem, [..]",
+        ),
     ] {
         let drop_in = format!("[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd {command_line}\\n");
         let restart = "systemctl daemon-reload; systemctl reset-failed docker; systemctl restart docker";
@@ -198,11 +207,6 @@ fn explains_a_daemon_without_a_tcp_port() {
             .types("service-manager status docker --tunnel never")
             .stdout("docker - running\n")
             .succeeds();
-        let hint = if command_line.is_empty() {
-            "put the client's ca.pem, [..]".to_owned()
-        } else {
-            format!("[..]{ssh}[..]")
-        };
         User::of(&guest)
             .types("service-manager --tunnel never env docker")
             .stdout("(exit 126)\n")
@@ -235,7 +239,9 @@ fn recognises_other_engines() {
         user.types("service-manager status docker --tunnel never").stdout("docker - running\n").succeeds();
         user.types("service-manager --tunnel never env docker")
             .stdout("(exit 126)\n")
-            .stderr(&format!("error: docker in `[NAME]` {because}\nhint: [..]\n"))
+            .stderr(&format!(
+                "error: docker in `[NAME]` {because}\nhint: `service-manager env docker --tunnel auto` leads to it through SSH\n"
+            ))
             .fails(126);
         report("docker", flavour, "status, env says what would help");
     }
