@@ -24,9 +24,13 @@ pub(super) struct Relay {
     outgoing: Pending,
     received: u64,
     consumed: u64,
-    /// Of that the bytes of streams, and what was taken for their surroundings.
+    /// Of that the bytes of streams, what surrounded them at least, and what was taken for that.
     streamed: u64,
+    framed: u64,
     surplus: u64,
+    /// What the server was sent, and what was taken for its changes of windows.
+    sent: u64,
+    answers: u64,
     allowed: u64,
     has_ended: bool,
     /// What was received first, until the server is trusted.
@@ -63,7 +67,10 @@ impl Relay {
             received: 0,
             consumed: 0,
             streamed: 0,
+            framed: 0,
             surplus: 0,
+            sent: 0,
+            answers: 0,
             allowed: MOST_BEFORE_LOGIN,
             has_ended: false,
             first: Vec::new(),
@@ -89,14 +96,24 @@ impl Relay {
 
     /// As [`Self::consume`] for a stream that goes on for days: what surrounds its bytes counts as read with them, since it adds
     /// up. As much again and [`FRAME`] are enough for all but the smallest packets in a row. In the long run it may be no more than
-    /// large packets need, or a server could hide behind a stream what nobody asked for.
+    /// large packets need, and what one packet has at least, since one must have come; or a server could hide behind a stream what
+    /// nobody asked for.
     pub(super) fn consume_stream(&mut self, count: usize) {
         self.streamed += count as u64;
-        let surplus =
-            (count as u64 + FRAME).min((MOST_SURPLUS + self.streamed / 64).saturating_sub(self.surplus));
+        self.framed += smallest_frame(count as u64);
+        let most = MOST_SURPLUS + self.streamed / 64 + self.framed;
+        let surplus = (count as u64 + FRAME).min(most.saturating_sub(self.surplus));
         let with_frames = (self.consumed + count as u64 + surplus).min(self.received);
         self.surplus += with_frames.saturating_sub(self.consumed + count as u64);
         self.consumed = with_frames;
+    }
+
+    /// The server was sent `count` bytes, which it answers by changes of windows: one for some kilobytes.
+    fn send(&mut self, count: usize) {
+        self.sent += count as u64;
+        let due = (self.sent / 64).saturating_sub(self.answers).min(self.unread());
+        self.answers += due;
+        self.consumed += due;
     }
 
     /// So many channels are open, in each of which a server may send so much before anybody reads.
@@ -116,12 +133,12 @@ impl Relay {
 
     /// Moves what can be moved without waiting. True when libssh2 has something new to read, be it the end.
     pub(super) fn pump(&mut self) -> Result<bool, Flood> {
-        let socket = SockRef::from(&self.socket);
-        self.outgoing.copy(&mut &self.inner, &mut &*socket);
+        let sent = self.outgoing.copy(&mut &self.inner, &mut &*SockRef::from(&self.socket)).read;
+        self.send(sent);
         if self.has_ended {
             return Ok(false);
         }
-        let moved = self.incoming.copy(&mut &*socket, &mut &self.inner);
+        let moved = self.incoming.copy(&mut &*SockRef::from(&self.socket), &mut &self.inner);
         self.received += moved.read as u64;
         if self.allowed == MOST_BEFORE_LOGIN && self.first.len() < LONGEST_OFFER {
             self.first.extend_from_slice(&self.incoming.buffer[..moved.read]);
@@ -155,9 +172,9 @@ impl Relay {
 
     /// Sends the server all that libssh2 has written. False when the network takes no more for now.
     pub(super) fn flush(&mut self) -> bool {
-        let socket = SockRef::from(&self.socket);
         loop {
-            let moved = self.outgoing.copy(&mut &self.inner, &mut &*socket);
+            let moved = self.outgoing.copy(&mut &self.inner, &mut &*SockRef::from(&self.socket));
+            self.send(moved.read);
             if !self.outgoing.is_empty() {
                 return false;
             }
@@ -235,7 +252,15 @@ const MOST_AFTER_LOGIN: u64 = 4 << 20;
 const MOST_PER_CHANNEL: u64 = 4 << 20;
 /// One packet's length, padding, number of the channel and checksum (RFC 4253, 6), and that of a change of the window.
 const FRAME: u64 = 128;
-/// For the surroundings of some millions of small packets.
+/// What surrounds `count` bytes that came in one packet of a channel, or more in several (RFC 4253, 6; RFC 4254, 5.2): its length,
+/// then in blocks of eight bytes the length of its padding, its kind, the channel, the length of its data, the data and the padding,
+/// then a checksum.
+fn smallest_frame(count: u64) -> u64 {
+    const CHECKSUM: u64 = 16;
+    if count == 0 { 0 } else { 4 + (1 + 1 + 4 + 4 + count + 4).next_multiple_of(8) + CHECKSUM - count }
+}
+
+/// For the surroundings of small packets of which several are read at once, and what theirs have more.
 const MOST_SURPLUS: u64 = 512 << 20;
 
 /// A server's lists of algorithms are shorter.
@@ -344,6 +369,43 @@ mod tests {
             }
         }
         panic!("nobody notices");
+    }
+
+    #[test]
+    fn small_packets_may_come_for_days() {
+        // As chacha20-poly1305 has them.
+        let sizes = [(1, 36), (2, 36), (3, 44), (10, 44), (11, 52), (100, 140)];
+        let (mut relay, _server, _client) = relay();
+        relay.trust();
+        relay.surplus = MOST_SURPLUS;
+        for round in 0..1_000_000 {
+            let (count, size) = sizes[round % sizes.len()];
+            relay.received += size;
+            relay.consume_stream(count);
+        }
+        assert_eq!(relay.unread(), 0);
+        // They hide nothing, and neither does a read that brings nothing.
+        for _ in 0..1_000_000 {
+            relay.received += 44;
+            relay.consume_stream(1);
+            relay.consume_stream(0);
+        }
+        assert!(relay.unread() > MOST_AFTER_LOGIN, "{}", relay.unread());
+    }
+
+    #[test]
+    fn changes_of_windows_do_not_add_up() {
+        let (mut relay, _server, _client) = relay();
+        relay.trust();
+        // 8 GB, with a change as often as the most eager of servers has them.
+        for _ in 0..1_000_000 {
+            relay.send(8 << 10);
+            relay.received += 64;
+        }
+        assert!(relay.unread() <= 64, "{}", relay.unread());
+        relay.received += (relay.sent / 64).saturating_sub(relay.answers) + MOST_AFTER_LOGIN + 1;
+        relay.send(1);
+        assert!(relay.unread() > MOST_AFTER_LOGIN);
     }
 
     #[test]
