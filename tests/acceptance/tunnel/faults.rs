@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use service_manager_test_support::{User, until};
+use service_manager_test_support::{Guest, User, until};
 
 use super::load::processor_time;
 use super::{behind_a_nat, end, kill, processes, run_folder, sets_sshd, ssh_port_of, user_called, user_of};
@@ -148,24 +149,77 @@ fn a_tunnel_that_is_gone_is_made_again() {
     end(&user);
 }
 
-/// Each has a socket and a port of their own.
+/// Each has a socket and a port of their own, and cannot open what is the other's. They are two users of the system where the tests
+/// may make them so, which only root may.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn two_users_of_a_host_do_not_meet() {
     let guest = behind_a_nat("socket");
     let port = ssh_port_of(&guest);
-    let users = [user_of(&guest, &port), user_of(&guest, &port)];
+    let users = [(user_of(&guest, &port), 65_534), (user_of(&guest, &port), 65_533)];
+    let is_root = rustix::process::getuid().is_root();
+    for (user, id) in users.iter().filter(|_| is_root) {
+        is_only_for(user, *id, &guest);
+    }
+    let type_as = |(user, id): &(User, u32), line: &str| {
+        let as_user = if is_root {
+            format!("setpriv --reuid={id} --regid={id} --clear-groups ")
+        } else {
+            String::new()
+        };
+        let line = format!("export PATH=$HOME/bin:$PATH; {line}").replace('\'', r"'\''");
+        user.types(format!("{as_user}sh -c '{line}'")).patiently().run_freely()
+    };
     for user in &users {
-        user.types("service-manager env --quiet >env").succeeds();
+        assert_eq!(type_as(user, "service-manager env --quiet >env && echo good"), "good\n");
     }
     for user in &users {
-        user.types(". ./env; docker info --format '{{.Name}}'; kubectl get namespace default --output name")
-            .stdout("[NAME]\nnamespace/default\n")
-            .succeeds();
+        let line = ". ./env; docker info --format '{{.Name}}'; kubectl get namespace default --output name";
+        assert_eq!(type_as(user, line), format!("{}\nnamespace/default\n", guest.name()));
     }
     let server = |user: &User| user.kubeconfig()["clusters"][0]["cluster"]["server"].clone();
-    assert_ne!(server(&users[0]), server(&users[1]));
-    users.iter().for_each(end);
+    assert_ne!(server(&users[0].0), server(&users[1].0));
+
+    let [one, other] = &users;
+    for (user, stranger) in [(one, other), (other, one)] {
+        let folder = run_folder(&user.0);
+        for name in ["docker.sock", "control.sock"] {
+            let path = folder.join(name);
+            let modes = [&folder, &path].map(|path| fs::metadata(path).unwrap().permissions().mode() & 0o777);
+            assert_eq!(modes, [0o700, 0o600], "{name}");
+            let connects = format!(
+                "curl --silent --max-time 5 --output /dev/null --unix-socket {} http://docker/_ping; echo $?",
+                path.display()
+            );
+            assert_ne!(type_as(user, &connects), "7\n", "{name}");
+            if is_root {
+                assert_eq!(type_as(stranger, &connects), "7\n", "{name}: it could not connect");
+            }
+        }
+    }
+    for user in &users {
+        assert_eq!(type_as(user, "service-manager tunnel stop --all && echo good"), "good\n");
+        assert!(!run_folder(&user.0).exists());
+    }
+}
+
+/// Gives the home of `user`, and what is needed there, to the user of the system with that `id`. Others can look into the folders
+/// above, so that only what the program makes keeps them out.
+fn is_only_for(user: &User, id: u32, guest: &Guest) {
+    let (home, key) = (user.home(), guest.folder().join("keys/ed25519"));
+    let config = fs::read_to_string(home.join("ssh_config")).unwrap();
+    let own_key = home.join("key");
+    user.writes("ssh_config", &config.replace(key.to_str().unwrap(), own_key.to_str().unwrap()));
+    fs::copy(&key, &own_key).unwrap();
+    // Where the program was built, others may not look.
+    user.types("mkdir bin && program=$(command -v service-manager) && { ln $program bin || cp $program bin; } 2>/dev/null")
+        .succeeds();
+    for folder in [home.parent().unwrap(), home] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for path in [home, &own_key, &home.join("ssh_config")] {
+        chown(path, Some(id), Some(id)).unwrap();
+    }
 }
 
 /// Connections that the process has no room for wait; they keep neither it nor others busy.
