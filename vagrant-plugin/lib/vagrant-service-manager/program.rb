@@ -81,8 +81,8 @@ module VagrantPlugins
         ask(['machines', 'forget', '--ignore-unknown', '--', name.to_s], variables)
       end
 
-      # Ends the tunnel of a machine, if there is one. The ports in it are what the user has asked for: once the machine is
-      # up again, the next `env` brings them back.
+      # Ends the tunnel of a machine, if there is one. The ports in it are what the user has asked for: once the machine
+      # is up again, the next `env` brings them back.
       def stop_tunnel(name, variables)
         ask(['tunnel', 'stop', '--keep-ports', '--ignore-unknown', '--quiet', "--machine=#{name}"], variables)
       end
