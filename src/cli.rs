@@ -289,6 +289,10 @@ pub(crate) struct StartArgs {
     /// Have Docker talk TLS, which restarts it once: makes keys, and a drop-in for its unit
     #[arg(long)]
     pub(crate) tls: bool,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with = "check")]
+    pub(crate) output: OutputFormat,
 
     #[command(flatten)]
     pub(crate) proxy: ProxyArgs,
@@ -359,6 +363,9 @@ pub(crate) struct StopArgs {
     /// The services, for example `kubernetes`
     #[arg(value_name = "SERVICE", required = true)]
     pub(crate) services: Vec<String>,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
 }
 
 /// Stops services that run, and starts them again
@@ -370,6 +377,9 @@ pub(crate) struct RestartArgs {
     /// The services, for example `kubernetes`
     #[arg(value_name = "SERVICE", required = true)]
     pub(crate) services: Vec<String>,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
 }
 
 /// Prints where the kubeconfig is, or puts it into your own
@@ -392,6 +402,10 @@ pub(crate) struct KubeconfigArgs {
     /// Make it the current context as well
     #[arg(long = "use", requires = "merge")]
     pub(crate) switch: bool,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with = "print")]
+    pub(crate) output: OutputFormat,
 }
 
 /// Makes a docker context that leads to the Docker of the machine, and prints its name
@@ -627,6 +641,9 @@ pub(crate) struct ServicesValidateArgs {
     /// The files; otherwise all of your own
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
 }
 
 /// Installs the program that uses a service, and puts it on the PATH
@@ -925,8 +942,8 @@ impl Command {
     pub(crate) fn timeout_multiplier(&self) -> u32 {
         let services = match self {
             Self::Start(StartArgs { services, .. })
-            | Self::Stop(StopArgs { services })
-            | Self::Restart(RestartArgs { services }) => services.len(),
+            | Self::Stop(StopArgs { services, .. })
+            | Self::Restart(RestartArgs { services, .. }) => services.len(),
             _ => 1,
         };
         u32::try_from(services).unwrap_or(u32::MAX).max(1)

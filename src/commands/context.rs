@@ -14,18 +14,16 @@ use crate::base::paths::Folders;
 use crate::base::platform::ancestors;
 use crate::base::text::{escape_control, sh_word};
 use crate::base::types::MachineName;
-use crate::catalogue::{Catalogue, Service};
+use crate::catalogue::Catalogue;
 use crate::cli::Global;
-use crate::error::{Error, ExitCode, Explain, Invocation};
+use crate::error::{Error, Explain, Invocation};
 use crate::export::shell::{self, Detected, Shell};
 use crate::guest::probe::Questions;
 use crate::machine::{
     self, Dialog, Machine, Project, Remembered, Selection, UnreadableRecord, VagrantQuestion,
     VagrantResolver, remembered,
 };
-use crate::services::{
-    self, BriefTunnels, Inspection, Lifecycle, MachineSession, TunnelAccess, TunnelLifetime,
-};
+use crate::services::{self, BriefTunnels, Inspection, MachineSession, TunnelAccess, TunnelLifetime};
 use crate::settings::{Settings, TunnelMode};
 use crate::ui::{self, Ui, json};
 
@@ -419,34 +417,6 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
 /// Writes a JSON document to standard output.
 pub(crate) fn print_json<T: Serialize>(content: &T) -> Result<(), Error> {
     Ok(json::print(content)?)
-}
-
-/// Does `step` for each of the services called `names`, once `check` has found no fault in all of them.
-///
-/// Errors: the fault, or the first failure; the user is told of the others.
-pub(crate) fn for_each_service(
-    names: &[String],
-    context: &Context,
-    check: impl FnOnce(&mut Lifecycle, &[&Service]) -> Result<(), Error>,
-    step: impl FnMut(&mut Lifecycle, &Service) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let catalogue = context.catalogue()?;
-    let services = catalogue.select(names)?;
-    let session = context.open_session(&mut context.machine()?)?;
-    let mut machine = Lifecycle::new(session, &catalogue, context.ui, context.deadline);
-    check(&mut machine, &services)?;
-    let is_final = |error: &Error| error.exit_code() == ExitCode::Unreachable;
-    let mut failures = machine.for_each(&services, step, is_final);
-    // The machine being out of reach is what the command ends with, whatever failed before.
-    let chosen = failures.iter().position(is_final).unwrap_or(0);
-    if failures.is_empty() {
-        return Ok(());
-    }
-    let failure = failures.remove(chosen);
-    for error in &failures {
-        context.warn(error);
-    }
-    Err(failure)
 }
 
 fn name_of(shell: Shell) -> String {

@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::context::{Context, print};
+use serde::Serialize;
+
+use super::context::{Context, print, print_json};
 use crate::access::kubeconfig::{self, Addition, MergeOutcome, Merged};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, SharedFile};
 use crate::base::paths;
 use crate::base::text::{sh_path, sh_word};
+use crate::base::types::ServiceName;
 use crate::catalogue::{Catalogue, Service};
-use crate::cli::KubeconfigArgs;
+use crate::cli::{KubeconfigArgs, OutputFormat};
 use crate::error::Error;
 use crate::export::ClientFiles;
 use crate::guest::probe::Questions;
@@ -37,10 +40,53 @@ pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error>
     let files = ClientFiles::new(&machine, connected.iter().map(ConnectedService::access).collect())?;
     files.write(context.deadline)?;
     let text = files.kubeconfig_text()?;
-    match target {
-        Some(target) => merge(&text, &machine, &target, args.switch, context),
-        None if args.print => print(&text),
-        None => print(&format!("{}\n", files.kubeconfig().display())),
+    let merged = target.as_deref().map(|target| merge(&text, &machine, target, args.switch, context));
+    let merged = merged.transpose()?;
+    match (args.output, target) {
+        (OutputFormat::Json, target) => print_json(&KubeconfigJson {
+            machine: machine.name.as_str(),
+            path: files.kubeconfig(),
+            contexts: files.contexts().into_iter().map(ContextJson::from).collect(),
+            merged: target.as_deref().zip(merged.as_ref()).map(MergedJson::from),
+        }),
+        (OutputFormat::Text, Some(_)) => Ok(()),
+        (OutputFormat::Text, None) if args.print => print(&text),
+        (OutputFormat::Text, None) => print(&format!("{}\n", files.kubeconfig().display())),
+    }
+}
+
+/// What `--output json` prints.
+#[derive(Serialize)]
+struct KubeconfigJson<'a> {
+    machine: &'a str,
+    path: &'a Path,
+    contexts: Vec<ContextJson<'a>>,
+    merged: Option<MergedJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct ContextJson<'a> {
+    name: String,
+    service: &'a ServiceName,
+}
+
+impl<'a> From<(&'a ServiceName, String)> for ContextJson<'a> {
+    fn from((service, name): (&'a ServiceName, String)) -> Self {
+        Self { name, service }
+    }
+}
+
+/// The user's own kubeconfig.
+#[derive(Serialize)]
+struct MergedJson<'a> {
+    path: &'a Path,
+    contexts: &'a [kubeconfig::MergedContext],
+    current: Option<&'a str>,
+}
+
+impl<'a> From<(&'a Path, &'a Merged)> for MergedJson<'a> {
+    fn from((path, merged): (&'a Path, &'a Merged)) -> Self {
+        Self { path, contexts: &merged.contexts, current: merged.current.as_deref() }
     }
 }
 
@@ -72,7 +118,7 @@ fn merge(
     path: &Path,
     switch: bool,
     context: &Context,
-) -> Result<(), Error> {
+) -> Result<Merged, Error> {
     let file = SharedFile::lock(path, context.deadline)?;
     let before = file.text(LONGEST)?.unwrap_or_default();
     let key = machine.key();
@@ -90,7 +136,8 @@ fn merge(
         }
     }
     drop(file);
-    report(&merged, path, switch, context)
+    report(&merged, path, switch, context)?;
+    Ok(merged)
 }
 
 /// Says what became of the user's kubeconfig and how to use it.

@@ -1,4 +1,5 @@
-//! One file per command, named as the user types it; [`context`] is what they share.
+//! One file per command, named as the user types it; [`context`] is what they share, and [`each_service`] what those
+//! share that start and stop.
 
 mod r#box;
 mod clients;
@@ -7,6 +8,7 @@ mod console;
 pub(crate) mod context;
 mod docker_context;
 mod doctor;
+mod each_service;
 mod env;
 pub(crate) mod exec;
 mod forward;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::context::{Context, print, print_json};
 use crate::base::platform::canonicalize;
-use crate::base::text::escape_control;
+use crate::base::text::{escape_control, sanitize};
 use crate::catalogue::{self, Catalogue, CheckedFile, Entry, FileDiagnostic, schema_text};
 use crate::cli::{OutputFormat, ServicesArgs, ServicesCommand};
 use crate::error::Error;
@@ -17,7 +17,7 @@ pub(super) fn run(args: &ServicesArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
         ServicesCommand::List(args) => list(args.output, context),
         ServicesCommand::Show(args) => print(&context.catalogue()?.find(&args.name)?.text()?),
-        ServicesCommand::Validate(args) => validate(&args.files, context),
+        ServicesCommand::Validate(args) => validate(&args.files, args.output, context),
         ServicesCommand::Schema => print(&schema_text()),
     }
 }
@@ -85,7 +85,7 @@ impl<'a> ServiceJson<'a> {
 }
 
 /// Tells what is wrong with `files`, or with all of the user's own.
-fn validate(files: &[PathBuf], context: &Context) -> Result<(), Error> {
+fn validate(files: &[PathBuf], format: OutputFormat, context: &Context) -> Result<(), Error> {
     let (catalogue, own) = Catalogue::examine(&context.folders()?)?;
     let checked = if files.is_empty() {
         own
@@ -99,10 +99,60 @@ fn validate(files: &[PathBuf], context: &Context) -> Result<(), Error> {
     if checked.is_empty() {
         context.note(&format!("no service files in {}", context.folders()?.services().display()));
     }
-    print(&checked.iter().map(line).collect::<String>())?;
+    match format {
+        OutputFormat::Json => {
+            print_json(&ValidateJson { files: checked.iter().map(FileJson::new).collect() })?;
+        }
+        OutputFormat::Text => print(&checked.iter().map(line).collect::<String>())?,
+    }
     match checked.iter().filter(|(_, diagnostics)| !diagnostics.is_empty()).count() {
         0 => Ok(()),
         wrong => Err(catalogue::Error::ServiceFilesNotValid { wrong, all: checked.len() }.into()),
+    }
+}
+
+/// What `validate --output json` prints. Text of the files shows as in the lines.
+#[derive(Serialize)]
+struct ValidateJson {
+    files: Vec<FileJson>,
+}
+
+#[derive(Serialize)]
+struct FileJson {
+    path: String,
+    valid: bool,
+    diagnostics: Vec<DiagnosticJson>,
+}
+
+#[derive(Serialize)]
+struct DiagnosticJson {
+    line: Option<usize>,
+    column: Option<usize>,
+    /// None where it is about the whole file.
+    field: Option<String>,
+    message: String,
+    hint: Option<String>,
+}
+
+impl FileJson {
+    fn new((path, diagnostics): &CheckedFile) -> Self {
+        let path = escape_control(&path.to_string_lossy());
+        let valid = diagnostics.is_empty();
+        Self { path, valid, diagnostics: diagnostics.iter().map(DiagnosticJson::new).collect() }
+    }
+}
+
+impl DiagnosticJson {
+    fn new(FileDiagnostic { diagnostic, .. }: &FileDiagnostic) -> Self {
+        let position = diagnostic.position;
+        let field = Some(diagnostic.field.as_str()).filter(|field| !field.is_empty());
+        Self {
+            line: position.map(|position| position.line),
+            column: position.map(|position| position.column),
+            field: field.map(sanitize),
+            message: sanitize(&diagnostic.what),
+            hint: diagnostic.hint.as_deref().map(sanitize),
+        }
     }
 }
 

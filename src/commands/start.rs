@@ -5,7 +5,8 @@ use std::time::SystemTime;
 
 use secrecy::ExposeSecret;
 
-use super::context::{Context, for_each_service, print};
+use super::context::Context;
+use super::each_service::{Request, ServiceOutcome, for_each_service};
 use crate::catalogue::{Access, Control, Service};
 use crate::cli::{ProxyArgs, StartArgs};
 use crate::error::Error;
@@ -26,11 +27,12 @@ pub(super) fn run(args: &StartArgs, context: &Context) -> Result<(), Error> {
         exclusive.replace(machine.mutually_exclusive(services)?);
         Ok(())
     };
-    for_each_service(&args.services, context, check, |machine, service| {
+    let request = Request { verb: Verb::Start, names: &args.services, format: args.output };
+    for_each_service(&request, context, check, |machine, service| {
         match exclusive.borrow_mut().as_mut() {
             // Told once, of both.
             Some(exclusive) if exclusive.is_about(service) => {
-                exclusive.error.take().map_or(Ok(()), |error| Err(error.into()))
+                exclusive.error.take().map_or(Ok(ServiceOutcome::NotTried), |error| Err(error.into()))
             }
             _ => start(service, &options, machine, context),
         }
@@ -118,7 +120,7 @@ fn start(
     options: &StartOptions,
     machine: &mut Lifecycle,
     context: &Context,
-) -> Result<(), Error> {
+) -> Result<ServiceOutcome, Error> {
     let inspected = machine.inspect(service)?;
     let changes = changes(&inspected, options)?;
     let Inspected { detected, assessment, inspection } = inspected;
@@ -127,9 +129,11 @@ fn start(
         Ok(connected) => (Some(connected), None),
         Err(error) => (None, Some(error)),
     };
+    let mut outcome = ServiceOutcome::Started;
     let started = match (readiness, trouble) {
         (Readiness::Ready, trouble) => {
             context.note(&format!("{} runs already", service.title));
+            outcome = if changes.is_empty() { ServiceOutcome::Unchanged } else { ServiceOutcome::Restarted };
             change_running(&detected, connected, &changes, machine)
                 .map_err(|error| error.caused_by(|| trouble.map(|trouble| inspection.look_closer(trouble))))
         }
@@ -142,7 +146,7 @@ fn start(
         }
     };
     machine.keep(started?)?;
-    print(&format!("{} service configured successfully...\n", service.title))
+    Ok(outcome)
 }
 
 /// Makes `changes` to a service that runs: what they concern is restarted, if it has anything else.

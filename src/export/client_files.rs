@@ -9,6 +9,7 @@ use super::service_access::ServiceAccess;
 use crate::access::credentials::ClientAuth;
 use crate::access::kubeconfig::{self, ClusterEntry};
 use crate::base::deadline::Deadline;
+use crate::base::types::ServiceName;
 use crate::catalogue::{Access, DOCKER_FILES};
 use crate::machine::Machine;
 
@@ -36,6 +37,16 @@ impl<'a> ClientFiles<'a> {
     /// The kubeconfig, with a context for each of the services that has one.
     pub(crate) fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
+    }
+
+    /// The contexts in it, each with the name of its service.
+    pub(crate) fn contexts(&self) -> Vec<(&'a ServiceName, String)> {
+        let services = self.services.iter().filter(|service| has_kubeconfig(service));
+        services.map(|service| (&service.service.name, self.context(service))).collect()
+    }
+
+    fn context(&self, service: &ServiceAccess) -> String {
+        format!("{}-{}", self.machine.name, name(service))
     }
 
     /// The folder for the certificates of `service`.
@@ -68,8 +79,7 @@ impl<'a> ClientFiles<'a> {
     pub(crate) fn kubeconfig_text(&self) -> Result<String, Error> {
         let services: Vec<&ServiceAccess> =
             self.services.iter().filter(|service| has_kubeconfig(service)).collect();
-        let context = |service: &&ServiceAccess| format!("{}-{}", self.machine.name, name(service));
-        let names: Vec<String> = services.iter().map(context).collect();
+        let names: Vec<String> = services.iter().map(|service| self.context(service)).collect();
         let servers: Vec<String> = services.iter().map(|service| service.endpoint.url()).collect();
         let entries: Vec<ClusterEntry> = services
             .iter()

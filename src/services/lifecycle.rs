@@ -39,29 +39,26 @@ impl<'c> Lifecycle<'c> {
     }
 
     /// Does `step` for each of `services`; each has an equal part of the command's time. One that fails is no reason not
-    /// to do it for the others, unless the machine cannot be reached any more.
+    /// to do it for the others, unless it `is_final`.
     ///
-    /// Returns the failures, in their order.
-    pub(crate) fn for_each<E: From<Error>>(
+    /// Returns what came of each, in their order, up to the final one.
+    pub(crate) fn for_each<T>(
         &mut self,
         services: &[&Service],
-        mut step: impl FnMut(&mut Self, &Service) -> Result<(), E>,
-        is_final: impl Fn(&E) -> bool,
-    ) -> Vec<E> {
+        mut step: impl FnMut(&mut Self, &Service) -> T,
+        is_final: impl Fn(&T) -> bool,
+    ) -> Vec<T> {
         let limit = self.whole.limit() / u32::try_from(services.len()).unwrap_or(1).max(1);
-        let mut failures = Vec::new();
+        let mut results = Vec::new();
         for service in services {
             self.deadline = self.whole.at_most(limit);
             self.session.set_deadline(self.deadline);
-            if let Err(error) = step(self, service) {
-                let is_final = is_final(&error);
-                failures.push(error);
-                if is_final {
-                    break;
-                }
+            results.push(step(self, service));
+            if results.last().is_some_and(&is_final) {
+                break;
             }
         }
-        failures
+        results
     }
 
     pub(crate) fn machine_name(&self) -> String {

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use console::{Style, Term, measure_text_width};
+use console::{Emoji, Style, Term, measure_text_width};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -108,6 +108,20 @@ impl Ui {
             // Nothing is left to report to when standard error is gone.
             let _ = stderr().write_all(note.as_bytes());
         }
+    }
+
+    /// Tells somebody at a terminal that something is done with what is called `name`, or has failed, and how long that took.
+    pub(crate) fn step_done(self, name: &str, is_good: bool, took: Duration) {
+        if self.quiet || !stderr().is_terminal() {
+            return;
+        }
+        let (mark, style) = if is_good {
+            (Emoji("✓", "+"), Style::new().green())
+        } else {
+            (Emoji("✗", "x"), Style::new().red())
+        };
+        let mark = style.force_styling(self.color_stderr).apply_to(mark);
+        let _ = writeln!(stderr(), "{mark} {}  {:.1} s", sanitize_line(name), took.as_secs_f64());
     }
 
     /// A failure that ends the command.

@@ -55,6 +55,75 @@ fn clients_match_the_documentation() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn kubeconfig_matches_the_documentation() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    let typed = user.types("service-manager -q kubeconfig --merge --use --output json");
+    let written = json(&typed.stdout("[..]\n").succeeds().stdout);
+    assert_eq!(form(&written), form(&documented("kubeconfig")), "{written}");
+    let name = format!("{}-kubernetes", guest.name());
+    assert_eq!(written["merged"]["current"], name.as_str());
+    assert_eq!(written["merged"]["contexts"][0]["outcome"], "added");
+    let path = written["path"].as_str().unwrap();
+    user.types(format!("kubectl --kubeconfig {path} config get-contexts --output name"))
+        .stdout(&format!("{name}\n"))
+        .succeeds();
+    let typed = user.types("service-manager kubeconfig kubernetes --output json").stdout("[..]\n");
+    assert_eq!(json(&typed.succeeds().stdout)["merged"], Value::Null);
+}
+
+#[test]
+fn validate_matches_the_documentation() {
+    let user = User::new();
+    user.types("mkdir -p .config/service-manager/services").succeeds();
+    let text = "version: 1\nname: mine\ntitle: Mine\nflavours:\n- name: x\n  unit: [a.service]\n";
+    user.types(format!("printf '{text}' >.config/service-manager/services/mine.yaml")).succeeds();
+    let typed = user.types("service-manager services validate --output json");
+    let written = typed.stdout("[..]\n").stderr("error: [..]\n").fails(1);
+    let written = json(&written.stdout);
+    assert_eq!(form(&written), form(&documented("services validate")), "{written}");
+    assert_eq!(written["files"][0]["valid"], false);
+    let diagnostics = written["files"][0]["diagnostics"].as_array().unwrap();
+    let unit = diagnostics.iter().find(|diagnostic| diagnostic["field"] == "flavours[0].unit").unwrap();
+    assert_eq!((&unit["line"], &unit["hint"]), (&6.into(), &"did you mean `units`?".into()));
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn starting_and_stopping_match_the_documentation() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    for (command, outcome) in [
+        ("start", "unchanged"),
+        ("restart", "restarted"),
+        ("stop", "stopped"),
+        ("stop", "unchanged"),
+        ("start", "started"),
+    ] {
+        let typed = user.types(format!("service-manager -q {command} kubernetes --output json"));
+        let written = json(&typed.stdout("[..]\n").succeeds().stdout);
+        assert_eq!(form(&written), form(&documented("start`, `stop`, `restart")), "{written}");
+        assert_eq!(written["services"][0]["outcome"], outcome, "{command}");
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn one_that_cannot_be_started_has_its_problem() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    let typed = user.types("service-manager -q start openshift kubernetes --output json");
+    let written = typed.stdout("[..]\n").stderr("error: [..]openshift[..]\n").fails(126);
+    let document = json(&written.stdout);
+    let of = |place: usize| document["services"][place].clone();
+    assert_eq!((&of(0)["outcome"], &of(1)["outcome"]), (&"failed".into(), &"unchanged".into()));
+    let error = written.stderr.lines().next().unwrap();
+    assert_eq!(format!("error: {}", of(0)["problem"]["message"].as_str().unwrap()), error);
+    assert_eq!(of(1)["problem"], Value::Null);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_terminal_gets_the_documented_layout() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest);
@@ -155,7 +224,16 @@ fn unset_needs_no_machine() {
 
 #[test]
 fn a_failure_prints_no_json() {
-    for command in ["status", "env", "box ip", "box version"] {
+    for command in [
+        "status",
+        "env",
+        "box ip",
+        "box version",
+        "start docker",
+        "stop docker",
+        "restart docker",
+        "kubeconfig",
+    ] {
         User::new().types(format!("service-manager {command} --output json 2>/dev/null")).fails(1);
     }
 }

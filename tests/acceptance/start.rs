@@ -287,7 +287,7 @@ fn waits_for_a_kubeconfig_that_is_replaced_late() {
         let mut terminal = typed.in_a_terminal(100);
         terminal.shows("[..] waiting until Kubernetes answers ([..])");
         guest.run(&format!("cat {K3S_YAML}.original >{K3S_YAML}"));
-        terminal.shows(STARTED);
+        terminal.shows(&format!("+ kubernetes  [..] s\n{STARTED}"));
         assert_eq!(terminal.ends(), 0);
         guest.changes_back();
     }
@@ -441,8 +441,33 @@ fn a_terminal_shows_the_current_step() {
     let mut terminal = typed.in_a_terminal(100);
     terminal.shows("[..] waiting until Kubernetes answers ([..])");
     guest.run(&format!("rm -r {HANG}; systemctl daemon-reload; systemctl restart static-pod-kube-apiserver"));
-    terminal.shows(STARTED);
+    terminal.shows(&format!("+ kubernetes  [..] s\n{STARTED}"));
     assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_terminal_shows_a_mark_and_the_seconds_for_each_service() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    for columns in [120, 80, 40] {
+        let typed = user.types("service-manager start openshift kubernetes");
+        let mut terminal = typed.in_a_terminal(columns);
+        terminal.shows(&format!(
+            "\
+x openshift  [..] s
+note: Kubernetes runs already
++ kubernetes  [..] s
+{STARTED}error: there is no openshift in `[NAME]`
+hint: `service-manager status` shows what the machine has
+"
+        ));
+        assert_eq!(terminal.ends(), 126);
+    }
+    // What is no terminal gets none of it, and `-q` means it.
+    user.types("service-manager -q start kubernetes").stdout(STARTED).succeeds();
+    let typed = user.types("service-manager -q start kubernetes");
+    typed.in_a_terminal(80).shows(STARTED);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use serde::Serialize;
 use serde_yaml::{Mapping, Value};
 use yaml_edit::Document;
 
@@ -9,7 +10,8 @@ use super::list::List;
 use crate::base::yaml;
 
 /// What became of an entry. The one that tells most is last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum MergeOutcome {
     /// It was there.
     Unchanged,

@@ -3,6 +3,7 @@
 //! The text is edited where it has to change and nowhere else, so that comments, order and unknown fields stay.
 //! A second parser then reads the result: it has to be the file as it was, with our entries. Else it is refused.
 
+use serde::Serialize;
 use serde_yaml::Value;
 
 use super::edit::{Edit, MergeOutcome};
@@ -35,7 +36,7 @@ pub(crate) struct Merged {
 }
 
 /// One of our contexts, together with its cluster and its user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct MergedContext {
     /// Its name.
     pub name: String,

@@ -75,7 +75,7 @@ impl Field {
         self.0.rsplit('.').next().unwrap_or_default()
     }
 
-    #[cfg(test)]
+    /// Its text; empty for the whole file.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
