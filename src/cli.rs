@@ -646,16 +646,16 @@ pub(crate) struct ServicesValidateArgs {
     pub(crate) output: OutputFormat,
 }
 
-/// Installs the program that uses a service, and puts it on the PATH
+/// Installs the programs that use services, and puts them on the PATH
 ///
-/// The version is that of the service in the machine; with `--cli-version` no machine is asked. What is in the cache is
-/// not downloaded again.
+/// The version is that of the service in the machine; with `--cli-version`, for one program at a time, no machine is asked.
+/// What is in the cache is not downloaded again. If one fails, the others are installed all the same.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: eval \"$(service-manager install-cli kubernetes)\"")]
 pub(crate) struct InstallCliArgs {
-    /// The service, for example `openshift`, or the program itself: `oc`
-    #[arg(value_name = "SERVICE")]
-    pub(crate) service: String,
+    /// The services, for example `openshift`, or the programs themselves: `oc`
+    #[arg(value_name = "SERVICE", required = true)]
+    pub(crate) services: Vec<String>,
     /// The version: `1.31.5`, or as the publisher has it `stable`, `latest`, `stable-1.31`
     #[arg(long, value_name = "VERSION")]
     pub(crate) cli_version: Option<WantedVersion>,

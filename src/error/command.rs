@@ -109,6 +109,8 @@ pub(crate) enum Error {
     DockerContextLeft { name: String, source: Box<Error> },
     #[error("`{option}` is for {service}, which is not named")]
     OptionMisplaced { option: &'static str, service: &'static str },
+    #[error("`{option}` is for one client, and {} are named", .names.join(" and "))]
+    OptionForOneClient { option: &'static str, names: Vec<String> },
     #[error("`{option}` is not for {service} as {flavour} has it")]
     OptionUnfit { option: &'static str, service: String, flavour: String, hint: Option<String> },
     #[error("nobody can be asked whether that is the key of `{machine}`")]
@@ -168,6 +170,7 @@ impl Explain for Error {
             | Self::NotTakenOut { .. }
             | Self::DockerContextLeft { .. }
             | Self::OptionMisplaced { .. }
+            | Self::OptionForOneClient { .. }
             | Self::PrivilegedPort { .. }
             | Self::PortTwice { .. }
             | Self::Serve(_)
@@ -258,6 +261,9 @@ impl Explain for Error {
             Self::PortTwice { .. } => {
                 "name each port of this host once: `LOCAL:REMOTE` leads one to another port of the machine"
                     .into()
+            }
+            Self::OptionForOneClient { option, names } => {
+                format!("name one at a time: `service-manager install-cli {} {option} …`", names.first()?)
             }
             Self::OptionMisplaced { option, service } => {
                 format!("name it, as in `service-manager start {service}`, or leave out `{option}`")

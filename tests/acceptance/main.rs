@@ -65,6 +65,8 @@ mod install_cli_path;
 mod install_cli_progress;
 // `install-cli`: which checksum is believed.
 mod install_cli_checksums;
+// `install-cli`: several clients at once.
+mod install_cli_several;
 // `install-cli`: which release is meant, and where it is.
 mod install_cli_versions;
 // `install.sh`: a release, installed, replaced and removed.
