@@ -243,9 +243,9 @@ pub(crate) struct StatusArgs {
     /// Ask all machines that were used from here, at once
     #[arg(long, conflicts_with_all = ["machines", "ssh_config", "host"])]
     pub(crate) all: bool,
-    /// Stay until Ctrl-C and show what changes; looks every SECONDS, or 2
+    /// Stay until `q` or Ctrl-C and show what changes; looks every SECONDS, or 2
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2")]
-    #[arg(value_parser = parse_seconds, conflicts_with = "all")]
+    #[arg(value_parser = parse_seconds)]
     pub(crate) watch: Option<Duration>,
 }
 

@@ -1,16 +1,21 @@
 //! `service-manager status [SERVICE...]`
 
+mod display;
+mod follow;
+mod format;
 mod report;
 mod table;
 mod watch;
 
 use std::sync::Arc;
 
+use self::format::StatusFormat;
 use self::report::{Inquiry, Report};
+use self::watch::Watch;
 use super::context::{Context, at_once, print, print_json};
 use crate::base::deadline::in_time;
 use crate::catalogue::Catalogue;
-use crate::cli::{OutputFormat, StatusArgs};
+use crate::cli::StatusArgs;
 use crate::error::Error;
 use crate::ui;
 use crate::ui::json::Machines;
@@ -20,11 +25,15 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
     let catalogue = Arc::new(context.catalogue()?);
     // A wrong name is no machine's problem.
     catalogue.select(&args.services)?;
-    if let Some(interval) = args.watch {
-        let inquiry = Inquiry::new(catalogue, &args.services, context.machine()?);
-        return watch::watch(inquiry, interval, format, context);
-    }
     let contexts = if args.all { context.of_all_machines()? } else { context.of_each_machine() };
+    if let Some(interval) = args.watch {
+        let watch = Watch { catalogue: &catalogue, names: &args.services, interval, format };
+        match contexts.as_slice() {
+            [only] if !args.all => return watch.one(only),
+            [] => {}
+            several => return watch.all(several, context.ui),
+        }
+    }
     let ask = |context: &Context| ask(&catalogue, &args.services, context);
     match contexts.as_slice() {
         [only] if !args.all => show(&ask(only)?, format, context),
@@ -69,7 +78,7 @@ fn show(report: &Report, format: StatusFormat, context: &Context) -> Result<(), 
         StatusFormat::Json => print_json(&report.document(context.invocation())),
         StatusFormat::Table => {
             let table = table::of_machine(report, context.default_by()?, ui::stdout_width(), context.ui);
-            print(&(table + &table::problems(std::slice::from_ref(report), context.invocation(), context.ui)))
+            print(&(table + &table::problems([report], context.invocation(), context.ui)))
         }
         StatusFormat::Lines => print(&report.lines()),
     }
@@ -94,33 +103,14 @@ fn show_all(
             print_json(&Machines { machines })
         }
         StatusFormat::Table => {
-            let problems = contexts.iter().zip(reports).map(|(context, report)| {
-                table::problems(std::slice::from_ref(report), context.invocation(), context.ui)
-            });
-            let table = table::render_all(reports, ui::stdout_width(), context.ui);
+            let problems = contexts
+                .iter()
+                .zip(reports)
+                .map(|(context, report)| table::problems([report], context.invocation(), context.ui));
+            let table =
+                table::render_all(&reports.iter().collect::<Vec<_>>(), ui::stdout_width(), context.ui);
             print(&(table + &problems.collect::<String>()))
         }
         StatusFormat::Lines => print(&reports.iter().map(Report::lines_of_machine).collect::<String>()),
-    }
-}
-
-/// What is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StatusFormat {
-    /// A promise to scripts: `kubernetes - running`.
-    Lines,
-    /// For people.
-    Table,
-    /// For other programs.
-    Json,
-}
-
-impl StatusFormat {
-    fn of(args: &StatusArgs) -> Self {
-        match args.output {
-            OutputFormat::Json => Self::Json,
-            OutputFormat::Text if args.script_readable || !ui::is_stdout_terminal() => Self::Lines,
-            OutputFormat::Text => Self::Table,
-        }
     }
 }

@@ -208,6 +208,11 @@ pub(crate) struct TerminalFrame {
 }
 
 impl TerminalFrame {
+    /// Leaves what it shows where it is: the next text comes below.
+    pub(crate) fn leave(&mut self) {
+        self.text.clear();
+    }
+
     /// Shows what `render` makes for the terminal's width, in place of what was shown before.
     ///
     /// Errors: the terminal cannot be written to.
@@ -215,13 +220,13 @@ impl TerminalFrame {
         let terminal = Term::buffered_stdout();
         let size = terminal.size_checked();
         let text = render(size.map(|(_, columns)| columns.into()));
-        // With `-v` the steps stand in between.
-        let in_place = !(log::log_enabled!(log::Level::Debug) || console::is_dumb());
+        let in_place = redraws_in_place();
+        let (rows, columns) =
+            size.map_or((usize::MAX, usize::MAX), |(rows, columns)| (rows.into(), columns.into()));
+        let text = if in_place { first_lines(&text, rows, columns) } else { text };
         if text == self.text {
             return Ok(());
         }
-        let (rows, columns) =
-            size.map_or((usize::MAX, usize::MAX), |(rows, columns)| (rows.into(), columns.into()));
         let redraw = || {
             if in_place {
                 // The terminal has wrapped it at the width that it has now.
@@ -364,6 +369,27 @@ const WITH_LENGTH_NARROW: &str = "{msg} [{wide_bar}] {percent}% {eta}";
 const WIDE: u16 = 70;
 const WITHOUT_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
 
+/// True when what is shown on the terminal can be replaced. With `-v` the steps stand in between.
+pub(crate) fn redraws_in_place() -> bool {
+    !(log::log_enabled!(log::Level::Debug) || console::is_dumb())
+}
+
+/// As much of `text` as can be replaced in a terminal of so many `rows`: what has left it at the top stays for ever.
+fn first_lines(text: &str, rows: usize, columns: usize) -> String {
+    if height(text, columns) < rows {
+        return text.to_owned();
+    }
+    let mut left = rows.saturating_sub(2);
+    let fits = |line: &&str| {
+        let taken = height(line, columns).max(1);
+        let fits = taken <= left;
+        left = left.saturating_sub(taken);
+        fits
+    };
+    let lines: String = text.lines().take_while(fits).map(|line| format!("{line}\n")).collect();
+    lines + "..\n"
+}
+
 /// How many lines of a terminal `text` takes.
 fn height(text: &str, columns: usize) -> usize {
     text.lines().map(|line| measure_text_width(line).div_ceil(columns).max(1)).sum()
@@ -486,6 +512,17 @@ mod tests {
         let day = |seconds: u64| date(std::time::UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 999));
         assert_eq!(day(0), "1970-01-01T00:00:00Z");
         assert_eq!(day(1_709_210_096), "2024-02-29T12:34:56Z");
+    }
+
+    #[test]
+    fn what_is_higher_than_the_terminal_is_cut_off() {
+        assert_eq!(first_lines("a\nb\nc\n", 4, 80), "a\nb\nc\n");
+        assert_eq!(first_lines("a\nb\nc\nd\n", 4, 80), "a\nb\n..\n");
+        assert_eq!(first_lines("a\nbbbbb\nc\n", 5, 2), "a\n..\n");
+        assert_eq!(first_lines("a\nb\n", 1, 80), "..\n");
+        for rows in 2..9 {
+            assert!(height(&first_lines("a\nb\nccc\nd\ne\n", rows, 2), 2) < rows, "{rows}");
+        }
     }
 
     #[test]

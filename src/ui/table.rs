@@ -72,6 +72,14 @@ impl Cell {
         Self { text: escape_control(text), style }
     }
 
+    /// The same, so that it stands out: where there are no colours, by a sign.
+    pub(crate) fn marked(self, ui: Ui) -> Self {
+        if ui.color_stdout {
+            return Self { style: self.style.reverse(), ..self };
+        }
+        Self { text: format!("{} {CHANGED}", self.text), ..self }
+    }
+
     fn width(&self) -> usize {
         measure_text_width(&self.text)
     }
@@ -180,6 +188,8 @@ fn shorten_beginning(text: &str, width: usize) -> String {
 }
 
 const GAP: usize = 2;
+/// What marks a cell without colours.
+const CHANGED: &str = "<";
 /// Where something is cut off.
 const ELLIPSIS: &str = "..";
 

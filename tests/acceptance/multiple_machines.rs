@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use service_manager_test_support::{Guest, Port, User};
 
 /// Somebody who has used both guests.
-fn user_of_both(guests: &[Guest; 2]) -> User<'_> {
+pub(crate) fn user_of_both(guests: &[Guest; 2]) -> User<'_> {
     let user = User::near(&guests[0]);
     for guest in guests {
         let config = guest.folder().join("ssh_config");

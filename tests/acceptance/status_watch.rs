@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
+use crate::multiple_machines::user_of_both;
 use crate::round_trip::journal_while;
 use service_manager_test_support::{Guest, User};
 
@@ -17,20 +18,24 @@ fn redraws_the_table_until_ctrl_c() {
     let mut terminal = typed.in_a_terminal(80);
     terminal.shows(RUNNING);
     guest.stops("kubelet");
+    // What the last change has changed is marked.
     terminal.shows(
         "
+        [..] UTC, every 0.1 s, q ends, changed [..]
         [NAME]  vagrant@[ADDRESS]:22
         SERVICE     STATE            FLAVOUR  VERSION[..]ENDPOINT
         docker      o stopped        tls      -[..]-
         openshift   . not installed  -        -[..]-
-        kubernetes  o stopped        kubeadm  -[..]-
+        kubernetes  o stopped <      kubeadm  -[..]-[..]
         ",
     );
     guest.changes_back();
-    terminal.shows(RUNNING);
+    terminal.shows(&RUNNING.replace(
+        "* running        kubeadm  v1.[..]  https://[ADDRESS]:6443",
+        "* running <      kubeadm[..]v1.[..]https://[ADDRESS]:6443[..]",
+    ));
     terminal.presses_ctrl_c();
     assert_eq!(terminal.ends(), 130);
-    terminal.shows(&format!("{RUNNING}^C\n"));
 }
 
 #[test]
@@ -67,17 +72,19 @@ fn waits_for_a_machine_that_goes_away() {
     let typed = user.types("service-manager status --watch=0.1 kubernetes");
     let mut terminal = typed.in_a_terminal(80);
     let running = "
+        [..] UTC, every 0.1 s, q ends[..]
         [NAME]  vagrant@[ADDRESS]:22
-        SERVICE     STATE      FLAVOUR  VERSION[..]ENDPOINT
-        kubernetes  * running  kubeadm  v1.[..]  https://[ADDRESS]:6443
+        SERVICE     STATE[..]FLAVOUR[..]VERSION[..]ENDPOINT
+        kubernetes  * running[..]kubeadm[..]v1.[..]https://[ADDRESS]:6443[..]
         ";
     terminal.shows(running);
     guest.changes("systemctl stop ssh; pkill -x sshd", "systemctl start ssh");
     terminal.shows(
         "
+        [..] UTC, every 0.1 s, q ends, changed [..]
         [NAME]  vagrant@[ADDRESS]:22
-        SERVICE     STATE      FLAVOUR  VERSION  ENDPOINT
-        kubernetes  ? unknown  -        -        -
+        SERVICE     STATE        FLAVOUR  VERSION  ENDPOINT
+        kubernetes  ? unknown <  - <      - <      - <
         PROBLEM: could not connect to [ADDRESS]:22
         caused by: Connection refused (os error 111)
         hint: check host and port, and that an SSH server (sshd) runs there
@@ -130,7 +137,115 @@ fn fails_without_a_first_answer() {
         .fails(3);
 }
 
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn watches_several_machines_until_q() {
+    let guests = [Guest::kubeadm(), Guest::nat()];
+    let user = user_of_both(&guests).with("NO_COLOR", "1");
+    for (columns, head, row) in [
+        (
+            120,
+            "SERVICE     STATE      FLAVOUR  VERSION[..]ENDPOINT",
+            "* running  kubeadm  v1.[..]https://[..]:6443",
+        ),
+        (
+            80,
+            "SERVICE     STATE      FLAVOUR  VERSION[..]ENDPOINT",
+            "* running  kubeadm  v1.[..]https://[..]",
+        ),
+        (40, "SERVICE     STATE      VERSION", "* running  v1.[..]"),
+    ] {
+        for which in ["--all", "-m kubeadm -m nat"] {
+            let typed = user.types(format!("service-manager status --watch=0.1 kubernetes {which}"));
+            let mut terminal = typed.in_a_terminal(columns);
+            let table = format!(
+                "
+                [..] UTC, every 0.1 s, q ends
+                MACHINE  {head}
+                kubeadm  kubernetes  {row}
+                nat      kubernetes  {row}
+                "
+            );
+            terminal.shows(&table);
+            // Nothing that is typed is echoed, and only `q` means anything.
+            terminal.presses("abc\n");
+            terminal.presses("q");
+            assert_eq!(terminal.ends(), 0);
+            terminal.shows(&table);
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_machine_out_of_reach_is_watched_beside_the_others() {
+    let guests = [Guest::kubeadm(), Guest::own("kubeadm", "address")];
+    let user = user_of_both(&guests).with("NO_COLOR", "1");
+    guests[1].changes("systemctl stop ssh", "systemctl start ssh");
+    let [one, other] = guests.each_ref().map(Guest::name);
+    let typed = user.types(format!("service-manager status --watch=0.1 kubernetes -m {one} -m {other}"));
+    let mut terminal = typed.in_a_terminal(120);
+    terminal
+        .shows_somewhere(&format!("PROBLEM: `{other}` cannot be asked\ncaused by: could not connect to "));
+    terminal.shows_somewhere("? unknown");
+    guests[1].changes_back();
+    terminal.shows_somewhere("* running <");
+    terminal.presses("Q");
+    assert_eq!(terminal.ends(), 0);
+    let mut child = user
+        .types(format!("exec timeout 60 service-manager status --watch=0.1 kubernetes -m {one} -m {other}"))
+        .starts();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut lines: Vec<String> = lines.take(2).map(Result::unwrap).collect();
+    lines.sort();
+    let mut expected = [one, other].map(|name| format!("{name} kubernetes - running"));
+    expected.sort();
+    assert_eq!(lines, expected);
+    kill_process_group(Pid::from_child(&child), Signal::INT).unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_terminal_is_as_it_was_whatever_ends_it() {
+    let guest = Guest::light();
+    let user = User::of(&guest);
+    let line = "bash -c 'trap : INT; sh -c \"echo \\$\\$ >pid; exec service-manager status --watch=0.1\"; \
+                stty --all | grep --only-matching --word-regexp --extended-regexp \"[-]?(icanon|echo)\"'";
+    for end in ["q", "\x03", "kill", "kill -HUP", "kill -QUIT"] {
+        let typed = user.types(line);
+        let mut terminal = typed.in_a_terminal(80);
+        terminal.shows_somewhere("q ends\n");
+        if end.starts_with("kill") {
+            user.types(format!("{end} $(cat pid)")).succeeds();
+        } else {
+            terminal.presses(end);
+        }
+        terminal.shows_somewhere("\nicanon\necho");
+        terminal.ends();
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn goes_on_after_it_was_stopped() {
+    let guest = Guest::light();
+    let user = User::of(&guest);
+    let line = "bash -c 'set -m; sh -c \"echo \\$\\$ >pid; exec service-manager status --watch=0.1\"; \
+                stty --all | grep --only-matching --word-regexp --extended-regexp \"[-]?(icanon|echo)\"; fg >/dev/null'";
+    let typed = user.types(line);
+    let mut terminal = typed.in_a_terminal(80);
+    terminal.shows_somewhere("q ends\n");
+    terminal.presses("\x1a");
+    terminal.shows_somewhere("\nicanon\necho");
+    terminal.presses("q");
+    terminal.ends();
+    // What was shown then did not replace what others had written meanwhile.
+    terminal.shows_somewhere("\nicanon\necho");
+}
+
 const RUNNING: &str = "
+        [..] UTC, every 0.1 s, q ends[..]
         [NAME]  vagrant@[ADDRESS]:22
         SERVICE     STATE            FLAVOUR  VERSION[..]ENDPOINT
         docker      o stopped        tls      -[..]-

@@ -3,6 +3,7 @@
 mod access;
 mod files;
 mod folders;
+mod keyboard;
 mod locks;
 mod open;
 mod processes;
@@ -17,6 +18,7 @@ pub(crate) use self::files::{
     others_can_rename_in, rename, set_access, sync_folder, temporary_file,
 };
 pub(crate) use self::folders::BaseFolders;
+pub(crate) use self::keyboard::Keyboard;
 pub(crate) use self::locks::lock_holder;
 pub(crate) use self::processes::{
     BROWSERS, FALLBACK_SHELL, PipedProcess, ProcessTree, account_name, ancestors, close_inherited,

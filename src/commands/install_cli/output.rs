@@ -49,7 +49,9 @@ pub(super) fn show(
             print(&context.shell(args.shell).set(&blocks, false, &context.env.typed())?)?;
             // Through the plugin, scripts read both streams as they always have.
             if context.env.plugin.is_none() {
-                clients.iter().for_each(|client| context.note(&summary(&client.installed.receipt)));
+                for client in clients {
+                    context.note(&summary(&client.installed.receipt));
+                }
             }
             Ok(())
         }

@@ -47,6 +47,8 @@ pub(super) struct Row {
     pub(super) endpoint: Option<Endpoint>,
     /// Why it cannot be used, unless its state says that.
     problem: Option<Error>,
+    /// Which of its [`Row::values`] the last change has changed.
+    pub(super) changed: [bool; 4],
 }
 
 impl Inquiry {
@@ -105,6 +107,24 @@ impl Report {
         Self { machine: String::new(), place: None, rows, problem: Some(problem) }
     }
 
+    /// Marks what is not as it was `before`; what was marked stays so while nothing changes. True when something has.
+    pub(super) fn mark_changes(&mut self, before: &Self) -> bool {
+        let row_before = |row: &Row| before.rows.iter().find(|before| before.service == row.service);
+        let differences: Vec<[bool; 4]> = self
+            .rows
+            .iter()
+            .map(|row| row_before(row).map_or([true; 4], |before| row.differences(before)))
+            .collect();
+        let has_changed = differences.concat().contains(&true);
+        for (row, differences) in self.rows.iter_mut().zip(differences) {
+            row.changed = match row_before(row) {
+                Some(before) if !has_changed => before.changed,
+                _ => differences,
+            };
+        }
+        has_changed
+    }
+
     /// `SERVICE - STATE` lines.
     pub(super) fn lines(&self) -> String {
         self.rows.iter().map(Row::line).collect()
@@ -147,7 +167,8 @@ impl Report {
 impl Row {
     fn without_facts(service: &Service, state: Option<State>) -> Self {
         let service = service.name.clone();
-        Self { service, state, flavour: None, version: None, endpoint: None, problem: None }
+        let (flavour, version, endpoint, problem) = (None, None, None, None);
+        Self { service, state, flavour, version, endpoint, problem, changed: [false; 4] }
     }
 
     fn new(assessment: Assessment) -> Self {
@@ -164,7 +185,22 @@ impl Row {
         };
         let version = connected.as_ref().and_then(|connected| connected.version());
         let endpoint = connected.map(|connected| connected.endpoint);
-        Self { service, state: Some(state), flavour, version, endpoint, problem }
+        Self { service, state: Some(state), flavour, version, endpoint, problem, changed: [false; 4] }
+    }
+
+    /// What the table shows of it: state, flavour, version and endpoint.
+    pub(super) fn values(&self) -> [Option<String>; 4] {
+        [
+            Some(self.state_name().to_owned()),
+            self.flavour.as_ref().map(ToString::to_string),
+            self.version.as_ref().map(ToString::to_string),
+            self.endpoint.as_ref().map(Endpoint::url),
+        ]
+    }
+
+    fn differences(&self, before: &Self) -> [bool; 4] {
+        let (now, before) = (self.values(), before.values());
+        std::array::from_fn(|place| now[place] != before[place])
     }
 
     /// `SERVICE - STATE`, a promise to scripts.
@@ -224,6 +260,7 @@ impl Row {
             version: endpoint.as_ref().and_then(|endpoint| endpoint.version.clone()),
             endpoint,
             problem,
+            changed: [false; 4],
         }
     }
 }
@@ -262,6 +299,28 @@ mod tests {
                  "endpoint": null, "problem": null},
             ]})
         );
+    }
+
+    #[test]
+    fn marks_stay_until_something_else_changes() {
+        let report = |docker, kubernetes| {
+            Report::of(vec![Row::of("docker", docker, None), Row::of("kubernetes", kubernetes, None)], None)
+        };
+        let marks = |report: &Report| report.rows.iter().map(|row| row.changed).collect::<Vec<_>>();
+        let (running, stopped) = (Some(State::Running), Some(State::Stopped));
+        let first = report(running, stopped);
+        let mut same = report(running, stopped);
+        assert!(!same.mark_changes(&first));
+        assert_eq!(marks(&same), [[false; 4]; 2]);
+        let mut changed = report(running, Some(State::Failed));
+        assert!(changed.mark_changes(&same));
+        assert_eq!(marks(&changed), [[false; 4], [true, false, false, false]]);
+        let mut still = report(running, Some(State::Failed));
+        assert!(!still.mark_changes(&changed));
+        assert_eq!(marks(&still), marks(&changed));
+        let mut another = report(stopped, Some(State::Failed));
+        assert!(another.mark_changes(&still));
+        assert_eq!(marks(&another), [[true; 4], [false; 4]]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) fn of_machine(report: &Report, by: Option<&str>, width: Option<usize>
 /// The table of one machine; it is fitted to `width`.
 fn render(rows: &[Row], width: Option<usize>, ui: Ui) -> String {
     let rows = rows.iter().map(|row| {
-        let [_, cells @ ..] = cells(&("", row));
+        let [_, cells @ ..] = cells(&("", row), ui);
         cells
     });
     Table::new([SERVICE, STATE, FLAVOUR, VERSION, ENDPOINT], rows.collect()).fitted(width, ui)
@@ -37,15 +37,19 @@ fn machine_line(report: &Report, by: Option<&str>, width: Option<usize>, ui: Ui)
 }
 
 /// The table of several machines.
-pub(super) fn render_all(reports: &[Report], width: Option<usize>, ui: Ui) -> String {
-    let rows = reports.iter().flat_map(rows_of).map(|row| cells(&row)).collect();
+pub(super) fn render_all(reports: &[&Report], width: Option<usize>, ui: Ui) -> String {
+    let rows = reports.iter().copied().flat_map(rows_of).map(|row| cells(&row, ui)).collect();
     Table::new([MACHINE, SERVICE, STATE, FLAVOUR, VERSION, ENDPOINT], rows).fitted(width, ui)
 }
 
 /// A line for each problem of `reports`, and what to type for it: what stands under the table. Hints repeat what was
 /// `typed`.
-pub(super) fn problems(reports: &[Report], typed: &Invocation, ui: Ui) -> String {
-    let problems = reports.iter().flat_map(Report::problems);
+pub(super) fn problems<'r>(
+    reports: impl IntoIterator<Item = &'r Report>,
+    typed: &Invocation,
+    ui: Ui,
+) -> String {
+    let problems = reports.into_iter().flat_map(Report::problems);
     problems.map(|problem| ui.problem_text(&problem.explain(typed))).collect()
 }
 
@@ -58,16 +62,29 @@ fn rows_of(report: &Report) -> impl Iterator<Item = (&str, &Row)> {
 }
 
 /// The rows of `reports`, each with its machine.
-fn cells((machine, row): &(&str, &Row)) -> [Cell; 6] {
+fn cells((machine, row): &(&str, &Row), ui: Ui) -> [Cell; 6] {
+    let [_, flavour, version, endpoint] = row.values();
     let or_dash = |text: Option<String>| Cell::from(text.unwrap_or_else(|| "-".to_owned()));
+    let values = [state(row.state, row.state_name()), or_dash(flavour), or_dash(version), or_dash(endpoint)];
+    let mut changed = row.changed.into_iter();
+    let [state, flavour, version, endpoint] =
+        values.map(|cell| if changed.next() == Some(true) { cell.marked(ui) } else { cell });
     [
         Cell::from((*machine).to_owned()),
         Cell::from(row.service.to_string()),
-        state(row.state, row.state_name()),
-        or_dash(row.flavour.as_ref().map(ToString::to_string)),
-        or_dash(row.version.as_ref().map(ToString::to_string)),
-        or_dash(row.endpoint.as_ref().map(Endpoint::url)),
+        state,
+        flavour,
+        version,
+        endpoint,
     ]
+}
+
+/// The line above a table that is watched.
+pub(super) fn clock_line(text: &str, width: Option<usize>, ui: Ui) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    ui.styled(&shorten(text, width.unwrap_or(usize::MAX)), Style::new().dim()) + "\n"
 }
 
 /// A state with its mark, so that colours are not all that tells them apart.
@@ -167,6 +184,7 @@ kubernetes  * running        v1.36.3
             report("longer", State::Stopped, none),
             report("bare", none, none),
         ];
+        let reports: Vec<&Report> = reports.iter().collect();
         let table = |width| plain(&render_all(&reports, width, Ui::new(ColorChoice::Never, true, false)));
         assert_eq!(
             table(None),
