@@ -66,7 +66,7 @@ fn put(
     let former = remember(name, machine, folder, context.deadline)?;
     let outcome = store.put(DockerContext {
         name,
-        description: &format!("{} in the virtual machine `{}`", service.detected.service.title, machine.name),
+        description: &format!("{} in the machine `{}`", service.detected.service.title, machine.name),
         machine: &machine.key(),
         host: &service.endpoint.docker_host(),
         credentials: service.credentials.as_ref(),

@@ -165,6 +165,7 @@ impl Ui {
             (self.color_stdout, &mut stdout())
         };
         let text = if color { text.ansi().to_string() } else { text.to_string() };
+        let text: String = text.split_inclusive('\n').map(with_hint).collect();
         // Nothing is left to report to when the stream is gone.
         let _ = stream.write_all(text.as_bytes());
     }
@@ -178,6 +179,12 @@ impl Ui {
 fn labelled(style: &Style, label: &str, text: &str, color: bool) -> String {
     let label = style.clone().force_styling(color).apply_to(label);
     format!("{label}: {text}\n")
+}
+
+/// A line of the parser: what it calls a tip is a hint everywhere else.
+fn with_hint(line: &str) -> String {
+    let is_tip = console::strip_ansi_codes(line).trim_start().starts_with("tip:");
+    if is_tip { line.replacen("tip:", "hint:", 1) } else { line.to_owned() }
 }
 
 /// Standard output cannot be written to.
@@ -512,6 +519,13 @@ mod tests {
         let day = |seconds: u64| date(std::time::UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 999));
         assert_eq!(day(0), "1970-01-01T00:00:00Z");
         assert_eq!(day(1_709_210_096), "2024-02-29T12:34:56Z");
+    }
+
+    #[test]
+    fn the_parsers_tips_are_hints() {
+        assert_eq!(with_hint("  tip: did you mean `x`?\n"), "  hint: did you mean `x`?\n");
+        assert_eq!(with_hint("  \x1b[32mtip:\x1b[0m x\n"), "  \x1b[32mhint:\x1b[0m x\n");
+        assert_eq!(with_hint("error: unexpected 'tip: x'\n"), "error: unexpected 'tip: x'\n");
     }
 
     #[test]

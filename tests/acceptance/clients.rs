@@ -33,6 +33,14 @@ fn lists_the_installed_clients() {
         .stdout(&on_terminal)
         .succeeds();
     let typed = shop.user.types(line);
+    typed.in_a_terminal(120).shows(
+        "
+        SERVICE     VERSION  PLATFORM     SIZE[..]LAST USED  PROGRAM
+        docker      99.1.2   linux/amd64  [..]today      [..]bin/docker/99.1.2/docker
+        kubernetes  1.35.0   linux/amd64  [..]today      [..]bin/kubernetes/1.35.0/kubectl
+        kubernetes  1.36.3   linux/amd64  [..]today      [..]bin/kubernetes/1.36.3/kubectl
+        ",
+    );
     typed.in_a_terminal(80).shows(
         "
         SERVICE     VERSION  PLATFORM     SIZE[..]LAST USED  PROGRAM

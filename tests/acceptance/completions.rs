@@ -267,7 +267,7 @@ fn refuses_an_unknown_shell() {
             error: invalid value 'fisch' for '<SHELL>'
               [possible values: bash, elvish, fish, powershell, zsh]
 
-              tip: a similar value exists: 'fish'
+              hint: a similar value exists: 'fish'
 
             For more information, try '--help'.
             ",

@@ -40,6 +40,20 @@ fn a_narrow_terminal_shows_a_bar_too() {
 }
 
 #[test]
+fn a_bar_takes_one_line_of_the_terminal() {
+    for columns in [120, 80] {
+        let download = Download::new();
+        download.publisher.fails(KUBECTL, [Fault::Holds(100_000)]);
+        let typed = download.user.types(INSTALL.replace(" -q", ""));
+        let mut terminal = typed.in_a_terminal(columns);
+        terminal.shows("kubectl [[..]] [..]/293.01 KiB [..]/s [..]s");
+        assert_eq!(terminal.lines(), 1);
+        terminal.presses_ctrl_c();
+        assert_eq!(terminal.ends(), 130);
+    }
+}
+
+#[test]
 fn a_failed_download_removes_the_bar() {
     let download = Download::new();
     download.publisher.fails(KUBECTL, vec![Fault::Ends(1000); 4]);

@@ -32,7 +32,7 @@ fn suggests_the_nearest_command() {
             "
             error: unrecognized subcommand 'statsu'
 
-              tip: some similar subcommands exist: 'start', 'status'
+              hint: some similar subcommands exist: 'start', 'status'
 
             Usage: service-manager [OPTIONS] <COMMAND>
 
@@ -50,7 +50,7 @@ fn suggests_the_nearest_option() {
             "
             error: unexpected argument '--machin' found
 
-              tip: a similar argument exists: '--machine'
+              hint: a similar argument exists: '--machine'
 
             Usage: service-manager status --machine <NAME> [SERVICE]...
 
@@ -69,7 +69,7 @@ fn names_the_option_that_other_programs_call_otherwise() {
         User::new()
             .types(format!("service-manager status {option}"))
             .stderr(&format!(
-                "error: unexpected argument '{name}' found\n\n  tip: did you mean `{own}`?\n\n\
+                "error: unexpected argument '{name}' found\n\n  hint: did you mean `{own}`?\n\n\
                 Usage: [..]\n\nFor more information, try '--help'.\n"
             ))
             .fails(1);
@@ -151,7 +151,7 @@ fn accepts_every_name_of_a_shell() {
             error: invalid value 'bahs' for '--shell <SHELL>'
               [possible values: sh, bash, [..]zsh, [..]fish, [..]]
 
-              tip: a similar value exists: 'bash'
+              hint: a similar value exists: 'bash'
 
             For more information, try '--help'.
             ",
