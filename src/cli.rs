@@ -146,7 +146,7 @@ pub(crate) enum Command {
 ///
 /// Connects to the service with what it prints before it prints it. Without a SERVICE: those of all running
 /// services.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(after_help = "Example: eval \"$(service-manager env kubernetes)\"")]
 pub(crate) struct EnvArgs {
     /// The service, for example `kubernetes`
@@ -172,7 +172,7 @@ pub(crate) struct EnvArgs {
 }
 
 /// Variables that are printed on request.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct MoreVariables {
     /// Print `DOCKER_API_VERSION` too, which Docker clients that are newer than the daemon once needed
     #[arg(long)]
@@ -214,7 +214,7 @@ pub(crate) struct ExecArgs {
 }
 
 /// How much of what was found out before is enough; otherwise what is proved to be good still.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Freshness {
     /// Ask the machine, even if all is known and still good
     #[arg(long, conflicts_with = "unset")]
@@ -341,6 +341,13 @@ impl FromStr for HiddenArgument {
 impl ProxyArgs {
     pub(crate) fn password(&self) -> Option<SecretString> {
         self.proxy_password.as_ref().map(|HiddenArgument(password)| password.clone())
+    }
+}
+
+impl EnvArgs {
+    /// The same for `services`, if none are named.
+    pub(crate) fn or_services(self, services: Vec<String>) -> Self {
+        if self.services.is_empty() { Self { services, ..self } } else { self }
     }
 }
 
@@ -581,11 +588,12 @@ pub(crate) struct TrustArgs {
 ///
 /// A Vagrantfile is a program. You need this for none that you have run `vagrant up` with: Vagrant's own index in your
 /// home folder has those. It holds for the Vagrantfile, the plugins in `.vagrant` and the files that these name, as they
-/// are now. If one of them changes and Vagrant is needed again, you are asked again.
+/// are now. If one of them changes and Vagrant is needed again, you are asked again. The project's own file,
+/// `.service-manager.yaml`, counts from then on too, as it is now.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager machines allow ~/project")]
 pub(crate) struct AllowArgs {
-    /// The project's folder; otherwise the current one
+    /// The project's folder, or its `.service-manager.yaml` alone; otherwise the current folder
     pub(crate) folder: Option<PathBuf>,
 }
 
@@ -595,7 +603,7 @@ pub(crate) struct AllowArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager machines deny ~/project")]
 pub(crate) struct DenyArgs {
-    /// The project's folder; otherwise the current one
+    /// The project's folder, or its `.service-manager.yaml` alone; otherwise the current folder
     pub(crate) folder: Option<PathBuf>,
 }
 
@@ -653,8 +661,8 @@ pub(crate) struct ServicesValidateArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: eval \"$(service-manager install-cli kubernetes)\"")]
 pub(crate) struct InstallCliArgs {
-    /// The services, for example `openshift`, or the programs themselves: `oc`
-    #[arg(value_name = "SERVICE", required = true)]
+    /// The services, for example `openshift`, or the programs themselves: `oc`; otherwise the `clients` of the project's file
+    #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
     /// The version: `1.31.5`, or as the publisher has it `stable`, `latest`, `stable-1.31`
     #[arg(long, value_name = "VERSION")]

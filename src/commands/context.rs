@@ -12,7 +12,7 @@ use crate::base::env::Env;
 use crate::base::parallel;
 use crate::base::paths::Folders;
 use crate::base::platform::ancestors;
-use crate::base::text::{escape_control, sh_word};
+use crate::base::text::{escape_control, sh_path, sh_word};
 use crate::base::types::MachineName;
 use crate::catalogue::Catalogue;
 use crate::cli::Global;
@@ -20,8 +20,8 @@ use crate::error::{Error, Explain, Invocation};
 use crate::export::shell::{self, Detected, Shell};
 use crate::guest::probe::Questions;
 use crate::machine::{
-    self, Dialog, Machine, Project, Remembered, Selection, UnreadableRecord, VagrantQuestion,
-    VagrantResolver, remembered,
+    self, Dialog, FileConsent, FoundProjectFile, Machine, PROJECT_FILE, Project, ProjectFile, Remembered,
+    Selection, UnreadableRecord, VagrantQuestion, VagrantResolver, remembered,
 };
 use crate::services::{self, BriefTunnels, Inspection, MachineSession, TunnelAccess, TunnelLifetime};
 use crate::settings::{Settings, TunnelMode};
@@ -46,8 +46,8 @@ pub(crate) struct Context {
     has_own_timeout: bool,
     /// The user is at a terminal, and no shell waits for the output.
     may_ask: bool,
-    /// The records that the user was told of, here and in every copy.
-    unreadable: Arc<Mutex<BTreeSet<String>>>,
+    /// The records and project files that the user was told of, here and in every copy.
+    told: Arc<Mutex<BTreeSet<String>>>,
     /// Whether the user has allowed Vagrant to run what has this digest, here and in every copy.
     answers: Arc<Mutex<BTreeMap<String, bool>>>,
 }
@@ -70,7 +70,7 @@ impl Context {
         }
         let invocation = Invocation::new(&env, global);
         let may_ask = false;
-        let (unreadable, answers) = (Arc::default(), Arc::default());
+        let (told, answers) = (Arc::default(), Arc::default());
         let (tunnel, tunnel_lifetime) = (global.tunnel, TunnelLifetime::Command);
         let has_own_timeout = global.timeout.is_some();
         Self {
@@ -85,7 +85,7 @@ impl Context {
             tunnel_lifetime,
             has_own_timeout,
             may_ask,
-            unreadable,
+            told,
             answers,
         }
     }
@@ -231,11 +231,77 @@ impl Context {
     /// The machine that is named, or that belongs to the current folder: as it is remembered, nothing is started. None
     /// outside of Vagrant's projects.
     pub(crate) fn machine_here(&self) -> Result<Option<Machine>, Error> {
-        if !self.names_a_machine() {
+        if !self.names_a_machine() && self.machine_of_project()?.is_none() {
             let folders = self.folders()?;
             return Ok(machine::resolve_from_cwd(&self.env, &folders, self, self.deadline)?);
         }
         self.remembered_machine().map(Some)
+    }
+
+    /// What the project around says, if the user has allowed that. Where not, a line says what to type, once.
+    ///
+    /// Errors: it is not valid; what is kept about it cannot be read.
+    pub(crate) fn project_file(&self) -> Result<Option<ProjectFile>, Error> {
+        let Some(found) = FoundProjectFile::find(&self.env) else { return Ok(None) };
+        if !found.is_foreign && found.consent(&self.folders()?)? == FileConsent::Given {
+            let invalid = |source| machine::Error::ProjectFile { path: found.path.clone(), source };
+            return Ok(Some(found.read().map_err(invalid)?));
+        }
+        if self.is_untold(&found.path.to_string_lossy()) {
+            self.note_ignored(&found)?;
+        }
+        Ok(None)
+    }
+
+    /// Says why a project's file does not count, unless the user wants that.
+    fn note_ignored(&self, found: &FoundProjectFile) -> Result<(), Error> {
+        let path = sh_path(&found.path);
+        let has_changed = match found.consent(&self.folders()?)? {
+            FileConsent::Denied => return Ok(()),
+            FileConsent::Outdated => " as it is now",
+            FileConsent::Given | FileConsent::Missing => "",
+        };
+        if found.is_foreign {
+            self.note(&format!("{path} does not count here: it belongs to somebody else"));
+            return Ok(());
+        }
+        self.note(&format!(
+            "{path} does not count{has_changed}, since you have not allowed it; if you trust it: \
+             `service-manager machines allow {path}`"
+        ));
+        Ok(())
+    }
+
+    /// As [`Self::project_file`] for a hook, which runs again and again: a file that is not allowed is told of once, and one that
+    /// is not valid is none.
+    pub(crate) fn project_file_for_hook(&self) -> Result<Option<ProjectFile>, Error> {
+        let Some(found) = FoundProjectFile::find(&self.env) else { return Ok(None) };
+        let folders = self.folders()?;
+        let counts = !found.is_foreign && found.consent(&folders)? == FileConsent::Given;
+        if !counts && !found.is_news(&folders, self.deadline)? {
+            // Nor is anybody else told.
+            self.is_untold(&found.path.to_string_lossy());
+        }
+        self.project_file()
+    }
+
+    /// The machine that the project around names, where nothing is typed that says which one is meant.
+    fn machine_of_project(&self) -> Result<Option<MachineName>, Error> {
+        let Selection { ssh_config, host, .. } = &self.selection;
+        let is_given = ssh_config.is_some() || host.is_some() || !self.machines.is_empty();
+        if is_given
+            || self.env.ssh_config.is_some()
+            || self.env.plugin.is_some()
+            || self.env.machine.is_some()
+        {
+            return Ok(None);
+        }
+        Ok(self.project_file()?.and_then(|file| file.machine))
+    }
+
+    /// True the first time that it is asked, here and in every copy.
+    fn is_untold(&self, what: &str) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned())
     }
 
     /// The name in `SERVICE_MANAGER_MACHINE`, where nothing is typed that says which machine is meant.
@@ -253,6 +319,9 @@ impl Context {
         if self.machine_of_variable()?.is_some() {
             return Ok(Some(MACHINE_VARIABLE));
         }
+        if self.machine_of_project()?.is_some() {
+            return Ok(Some(PROJECT_FILE));
+        }
         let is_elsewhere = || Project::find_from_cwd(&self.env).is_ok_and(|project| project.is_none());
         if self.names_a_machine() || !is_elsewhere() {
             return Ok(None);
@@ -268,7 +337,9 @@ impl Context {
     fn find(&self, selection: &Selection) -> Result<Machine, Error> {
         let (env, folders) = (&self.env, self.folders()?);
         let machine = match self.machines.as_slice() {
-            [] => self.machine_of_variable()?,
+            [] => self
+                .machine_of_variable()?
+                .map_or_else(|| self.machine_of_project(), |name| Ok(Some(name)))?,
             [Wanted::Named(name)] => Some(name.clone()),
             [Wanted::Remembered(machine, _)] => {
                 let deadline = self.deadline;
@@ -355,7 +426,7 @@ impl Dialog for Context {
 
     fn unreadable_record(&self, record: &UnreadableRecord) {
         let key = record.files.key();
-        if !self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
+        if !self.is_untold(&key) {
             return;
         }
         let path = escape_control(&record.files.machine().to_string_lossy());

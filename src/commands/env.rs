@@ -23,6 +23,7 @@ use crate::ui::json;
 
 pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let known = context.catalogue()?;
+    let args = &args.clone().or_services(services_of_project(args, context)?);
     let services = known.select(&args.services).map_err(|error| match error {
         catalogue::Error::UnknownService { .. } => Error::NoSuchObject(error),
         error => error.into(),
@@ -44,6 +45,15 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
         require_exports(&all)?;
     }
     print_all(&known, all, args, context)
+}
+
+/// The services that the project around names, where none is typed.
+fn services_of_project(args: &EnvArgs, context: &Context) -> Result<Vec<String>, Error> {
+    if !args.services.is_empty() || args.unset {
+        return Ok(Vec::new());
+    }
+    let services = context.project_file()?.map(|file| file.services).unwrap_or_default();
+    Ok(services.iter().map(ToString::to_string).collect())
 }
 
 /// Errors: nothing is exported of any machine.

@@ -29,6 +29,15 @@ pub(super) fn run(args: &HookArgs, context: &Context) -> Result<(), Error> {
     if !args.now {
         return print(&args.shell.snippet(&command(&context.env))?);
     }
+    // What is wrong in a project is no reason to fail at every prompt.
+    let project =
+        context.project_file_for_hook().inspect_err(|error| log::debug!("{error}")).unwrap_or_default();
+    let names = project.map(|file| file.services).unwrap_or_default();
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let services = match catalogue.select(&names) {
+        Ok(wanted) if args.services.is_empty() => wanted,
+        _ => services,
+    };
     match args.shell {
         HookTarget::Direnv => in_direnv(&services, context),
         target => print_change(target, &services, context),

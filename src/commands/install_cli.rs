@@ -28,16 +28,26 @@ use crate::ui::Progress;
 
 pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
-    let named = NamedClient::all(&args.services, &catalogue)?;
-    refuse_options_for_one(args, &named)?;
+    let project = context.project_file()?.map(|file| file.clients).unwrap_or_default();
+    let names = if args.services.is_empty() {
+        project.keys().map(ToString::to_string).collect()
+    } else {
+        args.services.clone()
+    };
+    if names.is_empty() {
+        return Err(Error::NoClientNamed);
+    }
+    let clients = NamedClient::all(&names, &catalogue)?;
+    refuse_options_for_one(args, &clients)?;
     let progress = Progress::new(context.ui);
     let watcher = |event: &Event| progress.show(event);
     let downloads = || context.downloads(&watcher);
     let installer = Installer::new(args, context, &watcher)?;
-    let Versions { known, mut failures } = versions(named, args, context, &downloads);
+    let Versions { known, mut failures } = versions(clients, args, &project, context, &downloads);
     let mut handed_out = Vec::new();
     for (client, versions) in known {
-        let request = client.request(&versions, args)?;
+        let is_given = args.cli_version.is_some() || project.contains_key(&client.service.name);
+        let request = client.request(&versions, is_given, args)?;
         if args.dry_run {
             return dry_run(&request, &installer.cache, args.output);
         }
@@ -46,7 +56,7 @@ pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error>
             Err(error) => failures.push(InstallFailure::of(client, error)),
         }
     }
-    show(&handed_out, &failures, args, context)?;
+    show(&handed_out, &failures, names.len() > 1, args, context)?;
     end(failures, context)
 }
 
@@ -62,6 +72,7 @@ impl<'a> NamedClient<'a> {
     fn request(
         self,
         versions: &[ReleaseVersion],
+        is_given: bool,
         args: &InstallCliArgs,
     ) -> Result<InstallRequest<'a>, Error> {
         let Self { service, client } = self;
@@ -69,7 +80,7 @@ impl<'a> NamedClient<'a> {
             service: &service.name,
             client,
             versions: published_names(client, versions),
-            origin: if args.cli_version.is_some() { VersionOrigin::User } else { VersionOrigin::Server },
+            origin: if is_given { VersionOrigin::User } else { VersionOrigin::Server },
             platform: platform(args)?,
             checksums: checksums(args),
         })

@@ -12,14 +12,17 @@ use super::kubeconfig::take_out;
 use crate::access::kubeconfig;
 use crate::base::files;
 use crate::base::paths::MachineFiles;
-use crate::base::text::{escape_control, humanize_duration};
+use crate::base::text::{escape_control, humanize_duration, sh_path};
 use crate::cli::{
     AllowArgs, DenyArgs, ForgetArgs, MachinesArgs, MachinesCommand, OutputFormat, TrustArgs, UseArgs,
 };
 use crate::error::Error;
 use crate::guest::ssh::HostKeyChange;
 use crate::guest::tunnel;
-use crate::machine::{self, Consents, DockerContextRecord, Machine, Project, Remembered, forget, remembered};
+use crate::machine::{
+    self, Consents, DockerContextRecord, FoundProjectFile, Machine, PROJECT_FILE, Project, Remembered,
+    forget, remembered,
+};
 use crate::services::ShownHostKeys;
 use crate::ui::table::{Column, Table};
 use crate::ui::{self, json};
@@ -31,18 +34,62 @@ pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
         Some(MachinesCommand::List(args)) => list(args.output, context),
         Some(MachinesCommand::Forget(args)) => forget_one(args, context),
         Some(MachinesCommand::Trust(args)) => trust(args, context),
-        Some(MachinesCommand::Allow(AllowArgs { folder })) => {
-            let (project, path) = project(folder.as_deref(), context)?;
-            Consents::new(&context.env, &context.folders()?).allow(&project, context.deadline)?;
-            context.note(&format!("Vagrant may run `{path}`, as it is now"));
-            Ok(())
-        }
-        Some(MachinesCommand::Deny(DenyArgs { folder })) => {
-            let (project, path) = project(folder.as_deref(), context)?;
-            Consents::new(&context.env, &context.folders()?).deny(&project, context.deadline)?;
-            context.note(&format!("Vagrant is not started for `{path}`"));
-            Ok(())
-        }
+        Some(MachinesCommand::Allow(AllowArgs { folder })) => allow(folder.as_deref(), context),
+        Some(MachinesCommand::Deny(DenyArgs { folder })) => deny(folder.as_deref(), context),
+    }
+}
+
+/// Has what a project brings along count, as it is now.
+fn allow(folder: Option<&Path>, context: &Context) -> Result<(), Error> {
+    let (file, folders) = (project_file(folder, context), context.folders()?);
+    if let Some(file) = &file {
+        let invalid = |source| machine::Error::ProjectFile { path: file.path.clone(), source };
+        file.read().map_err(invalid)?;
+        file.allow(&folders, context.deadline)?;
+        context.note(&format!("{} counts, as it is now", sh_path(&file.path)));
+    }
+    let Some((project, path)) = vagrant_project(folder, file.as_ref(), context)? else { return Ok(()) };
+    Consents::new(&context.env, &folders).allow(&project, context.deadline)?;
+    context.note(&format!("Vagrant may run `{path}`, as it is now"));
+    Ok(())
+}
+
+/// Has what a project brings along never count.
+fn deny(folder: Option<&Path>, context: &Context) -> Result<(), Error> {
+    let (file, folders) = (project_file(folder, context), context.folders()?);
+    if let Some(file) = &file {
+        file.deny(&folders, context.deadline)?;
+        context.note(&format!("{} does not count", sh_path(&file.path)));
+    }
+    let Some((project, path)) = vagrant_project(folder, file.as_ref(), context)? else { return Ok(()) };
+    Consents::new(&context.env, &folders).deny(&project, context.deadline)?;
+    context.note(&format!("Vagrant is not started for `{path}`"));
+    Ok(())
+}
+
+/// The file of the project around `folder`, or the current one. The folder may be named by that file too.
+fn project_file(folder: Option<&Path>, context: &Context) -> Option<FoundProjectFile> {
+    let Some(folder) = folder else { return FoundProjectFile::find(&context.env) };
+    let folder = context.env.expand(folder);
+    FoundProjectFile::find_from(if is_project_file(&folder) { folder.parent()? } else { &folder })
+}
+
+fn is_project_file(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == PROJECT_FILE)
+}
+
+/// The Vagrant project there. None where there is only the project's `file`, or that alone is named.
+fn vagrant_project(
+    folder: Option<&Path>,
+    file: Option<&FoundProjectFile>,
+    context: &Context,
+) -> Result<Option<(Project, String)>, Error> {
+    if file.is_some() && folder.is_some_and(is_project_file) {
+        return Ok(None);
+    }
+    match project(folder, context) {
+        Err(Error::Machine(machine::Error::NoProject { .. })) if file.is_some() => Ok(None),
+        project => project.map(Some),
     }
 }
 

@@ -109,6 +109,8 @@ pub(crate) enum Error {
     DockerContextLeft { name: String, source: Box<Error> },
     #[error("`{option}` is for {service}, which is not named")]
     OptionMisplaced { option: &'static str, service: &'static str },
+    #[error("no client is named")]
+    NoClientNamed,
     #[error("`{option}` is for one client, and {} are named", .names.join(" and "))]
     OptionForOneClient { option: &'static str, names: Vec<String> },
     #[error("`{option}` is not for {service} as {flavour} has it")]
@@ -151,6 +153,7 @@ impl Explain for Error {
             | Self::NoKubeconfig { .. }
             | Self::NothingToExport { .. }
             | Self::NoConsole { .. }
+            | Self::NoClientNamed
             | Self::NotFolder { .. }
             | Self::OptionUnfit { .. } => ExitCode::NotRunning,
             Self::Stdout(_)
@@ -260,6 +263,11 @@ impl Explain for Error {
             Self::PrivilegedPort { instead, .. } => format!("`service-manager forward {instead}`"),
             Self::PortTwice { .. } => {
                 "name each port of this host once: `LOCAL:REMOTE` leads one to another port of the machine"
+                    .into()
+            }
+            Self::NoClientNamed => {
+                "name one, as in `service-manager install-cli kubernetes`, or give versions in `clients` of \
+                 the project's `.service-manager.yaml`"
                     .into()
             }
             Self::OptionForOneClient { option, names } => {

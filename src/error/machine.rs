@@ -2,7 +2,7 @@
 
 use super::explain::{ExitCode, Explain};
 use crate::base::text::{sh_path, sh_word};
-use crate::machine::{Error, ProjectFolder};
+use crate::machine::{Error, ProjectFileError, ProjectFolder};
 
 impl Explain for Error {
     fn exit_code(&self) -> ExitCode {
@@ -74,7 +74,16 @@ impl Explain for Error {
                     .into()
             }
             Self::VagrantFailed { folder, .. } => format!("in `{}`: `vagrant ssh-config`", folder.display()),
-            Self::NotStarted { .. } | Self::NoProject { .. } => return None,
+            Self::ProjectFile {
+                source: ProjectFileError::UnknownKey { nearest: Some(nearest), .. }, ..
+            } => {
+                format!("did you mean `{nearest}`?")
+            }
+            Self::ProjectFile { source: ProjectFileError::UnknownKey { .. }, .. } => {
+                "it may have: machine, services, clients".into()
+            }
+            Self::ProjectFile { source: ProjectFileError::Bare { .. }, .. } => "put it between quotes".into(),
+            Self::NotStarted { .. } | Self::NoProject { .. } | Self::ProjectFile { .. } => return None,
         })
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::project_file::ProjectFileError;
 use crate::base::deadline::Timeout;
 use crate::base::files;
 use crate::base::types::Invalid;
@@ -52,6 +53,8 @@ pub(crate) enum Error {
     VagrantDenied { path: PathBuf, project: ProjectFolder },
     #[error("the Vagrantfile `{}` is a program that belongs to somebody else", .path.display())]
     ForeignVagrantfile { path: PathBuf },
+    #[error("the project file `{}` is not valid", .path.display())]
+    ProjectFile { path: PathBuf, source: ProjectFileError },
     #[error("there is no Vagrantfile in `{}`, nor above it", .folder.display())]
     NoProject { folder: PathBuf },
     #[error("no Vagrant machine of `{}` is created", .folder.display())]

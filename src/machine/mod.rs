@@ -11,6 +11,8 @@ pub(crate) mod fuzzing;
 mod identity;
 mod names;
 mod openssh;
+mod project_consent;
+mod project_file;
 mod resolve;
 mod route_reader;
 mod selection;
@@ -27,6 +29,8 @@ pub(crate) use dialog::{Dialog, VagrantQuestion};
 pub(crate) use error::{Error, ProjectFolder};
 pub(crate) use find::find_preferring_project;
 pub(crate) use names::nameable;
+pub(crate) use project_consent::FileConsent;
+pub(crate) use project_file::{FoundProjectFile, NAME as PROJECT_FILE, ProjectFile, ProjectFileError};
 pub(crate) use resolve::{resolve, resolve_from_cwd, resolve_remembered};
 pub(crate) use selection::Selection;
 pub(crate) use store::{

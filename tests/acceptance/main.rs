@@ -84,6 +84,8 @@ mod openshift;
 mod packages;
 // What a command costs the guest, as it counts itself.
 mod round_trip;
+// What fits a terminal of any width.
+mod screens;
 // `services`, and service files of the user's own.
 mod services;
 // `vagrant service-manager`, and what the plugin does by itself.
@@ -94,6 +96,8 @@ mod ssh_server;
 mod ssh_login;
 // Several services at once.
 mod multiple_services;
+// `.service-manager.yaml`: what a project says, once it is allowed.
+mod project_file;
 // `restart`.
 mod restart;
 // The output of every dialect, read by the real shell.

@@ -33,12 +33,13 @@ pub(super) struct HandedOut {
 pub(super) fn show(
     clients: &[HandedOut],
     failures: &[InstallFailure],
+    several: bool,
     args: &InstallCliArgs,
     context: &Context,
 ) -> Result<(), Error> {
     let documents = clients.iter().map(HandedOut::document).collect::<Result<Vec<_>, _>>()?;
     match (args.output, documents.as_slice()) {
-        (OutputFormat::Json, documents) if args.services.len() > 1 => {
+        (OutputFormat::Json, documents) if several => {
             let failed = failures.iter().flat_map(|failure| FailedJson::all(failure, context)).collect();
             print_json(&SeveralJson { clients: documents, failed })
         }

@@ -1,9 +1,11 @@
 //! Which version of a client is wanted: the one that is named, or that of the service in the machine.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::named::{InstallFailure, NamedClient};
 use crate::base::deadline::in_time;
+use crate::base::types::{ServiceName, Version};
 use crate::base::version::ReleaseVersion;
 use crate::catalogue::Service;
 use crate::cli::{InstallCliArgs, WantedVersion};
@@ -22,10 +24,11 @@ pub(super) struct Versions<'a> {
     pub(super) failures: Vec<InstallFailure>,
 }
 
-/// The versions of `clients` that are wanted.
+/// The versions of `clients` that are wanted: as typed, else as the `project` has them, else those of the machine.
 pub(super) fn versions<'a, 'w>(
     clients: Vec<NamedClient<'a>>,
     args: &InstallCliArgs,
+    project: &BTreeMap<ServiceName, Version>,
     context: &Context,
     downloads: &dyn Fn() -> Result<DownloadContext<'w>, Error>,
 ) -> Versions<'a> {
@@ -33,6 +36,10 @@ pub(super) fn versions<'a, 'w>(
     let mut of_server = Vec::new();
     for client in clients {
         match &args.cli_version {
+            None if project.contains_key(&client.service.name) => {
+                let named = project.get(&client.service.name).map(ReleaseVersion::named_by);
+                versions.add(client, Ok(named.unwrap_or_default()));
+            }
             Some(wanted) => versions.add(client, named(wanted, client, args, downloads)),
             None if client.service.is_client_only() => {
                 versions.add(client, Err(clients::Error::VersionNeeded { program: client.program() }.into()));

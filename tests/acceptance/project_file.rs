@@ -1,0 +1,121 @@
+//! `.service-manager.yaml`: what a project says of its machine, its services and its clients, once the user has allowed it.
+
+use crate::multiple_machines::user_of_both;
+use service_manager_test_support::download::{Download, KUBECTL, kubectl};
+use service_manager_test_support::publisher::{script, sha256};
+use service_manager_test_support::{Guest, User};
+
+const NOT_ALLOWED: &str = "note: [HOME]/project/.service-manager.yaml does not count, since you have not allowed it; if you trust it: \
+     `service-manager machines allow [HOME]/project/.service-manager.yaml`\n";
+const ALLOW: &str = "service-manager machines allow .service-manager.yaml";
+const COUNTS: &str = "note: [HOME]/project/.service-manager.yaml counts, as it is now\n";
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn env_status_and_hook_follow_it_once_it_is_allowed() {
+    let guests = [Guest::kubeadm(), Guest::nat()];
+    let user = user_of_both(&guests);
+    user.writes("project/.service-manager.yaml", "machine: nat\nservices: [kubernetes]\n");
+    user.types("mkdir project/below").succeeds();
+    let several = "error: several machines are known here: kubeadm, nat\nhint: [..]\n";
+    user.types("cd project/below && service-manager env")
+        .stdout("(exit 1)\n")
+        .stderr(&format!("{NOT_ALLOWED}{several}"))
+        .fails(1);
+    user.types(format!("cd project && {ALLOW}")).stderr(COUNTS).succeeds();
+    let readable =
+        "cd project/below && service-manager -q env --script-readable | sed 's/-[0-9a-f]\\{32\\}//'";
+    let of_nat = "KUBECONFIG=[HOME]/.local/state/service-manager/machines/nat/kubernetes/kubeconfig\n";
+    user.types(readable).stdout(of_nat).succeeds();
+    user.types("cd project/below && eval \"$(service-manager hook bash --now)\" && echo $KUBECONFIG | grep --count /nat-")
+        .stdout("1\n")
+        .stderr("note: [..]nat[..]\n")
+        .succeeds();
+    // What is typed, or in a variable, counts more.
+    for line in ["-m kubeadm", "SERVICE_MANAGER_MACHINE=kubeadm"] {
+        let (before, after) = if line.starts_with('-') { ("", line) } else { (line, "") };
+        user.types(format!(
+            "cd project && {before} service-manager env docker --script-readable {after} | grep HOST"
+        ))
+        .stdout(&format!("DOCKER_HOST=tcp://{}:2376\n", guests[0].address()))
+        .succeeds();
+    }
+    // Somebody has changed it.
+    user.writes("project/.service-manager.yaml", "machine: kubeadm\n");
+    user.types("cd project && service-manager env")
+        .stdout("(exit 1)\n")
+        .stderr(&format!("{}{several}", NOT_ALLOWED.replace("count,", "count as it is now,")))
+        .fails(1);
+    // A hook, which runs again and again, says it once.
+    for stderr in [NOT_ALLOWED.replace("count,", "count as it is now,"), String::new()] {
+        user.types("cd project && service-manager hook bash --now").stderr(&stderr).succeeds();
+    }
+    // Who denies it hears no more of it.
+    user.types("cd project && service-manager machines deny .service-manager.yaml")
+        .stderr("note: [HOME]/project/.service-manager.yaml does not count\n")
+        .succeeds();
+    user.types("cd project && service-manager env").stdout("(exit 1)\n").stderr(several).fails(1);
+}
+
+#[test]
+fn install_cli_takes_its_versions() {
+    let download = Download::new();
+    let helm = script("helm 3.15.2", 1000);
+    let archive = service_manager_test_support::publisher::tgz(&[("linux-amd64/helm", &helm)]);
+    let url = "https://get.helm.sh/helm-v3.15.2-linux-amd64.tar.gz";
+    download.publisher.offers(url, archive.clone());
+    download.publisher.offers(
+        &format!("{url}.sha256sum"),
+        format!("{}  helm-v3.15.2-linux-amd64.tar.gz\n", sha256(&archive)),
+    );
+    let user = &download.user;
+    user.types("service-manager install-cli")
+        .stdout("(exit 126)\n")
+        .stderr(
+            "error: no client is named\nhint: name one, as in `service-manager install-cli kubernetes`[..]\n",
+        )
+        .fails(126);
+    user.writes("project/.service-manager.yaml", "clients:\n  kubernetes: 1.36.3\n  helm: 3.15.2\n");
+    user.types("cd project && service-manager install-cli helm")
+        .stdout("(exit 126)\n")
+        .stderr(&format!("{NOT_ALLOWED}error: [..]\nhint: [..]\n"))
+        .fails(126);
+    user.types(format!("cd project && {ALLOW}")).stderr(COUNTS).succeeds();
+    user.types("cd project && eval \"$(service-manager -q install-cli)\" && helm && kubectl")
+        .stdout("helm 3.15.2\nkubectl 1.36.3\n")
+        .succeeds();
+    // What is typed counts more.
+    let newer = KUBECTL.replace("1.36.3", "1.36.4");
+    download.publisher.offers_with_checksum(&newer, kubectl());
+    user.types("cd project && service-manager -q install-cli kubectl --cli-version 1.36.4 | grep --count 1.36.4/kubectl")
+        .stdout("1\n")
+        .succeeds();
+}
+
+#[test]
+fn what_is_wrong_with_it_is_told_and_never_allowed() {
+    let user = User::new();
+    for (text, error) in [
+        ("machin: a", "there is no key `machin`\nhint: did you mean `machine`?"),
+        ("command: id", "there is no key `command`\nhint: it may have: machine, services, clients"),
+        ("clients: {docker: 27.3}", "`clients.docker` is a number to YAML\nhint: put it between quotes"),
+        ("machine: $(id)", "`machine` is [..]"),
+        ("machine: ../../x", "`machine` is [..]"),
+        ("services: [\"\\e[2J\"]", "`services[0]` is [..]"),
+    ] {
+        user.writes("project/.service-manager.yaml", text);
+        user.types(format!("cd project && {ALLOW}"))
+            .stderr(&format!(
+                "error: the project file `[HOME]/project/.service-manager.yaml` is not valid\ncaused by: {error}\n"
+            ))
+            .fails(1);
+    }
+    // What lies behind a link is not looked at, nor what is too long.
+    user.writes("secret", "machine: a");
+    user.types("cd project && ln -sf ../secret .service-manager.yaml && service-manager machines allow")
+        .stderr("error: there is no Vagrantfile in `[HOME]/project`, nor above it\n")
+        .fails(1);
+    user.types("cd project && rm .service-manager.yaml && yes '#' | head -c 20000 >.service-manager.yaml; service-manager machines allow")
+        .stderr("error: there is no Vagrantfile in `[HOME]/project`, nor above it\n")
+        .fails(1);
+}
