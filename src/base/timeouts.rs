@@ -61,6 +61,10 @@ pub(crate) const TUNNEL_LOGIN: Duration = Duration::from_secs(15);
 pub(crate) const TUNNEL_RETRY: Duration = Duration::from_secs(1);
 /// For a machine to answer that a connection is open, or refused.
 pub(crate) const TUNNEL_OPEN: Duration = Duration::from_secs(5);
+/// To look again for another process that holds a tunnel and does not listen yet.
+pub(crate) const TUNNEL_TAKEN: Duration = Duration::from_millis(100);
+/// To wait for the end of another command in the guest, where as many run as there may be.
+pub(crate) const TUNNEL_TURN: Duration = Duration::from_secs(15);
 /// Between two looks at what libssh2 waits for: it does not always say what that is.
 pub(crate) const TUNNEL_POLL: Duration = Duration::from_millis(20);
 /// For the other side to agree that a connection has ended, before that is looked at less often.

@@ -113,11 +113,13 @@ impl Context {
         let settings = Settings::load(&self.folders()?)?;
         let mode = self.tunnel.unwrap_or(settings.tunnel);
         let home = self.env.service_manager_home.as_ref().map(|home| self.env.current_folder.join(home));
+        let agent = self.env.variable("SSH_AUTH_SOCK").map(|agent| self.env.current_folder.join(agent));
         Ok(TunnelAccess {
             mode,
             publish: self.publishes || settings.publish,
             lifetime: self.tunnel_lifetime,
             home,
+            agent,
             brief: BriefTunnels::default(),
         })
     }

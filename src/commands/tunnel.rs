@@ -18,7 +18,7 @@ use crate::cli::{OutputFormat, TunnelArgs, TunnelCommand, TunnelStopArgs};
 use crate::error::Error;
 use crate::guest::tunnel::{
     self, ControlAnswer, ControlRequest, ForwardPurpose, ForwardStatus, PublishStatus, READY, ServeError,
-    SessionStatus, TAKEN, TunnelStatus, UnpublishedPort,
+    SessionStatus, StoppedTunnel, TAKEN, TunnelStatus, UnpublishedPort,
 };
 use crate::machine::Machine;
 use crate::services::{forget_ports, port_watcher, publish_ports, remembered_login};
@@ -77,9 +77,8 @@ fn publish(context: &Context) -> Result<(), Error> {
 
 fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
     let known = machines(context)?;
-    let asked = known.iter().filter_map(|machine| Some((machine, status(machine, context.deadline)?)));
     let tunnels: Vec<TunnelEntry> =
-        asked.map(|(machine, status)| TunnelEntry::new(machine, status)).collect();
+        known.iter().filter_map(|machine| TunnelEntry::ask(machine, context.deadline)).collect();
     if output == OutputFormat::Json {
         return print_json(&json::Machines { machines: tunnels });
     }
@@ -92,15 +91,16 @@ fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
     print(&Table::new(COLUMNS, rows).render(context.ui))
 }
 
+/// In a narrow terminal what `forward --stop` has to be told, and what is wrong, go last.
 const COLUMNS: [Column; 8] = [
     Column::new("MACHINE"),
     Column::new("SERVICE"),
-    Column::new("HERE").path_cut_to(14).optional(5),
+    Column::new("HERE").path_cut_to(14).optional(6),
     Column::new("THERE").path_cut_to(14).optional(4),
     Column::new("SINCE").optional(1),
-    Column::new("SSH").optional(6),
+    Column::new("SSH").optional(3),
     Column::new("USE").cut_to(8).optional(2),
-    Column::new("LAST ERROR").cut_to(16).optional(3),
+    Column::new("LAST ERROR").cut_to(16).optional(5),
 ];
 
 /// The machines that are meant: the one that is named, else all that were used from here.
@@ -109,18 +109,6 @@ fn machines(context: &Context) -> Result<Vec<Machine>, Error> {
         Ok(vec![context.remembered_machine()?])
     } else {
         Ok(context.remembered_machines()?.machines)
-    }
-}
-
-/// None where there is no tunnel, or it does not answer.
-fn status(machine: &Machine, deadline: Deadline) -> Option<TunnelStatus> {
-    let mut client = tunnel::find(&machine.files)?;
-    match client.ask(&ControlRequest::List, deadline.at_most(timeouts::TUNNEL_CONTROL)) {
-        Ok(ControlAnswer::Status(status)) => Some(status),
-        odd => {
-            log::debug!("the tunnel of `{}`: {odd:?}", machine.name);
-            None
-        }
     }
 }
 
@@ -135,17 +123,35 @@ fn stop(args: &TunnelStopArgs, context: &Context) -> Result<(), Error> {
             machine => vec![machine?],
         }
     };
-    let mut has_stopped = false;
+    let (mut has_stopped, mut failed) = (false, Vec::new());
     for machine in &machines {
-        has_stopped |= tunnel::stop(&machine.files, context.deadline)?;
-        if !args.keep_ports {
-            forget_ports(machine, context.deadline)?;
+        match stop_one(machine, args.keep_ports, context) {
+            Ok(stopped) => has_stopped |= stopped != StoppedTunnel::None,
+            Err(error) => failed.push(error),
         }
     }
-    if !has_stopped {
+    let last = failed.pop();
+    for error in &failed {
+        context.warn(error);
+    }
+    if !has_stopped && last.is_none() {
         context.note("there was no tunnel");
     }
-    Ok(())
+    last.map_or(Ok(()), Err)
+}
+
+fn stop_one(machine: &Machine, keep_ports: bool, context: &Context) -> Result<StoppedTunnel, Error> {
+    let stopped = tunnel::stop(&machine.files, context.deadline)?;
+    if stopped == StoppedTunnel::Silent {
+        context.note(&format!(
+            "the tunnel of `{}` does not answer; it ends as soon as its process goes on",
+            machine.name
+        ));
+    }
+    if !keep_ports {
+        forget_ports(machine, context.deadline)?;
+    }
+    Ok(stopped)
 }
 
 fn log(context: &Context) -> Result<(), Error> {
@@ -230,6 +236,17 @@ struct ForwardEntry {
 }
 
 impl TunnelEntry {
+    /// None where there is no tunnel.
+    fn ask(machine: &Machine, deadline: Deadline) -> Option<Self> {
+        let mut client = tunnel::find(&machine.files)?;
+        let status = match client.ask(&ControlRequest::List, deadline.at_most(timeouts::TUNNEL_CONTROL)) {
+            Ok(ControlAnswer::Status(status)) => status,
+            Ok(odd) => TunnelStatus::silent(format!("it answers oddly: {odd:?}")),
+            Err(error) => TunnelStatus::silent(in_one_line(&error)),
+        };
+        Some(Self::new(machine, status))
+    }
+
     fn new(machine: &Machine, status: TunnelStatus) -> Self {
         let forward = |status: ForwardStatus| ForwardEntry {
             kind: kind(&status.forward.purpose),
@@ -256,6 +273,7 @@ impl TunnelEntry {
         let session = match self.session {
             SessionStatus::Down => "down".to_owned(),
             SessionStatus::LoggingIn => "logging in".to_owned(),
+            SessionStatus::Silent => "unknown".to_owned(),
             SessionStatus::Up { seconds } => {
                 format!("up for {}", humanize_duration(Duration::from_secs(seconds)))
             }
@@ -275,8 +293,14 @@ impl TunnelEntry {
                 last_error.cloned().unwrap_or_else(|| "-".to_owned()),
             ]
         };
+        let silent = (self.session == SessionStatus::Silent).then(|| {
+            let [none, error] =
+                [None, self.last_error.clone()].map(|text| text.unwrap_or_else(|| "-".to_owned()));
+            let blank = || none.clone();
+            [self.machine.clone(), blank(), blank(), blank(), blank(), session.clone(), blank(), error]
+        });
         let published = self.published.iter().flat_map(|published| published.rows(&self.machine));
-        self.forwards.iter().map(row).chain(published).collect()
+        self.forwards.iter().map(row).chain(published).chain(silent).collect()
     }
 }
 

@@ -121,6 +121,11 @@ impl Machine {
         &self.state.route
     }
 
+    /// Has another agent than that of the environment be asked for keys; it is not remembered.
+    pub(crate) fn use_agent(&mut self, agent: &Path) {
+        self.state.route.use_agent(agent);
+    }
+
     /// The same with another key.
     pub(super) fn target_mut(&mut self) -> &mut Hop {
         &mut self.state.route.target

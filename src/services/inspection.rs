@@ -18,6 +18,7 @@ use crate::base::{parallel, timeouts};
 use crate::catalogue::{Access, Service};
 use crate::guest::probe::{Facts, UnitState};
 use crate::guest::ssh::HostKey;
+use crate::guest::tunnel::{self, LocalEnd};
 use crate::machine::Machine;
 use crate::settings::TunnelMode;
 
@@ -190,7 +191,7 @@ impl Inspection {
         }
         let search = EndpointSearch {
             api: api(&detected.flavour.access),
-            addresses: &self.addresses(),
+            addresses: &self.direct_addresses(credentials.port),
             credentials,
             via: Via::Direct,
             connect: self.tunnel.direct_limit(),
@@ -231,6 +232,13 @@ impl Inspection {
                 (PortUse::ForOthers, Some(endpoint::NoResponse::ConnectionRefused)) => !is_brief,
                 _ => true,
             }
+    }
+
+    /// Those that do not lead through SSH themselves, as `forward` has one do.
+    fn direct_addresses(&self, port: u16) -> Vec<IpAddr> {
+        let forwards = tunnel::read_forwards(&self.machine.files).unwrap_or_default();
+        let is_forwarded = forwards.iter().any(|forward| forward.local == LocalEnd::Port(port));
+        self.addresses().into_iter().filter(|address| !(is_forwarded && address.is_loopback())).collect()
     }
 
     /// What was heard at the address at which SSH reached the guest. None where it kept silent, or is a port of the host's own.

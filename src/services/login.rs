@@ -43,15 +43,18 @@ pub(super) fn read_known_hosts(machine: &Machine) -> Result<KnownHosts, Error> {
 
 /// Logs in to `machine`, as it was reached just now.
 pub(super) fn login(machine: Machine) -> TunnelLogin {
-    Arc::new(move |deadline| log_in_again(&machine, deadline).map_err(|error| in_one_line(&error)))
+    Arc::new(move |_, deadline| log_in_again(&machine, deadline).map_err(|error| in_one_line(&error)))
 }
 
 /// Logs in to the machine with the key `key`, as it is remembered: another command may have found it at another place.
 pub(crate) fn remembered_login(folders: Folders, key: String) -> TunnelLogin {
-    Arc::new(move |deadline| {
+    Arc::new(move |agent, deadline| {
         let machine = machine::remembered(&folders).map_err(|error| in_one_line(&error))?;
         let machine = machine.machines.into_iter().find(|machine| machine.key() == key);
-        let machine = machine.ok_or_else(|| "the machine is not remembered any more".to_owned())?;
+        let mut machine = machine.ok_or_else(|| "the machine is not remembered any more".to_owned())?;
+        if let Some(agent) = agent {
+            machine.use_agent(agent);
+        }
         log_in_again(&machine, deadline).map_err(|error| in_one_line(&error))
     })
 }

@@ -46,7 +46,10 @@ impl MachineSession {
             holder.take_back();
             return Err(error);
         }
-        holder.keep()?;
+        if let Err(error) = holder.keep() {
+            holder.take_back();
+            return Err(error);
+        }
         Ok(forwarded)
     }
 }
@@ -61,7 +64,7 @@ struct ApplicationForwards<'m> {
 
 impl<'m> ApplicationForwards<'m> {
     fn find(machine: &'m Machine, tunnel: &TunnelAccess, deadline: Deadline) -> Result<Self, Error> {
-        let client = tunnel::find_or_start(&machine.files, tunnel.home.as_deref(), deadline)?;
+        let client = tunnel.find_or_start(machine, deadline)?;
         Ok(Self { machine, client, added: Vec::new(), deadline })
     }
 
@@ -112,11 +115,10 @@ impl<'m> ApplicationForwards<'m> {
     }
 
     /// They are there again when the tunnel is started again.
-    fn keep(self) -> Result<(), Error> {
-        let added = self.added;
+    fn keep(&self) -> Result<(), Error> {
         write_forwards(self.machine, self.deadline, |forwards| {
-            forwards.retain(|known| !added.iter().any(|new| new.purpose == known.purpose));
-            forwards.extend(added);
+            forwards.retain(|known| !self.added.iter().any(|new| new.purpose == known.purpose));
+            forwards.extend(self.added.iter().cloned());
         })
     }
 }
@@ -162,10 +164,14 @@ pub(crate) fn forget_ports(machine: &Machine, deadline: Deadline) -> Result<(), 
     if tunnel::publishes(&machine.files) {
         machine.lock(deadline)?.write_json(&machine.files.publish(), &false)?;
     }
-    if tunnel::read_forwards(&machine.files)?.iter().all(is_kept) {
-        return Ok(());
+    match tunnel::read_forwards(&machine.files) {
+        Ok(forwards) if forwards.iter().all(is_kept) => Ok(()),
+        Ok(_) => write_forwards(machine, deadline, |forwards| forwards.retain(is_kept)),
+        // `env` finds out again what leads to the services.
+        Err(_) => {
+            Ok(machine.lock(deadline)?.write_json(&machine.files.forwards(), &Vec::<Forward>::new())?)
+        }
     }
-    write_forwards(machine, deadline, |forwards| forwards.retain(is_kept))
 }
 
 /// Has the tunnel of `machine` be there where something leads to applications, or ports are to be published, which it begins
@@ -176,7 +182,7 @@ pub(crate) fn bring_back_ports(machine: &Machine, tunnel: &TunnelAccess, deadlin
     if !publishes && !forwards.iter().any(|forward| forward.purpose.is_application()) {
         return;
     }
-    let found = tunnel::find_or_start(&machine.files, tunnel.home.as_deref(), deadline);
+    let found = tunnel.find_or_start(machine, deadline);
     let asked = found.and_then(|mut client| {
         if publishes {
             client.ask(&ControlRequest::Publish, deadline.at_most(timeouts::TUNNEL_CONTROL))?;
@@ -197,7 +203,7 @@ pub(crate) fn publish_ports(
     deadline: Deadline,
 ) -> Result<(), Error> {
     machine.lock(deadline)?.write_json(&machine.files.publish(), &true)?;
-    let mut client = tunnel::find_or_start(&machine.files, tunnel.home.as_deref(), deadline)?;
+    let mut client = tunnel.find_or_start(machine, deadline)?;
     client.ask(&ControlRequest::Publish, deadline.at_most(timeouts::TUNNEL_CONTROL))?;
     Ok(())
 }

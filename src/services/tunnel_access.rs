@@ -15,7 +15,7 @@ use crate::base::timeouts;
 use crate::base::types::ServiceName;
 use crate::guest::tunnel::{
     self, BriefTunnel, ControlAnswer, ControlClient, ControlRequest, Forward, ForwardPurpose, ForwardTarget,
-    LocalEnd,
+    LocalEnd, TunnelWay,
 };
 use crate::machine::Machine;
 use crate::settings::TunnelMode;
@@ -29,6 +29,8 @@ pub(crate) struct TunnelAccess {
     pub(crate) lifetime: TunnelLifetime,
     /// Where this program keeps its files, if the user has said so.
     pub(crate) home: Option<PathBuf>,
+    /// The socket of the agent that has the user's keys.
+    pub(crate) agent: Option<PathBuf>,
     /// Those that end with this command, to one machine.
     pub(crate) brief: BriefTunnels,
 }
@@ -128,8 +130,22 @@ impl TunnelAccess {
         if !vias.contains(&Via::Ssh) {
             return true;
         }
-        let found = tunnel::find_or_start(&machine.files, self.home.as_deref(), deadline);
+        let found = self.find_or_start(machine, deadline);
         found.inspect_err(|error| log::debug!("{error}")).is_ok()
+    }
+
+    /// The process that holds the tunnel of `machine`, which is started if there is none. It learns how the machine is reached
+    /// now.
+    ///
+    /// Errors: it cannot be started, or does not answer by `deadline`.
+    pub(super) fn find_or_start(
+        &self,
+        machine: &Machine,
+        deadline: Deadline,
+    ) -> Result<ControlClient, tunnel::StartError> {
+        let route = serde_json::to_string(machine.route()).map_err(std::io::Error::from)?;
+        let way = TunnelWay { agent: self.agent.clone(), route };
+        tunnel::find_or_start(&machine.files, self.home.as_deref(), &way, deadline)
     }
 
     /// Leads clients of the host to `target`.
@@ -154,8 +170,7 @@ impl TunnelAccess {
             (ForwardTarget::Port(_), _) => LocalEnd::Port(usual_port(machine, service)),
             _ => LocalEnd::Socket(machine.files.tunnel().service(service.as_str())),
         };
-        let mut client = tunnel::find_or_start(&machine.files, self.home.as_deref(), deadline)
-            .map_err(|error| in_one_line(&error))?;
+        let mut client = self.find_or_start(machine, deadline).map_err(|error| in_one_line(&error))?;
         let mut forward = Forward { purpose, target, local };
         match client.ask(&ControlRequest::Add(forward.clone()), deadline.at_most(timeouts::TUNNEL_CONTROL)) {
             Ok(ControlAnswer::Added(local)) => forward.local = local,
@@ -188,22 +203,20 @@ impl Lead {
 
     /// It leads nowhere. The reason, if the tunnel knows it.
     pub(super) fn withdraw(self, deadline: Deadline) -> Option<String> {
-        let (mut client, is_new) = match self.holder {
+        let mut client = match self.holder {
             Holder::Command { brief, known } => {
                 known.end(&brief);
                 return brief.failure();
             }
-            Holder::Process { client, is_new } => (client, is_new),
+            Holder::Process { client, .. } => client,
         };
         let deadline = deadline.at_most(timeouts::TUNNEL_CONTROL);
         let status = match client.ask(&ControlRequest::List, deadline) {
             Ok(ControlAnswer::Status(status)) => Some(status),
             _ => None,
         };
-        if is_new {
-            // Where it cannot be asked any more, it has ended.
-            let _ = client.ask(&ControlRequest::Remove(self.forward.clone()), deadline);
-        }
+        // Where it cannot be asked any more, it has ended.
+        let _ = client.ask(&ControlRequest::Withdraw(self.forward.clone()), deadline);
         let status = status?;
         let of_forward =
             status.forwards.into_iter().find(|known| known.forward.purpose == self.forward.purpose);

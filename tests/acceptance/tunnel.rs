@@ -9,6 +9,7 @@ mod clients;
 mod edges;
 mod faults;
 mod forward;
+mod leftovers;
 mod load;
 mod publish;
 

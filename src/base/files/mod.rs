@@ -27,7 +27,7 @@ pub(crate) use self::ownership::{
     is_own, is_private, refuse_replaceable, refuse_shared, refuse_writable_by_others,
 };
 pub(crate) use self::partial::{PARTIAL, PartialFile};
-pub(crate) use self::private::PrivateFolder;
+pub(crate) use self::private::{PrivateFolder, remove_folder};
 pub(crate) use self::program::ProgramFolder;
 pub(crate) use self::read::{
     files_in, folders_in, open_regular, read, read_foreign, read_named_text, read_regular, read_text, touch,

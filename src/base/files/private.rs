@@ -78,12 +78,26 @@ impl PrivateFolder {
 
     /// Removes the folder and everything in it.
     pub(crate) fn remove(self) -> Result<(), Error> {
-        let Self { path, .. } = &self;
-        fs::remove_dir_all(path).map_err(|source| Error::Write { path: path.clone(), source })
+        remove_folder(&self.path)
     }
 
     fn unfinished(&self) -> Unfinished<'_> {
         Unfinished::of_folder(&self.path)
+    }
+}
+
+/// Removes the folder `path` and everything in it, if it is there. It goes as a whole: whoever makes one of that name meanwhile keeps it.
+///
+/// Errors: it cannot be removed.
+pub(crate) fn remove_folder(path: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Write { path: path.to_owned(), source };
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}", std::process::id()));
+    match fs::rename(path, &aside) {
+        Ok(()) => fs::remove_dir_all(aside).map_err(failed),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // Windows moves no folder in which a file is open.
+        Err(_) => fs::remove_dir_all(path).map_err(failed),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The way to a guest.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -91,6 +91,16 @@ fn jumps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Hop>, D::Erro
         Jumps::Several(jumps) => jumps,
         Jumps::One(jump) => jump.map(|jump| *jump).into_iter().collect(),
     })
+}
+
+impl Route {
+    /// Has the agent at the socket `agent` be asked wherever that of the environment would be.
+    pub(crate) fn use_agent(&mut self, agent: &Path) {
+        let hops = self.jumps.iter_mut().chain([&mut self.target]);
+        for hop in hops.filter(|hop| hop.agent == AgentChoice::Environment) {
+            hop.agent = AgentChoice::Socket(agent.to_owned());
+        }
+    }
 }
 
 impl Hop {

@@ -19,14 +19,26 @@ use crate::base::timeouts;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum ControlRequest {
-    /// Who are you?
-    Hello,
+    /// Who are you? Whoever asks says how the machine is reached now.
+    Hello(TunnelWay),
     Add(Forward),
     Remove(Forward),
+    /// Whoever has added it does not need it. It stays for others who have added it too.
+    Withdraw(Forward),
     /// Publish what the services publish; when that is done already, look for those that could not be watched.
     Publish,
     List,
     Stop,
+}
+
+/// How the machine is reached now. It may be another way than the one by which the tunnel has logged in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct TunnelWay {
+    /// The socket of the agent that has the user's keys.
+    pub(crate) agent: Option<PathBuf>,
+    /// User, places and keys, as JSON; only compared.
+    pub(crate) route: String,
 }
 
 /// What it answers.
@@ -112,6 +124,7 @@ impl ControlClient {
 /// The other end: answers whoever asks, without ever waiting.
 pub(super) struct ControlServer {
     listener: Socket,
+    path: PathBuf,
     clients: Vec<Conversation>,
     /// Accepting has failed, most likely for want of file descriptors: not before this again.
     accept_after: Option<Instant>,
@@ -126,8 +139,13 @@ struct Conversation {
 
 impl ControlServer {
     pub(super) fn listen(path: PathBuf) -> Result<Self, ListenError> {
-        let (listener, _) = listen(&LocalEnd::Socket(path))?;
-        Ok(Self { listener, clients: Vec::new(), accept_after: None })
+        let (listener, _) = listen(&LocalEnd::Socket(path.clone()))?;
+        Ok(Self { listener, path, clients: Vec::new(), accept_after: None })
+    }
+
+    /// False when somebody has removed the socket: nobody can ask any more.
+    pub(super) fn is_there(&self) -> bool {
+        self.path.exists()
     }
 
     /// How long nothing has to be done unless a socket is ready.
@@ -269,7 +287,7 @@ mod tests {
 
         let mut client = ControlClient::connect(&path).unwrap();
         for _ in 0..2 {
-            let answer = client.ask(&ControlRequest::Hello, soon()).unwrap();
+            let answer = client.ask(&ControlRequest::Hello(TunnelWay::default()), soon()).unwrap();
             assert!(matches!(answer, ControlAnswer::Hello { .. }));
         }
         client.ask(&ControlRequest::Stop, soon()).unwrap();

@@ -1,6 +1,7 @@
 //! Machines that do what no SSH server does, and clients that do not read.
 
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -33,7 +34,7 @@ impl Driven {
         let mut target = Hop::new("dev".parse().unwrap(), host, SshPeer::listen(serve));
         (target.identities, target.identities_only) = (vec![key], true);
         let route = Route { target, jumps: Vec::new(), proxy_command: None };
-        let login = move |deadline| {
+        let login = move |_: Option<&Path>, deadline| {
             let connection = Connection::open(&route, &mut KnownHosts::none("m".to_owned()), deadline);
             connection.map_err(|error| error.to_string())
         };

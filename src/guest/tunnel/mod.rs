@@ -17,11 +17,11 @@ mod status;
 #[allow(clippy::module_inception, reason = "the type that the folder is about")]
 mod tunnel;
 
-pub(crate) use self::control::{ControlAnswer, ControlClient, ControlError, ControlRequest};
+pub(crate) use self::control::{ControlAnswer, ControlClient, ControlError, ControlRequest, TunnelWay};
 pub(crate) use self::forward::{Forward, ForwardPurpose, ForwardTarget, LocalEnd, PortMapping, SocketFile};
 pub(crate) use self::publish::{PortReport, PortReports, PortWatcher};
 pub(crate) use self::published::{PortReach, PublishStatus, PublishedPort, UnpublishedPort};
 pub(crate) use self::serve::{BriefTunnel, ServeError, TunnelHost, publishes, read_forwards, serve};
-pub(crate) use self::start::{READY, StartError, TAKEN, find, find_or_start, stop};
+pub(crate) use self::start::{READY, StartError, StoppedTunnel, TAKEN, find, find_or_start, stop};
 pub(crate) use self::status::{ForwardStatus, SessionStatus, TunnelStatus};
 pub(crate) use self::tunnel::TunnelLogin;

@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn ports_stay_until_a_list_says_otherwise_or_nobody_has_said_anything_for_long() {
-        let mut tunnel = Tunnel::new(Arc::new(|_| Err("nobody is there".to_owned()))).unwrap();
+        let mut tunnel = Tunnel::new(Arc::new(|_, _| Err("nobody is there".to_owned()))).unwrap();
         let reports = Arc::new(std::sync::Mutex::new(None));
         let watch: PortWatcher = {
             let reports = Arc::clone(&reports);

@@ -13,7 +13,7 @@ use super::control::{ControlAnswer, ControlRequest, ControlServer};
 use super::forward::{Forward, ForwardPurpose, ForwardTarget, LocalEnd};
 use super::listener::ListenError;
 use super::publish::{PortWatcher, Publisher};
-use super::status::TunnelStatus;
+use super::status::ForwardStatus;
 use super::tunnel::{Tunnel, TunnelLogin, WatchedSocket};
 use crate::base::causes::in_one_line;
 use crate::base::deadline::Deadline;
@@ -51,16 +51,16 @@ pub(crate) fn serve(
 ) -> Result<(), ServeError> {
     let folder = PrivateFolder::lock(files.tunnel().folder(), Deadline::after(Duration::ZERO))?;
     let mut tunnel = Tunnel::new(login)?;
+    let mut postponed = Postponed::default();
     for forward in read_forwards(files)? {
-        if let Err(error) = tunnel.add(forward) {
-            log::warn!("{error}");
-        }
+        postponed.add(forward, &mut tunnel);
     }
     let control = ControlServer::listen(files.tunnel().control())?;
     is_ready()?;
     log::info!("ready");
     let (machine, empty_since) = (files.key(), Instant::now());
-    let mut server = TunnelServer { machine, tunnel, control, watch, publisher: None, empty_since };
+    let mut server =
+        TunnelServer { machine, tunnel, postponed, control, watch, publisher: None, empty_since };
     if publishes(files) {
         server.publish()?;
     }
@@ -91,9 +91,44 @@ pub(crate) fn read_forwards(files: &MachineFiles) -> Result<Vec<Forward>, files:
     Ok(forwards.unwrap_or_default())
 }
 
+/// Forwards of the last time that cannot begin now: another program of the host has their port, for example.
+#[derive(Default)]
+struct Postponed {
+    forwards: Vec<ForwardStatus>,
+    tried_at: Option<Instant>,
+}
+
+impl Postponed {
+    fn add(&mut self, forward: Forward, tunnel: &mut Tunnel) {
+        self.tried_at = Some(Instant::now());
+        let mut status = ForwardStatus::new(&forward);
+        if let Err(error) = tunnel.add(forward) {
+            status.fail(&in_one_line(&error));
+            self.forwards.push(status);
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.tried_at.is_none_or(|tried_at| tried_at.elapsed() >= timeouts::TAKEN_PORT)
+    }
+
+    fn retry(&mut self, tunnel: &mut Tunnel) {
+        if self.forwards.is_empty() || !self.is_due() {
+            return;
+        }
+        self.tried_at = Some(Instant::now());
+        self.forwards.retain(|status| tunnel.add(status.forward.clone()).is_err());
+    }
+
+    fn forget(&mut self, forward: &Forward) {
+        self.forwards.retain(|status| status.forward.purpose != forward.purpose);
+    }
+}
+
 struct TunnelServer {
     machine: String,
     tunnel: Tunnel,
+    postponed: Postponed,
     control: ControlServer,
     watch: PortWatcher,
     /// None when it publishes nothing.
@@ -105,7 +140,8 @@ struct TunnelServer {
 impl TunnelServer {
     fn run(mut self, folder: &PrivateFolder) -> Result<(), ServeError> {
         let mut is_told_to_stop = false;
-        while !is_told_to_stop && folder.is_there() && !self.is_over() {
+        while !is_told_to_stop && folder.is_there() && self.control.is_there() && !self.is_over() {
+            self.postponed.retry(&mut self.tunnel);
             self.publish_news();
             let patience = self.tunnel.work().min(self.patience());
             let watched = self.tunnel.watched();
@@ -117,12 +153,12 @@ impl TunnelServer {
             for (source, ready) in sources.into_iter().zip(of_tunnel) {
                 self.tunnel.react(source, *ready);
             }
-            let Self { machine, tunnel, control, publisher, .. } = &mut self;
+            let Self { machine, tunnel, postponed, control, publisher, .. } = &mut self;
             let mut is_told_to_publish = false;
             control.react(of_control, |request| {
                 is_told_to_stop |= matches!(request, ControlRequest::Stop);
                 is_told_to_publish |= matches!(request, ControlRequest::Publish);
-                answer(request, machine, tunnel, publisher.as_ref())
+                answer(request, machine, tunnel, postponed, publisher.as_ref())
             });
             if is_told_to_publish {
                 self.publish()?;
@@ -133,7 +169,8 @@ impl TunnelServer {
 
     /// How long nothing has to be looked at that no socket tells of.
     fn patience(&self) -> Duration {
-        let waits = self.publisher.as_ref().is_some_and(Publisher::waits_for_port);
+        let waits = !self.postponed.forwards.is_empty()
+            || self.publisher.as_ref().is_some_and(Publisher::waits_for_port);
         let looks = if waits { timeouts::TAKEN_PORT } else { timeouts::TUNNEL_FOLDER };
         self.control.patience().into_iter().fold(looks, Duration::min)
     }
@@ -158,7 +195,8 @@ impl TunnelServer {
     }
 
     fn is_over(&mut self) -> bool {
-        if self.tunnel.forwards().next().is_some() || self.publisher.is_some() {
+        let has_forwards = self.tunnel.forwards().next().is_some() || !self.postponed.forwards.is_empty();
+        if has_forwards || self.publisher.is_some() {
             self.empty_since = Instant::now();
         }
         self.tunnel.idle() >= timeouts::TUNNEL || self.empty_since.elapsed() >= timeouts::TUNNEL_FOLDER
@@ -169,24 +207,39 @@ fn answer(
     request: ControlRequest,
     machine: &str,
     tunnel: &mut Tunnel,
+    postponed: &mut Postponed,
     publisher: Option<&Publisher>,
 ) -> ControlAnswer {
     match request {
-        ControlRequest::Hello => {
+        ControlRequest::Hello(way) => {
+            tunnel.use_way(way);
             ControlAnswer::Hello { version: VERSION.to_owned(), machine: machine.to_owned() }
         }
-        ControlRequest::Add(forward) => match tunnel.add(forward) {
-            Ok(local) => ControlAnswer::Added(local),
-            Err(ListenError::Taken { .. }) => ControlAnswer::PortTaken,
-            Err(error) => ControlAnswer::Failed(in_one_line(&error)),
-        },
+        ControlRequest::Add(_) if tunnel.forwards().count() >= MOST_FORWARDS => {
+            ControlAnswer::Failed(format!("it has {MOST_FORWARDS} forwards, and can have no more"))
+        }
+        ControlRequest::Add(forward) => {
+            postponed.forget(&forward);
+            match tunnel.add(forward) {
+                Ok(local) => ControlAnswer::Added(local),
+                Err(ListenError::Taken { .. }) => ControlAnswer::PortTaken,
+                Err(error) => ControlAnswer::Failed(in_one_line(&error)),
+            }
+        }
         ControlRequest::Remove(forward) => {
+            postponed.forget(&forward);
             tunnel.remove(&forward);
             ControlAnswer::Done
         }
+        ControlRequest::Withdraw(forward) => {
+            tunnel.withdraw(&forward);
+            ControlAnswer::Done
+        }
         ControlRequest::List => {
-            let status = publisher.map(|publisher| publisher.status().clone());
-            ControlAnswer::Status(TunnelStatus { published: status, ..tunnel.status() })
+            let mut status = tunnel.status();
+            status.published = publisher.map(|publisher| publisher.status().clone());
+            status.forwards.extend_from_slice(&postponed.forwards);
+            ControlAnswer::Status(status)
         }
         ControlRequest::Publish | ControlRequest::Stop => ControlAnswer::Done,
     }
@@ -256,4 +309,6 @@ impl Drop for BriefTunnel {
 
 /// Of the program: one process of another version is replaced.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-const LONGEST_FORWARDS: u64 = 64 << 10;
+/// A file with so many can be read again, those that are published besides.
+const MOST_FORWARDS: usize = 256;
+const LONGEST_FORWARDS: u64 = 256 << 10;

@@ -3,12 +3,13 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
-use super::control::{ControlAnswer, ControlClient, ControlError, ControlRequest};
+use super::control::{ControlAnswer, ControlClient, ControlError, ControlRequest, TunnelWay};
 use super::serve::VERSION;
 use crate::base::deadline::Deadline;
 use crate::base::env::PROXY_PASSWORD;
-use crate::base::files;
+use crate::base::files::{self, PrivateFolder};
 use crate::base::paths::{MachineFiles, SocketPathTooLong};
 use crate::base::platform::{for_background, wait_for_output};
 use crate::base::{program, timeouts};
@@ -40,24 +41,28 @@ pub(crate) fn find(files: &MachineFiles) -> Option<ControlClient> {
 pub(crate) fn find_or_start(
     files: &MachineFiles,
     home: Option<&Path>,
+    way: &TunnelWay,
     deadline: Deadline,
 ) -> Result<ControlClient, StartError> {
     loop {
         if let Some(mut client) = find(files) {
-            match client.ask(&ControlRequest::Hello, deadline.at_most(timeouts::TUNNEL_CONTROL)) {
+            match client.ask(&ControlRequest::Hello(way.clone()), deadline.at_most(timeouts::TUNNEL_CONTROL))
+            {
                 Ok(ControlAnswer::Hello { version, machine })
                     if version == VERSION && machine == files.key() =>
                 {
                     return Ok(client);
                 }
-                Ok(_) | Err(ControlError::Refused { .. }) => drop(stop(files, deadline)?),
+                Ok(_) | Err(ControlError::Refused { .. }) => {
+                    stop(files, deadline)?;
+                }
                 // It ends in this moment.
                 Err(ControlError::Talk { .. }) if !deadline.is_over() => {}
                 Err(error) => return Err(error.into()),
             }
         }
         if !start(files, home, deadline)? {
-            std::thread::sleep(timeouts::LOCK_POLL);
+            std::thread::sleep(timeouts::TUNNEL_TAKEN);
         }
         if deadline.is_over() {
             return Err(ControlError::from(deadline.timeout("the tunnel to start")).into());
@@ -65,23 +70,42 @@ pub(crate) fn find_or_start(
     }
 }
 
-/// Ends the process that holds the tunnel of a machine, and waits until it has. False when there is none.
+/// What has become of a tunnel that was to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoppedTunnel {
+    /// There was none.
+    None,
+    Ended,
+    /// The process does not answer. It ends as soon as it goes on, since its folder is gone.
+    Silent,
+}
+
+/// Ends the process that holds the tunnel of a machine, and waits until it has. Of one that was killed the folder is removed.
 ///
-/// Errors: it does not end by `deadline`.
-pub(crate) fn stop(files: &MachineFiles, deadline: Deadline) -> Result<bool, StartError> {
+/// Errors: the folder cannot be removed.
+pub(crate) fn stop(files: &MachineFiles, deadline: Deadline) -> Result<StoppedTunnel, StartError> {
+    let tunnel = files.tunnel();
+    let Some(mut client) = find(files) else {
+        let stopped = if is_held(tunnel.folder()) { StoppedTunnel::Silent } else { StoppedTunnel::None };
+        files::remove_folder(tunnel.folder())?;
+        return Ok(stopped);
+    };
     let deadline = deadline.at_most(timeouts::TUNNEL_CONTROL);
-    let Some(mut client) = find(files) else { return Ok(false) };
-    match client.ask(&ControlRequest::Stop, deadline) {
-        Ok(_) | Err(ControlError::Talk { .. }) => {}
-        Err(error) => return Err(error.into()),
-    }
-    while files.tunnel().control().exists() {
-        if deadline.is_over() {
-            return Err(ControlError::from(deadline.timeout("the tunnel to end")).into());
+    let answer = client.ask(&ControlRequest::Stop, deadline);
+    while !matches!(answer, Err(ControlError::Timeout(_))) && !deadline.is_over() {
+        if !tunnel.control().exists() {
+            return Ok(StoppedTunnel::Ended);
         }
         std::thread::sleep(timeouts::LOCK_POLL);
     }
-    Ok(true)
+    files::remove_folder(tunnel.folder())?;
+    Ok(StoppedTunnel::Silent)
+}
+
+/// True when a process holds the tunnel of that `folder`, whether anybody can ask it or not.
+fn is_held(folder: &Path) -> bool {
+    let lock = || PrivateFolder::lock(folder, Deadline::after(Duration::ZERO));
+    folder.exists() && matches!(lock(), Err(files::Error::FolderLocked { .. }))
 }
 
 /// Starts one and waits until it is ready. False when another process was faster.

@@ -18,10 +18,20 @@ pub(crate) struct TunnelStatus {
     pub(crate) published: Option<PublishStatus>,
 }
 
+impl TunnelStatus {
+    /// Of a process that does not say what it does, for this `reason`.
+    pub(crate) fn silent(reason: String) -> Self {
+        let forwards = Vec::new();
+        Self { session: SessionStatus::Silent, last_error: Some(reason), forwards, published: None }
+    }
+}
+
 /// The SSH session of a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub(crate) enum SessionStatus {
+    /// The process that holds the tunnel does not answer.
+    Silent,
     /// Nobody needs one.
     Down,
     LoggingIn,

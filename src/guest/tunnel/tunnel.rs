@@ -6,6 +6,7 @@
 
 use crate::base::platform::AsOsSocket;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
+use super::control::TunnelWay;
 use super::forward::{Forward, LocalEnd};
 use super::link::Link;
 use super::listener::{ListenError, listen, listen_exactly};
@@ -23,12 +25,15 @@ use crate::base::platform::{Interest, LocalStream, Ready, local_pair};
 use crate::base::timeouts;
 use crate::guest::ssh::Connection;
 
-/// Logs in to the machine, wherever it is by now.
-pub(crate) type TunnelLogin = Arc<dyn Fn(Deadline) -> Result<Connection, String> + Send + Sync>;
+/// Logs in to the machine, wherever it is by now, with the keys of an agent if one is named.
+pub(crate) type TunnelLogin =
+    Arc<dyn Fn(Option<&Path>, Deadline) -> Result<Connection, String> + Send + Sync>;
 
 /// All forwards to one machine.
 pub(crate) struct Tunnel {
     login: TunnelLogin,
+    /// As the last command of the user's has said; none before there was one.
+    way: Option<TunnelWay>,
     forwards: Vec<Listening>,
     links: Vec<Link>,
     phase: Phase,
@@ -44,6 +49,8 @@ pub(crate) struct Tunnel {
     is_busy: bool,
     /// Since when there is something for a client that cannot be read.
     vain_since: Option<Instant>,
+    /// Since when there were as many commands in the guest as there may be.
+    full_since: Option<Instant>,
 }
 
 /// A forward that clients can connect to.
@@ -52,6 +59,8 @@ struct Listening {
     /// None once it was removed; then it only waits for its connections to be closed.
     listener: Option<Socket>,
     status: ForwardStatus,
+    /// How many have added it and did not withdraw it.
+    users: usize,
 }
 
 enum Phase {
@@ -75,6 +84,7 @@ impl Tunnel {
         waker.0.set_nonblocking(true)?;
         Ok(Self {
             login,
+            way: None,
             forwards: Vec::new(),
             links: Vec::new(),
             phase: Phase::Down,
@@ -86,7 +96,21 @@ impl Tunnel {
             buffer: vec![0; BUFFER],
             is_busy: false,
             vain_since: None,
+            full_since: None,
         })
+    }
+
+    /// Has the next login ask this agent for keys: the one that was there when the tunnel began may be gone. A session of
+    /// another user's, or to another place, ends.
+    pub(crate) fn use_way(&mut self, way: TunnelWay) {
+        // What went wrong the last time may be mended.
+        self.last_failure = None;
+        let has_changed = self.way.as_ref().is_some_and(|known| known.route != way.route);
+        self.way = Some(way);
+        if has_changed && !matches!(self.phase, Phase::Down) {
+            self.lose_session(&SessionLost("the machine is reached in another way now".to_owned()));
+            self.phase = Phase::Down;
+        }
     }
 
     /// Listens for `forward` and says where: for a service, a port that is taken is replaced. One for the same purpose is
@@ -94,10 +118,11 @@ impl Tunnel {
     ///
     /// Errors: nothing can listen there.
     pub(crate) fn add(&mut self, forward: Forward) -> Result<LocalEnd, ListenError> {
-        if let Some(known) = self.forwards().find(|known| known.purpose == forward.purpose)
-            && known.target == forward.target
+        let known = self.forwards.iter_mut().find(|known| known.is_for(&forward));
+        if let Some(known) = known.filter(|known| known.forward.target == forward.target && known.is_found())
         {
-            return Ok(known.local.clone());
+            known.users += 1;
+            return Ok(known.forward.local.clone());
         }
         self.remove(&forward);
         let (listener, local) = if forward.purpose.takes_any_port() {
@@ -107,14 +132,22 @@ impl Tunnel {
         };
         let forward = Forward { local: local.clone(), ..forward };
         let status = ForwardStatus::new(&forward);
-        self.forwards.push(Listening { forward, listener: Some(listener), status });
+        self.forwards.push(Listening { forward, listener: Some(listener), status, users: 1 });
         Ok(local)
+    }
+
+    /// Ends the forward for the purpose of `forward` where nobody else has added it.
+    pub(crate) fn withdraw(&mut self, forward: &Forward) {
+        let Some(known) = self.forwards.iter_mut().find(|known| known.is_for(forward)) else { return };
+        known.users = known.users.saturating_sub(1);
+        if known.users == 0 {
+            self.remove(forward);
+        }
     }
 
     /// Ends the forward for the purpose of `forward`, and its connections.
     pub(crate) fn remove(&mut self, forward: &Forward) {
-        let is_meant = |known: &Listening| known.is_open() && known.forward.purpose == forward.purpose;
-        let Some(index) = self.forwards.iter().position(is_meant) else { return };
+        let Some(index) = self.forwards.iter().position(|known| known.is_for(forward)) else { return };
         self.forwards[index].listener = None;
         self.links.iter_mut().filter(|link| link.forward == index).for_each(Link::cut);
         self.sweep();
@@ -190,6 +223,7 @@ impl Tunnel {
     }
 
     fn drive(&mut self) -> Result<(), SessionLost> {
+        self.refuse_further_commands();
         self.is_busy = true;
         let mut in_vain = 0;
         for _ in 0..MOST_ROUNDS {
@@ -266,13 +300,41 @@ impl Tunnel {
         self.links.iter().any(Link::has_unread) && session.has_room()
     }
 
-    /// sshd runs ten commands at a time (`MaxSessions`), connections besides.
     fn next_to_open(&self) -> Option<usize> {
-        let is_command = |link: &Link| self.forwards[link.forward].status.is_command();
-        let commands = self.links.iter().filter(|link| is_command(link) && link.has_channel()).count();
-        self.links
-            .iter()
-            .position(|link| link.is_waiting() && (commands < MOST_COMMANDS || !is_command(link)))
+        let is_full = self.is_full();
+        self.links.iter().position(|link| link.is_waiting() && !(is_full && self.is_command(link)))
+    }
+
+    fn is_command(&self, link: &Link) -> bool {
+        self.forwards[link.forward].status.is_command()
+    }
+
+    /// True when as many commands run in the guest as sshd allows at a time (`MaxSessions`); connections go on besides.
+    fn is_full(&self) -> bool {
+        self.links.iter().filter(|link| link.has_channel() && self.is_command(link)).count() >= MOST_COMMANDS
+    }
+
+    /// True when clients wait for the end of a command in the guest.
+    fn awaits_command(&self) -> bool {
+        self.full_since.is_some() && self.links.iter().any(|link| link.is_waiting() && self.is_command(link))
+    }
+
+    /// Those that wait for their turn hear that there is none when no command has ended for long.
+    fn refuse_further_commands(&mut self) {
+        if !self.is_full() {
+            self.full_since = None;
+            return;
+        }
+        let since = *self.full_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < timeouts::TUNNEL_TURN {
+            return;
+        }
+        self.full_since = None;
+        let waits: Vec<bool> =
+            self.links.iter().map(|link| link.is_waiting() && self.is_command(link)).collect();
+        for (link, _) in self.links.iter_mut().zip(waits).filter(|(_, waits)| *waits) {
+            link.fail(FULL.to_owned());
+        }
     }
 
     fn check_session(&mut self) -> Result<(), SessionLost> {
@@ -362,9 +424,10 @@ impl Tunnel {
         }
         let Ok(waker) = self.waker.1.try_clone() else { return };
         let (sender, receiver) = mpsc::channel();
+        let agent = self.way.as_ref().and_then(|way| way.agent.clone());
         let login = Arc::clone(&self.login);
         thread::spawn(move || {
-            let connection = login(Deadline::after(timeouts::TUNNEL_LOGIN));
+            let connection = login(agent.as_deref(), Deadline::after(timeouts::TUNNEL_LOGIN));
             // Nobody is there any more when the tunnel has ended.
             let _ = sender.send(connection);
             let _ = (&waker).write(&[0]);
@@ -385,6 +448,7 @@ impl Tunnel {
             Ok(session) => {
                 log::info!("logged in");
                 (self.phase, self.last_failure) = (Phase::Up(Box::new(session)), None);
+                self.last_error = None;
                 self.last_use = Instant::now();
             }
             Err(reason) => {
@@ -413,6 +477,9 @@ impl Tunnel {
         // Then it listens again.
         let deaf = self.accept_after.map(|after| after.saturating_duration_since(now));
         let limit = deaf.filter(|deaf| !deaf.is_zero()).unwrap_or(timeouts::TUNNEL_SESSION);
+        let turn = self.full_since.filter(|_| self.awaits_command());
+        let turn = turn.map(|since| timeouts::TUNNEL_TURN.saturating_sub(since.elapsed()));
+        let limit = turn.into_iter().fold(limit, Duration::min);
         let Phase::Up(session) = &self.phase else { return limit };
         // libssh2 waits for what it does not tell.
         let is_recent = |since: Instant| now.duration_since(since) < timeouts::TUNNEL_CLOSE;
@@ -503,6 +570,18 @@ impl Listening {
     fn is_open(&self) -> bool {
         self.listener.is_some()
     }
+
+    fn is_for(&self, forward: &Forward) -> bool {
+        self.is_open() && self.forward.purpose == forward.purpose
+    }
+
+    /// False when somebody has removed its socket: no client comes any more.
+    fn is_found(&self) -> bool {
+        match &self.forward.local {
+            LocalEnd::Socket(path) => path.exists(),
+            LocalEnd::Port(_) => true,
+        }
+    }
 }
 
 /// One packet of SSH (RFC 4253, 6.1).
@@ -515,5 +594,7 @@ const MOST_IN_VAIN: usize = 4;
 const MOST_STUCK: usize = 200;
 /// Below the 1024 files that a process may have open.
 const MOST_LINKS: usize = 900;
-/// Below sshd's `MaxSessions`, since the user may have further commands there.
-const MOST_COMMANDS: usize = 8;
+/// sshd's `MaxSessions`, which counts for each SSH connection (`sshd_config(5)`).
+const MOST_COMMANDS: usize = 10;
+const FULL: &str = "ten connections that need sudo are open, and sshd allows no more; in the machine, \
+    `sudo usermod --append --groups docker \"$USER\"` does without sudo";
