@@ -35,10 +35,11 @@ impl Explain for ssh::Error {
             Self::Flooded { place } => format!("check that {place} is the SSH server of the machine"),
             Self::Jump { place, .. } => format!("from the jump host, `ssh-keyscan` should reach {place}"),
             Self::ProxyCommand { .. } => "correct `ProxyCommand` in the ssh config".into(),
-            Self::HostKeyConflict { file, .. } => format!(
+            Self::HostKeyConflict { files, .. } => format!(
                 "if the machine was rebuilt, take the old key out of {}; if not, somebody may be in between",
-                sh_path(file)
+                files.iter().map(|file| sh_path(file)).collect::<Vec<_>>().join(" and ")
             ),
+            Self::KnownHosts { .. } => "name another file with `UserKnownHostsFile` in the ssh config".into(),
             Self::HostKeyRevoked { .. } => "give the machine another host key".into(),
             Self::HostKeyStrict { .. } => {
                 "if that is the machine's: log in once with `ssh -o StrictHostKeyChecking=ask`, which adds it"

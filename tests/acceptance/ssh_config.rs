@@ -188,11 +188,14 @@ fn respects_the_users_known_hosts() {
     let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUDEcDNRaN4VfAyAYnMlgmqMfvnpTzMFeSKEBPuOhAu";
     let identity = guest.folder().join("keys/ed25519");
     let typed = format!("service-manager --host vagrant@{address} -i {} box ip", identity.display());
+    // The guest has none of this kind, as somebody in between could say as well.
+    let of_another_kind = "ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIbmlzdHAzODQAAABhBBMqfkzePigIbZ3CpQgB2YM26LHAzPEm/Lm3rqmo4Bbhnhv65QE3omw5d7P5QBnSXdXR6pgBMdykSoSNY3tP1IoASFkvEOzFgswJng+KL9MFZdAZYQJ/oUj0ugOWWkCsSA==";
     let conflict = "error: the host key of [ADDRESS]:22 is not the one in `[HOME]/.ssh/known_hosts`: SHA256:[..] is there, \
         SHA256:[..] is offered\nhint: [..]\n";
     for (hosts, errors) in [
         (format!("{address} {key}\n"), ""),
         (format!("{address} {other}\n"), conflict),
+        (format!("{address} {of_another_kind}\n"), conflict),
         (format!("elsewhere {other}\n"), ""),
     ] {
         let user = User::near(&guest);

@@ -102,6 +102,7 @@ impl ChainStep {
             E::HostKeyUnknown { .. }
             | E::HostKeyChanged { .. }
             | E::HostKeyConflict { .. }
+            | E::KnownHosts { .. }
             | E::HostKeyRevoked { .. }
             | E::HostKeyStrict { .. } => Self::HostKey,
             E::AuthenticationFailed { .. }

@@ -220,8 +220,9 @@ impl Connection {
         let mut transport = Transport::new(stream, hop.place(), deadline)?;
         let known = known_hosts.algorithm(hop);
         // Later it is the key learnt at first contact that counts.
-        let theirs = known.is_none().then(|| UserKnownHosts::read(transport.session(), hop));
-        transport.handshake(known.or(theirs.as_ref().and_then(UserKnownHosts::algorithm)))?;
+        let theirs = known.is_none().then(|| UserKnownHosts::read(transport.session(), hop)).transpose()?;
+        let asked = theirs.as_ref().and_then(UserKnownHosts::algorithms);
+        transport.handshake(known.or(asked.as_deref()))?;
         if let Some(theirs) = theirs {
             theirs.check(hop, transport.host_key())?;
         }

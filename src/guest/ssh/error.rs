@@ -36,12 +36,14 @@ pub(crate) enum Error {
     /// `machine` is the key of the machine whose known hosts were asked.
     #[error("the host key of {place} is not the one learnt before: {known} was known, {offered} is offered")]
     HostKeyChanged { machine: String, place: String, known: String, offered: String },
-    #[error("the host key of {place} is not the one in `{}`: {known} is there, {offered} is offered", .file.display())]
-    HostKeyConflict { place: String, file: PathBuf, known: String, offered: String },
+    #[error("the host key of {place} is not the one in {}: {}, {offered} is offered", named(.files), are_there(.known))]
+    HostKeyConflict { place: String, files: Vec<PathBuf>, known: Vec<String>, offered: String },
     #[error("the host key of {place}, {offered}, is marked as revoked in `{}`", .file.display())]
     HostKeyRevoked { place: String, file: PathBuf, offered: String },
     #[error("{place} is not in your known hosts, and `StrictHostKeyChecking` is on; it offers {offered}")]
     HostKeyStrict { place: String, offered: String },
+    #[error("could not read your known hosts in `{}`", .file.display())]
+    KnownHosts { file: PathBuf, source: io::Error },
     #[error("no key of `{user}` is accepted by {place}{}", list(.tried))]
     AuthenticationFailed { user: String, place: String, tried: Vec<String> },
     #[error("none of the first keys of `{user}` is accepted by {place}, and it takes no more{}", list(.tried))]
@@ -75,6 +77,14 @@ impl Error {
     pub(crate) fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout(_))
     }
+}
+
+fn named(files: &[PathBuf]) -> String {
+    files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(" and ")
+}
+
+fn are_there(known: &[String]) -> String {
+    format!("{} {} there", known.join(" and "), if known.len() == 1 { "is" } else { "are" })
 }
 
 fn list(tried: &[String]) -> String {

@@ -184,6 +184,18 @@ pub(super) fn fingerprint(key: &PublicKey) -> String {
     key.fingerprint(HashAlg::Sha256).to_string()
 }
 
+/// The same with the kind of the key, as `ssh-keygen -l` tells it.
+pub(super) fn fingerprint_with_kind(key: &PublicKey) -> String {
+    let kind = match key.algorithm() {
+        ssh_key::Algorithm::Rsa { .. } => "RSA",
+        ssh_key::Algorithm::Ed25519 => "ED25519",
+        ssh_key::Algorithm::Ecdsa { .. } => "ECDSA",
+        ssh_key::Algorithm::Dsa => "DSA",
+        _ => "another kind",
+    };
+    format!("{} ({kind})", fingerprint(key))
+}
+
 /// A server as a `known_hosts` file names it.
 pub(super) fn name(hop: &Hop) -> String {
     let alias = hop.host_key_alias.as_ref().map(ToString::to_string);

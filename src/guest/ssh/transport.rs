@@ -36,7 +36,7 @@ impl Transport {
         Ok(Self { session, relay: RefCell::new(relay), place, deadline, proxy: None })
     }
 
-    /// Agrees on keys. `known` is the algorithm of the host key that is known: it is asked for first, so
+    /// Agrees on keys. `known` are the algorithms of the host keys that are known: they are asked for first, so
     /// that a server with several keys shows the one that can be compared.
     pub(super) fn handshake(&mut self, known: Option<&str>) -> Result<(), Error> {
         let algorithms = known.into_iter().chain(HOST_KEY_ALGORITHMS).collect::<Vec<_>>().join(",");
