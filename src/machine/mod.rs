@@ -2,6 +2,7 @@
 
 mod address;
 mod choice;
+mod configured;
 mod consent;
 mod dialog;
 mod error;
@@ -11,6 +12,7 @@ pub(crate) mod fuzzing;
 mod identity;
 mod names;
 mod openssh;
+mod own_config;
 mod project_consent;
 mod project_file;
 mod resolve;

@@ -1,6 +1,6 @@
 //! The names by which machines are found.
 
-use super::resolve::own_ssh_config;
+use super::own_config::OwnConfig;
 use super::store::remembered;
 use super::vagrant::indexed;
 use crate::base::env::Env;
@@ -39,7 +39,7 @@ pub(crate) fn nameable(env: &Env, folders: &Folders) -> Vec<NameableMachine> {
             add(name.to_string(), format!("Vagrant in {folder}"), false);
         }
     }
-    if let Ok((_, config)) = own_ssh_config(env) {
+    if let Ok(config) = OwnConfig::read(env) {
         for alias in config.aliases().into_iter().filter(|alias| MachineName::parse(alias).is_ok()) {
             add(alias.to_owned(), "~/.ssh/config".to_owned(), false);
         }

@@ -2,14 +2,16 @@
 //! `SERVICE_MANAGER_SSH_CONFIG`, the machine of the name, the Vagrant project around, the chosen machine, the only
 //! remembered one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::address::Address;
 use super::choice::chosen;
+use super::configured::{resolve_again, up_to_date};
 use super::dialog::Dialog;
 use super::error::Error;
 use super::find::{find, only};
 use super::openssh::OpenSsh;
+use super::own_config::OwnConfig;
 use super::route_reader::{
     ConfigReader, RouteReader, choose_alias, default_identities, default_known_hosts, own_user,
 };
@@ -122,28 +124,39 @@ impl MachineSearch<'_> {
     fn ssh_config(&self, file: &Path) -> Result<Machine, Error> {
         let text = files::read_named_text(file, LONGEST_CONFIG)?
             .ok_or_else(|| Error::NoSshConfig { path: file.to_owned() })?;
-        let config = SshConfig::parse(&text);
+        let config = if self.env.home.is_some() {
+            SshConfig::with_included(&text, &self.env.expand(Path::new("~/.ssh")))
+        } else {
+            SshConfig::parse(&text)
+        };
         let name = choose_alias(&config, file, self.selection.machine.as_ref())?;
-        let openssh = if SshConfig::is_plain(&text) { None } else { OpenSsh::find(self.env) };
-        self.alias(name, &config, file, openssh.map(|program| (program, false)))
-    }
-
-    /// The machine that `name` stands for in `file`, which holds `config`. OpenSSH is asked where it is given, with
-    /// whether the file is the user's own config.
-    fn alias(
-        &self,
-        name: MachineName,
-        config: &SshConfig,
-        file: &Path,
-        openssh: Option<(OpenSsh, bool)>,
-    ) -> Result<Machine, Error> {
-        let config = match openssh {
-            Some((program, own)) => ConfigReader::OpenSsh { program, own, deadline: self.deadline },
-            None => ConfigReader::Own(config),
+        if file == OwnConfig::path(self.env)
+            && let Some(machine) = self.own_config(&name)?
+        {
+            return Ok(self.with_typed_identity(machine));
+        }
+        // A pipe is read by now: nobody else finds anything in it.
+        let is_for_openssh = file.is_file() && !SshConfig::is_plain(&text);
+        let config = match OpenSsh::find(self.env).filter(|_| is_for_openssh) {
+            Some(program) => ConfigReader::OpenSsh { program, own: false, deadline: self.deadline },
+            None => ConfigReader::Own(&config),
         };
         let mut route = RouteReader { config, file, env: self.env }.route(&name)?;
         self.selection.choose_identity(&mut route.target, self.env);
         Ok(Machine::new(name, route, self.folders))
+    }
+
+    /// The machine that `name` stands for in the user's own config, if it is there. One that was used before keeps its folder.
+    fn own_config(&self, name: &MachineName) -> Result<Option<Machine>, Error> {
+        let config = OwnConfig::read(self.env)?;
+        let is_this = |machine: &Machine| machine.name == *name && machine.config().is_some();
+        if let Some(before) = self.known()?.into_iter().find(is_this) {
+            return resolve_again(&before, &config, self.env, self.deadline);
+        }
+        let found = config.route(name, None, self.env, self.deadline)?;
+        Ok(found.map(|(route, origin)| {
+            Machine::new(name.clone(), route.clone(), self.folders).configured(route, origin)
+        }))
     }
 
     /// The machine `name`, wherever the user is: of the Vagrant project around, else one that was used before, else
@@ -161,12 +174,12 @@ impl MachineSearch<'_> {
         if let Some((project, name)) = self.indexed(name)? {
             return self.vagrant().find(project, &name, false, self.deadline).map(Some);
         }
-        let (path, config) = own_ssh_config(self.env)?;
-        if !config.knows(name.as_str()) {
-            return Ok(None);
-        }
-        let openssh = OpenSsh::find(self.env).map(|program| (program, true));
-        self.alias(name.clone(), &config, &path, openssh).map(Some)
+        Ok(self.own_config(name)?.map(|machine| self.with_typed_identity(machine)))
+    }
+
+    fn with_typed_identity(&self, mut machine: Machine) -> Machine {
+        machine.choose_identity(self.selection, self.env);
+        machine
     }
 
     /// A machine that was used before.
@@ -174,9 +187,12 @@ impl MachineSearch<'_> {
         if let Some(origin) = machine.origin() {
             return self.vagrant().find(origin.project.clone(), &machine.name, false, self.deadline);
         }
-        let mut machine = machine.clone();
-        self.selection.choose_identity(machine.target_mut(), self.env);
-        Ok(machine)
+        let machine = if self.selection.as_remembered {
+            machine.clone()
+        } else {
+            up_to_date(machine, self.env, self.deadline)?
+        };
+        Ok(self.with_typed_identity(machine))
     }
 
     /// The machine of Vagrant's index that is called `wanted`, by its name or its key.
@@ -209,18 +225,11 @@ impl MachineSearch<'_> {
         known.sort();
         known.dedup();
         let mut names = known.clone();
-        if let Ok((_, config)) = own_ssh_config(self.env) {
+        if let Ok(config) = OwnConfig::read(self.env) {
             names.extend(config.aliases().into_iter().map(sanitize));
         }
         Error::UnknownMachine { name: name.to_string(), nearest: nearest(name.as_str(), &names), known }
     }
-}
-
-/// The user's own ssh config, and where it is.
-pub(super) fn own_ssh_config(env: &Env) -> Result<(PathBuf, SshConfig), Error> {
-    let path = env.expand(Path::new("~/.ssh/config"));
-    let config = if env.home.is_some() { SshConfig::read(&path)? } else { SshConfig::parse("") };
-    Ok((path, config))
 }
 
 fn from_address(
@@ -402,6 +411,105 @@ mod tests {
         let error =
             resolve(&Selection::default(), &project.env, &project.folders, &Silent, soon()).unwrap_err();
         assert!(matches!(error, Error::NoMachine));
+    }
+
+    impl Scene {
+        /// The machine `vm`, used now, of the user's own config with this text.
+        fn uses_own(&self, config: &str, identity: Option<&str>) -> Machine {
+            self.writes_own(config);
+            let selection = Selection {
+                machine: Some("vm".parse().unwrap()),
+                identity: identity.map(Into::into),
+                ..Selection::default()
+            };
+            let machine = resolve(&selection, &self.env, &self.folders, &Silent, soon()).unwrap();
+            machine.remember(&machine.lock(soon()).unwrap()).unwrap();
+            machine
+        }
+
+        fn writes_own(&self, config: &str) {
+            fs::create_dir_all(self.folder.path().join(".ssh")).unwrap();
+            fs::write(self.folder.path().join(".ssh/config"), config).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_host_of_the_users_config_is_where_that_says_now() {
+        let scene = project();
+        let config = |port: u16| format!("Include more\nHost vm\nHostName 192.0.2.7\nPort {port}\n");
+        let before = scene.uses_own(&config(9), None);
+        assert_eq!(before.route().target.port, 9);
+        scene.writes_own(&config(10));
+        let (named, only) = (scene.found(Some("vm")).unwrap(), scene.found(None).unwrap());
+        for machine in [&named, &only] {
+            assert_eq!(machine.route().target.port, 10);
+            assert_eq!(machine.key(), before.key(), "it is the same machine");
+            assert_eq!(machine.route().target.host_key_alias, before.route().target.host_key_alias);
+            assert!(!machine.may_have_moved(), "it was asked just now");
+        }
+        // Also by the file's own name, and what is remembered is enough where nothing may be started.
+        let selection = Selection { ssh_config: Some("~/.ssh/config".into()), ..Selection::default() };
+        let by_file = resolve(&selection, &scene.env, &scene.folders, &Silent, soon()).unwrap();
+        assert_eq!((by_file.key(), by_file.route()), (before.key(), named.route()));
+        let selection = Selection { as_remembered: true, ..Selection::default() };
+        let kept = resolve(&selection, &scene.env, &scene.folders, &Silent, soon()).unwrap();
+        assert_eq!(kept.route().target.port, 9);
+        // One that is not there any more stays what it was.
+        scene.writes_own("Host *\nPort 11\n");
+        assert_eq!(scene.found(Some("vm")).unwrap().route().target.port, 9);
+        scene.writes_own("Host vm\nPort 0\n");
+        assert!(matches!(scene.found(Some("vm")), Err(Error::Value { .. })));
+    }
+
+    #[test]
+    fn a_config_that_says_the_same_is_read_once() {
+        let scene = project();
+        let config = "Host vm\nHostName 192.0.2.7\n";
+        scene.uses_own(config, None);
+        assert!(scene.found(Some("vm")).unwrap().may_have_moved(), "it is as it was remembered");
+        scene.writes_own(&format!("{config}Host other\n"));
+        assert!(!scene.found(Some("vm")).unwrap().may_have_moved());
+        assert!(scene.found(Some("vm")).unwrap().may_have_moved(), "that was kept");
+    }
+
+    #[test]
+    fn where_the_known_route_leads_nowhere_the_config_is_asked_again() {
+        let mut scene = project();
+        let set = |scene: &mut Scene, key: &str| scene.env.environment = vec![("KEY".into(), key.into())];
+        set(&mut scene, "/a");
+        let machine = scene.uses_own("Host vm\nIdentityFile ${KEY}\n", None);
+        let selection = Selection::default();
+        let refresh = |scene: &Scene| {
+            let vagrant = VagrantResolver::new(&scene.env, &scene.folders, &selection, &Silent);
+            vagrant.refresh_route(&machine, soon()).unwrap()
+        };
+        assert!(refresh(&scene).is_none(), "it says the same");
+        set(&mut scene, "/b");
+        assert_eq!(refresh(&scene).unwrap().route().target.identities, [Path::new("/b")]);
+    }
+
+    #[test]
+    fn a_key_that_was_typed_stays_when_the_config_changes() {
+        let scene = project();
+        let machine = scene.uses_own("Host vm\nPort 9\n", Some("typed"));
+        let typed = [scene.folder.path().join("typed")];
+        assert_eq!(machine.route().target.identities, typed);
+        scene.writes_own("Host vm\nPort 10\n");
+        let target = scene.found(Some("vm")).unwrap().route().target.clone();
+        assert_eq!((target.port, target.identities.as_slice()), (10, typed.as_slice()));
+        assert!(target.identities_only);
+    }
+
+    #[test]
+    fn a_file_that_is_named_is_read_with_its_includes_and_patterns() {
+        let scene = project();
+        scene.writes_own("");
+        fs::write(scene.folder.path().join(".ssh/more"), "Host in\nPort 7\n").unwrap();
+        let config = "Include more\nHost *.lab\nPort 8\n";
+        assert_eq!(scene.resolve(config, Some("in")).unwrap().route().target.port, 7);
+        assert_eq!(scene.resolve(config, None).unwrap().name.as_str(), "in");
+        assert_eq!(scene.resolve(config, Some("a.lab")).unwrap().route().target.port, 8);
+        assert!(matches!(scene.resolve(config, Some("other")), Err(Error::NoSuchAlias { .. })));
     }
 
     /// With the machines `web` and `db`, of which the plugin hands over `machine` and what is in the file `config`.

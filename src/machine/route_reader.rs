@@ -28,7 +28,8 @@ pub(super) fn choose_alias(
         Error::NoSuchAlias { name: name.map(ToString::to_string), path: file.to_owned(), nearest, known }
     };
     match (wanted, aliases.as_slice()) {
-        (Some(name), _) if aliases.contains(&name.as_str()) => Ok(name.clone()),
+        // It may stand there as a pattern.
+        (Some(name), _) if config.knows(name.as_str()) => Ok(name.clone()),
         (None, [only]) => MachineName::parse(only)
             .map_err(|source| Error::Value { what: format!("Host in {}", file.display()), source }),
         (name, _) => Err(no_alias(name)),

@@ -2,19 +2,23 @@
 //!
 //! This reads what Vagrant prints, and the user's own config where there is no OpenSSH to ask. Every other keyword is
 //! ignored, and so is every `Match` block but `Match all`: what it asks for cannot be answered without running it.
-//! Included files are read for the user's own config only: any other may name files that are none of its business.
+//! Included files are read for the user's own config and for one that the user names: any other may name files that
+//! are none of its business.
 
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, glob_with};
+use sha2::{Digest, Sha256};
 
 use crate::base::files::{self, Error};
-use crate::base::text::wildcard;
+use crate::base::text::{hex, wildcard};
 
 /// An ssh config, reduced to what this program takes from one.
 #[derive(Debug)]
 pub(super) struct SshConfig {
     blocks: Vec<HostBlock>,
+    /// Of all that was read: another one says that something may have changed.
+    digest: String,
 }
 
 /// What a config says of one alias, as it stands there: not validated, `~` and tokens not replaced.
@@ -58,20 +62,35 @@ struct HostBlock {
 impl SshConfig {
     /// Reads `text`; lines that are not understood are ignored, as the rest of the file is.
     pub(super) fn parse(text: &str) -> Self {
-        let mut config = Self { blocks: Vec::new() };
-        config.add(text, &[], &mut Included { folder: Path::new(""), left: 0, depth: 0 });
+        Self::read_all(text, Included { folder: Path::new(""), left: 0, depth: 0, digest: Sha256::new() })
+    }
+
+    /// Reads `text` with the files that it includes; relative ones are in `folder`, which is `~/.ssh`. One that cannot be
+    /// read is left out, as ssh does.
+    pub(super) fn with_included(text: &str, folder: &Path) -> Self {
+        Self::read_all(text, Included { folder, left: MOST_FILES, depth: 0, digest: Sha256::new() })
+    }
+
+    fn read_all(text: &str, mut included: Included) -> Self {
+        let mut config = Self { blocks: Vec::new(), digest: String::new() };
+        included.digest.update(text);
+        config.add(text, &[], &mut included);
+        config.digest = hex(&included.digest.finalize());
         config
     }
 
     /// Reads the user's own config with the files that it includes; it may not be there.
     ///
-    /// Errors: it cannot be read. An included file that cannot be read is left out, as ssh does.
+    /// Errors: it cannot be read.
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let text = files::read_text(path, LONGEST_CONFIG)?.unwrap_or_default();
         let folder = path.parent().unwrap_or(Path::new("/"));
-        let mut config = Self { blocks: Vec::new() };
-        config.add(&text, &[], &mut Included { folder, left: MOST_FILES, depth: 0 });
-        Ok(config)
+        Ok(Self::with_included(&text, folder))
+    }
+
+    /// Stands for the text of the config and of all that it includes.
+    pub(super) fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// Adds the lines of `text`, which hold below `outer` only.
@@ -106,6 +125,7 @@ impl SshConfig {
             }
             included.left -= 1;
             if let Ok(Some(text)) = files::read_text(&path, LONGEST_CONFIG) {
+                included.add_to_digest(&path, &text);
                 included.depth += 1;
                 self.add(&text, hosts, included);
                 included.depth -= 1;
@@ -209,9 +229,17 @@ struct Included<'a> {
     left: usize,
     /// In how many others one is included.
     depth: usize,
+    digest: Sha256,
 }
 
 impl Included<'_> {
+    fn add_to_digest(&mut self, path: &Path, text: &str) {
+        for part in [path.as_os_str().as_encoded_bytes(), text.as_bytes()] {
+            self.digest.update((part.len() as u64).to_be_bytes());
+            self.digest.update(part);
+        }
+    }
+
     /// The files that `pattern` stands for, in order.
     fn files(&self, pattern: &str) -> Vec<PathBuf> {
         if self.left == 0 {
@@ -429,6 +457,17 @@ Host default
     fn files_that_include_each_other_have_an_end() {
         let home = Home::new(&[(".ssh/config", "Include config config\nHost a\n"), (".ssh/x", "")]);
         assert_eq!(home.config().aliases(), ["a"]);
+    }
+
+    #[test]
+    fn what_an_included_file_says_is_part_of_the_digest() {
+        let home = Home::new(&[(".ssh/config", "Include more/*\n"), (".ssh/more/a", "Host a\n")]);
+        let before = home.config().digest().to_owned();
+        assert_eq!(home.config().digest(), before);
+        fs::write(home.0.path().join(".ssh/more/a"), "Host b\n").unwrap();
+        let other = home.config().digest().to_owned();
+        fs::write(home.0.path().join(".ssh/more/b"), "").unwrap();
+        assert!(other != before && home.config().digest() != other);
     }
 
     #[test]

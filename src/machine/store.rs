@@ -8,8 +8,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
+use super::own_config::ConfigOrigin;
+use super::selection::Selection;
 use super::vagrant::{CreatedMachine, Project};
 use crate::base::deadline::Deadline;
+use crate::base::env::Env;
 use crate::base::files::{self, Error, PrivateFolder};
 use crate::base::paths::{Folders, MachineFiles};
 use crate::base::types::{DockerContextName, MachineName};
@@ -58,7 +61,9 @@ pub(super) struct RouteState {
     pub(super) route: Route,
     /// The Vagrant machine that it is, if it is one.
     pub(super) origin: Option<Origin>,
-    /// Vagrant was asked since the machine was last reached: no use to ask again.
+    /// What the user's own ssh config was, if it is from there.
+    pub(super) config: Option<ConfigOrigin>,
+    /// Whoever knows the route was asked since the machine was last reached: no use to ask again.
     pub(super) is_current: bool,
 }
 
@@ -82,6 +87,8 @@ struct MachineRecord {
     route: Route,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     vagrant: Option<Origin>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ssh_config: Option<ConfigOrigin>,
 }
 
 impl Origin {
@@ -103,7 +110,19 @@ impl Machine {
     /// that are both called `default` share nothing.
     pub(crate) fn new(name: MachineName, route: Route, folders: &Folders) -> Self {
         let files = files_of(&name, &route_identity(&name, &route), folders);
-        Self::with_state(name, files, RouteState { route, origin: None, is_current: true })
+        Self::with_state(name, files, RouteState { route, origin: None, config: None, is_current: true })
+    }
+
+    /// The same machine, which the user's own ssh config has; its folder stays.
+    #[must_use]
+    pub(super) fn configured(&self, route: Route, config: ConfigOrigin) -> Self {
+        let state = RouteState { route, origin: None, config: Some(config), is_current: true };
+        Self { state, ..self.clone() }
+    }
+
+    /// What the user's own ssh config was when its route was resolved there, if it was.
+    pub(super) fn config(&self) -> Option<&ConfigOrigin> {
+        self.state.config.as_ref()
     }
 
     /// The machine with these `files`.
@@ -126,9 +145,12 @@ impl Machine {
         self.state.route.use_agent(agent);
     }
 
-    /// The same with another key.
-    pub(super) fn target_mut(&mut self) -> &mut Hop {
-        &mut self.state.route.target
+    /// Has a key that was typed be the only one to try, also when its route is resolved anew.
+    pub(super) fn choose_identity(&mut self, selection: &Selection, env: &Env) {
+        selection.choose_identity(&mut self.state.route.target, env);
+        if let (Some(identity), Some(config)) = (&selection.identity, &mut self.state.config) {
+            config.identity = Some(env.expand(identity));
+        }
     }
 
     /// The Vagrant machine that it is, if it is one.
@@ -138,16 +160,16 @@ impl Machine {
 
     /// The same machine, about which Vagrant now says this.
     pub(super) fn with_route(&self, route: Route, origin: Origin) -> Self {
-        let state = RouteState { route, origin: Some(origin), is_current: true };
+        let state = RouteState { route, origin: Some(origin), config: None, is_current: true };
         Self { state, ..self.clone() }
     }
 
-    /// True when Vagrant, asked now, may know another route than this one.
+    /// True when Vagrant, or the user's ssh config, may know another route than this one by now.
     pub(crate) fn may_have_moved(&self) -> bool {
-        self.state.origin.is_some() && !self.state.is_current
+        (self.state.origin.is_some() || self.state.config.is_some()) && !self.state.is_current
     }
 
-    /// Says whether Vagrant was just asked, so that asking it again would bring nothing new.
+    /// Says whether that was just asked, so that asking it again would bring nothing new.
     pub(crate) fn set_current(&mut self, is_current: bool) {
         self.state.is_current = is_current;
     }
@@ -216,10 +238,10 @@ impl Machine {
         let version = serde_json::from_slice(text).map(|VersionOnly { version }| version).ok();
         let is_foreign = version.is_some_and(|version| version != RECORD_VERSION);
         let record = serde_json::from_slice(text).ok().filter(|_| version == Some(RECORD_VERSION));
-        let Some(MachineRecord { name, route, vagrant: origin, .. }) = record else {
+        let Some(MachineRecord { name, route, vagrant: origin, ssh_config: config, .. }) = record else {
             return Recorded::Unreadable(UnreadableRecord { files, is_foreign });
         };
-        let state = RouteState { route, origin, is_current: false };
+        let state = RouteState { route, origin, config, is_current: false };
         Recorded::Machine(Self::with_state(name, files, state).into())
     }
 
@@ -230,8 +252,9 @@ impl Machine {
 
     /// Keeps how the machine was reached, so that `--machine NAME` finds it later.
     pub(crate) fn remember(&self, folder: &PrivateFolder) -> Result<(), Error> {
-        let RouteState { route, origin: vagrant, .. } = self.state.clone();
-        let record = MachineRecord { version: RECORD_VERSION, name: self.name.clone(), route, vagrant };
+        let RouteState { route, origin: vagrant, config: ssh_config, .. } = self.state.clone();
+        let name = self.name.clone();
+        let record = MachineRecord { version: RECORD_VERSION, name, route, vagrant, ssh_config };
         folder.write_json(&self.files.machine(), &record)?;
         files::touch(&self.files.machine())
     }
@@ -357,7 +380,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::base::env::Env;
     use crate::base::platform::{FileAccess, create_folders};
 
     fn machine(folders: &Folders, name: &str) -> Machine {

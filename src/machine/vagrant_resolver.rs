@@ -3,9 +3,11 @@
 
 use std::path::Path;
 
+use super::configured::resolve_again;
 use super::consent::Consents;
 use super::dialog::Dialog;
 use super::error::Error;
+use super::own_config::OwnConfig;
 use super::route_reader::{ConfigReader, RouteReader, choose_alias};
 use super::selection::Selection;
 use super::ssh_config::{LONGEST_CONFIG, SshConfig};
@@ -86,7 +88,7 @@ impl<'a> VagrantResolver<'a> {
         {
             // Nobody has to allow anything as long as the known route leads there.
             let mut machine = kept.clone();
-            self.selection.choose_identity(machine.target_mut(), self.env);
+            machine.choose_identity(self.selection, self.env);
             return Ok(machine);
         }
         let kept = kept.filter(|_| is_same || self.selection.as_remembered);
@@ -101,19 +103,23 @@ impl<'a> VagrantResolver<'a> {
         };
         self.selection.choose_identity(&mut route.target, self.env);
         let origin = Some(Origin { project, created, is_primary });
-        let state = RouteState { route, origin, is_current };
+        let state = RouteState { route, origin, config: None, is_current };
         Ok(Machine::with_state(name.clone(), files, state).rebuilt(is_rebuilt))
     }
 
-    /// Asks Vagrant how `machine` is reached, after the known route did not lead there. None when that is still the
-    /// route, or nobody can say.
+    /// Asks Vagrant, or the user's ssh config, how `machine` is reached, after the known route did not lead there. None when
+    /// that is still the route, or nobody can say.
     ///
-    /// Errors: it is not created or not running any more, or Vagrant does not say.
+    /// Errors: it is not created or not running any more, or Vagrant or the config does not say.
     pub(crate) fn refresh_route(
         &self,
         machine: &Machine,
         deadline: Deadline,
     ) -> Result<Option<Machine>, Error> {
+        if machine.config().is_some() && !deadline.is_over() {
+            let now = resolve_again(machine, &OwnConfig::read(self.env)?, self.env, deadline)?;
+            return Ok(now.filter(|now| now.route() != machine.route()));
+        }
         let Some(origin) = machine.origin().filter(|_| !deadline.is_over()) else { return Ok(None) };
         let Some(created) = origin.project.created(&machine.name) else {
             let (machine, folder) = (machine.name.to_string(), origin.project.folder.clone());

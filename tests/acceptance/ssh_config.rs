@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::env::KUBECTL;
-use service_manager_test_support::{Guest, User};
+use service_manager_test_support::{Guest, Port, User};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -158,7 +158,7 @@ fn finds_keys_as_openssh_does() {
             &format!("Host my_vm\n  HostName {address}\n  User vagrant\n  IdentityFile {identity}\n"),
         );
         user.types("service-manager -m my_vm box ip").stdout("[ADDRESS]\n").succeeds();
-        user.types(format!("{WITHOUT_SSH}; service-manager machines forget my_vm 2>/dev/null; service-manager -m my_vm box ip"))
+        user.types(format!("{WITHOUT_SSH}; service-manager -m my_vm box ip"))
             .stdout("[ADDRESS]\n")
             .succeeds();
     }
@@ -171,11 +171,64 @@ fn finds_hosts_in_included_files_and_by_patterns() {
     for line in ["", WITHOUT_SSH] {
         let user = User::near(&guest);
         user.writes(".ssh/config", "Include ~/.lima/*/ssh.config\n");
+        user.writes("config", "Include ~/.lima/*/ssh.config\n");
+        user.writes("patterns", &block("*.lab", &guest));
         user.writes(".lima/box/ssh.config", &block("lima-box", &guest));
         user.writes(".lima/other/ssh.config", &block("*.lab", &guest));
-        for name in ["lima-box", "a.lab"] {
-            user.types(format!("{line}\nservice-manager -m {name} box ip")).stdout("[ADDRESS]\n").succeeds();
+        for options in [
+            "-m lima-box",
+            "-m a.lab",
+            "--ssh-config config",
+            "--ssh-config config -m lima-box",
+            "--ssh-config config -m b.lab",
+            "--ssh-config patterns -m c.lab",
+        ] {
+            user.types(format!("{line}\nservice-manager {options} box ip")).stdout("[ADDRESS]\n").succeeds();
         }
+    }
+}
+
+/// As Lima does it, which chooses a port anew each time that a machine starts.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn follows_a_host_of_the_users_config() {
+    let (guest, other) = (Guest::light(), Guest::nat());
+    let port = |guest: &Guest| Port::leading_to(format!("{}:22", guest.address()));
+    for without_ssh in ["", WITHOUT_SSH] {
+        let user = User::near(&guest);
+        let says = |port: &Port| {
+            let number = port.to_string().replace("127.0.0.1:", "");
+            let block = block("vm", &guest).replace("Port 22", &format!("Port {number}"));
+            user.writes(".lima/vm/ssh.config", &block.replace(&guest.address(), "127.0.0.1"));
+        };
+        let types = |line: &str| user.types(format!("{without_ssh}\n{line}"));
+        user.writes(".ssh/config", "Include ~/.lima/*/ssh.config\n");
+        says(&port(&guest));
+        types("service-manager -m vm box ip >/dev/null").succeeds();
+
+        // Of several commands each follows, whether the machine is named or the only one.
+        for line in
+            ["service-manager -m vm", "service-manager", "service-manager --ssh-config .ssh/config -m vm"]
+        {
+            let moved = port(&guest);
+            says(&moved);
+            types(&format!("{line} box ip >/dev/null")).succeeds();
+            user.types("service-manager machines | cut -f 1,2")
+                .stdout(&format!("vm\tvagrant@{moved}\n"))
+                .succeeds();
+        }
+        let closed = Port::closed();
+        says(&closed);
+        types("service-manager -m vm box ip")
+            .stderr(&format!(
+                "error: could not connect to {closed}\ncaused by: [..]\nhint: [..]\nhint: [..]\n"
+            ))
+            .fails(3);
+        // Its host key is the one that was learnt, wherever it is.
+        says(&port(&other));
+        types("service-manager -m vm box ip")
+            .stderr("error: the host key of 127.0.0.1:[..] is not the one learnt before: [..]\nhint: [..]\nhint: [..]\n")
+            .fails(3);
     }
 }
 
