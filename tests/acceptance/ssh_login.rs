@@ -230,6 +230,55 @@ fn a_public_key_file_without_an_agent_names_the_private_one() {
         .fails(3);
 }
 
+/// Its agent holds the key: that the server does not take it is the whole reason.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_key_of_the_agent_that_is_refused_is_said_to_be_refused() {
+    let guest = Guest::light();
+    let agent = Agent::start();
+    let user = agent.owner(&guest);
+    user.types("ssh-keygen -q -t ed25519 -N secret -C me -f locked; cp locked.pub alone.pub").succeeds();
+    let line = |key: &str| format!("service-manager --host vagrant@{} -i {key} box ip", guest.address());
+    let ends = |key: &str, first: &str| {
+        let rest = if first.contains("accepted") { "hint: [..]\nhint: [..]\n" } else { "hint: [..]\n" };
+        let rest = if first.contains("passphrase") { "hint: [..]\nhint: [..]\n" } else { rest };
+        user.types(line(key)).stderr(&format!("error: {first}\n{rest}")).fails(3);
+    };
+    ends("locked", "the key `[HOME]/locked` is protected by a passphrase and no agent holds it");
+    ends("alone.pub", "`[HOME]/alone.pub` is the public half of a key, and no agent holds the private one");
+    add(&user, &user.home().join("locked"));
+    for key in ["locked", "alone.pub"] {
+        ends(key, "no key of `vagrant` is accepted by [ADDRESS]:22 (tried agent: me)");
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_key_that_is_not_there_does_not_hide_one_that_is_refused() {
+    let guest = Guest::light();
+    let user = User::near(&guest);
+    let (address, keys) = (guest.address(), guest.folder().join("keys"));
+    let config = |files: &[&str]| {
+        let lines: String = files.iter().map(|file| format!("IdentityFile {file}\n")).collect();
+        format!("Host box\nHostName {address}\nUser vagrant\nIdentitiesOnly yes\n{lines}")
+    };
+    let stranger = format!("{}/stranger", keys.display());
+    user.writes("config", &config(&["~/nowhere", &stranger]));
+    user.types("service-manager --ssh-config config box ip")
+        .stderr(
+            "
+            error: no key of `vagrant` is accepted by [ADDRESS]:22 (tried [GUEST]/keys/stranger)
+            hint: name the machine's key with `--identity FILE`
+            hint: `service-manager doctor [..]` says more
+            ",
+        )
+        .fails(3);
+    user.writes("config", &config(&["~/nowhere"]));
+    user.types("service-manager --ssh-config config box ip")
+        .stderr("error: could not use the key `[HOME]/nowhere`\ncaused by: No such file or directory[..]\nhint: [..]\n")
+        .fails(3);
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn without_any_key_it_says_where_it_looked() {
@@ -291,6 +340,16 @@ fn logs_in_with_a_certificate() {
     for key in ["ed25519", "ecdsa", "rsa"] {
         user.types(typed(key)).stdout("[ADDRESS]\n").succeeds();
     }
+    // The agent has it with the key, whose file is protected.
+    let agent = Agent::start();
+    let owner = agent.owner(&guest);
+    owner.types("ssh-keygen -q -t ed25519 -N secret -f locked").succeeds();
+    let (public, mine) = (owner.home().join("locked.pub"), user.home().join("locked.pub"));
+    fs::copy(&public, &mine).unwrap();
+    user.types("ssh-keygen -q -s ca -I me -n vagrant locked.pub").succeeds();
+    fs::copy(user.home().join("locked-cert.pub"), owner.home().join("locked-cert.pub")).unwrap();
+    add(&owner, &owner.home().join("locked"));
+    owner.types(typed("locked")).stdout("[ADDRESS]\n").succeeds();
     // Elsewhere than beside its key.
     user.types("mv ed25519-cert.pub elsewhere").succeeds();
     user.types(typed("ed25519"))

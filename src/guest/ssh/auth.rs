@@ -24,8 +24,8 @@ pub(super) fn authenticate(transport: &Transport, hop: &Hop) -> Result<(), Error
     let missing = login.missing();
     let Login { unusable, refused, .. } = login;
     let (user, place) = (hop.user.to_string(), hop.place());
-    // A key that could not be used explains the failure better than those that were refused.
-    Err(match unusable {
+    // A key that could not be used explains the failure better than those that were refused; one that is not there does not.
+    Err(match unusable.filter(|error| refused.is_empty() || !is_missing_file(error)) {
         Some(unusable) => unusable,
         None if refused.len() == MOST_OFFERS => Error::TooManyKeys { user, place, tried: refused },
         None if refused.is_empty() => Error::AuthenticationFailed { user, place, tried: missing },
@@ -41,6 +41,15 @@ enum PrivateKeyFile {
     Locked(Option<Vec<u8>>),
     /// The public half alone, as `IdentityFile` may name one: which key of the agent to use.
     Public(Vec<u8>),
+}
+
+/// What came of the keys that an agent holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AgentTrial {
+    Accepted,
+    Refused,
+    /// It has none that is wanted, or there is no agent.
+    NoSuchKey,
 }
 
 struct Login<'a> {
@@ -59,7 +68,7 @@ impl Login<'_> {
         if chosen || self.hop.identities_only {
             return Ok(chosen);
         }
-        Ok(self.try_agent(None)? || self.try_files(&self.hop.default_identities)?)
+        Ok(self.try_agent(None)? == AgentTrial::Accepted || self.try_files(&self.hop.default_identities)?)
     }
 
     /// Where keys were looked for and none were.
@@ -90,11 +99,11 @@ impl Login<'_> {
             Ok(PrivateKeyFile::Public(public)) => (Some(public), Error::KeyPublic { path: path.to_owned() }),
             Err(error) => (None, error),
         };
-        let found = public.map_or(Ok(false), |public| self.try_agent(Some(&public)))?;
-        if !found {
+        let trial = public.map_or(Ok(AgentTrial::NoSuchKey), |public| self.try_agent(Some(&public)))?;
+        if trial == AgentTrial::NoSuchKey {
             self.unusable.get_or_insert(error);
         }
-        Ok(found)
+        Ok(trial == AgentTrial::Accepted)
     }
 
     /// First with the certificates for the key, as `ssh` does, then as it is.
@@ -134,22 +143,29 @@ impl Login<'_> {
         }
     }
 
-    /// Offers the agent's keys, or only the one whose public half is `wanted`. No agent is no error.
-    fn try_agent(&mut self, wanted: Option<&[u8]>) -> Result<bool, Error> {
+    /// Offers the agent's keys, or only the one whose public half is `wanted`, with its certificates first. No agent is no
+    /// error.
+    fn try_agent(&mut self, wanted: Option<&[u8]>) -> Result<AgentTrial, Error> {
         if self.agent.is_none() {
             self.agent = connect_agent(self.transport, &self.hop.agent);
         }
-        let Some(agent) = &self.agent else { return Ok(false) };
-        let keys = agent.identities().unwrap_or_default();
-        let fitting = keys.iter().filter(|key| wanted.is_none_or(|wanted| wanted == key.blob()));
-        for key in fitting.take(MOST_OFFERS.saturating_sub(self.refused.len())) {
+        let Some(agent) = &self.agent else { return Ok(AgentTrial::NoSuchKey) };
+        let mut keys = agent.identities().unwrap_or_default();
+        if let Some(wanted) = wanted {
+            keys.retain(|key| key.blob() == wanted || is_certificate_of(key.blob(), wanted));
+            keys.sort_by_key(|key| key.blob() == wanted);
+        }
+        let trial = if keys.is_empty() { AgentTrial::NoSuchKey } else { AgentTrial::Refused };
+        for key in keys.iter().take(MOST_OFFERS.saturating_sub(self.refused.len())) {
             match self.transport.attempt(|_| agent.userauth(self.hop.user.as_str(), key))? {
-                Ok(()) => return Ok(true),
-                Err(error) if is_refusal(&error) => self.refused.push(format!("agent: {}", key.comment())),
+                Ok(()) => return Ok(AgentTrial::Accepted),
+                Err(error) if is_refusal(&error) || is_agents_own(&error) => {
+                    self.refused.push(format!("agent: {}", key.comment()));
+                }
                 Err(error) => return Err(Error::lost(error)),
             }
         }
-        Ok(false)
+        Ok(trial)
     }
 }
 
@@ -212,6 +228,24 @@ fn certificate_in(file: &Path) -> Option<String> {
     (kind.ends_with("-cert-v01@openssh.com") && !text.contains('\0')).then_some(text)
 }
 
+/// True when `blob`, in SSH's wire form, is a certificate for the key `wanted` (OpenSSH: PROTOCOL.certkeys): it has a nonce after its
+/// kind, then what the key has there.
+fn is_certificate_of(blob: &[u8], wanted: &[u8]) -> bool {
+    let is_certificate = || {
+        let (kind, rest) = first_string(blob)?;
+        let (_nonce, rest) = first_string(rest)?;
+        let (plain, key) = first_string(wanted)?;
+        Some(kind.strip_prefix(plain) == Some(b"-cert-v01@openssh.com") && rest.starts_with(key))
+    };
+    is_certificate().unwrap_or(false)
+}
+
+/// The string that `bytes` begin with (RFC 4251, 5), and the rest.
+fn first_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_be_bytes(*length) as usize)
+}
+
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -239,6 +273,18 @@ fn is_refusal(error: &ssh2::Error) -> bool {
     )
 }
 
+/// The agent does not sign with the key, or in a way that is not understood.
+fn is_agents_own(error: &ssh2::Error) -> bool {
+    matches!(
+        error.code(),
+        ErrorCode::Session(code::LIBSSH2_ERROR_AGENT_PROTOCOL | code::LIBSSH2_ERROR_ALGO_UNSUPPORTED)
+    )
+}
+
+fn is_missing_file(error: &Error) -> bool {
+    matches!(error, Error::Key { source, .. } if source.kind() == io::ErrorKind::NotFound)
+}
+
 /// libssh2 could not read the key, or has no algorithm for it.
 fn is_bad_key(error: &ssh2::Error) -> bool {
     matches!(
@@ -254,3 +300,27 @@ fn is_bad_key(error: &ssh2::Error) -> bool {
 /// OpenSSH's server hangs up at the sixth failure (`MaxAuthTries` in `sshd_config(5)`).
 const MOST_OFFERS: usize = 5;
 const LONGEST_KEY: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire(strings: &[&[u8]]) -> Vec<u8> {
+        let string = |text: &&[u8]| [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text].concat();
+        strings.iter().flat_map(string).collect()
+    }
+
+    #[test]
+    fn a_certificate_is_one_for_its_key_only() {
+        let key = wire(&[b"ssh-ed25519", b"key"]);
+        let certificate = |kind: &[u8], key: &[u8]| wire(&[kind, b"nonce", key, b"serial"]);
+        let kind = b"ssh-ed25519-cert-v01@openssh.com";
+        assert!(is_certificate_of(&certificate(kind, b"key"), &key));
+        assert!(!is_certificate_of(&certificate(kind, b"other"), &key));
+        assert!(!is_certificate_of(&certificate(b"ssh-rsa-cert-v01@openssh.com", b"key"), &key));
+        assert!(!is_certificate_of(&key, &key));
+        for hostile in [&b""[..], b"\xff\xff\xff\xffx", b"\0\0\0\x01", &certificate(kind, b"key")[..40]] {
+            assert!(!is_certificate_of(hostile, &key) && !is_certificate_of(&key, hostile));
+        }
+    }
+}
