@@ -555,6 +555,17 @@ mod tests {
     }
 
     #[test]
+    fn a_path_of_vagrants_is_no_template() {
+        for path in ["/p/50% done/key", "/p/%d/key", "/p/${HOME}/$x/key", "/p/a b/100%"] {
+            let text = format!("{WEB}IdentityFile \"{path}\"\nProxyCommand nc %h %p\n");
+            let machine = vagrant_project(Some("web"), Some(&text)).found(None).unwrap();
+            assert_eq!(machine.route().target.identities, [Path::new(path)]);
+            // That is a line for `ssh`.
+            assert_eq!(machine.route().proxy_command.as_deref(), Some("nc 192.0.2.7 2200"));
+        }
+    }
+
+    #[test]
     fn where_the_plugin_has_nothing_to_say_vagrant_has_nothing_else() {
         let stopped = vagrant_project(Some("web"), None);
         assert!(

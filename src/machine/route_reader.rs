@@ -38,8 +38,10 @@ pub(super) fn choose_alias(
 
 /// Who says what stands in an ssh config.
 pub(super) enum ConfigReader<'a> {
-    /// This program itself: what Vagrant prints, and any config where there is no OpenSSH.
+    /// This program itself, where there is no OpenSSH.
     Own(&'a SshConfig),
+    /// The same for what Vagrant prints: it writes paths as they are, whatever tokens and variables they seem to have.
+    Vagrant(&'a SshConfig),
     /// The user's `ssh`; `own` for the user's own config.
     OpenSsh { program: OpenSsh, own: bool, deadline: Deadline },
 }
@@ -62,7 +64,7 @@ impl RouteReader<'_> {
 
     fn settings(&self, alias: &str) -> Result<HostSettings, Error> {
         match &self.config {
-            ConfigReader::Own(config) => Ok(config.settings(alias)),
+            ConfigReader::Own(config) | ConfigReader::Vagrant(config) => Ok(config.settings(alias)),
             ConfigReader::OpenSsh { program, own, deadline } => {
                 program.settings(alias, self.file, *own, self.env, *deadline)
             }
@@ -145,6 +147,9 @@ impl RouteReader<'_> {
     }
 
     fn path(&self, keyword: &str, file: &str, tokens: &Tokens) -> Result<PathBuf, Error> {
+        if matches!(self.config, ConfigReader::Vagrant(_)) {
+            return Ok(self.env.expand(Path::new(file)));
+        }
         let path = tokens.expand_path(file).map_err(|source| self.invalid(keyword, source))?;
         Ok(self.env.expand(Path::new(&path)))
     }

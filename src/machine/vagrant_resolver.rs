@@ -228,7 +228,7 @@ impl<'a> VagrantResolver<'a> {
     /// The route that `text` describes, as `vagrant ssh-config` writes it.
     fn read_route(&self, text: &str, name: &MachineName, created: &CreatedMachine) -> Result<Route, Error> {
         let config = SshConfig::parse(text);
-        let config = ConfigReader::Own(&config);
+        let config = ConfigReader::Vagrant(&config);
         let reader = RouteReader { config, file: Path::new("vagrant ssh-config"), env: self.env };
         let mut route = reader.route(name)?;
         self.selection.choose_identity(&mut route.target, self.env);
