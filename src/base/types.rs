@@ -2,7 +2,7 @@
 //! can hold nothing else. What does not parse is an error that names the value's kind, never its text:
 //! the text may come from the guest.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,13 @@ validated!(
     HostName, "host name", "letters, digits, dots, hyphens and `_`, or an IP address",
     |text| text.parse::<IpAddr>().is_ok()
         || is_dns_name(&text.strip_suffix('.').unwrap_or(text).replace('_', "x"))
+);
+
+validated!(
+    /// Where an SSH server is: a host name or an address, which may name the interface that leads there (RFC 4007, 11):
+    /// `fe80::1%eth0`.
+    SshHost, "host name", "letters, digits, dots, hyphens and `_`, or an IP address",
+    |text| HostName::parse(text).is_ok() || is_scoped_address(text)
 );
 
 validated!(
@@ -448,6 +455,17 @@ fn begins_with(text: &str, allowed: fn(char) -> bool) -> bool {
     text.chars().next().is_some_and(allowed)
 }
 
+/// An address that one interface leads to, with that interface's name or number.
+fn is_scoped_address(text: &str) -> bool {
+    let is_interface = |name: &str| {
+        (1..=64).contains(&name.len())
+            && begins_with(name, |c| c.is_ascii_alphanumeric())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+    };
+    text.split_once('%')
+        .is_some_and(|(address, interface)| address.parse::<Ipv6Addr>().is_ok() && is_interface(interface))
+}
+
 fn is_dns_name(text: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -540,15 +558,26 @@ mod tests {
         for host in ["my_vm", "vm.example.", "_x", "x_"] {
             assert!(HostName::parse(host).is_ok(), "{host}");
         }
-        for host in ["vm..", ".", "-a", "a b", "a/b", "a@b"] {
+        for host in ["vm..", ".", "-a", "a b", "a/b", "a@b", "fe80::1%eth0"] {
             assert!(HostName::parse(host).is_err(), "{host}");
         }
+        for host in ["my_vm", "192.0.2.7", "fe80::1", "fe80::1%eth0", "fe80::1%br-1a.100", "fe80::1%3"] {
+            assert!(SshHost::parse(host).is_ok(), "{host}");
+        }
+        for host in
+            ["fe80::1%", "fe80::1%$(id)", "fe80::1%a b", "192.0.2.7%eth0", "vm%eth0", "%eth0", "fe80::1%a%b"]
+        {
+            assert!(SshHost::parse(host).is_err(), "{host}");
+        }
+        assert!(SshHost::parse(&format!("fe80::1%{}", "a".repeat(65))).is_err());
     }
 
     #[test]
     fn no_kind_accepts_a_hostile_value() {
         for text in HOSTILE {
             assert!(HostName::parse(text).is_err(), "host name {text:?}");
+            assert!(SshHost::parse(text).is_err(), "SSH host {text:?}");
+            assert!(SshHost::parse(&format!("fe80::1%{text}")).is_err(), "interface {text:?}");
             assert!(DnsName::parse(text).is_err(), "DNS name {text:?}");
             assert!(SshUser::parse(text).is_err() || ["../../x", "a\\b"].contains(&text), "user {text:?}");
             assert!(MachineName::parse(text).is_err(), "machine {text:?}");

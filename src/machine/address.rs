@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::base::types::{HostName, Invalid, SshUser};
+use crate::base::types::{Invalid, SshHost, SshUser};
 
 /// Where to log in, as far as it was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) struct Address {
     /// The user before the `@`.
     pub user: Option<SshUser>,
     /// The host.
-    pub host: HostName,
+    pub host: SshHost,
     /// The port after the last `:`.
     pub port: Option<u16>,
 }
@@ -26,7 +26,7 @@ impl FromStr for Address {
             None => (None, text),
         };
         let (host, port) = split_port(rest)?;
-        Ok(Self { user, host: HostName::parse(host)?, port: port.map(parse_port).transpose()? })
+        Ok(Self { user, host: SshHost::parse(host)?, port: port.map(parse_port).transpose()? })
     }
 }
 
@@ -79,6 +79,8 @@ mod tests {
         assert_eq!(parts("ssh://u@h:22"), (Some("u".into()), "h".into(), Some(22)));
         assert_eq!(parts("u@[::1]:22"), (Some("u".into()), "::1".into(), Some(22)));
         assert_eq!(parts("fe80::1"), (None, "fe80::1".into(), None));
+        assert_eq!(parts("u@fe80::1%eth0"), (Some("u".into()), "fe80::1%eth0".into(), None));
+        assert_eq!(parts("[fe80::1%eth0]:22"), (None, "fe80::1%eth0".into(), Some(22)));
     }
 
     #[test]

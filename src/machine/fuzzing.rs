@@ -5,7 +5,7 @@
 use super::address::{Address, parse_port};
 use super::ssh_config::{HostSettings, SshConfig};
 use crate::base::fuzzing::assert_plain;
-use crate::base::types::{HostName, SshUser};
+use crate::base::types::{SshHost, SshUser};
 
 /// An ssh config: its values come from lines of their keywords, whatever else the file holds changes nothing, and
 /// those of them that are accepted are plain.
@@ -64,7 +64,7 @@ fn is_said(line: &str, keyword: &str, value: &str) -> bool {
 /// What becomes a route is plain.
 fn assert_accepted(settings: &HostSettings) {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    if let Ok(host) = HostName::parse(&text(&settings.host_name)) {
+    if let Ok(host) = SshHost::parse(&text(&settings.host_name)) {
         assert_plain(host.as_str());
     }
     if let Ok(user) = SshUser::parse(&text(&settings.user)) {

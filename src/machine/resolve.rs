@@ -247,7 +247,7 @@ fn from_address(
     selection.choose_identity(&mut target, env);
     let name = match &selection.machine {
         Some(name) => name.clone(),
-        None => MachineName::parse(&address.host.as_str().replace(':', "-"))
+        None => MachineName::parse(&address.host.as_str().replace([':', '%'], "-"))
             .or_else(|_| MachineName::parse("host"))
             .map_err(|source| Error::Value { what: "--host".into(), source })?,
     };
@@ -386,8 +386,10 @@ mod tests {
 
     #[test]
     fn the_alias_may_be_part_of_the_host_name() {
-        let machine = project().resolve("Host web\nHostName %h.example.com\n", None).unwrap();
-        assert_eq!(machine.route().target.host.as_str(), "web.example.com");
+        for (name, host) in [("%h.example.com", "web.example.com"), ("fe80::1%%eth0", "fe80::1%eth0")] {
+            let machine = project().resolve(&format!("Host web\nHostName {name}\n"), None).unwrap();
+            assert_eq!(machine.route().target.host.as_str(), host);
+        }
     }
 
     #[test]
@@ -644,6 +646,9 @@ mod tests {
         };
         assert_eq!(machine("u@10.0.0.1:2222").name.as_str(), "10.0.0.1");
         assert_eq!(machine("u@[fd00::1]:22").name.as_str(), "fd00--1");
+        let scoped = machine("u@fe80::1%eth0");
+        assert_eq!(scoped.name.as_str(), "fe80--1-eth0");
+        assert_eq!(scoped.route().target.to_string(), "u@[fe80::1%eth0]:22");
         assert_ne!(machine("u@10.0.0.1:1").files.folder(), machine("u@10.0.0.1:2").files.folder());
     }
 }

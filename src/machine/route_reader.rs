@@ -6,13 +6,13 @@ use super::address::{Address, parse_port};
 use super::error::Error;
 use super::openssh::OpenSsh;
 use super::ssh_config::{HostSettings, SshConfig};
-use super::tokens::Tokens;
+use super::tokens::{Tokens, account_path};
 use crate::base::deadline::Deadline;
 use crate::base::env::Env;
 use crate::base::platform::account_name;
 use crate::base::suggest::nearest;
 use crate::base::text::sanitize;
-use crate::base::types::{HostName, Invalid, MachineName, SshUser};
+use crate::base::types::{Invalid, MachineName, SshHost, SshUser};
 use crate::guest::ssh::{AgentChoice, Hop, HostKeyPolicy, Route, SSH_PORT};
 
 /// The alias that was named, or the only one of the file.
@@ -73,7 +73,7 @@ impl RouteReader<'_> {
 
     /// The hop that `alias` stands for; `address` overrides what the file says.
     fn hop(&self, alias: &str, settings: &HostSettings, address: Option<&Address>) -> Result<Hop, Error> {
-        let host = settings.host_name.as_deref().unwrap_or(alias).replace("%h", alias);
+        let host = self.host_name(alias, settings);
         let user = match (address.and_then(|address| address.user.clone()), &settings.user) {
             (Some(user), _) => user,
             (None, Some(user)) => SshUser::parse(user).map_err(|source| self.invalid("User", source))?,
@@ -93,7 +93,7 @@ impl RouteReader<'_> {
         let default_identities =
             if settings.identity_files.is_empty() { default_identities(self.env) } else { Vec::new() };
         Ok(Hop {
-            host: HostName::parse(&host).map_err(|source| self.invalid("HostName", source))?,
+            host: SshHost::parse(&host).map_err(|source| self.invalid("HostName", source))?,
             identities,
             certificates: paths("CertificateFile", &settings.certificate_files)?,
             agent: self.agent(settings, &tokens)?,
@@ -115,6 +115,17 @@ impl RouteReader<'_> {
         })
     }
 
+    /// The name of the host, in which OpenSSH has replaced the tokens already.
+    fn host_name(&self, alias: &str, settings: &HostSettings) -> String {
+        match (&settings.host_name, &self.config) {
+            (None, _) => alias.to_owned(),
+            (Some(name), ConfigReader::OpenSsh { .. } | ConfigReader::Vagrant(_)) => name.clone(),
+            (Some(name), ConfigReader::Own(_)) => {
+                name.split("%%").map(|part| part.replace("%h", alias)).collect::<Vec<_>>().join("%")
+            }
+        }
+    }
+
     /// The files that are named, or those that `ssh` looks into by itself.
     fn known_hosts(&self, settings: &HostSettings, tokens: &Tokens) -> Result<Vec<PathBuf>, Error> {
         let kinds = [
@@ -129,7 +140,22 @@ impl RouteReader<'_> {
             for file in named.iter().filter(|file| !is_none(file)) {
                 paths.push(self.path(keyword, file, tokens)?);
             }
+            if matches!(self.config, ConfigReader::OpenSsh { .. }) {
+                paths.extend(self.joined(keyword, named, tokens)?);
+            }
         }
+        Ok(paths)
+    }
+
+    /// The files whose names have blanks: `ssh -G` prints a list without quotes.
+    fn joined(&self, keyword: &str, words: &[String], tokens: &Tokens) -> Result<Vec<PathBuf>, Error> {
+        let mut paths = Vec::new();
+        for start in 0..words.len() {
+            for end in start + 2..=words.len() {
+                paths.push(self.path(keyword, &words[start..end].join(" "), tokens)?);
+            }
+        }
+        paths.retain(|path| path.is_file());
         Ok(paths)
     }
 
@@ -151,7 +177,8 @@ impl RouteReader<'_> {
             return Ok(self.env.expand(Path::new(file)));
         }
         let path = tokens.expand_path(file).map_err(|source| self.invalid(keyword, source))?;
-        Ok(self.env.expand(Path::new(&path)))
+        let of_account = account_path(&path).map_err(|source| self.invalid(keyword, source))?;
+        Ok(of_account.unwrap_or_else(|| self.env.expand(Path::new(&path))))
     }
 
     fn agent(&self, settings: &HostSettings, tokens: &Tokens) -> Result<AgentChoice, Error> {

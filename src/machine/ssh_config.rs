@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use glob::{MatchOptions, glob_with};
 use sha2::{Digest, Sha256};
 
+use super::tokens::account_path;
 use crate::base::files::{self, Error};
 use crate::base::text::{hex, wildcard};
 
@@ -247,9 +248,11 @@ impl Included<'_> {
         }
         // The config is `~/.ssh/config`.
         let home = self.folder.parent().unwrap_or(self.folder);
-        let path = match pattern.strip_prefix("~/") {
-            Some(rest) => home.join(rest),
-            None => self.folder.join(pattern),
+        let path = match (pattern.strip_prefix("~/"), account_path(pattern)) {
+            (Some(rest), _) => home.join(rest),
+            (None, Ok(Some(path))) => path,
+            (None, Ok(None)) => self.folder.join(pattern),
+            (None, Err(_)) => return Vec::new(),
         };
         // As glob(3) does it: a hidden file is named with its dot.
         let options = MatchOptions {

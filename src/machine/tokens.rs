@@ -1,11 +1,12 @@
 //! The tokens of an ssh config's values (`ssh_config(5)`, TOKENS and ENVIRONMENT VARIABLES).
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use sha1::{Digest, Sha1};
 
 use crate::base::env::Env;
-use crate::base::platform::{host_name, user_id};
+use crate::base::platform::{home_of_account, host_name, user_id};
 use crate::base::text::hex;
 use crate::base::types::Invalid;
 
@@ -88,6 +89,21 @@ impl Tokens<'_> {
     }
 }
 
+/// The path that `~USER/…` stands for, if `text` is of that form.
+///
+/// Errors: there is no such account.
+pub(super) fn account_path(text: &str) -> Result<Option<PathBuf>, Invalid> {
+    let Some(text) = text.strip_prefix('~') else { return Ok(None) };
+    let (account, below) = text.split_once('/').unwrap_or((text, ""));
+    if account.is_empty() {
+        return Ok(None);
+    }
+    let home = home_of_account(account).ok_or(NO_ACCOUNT)?;
+    Ok(Some(if below.is_empty() { home } else { home.join(below) }))
+}
+
+const NO_ACCOUNT: Invalid = Invalid { kind: "path", form: "after `~` the name of an account of this host" };
+
 const UNKNOWN: Invalid =
     Invalid { kind: "value", form: "the tokens and variables of `ssh_config(5)`, all of them set" };
 
@@ -115,6 +131,21 @@ mod tests {
             ("plain$x", "plain$x"),
         ] {
             assert_eq!(expand(text).as_deref(), Some(wanted));
+        }
+    }
+
+    #[test]
+    fn the_home_of_another_account_is_found() {
+        // Not every system has this one.
+        if let Some(root) = home_of_account("root") {
+            assert_eq!(account_path("~root/keys/id"), Ok(Some(root.join("keys/id"))));
+            assert_eq!(account_path("~root"), Ok(Some(root)));
+        }
+        for none in ["~no such account/id", "~../id", "~\0/id"] {
+            assert_eq!(account_path(none), Err(NO_ACCOUNT), "{none:?}");
+        }
+        for other in ["~/id", "~", "/a/~root", ""] {
+            assert_eq!(account_path(other), Ok(None), "{other}");
         }
     }
 

@@ -23,8 +23,8 @@ pub(crate) use self::keyboard::Keyboard;
 pub(crate) use self::locks::lock_holder;
 pub(crate) use self::processes::{
     BROWSERS, FALLBACK_SHELL, PipedProcess, ProcessTree, account_name, close_inherited, close_stdout,
-    for_background, home_of_user, host_name, leave_terminal, replace_process, shell, time_asleep, user_id,
-    wait_for_output,
+    for_background, home_of_account, home_of_user, host_name, leave_terminal, replace_process, shell,
+    time_asleep, user_id, wait_for_output,
 };
 pub(crate) use self::signals::{hold_signals, release_signals};
 pub(crate) use self::sockets::{

@@ -30,7 +30,7 @@ pub(crate) fn client_config(route: &Route, known_hosts: &Path) -> Result<String,
 fn host(hop: &Hop, name: &str, known_hosts: &str) -> Result<String, Unwritable> {
     let mut lines = vec![
         format!("Host {name}"),
-        format!("HostName {}", word(hop.host.as_str())?),
+        format!("HostName {}", word(&hop.host.as_str().replace('%', "%%"))?),
         format!("Port {}", hop.port),
         format!("User {}", word(hop.user.as_str())?),
         format!("HostKeyAlias {}", word(&host_key::name(hop))?),
@@ -79,8 +79,11 @@ fn path(path: &Path) -> Result<String, Unwritable> {
     word(&text.replace('%', "%%"))
 }
 
+/// One word in quotes, in which a backslash is one unless something follows that it could escape (OpenSSH: misc.c, `argv_split`).
 fn word(text: &str) -> Result<String, Unwritable> {
-    if text.contains(|c: char| c.is_control() || c == '"' || c == '\\') {
+    let is_escape = |at: usize| text[at + 1..].chars().next().is_none_or(|c| matches!(c, '\\' | '\''));
+    let has_escape = text.match_indices('\\').any(|(at, _)| is_escape(at));
+    if has_escape || text.contains(|c: char| c.is_control() || c == '"') {
         return Err(Unwritable(text.to_owned()));
     }
     Ok(format!("\"{text}\""))
@@ -119,8 +122,21 @@ mod tests {
     }
 
     #[test]
+    fn users_and_hosts_are_those_that_log_in() {
+        let target = Hop::new("CORP\\a".parse().unwrap(), "fe80::1%eth0".parse().unwrap(), 22);
+        let text = client_config(&Route { target, ..route(Vec::new(), None) }, Path::new("/k")).unwrap();
+        for line in
+            ["User \"CORP\\a\"\n", "HostName \"fe80::1%%eth0\"\n", "HostKeyAlias \"[fe80::1%eth0]:22\"\n"]
+        {
+            assert!(text.contains(line), "{text}");
+        }
+        let target = Hop::new("CORP\\\\a".parse().unwrap(), "vm".parse().unwrap(), 22);
+        assert!(client_config(&Route { target, ..route(Vec::new(), None) }, Path::new("/k")).is_err());
+    }
+
+    #[test]
     fn what_would_be_another_line_or_word_is_refused() {
-        for odd in ["/a\nProxyCommand id", "/a\"b", "/a\\b", "/${HOME}/k"] {
+        for odd in ["/a\nProxyCommand id", "/a\"b", "/a\\\\b", "/a\\'b", "/a\\", "/${HOME}/k"] {
             let target = Hop { identities: vec![odd.into()], ..hop("vm") };
             let route = Route { target, jumps: Vec::new(), proxy_command: None };
             assert!(client_config(&route, Path::new("/k")).is_err(), "{odd}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::base::types::{HostName, MachineName, SshUser};
+use crate::base::types::{MachineName, SshHost, SshUser};
 
 /// The agent that is asked for keys (`IdentityAgent` in `ssh_config(5)`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub(crate) struct Hop {
     /// The user to log in as.
     pub user: SshUser,
     /// Host name or address.
-    pub host: HostName,
+    pub host: SshHost,
     /// TCP port.
     pub port: u16,
     /// Keys that were chosen for this server, in order.
@@ -105,7 +105,7 @@ impl Route {
 
 impl Hop {
     /// A server about which no more is known.
-    pub(crate) fn new(user: SshUser, host: HostName, port: u16) -> Self {
+    pub(crate) fn new(user: SshUser, host: SshHost, port: u16) -> Self {
         Self {
             user,
             host,

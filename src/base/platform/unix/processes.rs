@@ -39,11 +39,11 @@ impl ProcessTree {
     pub(crate) fn leave_alone(self) {}
 }
 
-/// The command that runs `line` as the system's OpenSSH does; `command` makes one. No shell stays in between, which would live
-/// on.
+/// The command that runs `line` as the system's OpenSSH does, by the user's own shell (`SHELL`); `command` makes one. No shell
+/// stays in between, which would live on.
 pub(crate) fn shell(command: impl Fn(&Path) -> Command, line: &str) -> Command {
     let mut command = command(Path::new("/bin/sh"));
-    command.arg("-c").arg(format!("exec {line}"));
+    command.arg("-c").arg("exec \"${SHELL:-/bin/sh}\" -c \"$0\"").arg(format!("exec {line}"));
     command
 }
 
@@ -149,6 +149,11 @@ pub(crate) fn home_of_user() -> Option<PathBuf> {
     account().map(|account| account.dir)
 }
 
+/// The home folder of the account called `name`, if there is one.
+pub(crate) fn home_of_account(name: &str) -> Option<PathBuf> {
+    User::from_name(name).ok().flatten().map(|account| account.dir)
+}
+
 /// The number of that account.
 pub(crate) fn user_id() -> u32 {
     Uid::current().as_raw()
@@ -164,3 +169,27 @@ pub(crate) fn host_name() -> Option<String> {
 }
 
 const STDERR: RawFd = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[allow(clippy::disallowed_methods, reason = "what starts programs is above")]
+    fn output(users_shell: Option<&str>) -> String {
+        let mut command = shell(|path| Command::new(path), "printf '%s' \"$0\" 'a  b'");
+        match users_shell {
+            Some(program) => command.env("SHELL", program),
+            None => command.env_remove("SHELL"),
+        };
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_run_by_the_users_own_shell() {
+        // `echo` is a shell that shows what it is given.
+        assert_eq!(output(Some("/bin/echo")), "-c exec printf '%s' \"$0\" 'a  b'\n");
+        for users_shell in [None, Some(""), Some("/bin/sh")] {
+            assert!(output(users_shell).ends_with("sha  b"), "{users_shell:?}");
+        }
+    }
+}

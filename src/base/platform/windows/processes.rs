@@ -173,6 +173,11 @@ pub(crate) fn account_name() -> Option<String> {
     winsafe::GetUserName().ok()
 }
 
+/// Nothing here is below the home folder of another account.
+pub(crate) fn home_of_account(_: &str) -> Option<PathBuf> {
+    None
+}
+
 /// The home folder of that account.
 pub(crate) fn home_of_user() -> Option<PathBuf> {
     dirs::home_dir()
