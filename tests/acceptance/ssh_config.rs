@@ -276,6 +276,12 @@ fn respects_the_users_known_hosts() {
             ",
         )
         .fails(3);
+    for key in [other, of_another_kind] {
+        user.writes("hosts", &format!("{address} {key}\n"));
+        user.types("service-manager --ssh-config config box ip")
+            .stderr(&conflict.replace(".ssh/known_hosts", "hosts"))
+            .fails(3);
+    }
     user.writes("hosts", &format!("{address} {key}\n"));
     user.types("service-manager --ssh-config config box ip").stdout("[ADDRESS]\n").succeeds();
 }
@@ -304,6 +310,19 @@ fn refuses_invalid_values_by_name() {
             .stdout("error:\n")
             .fails(1);
         assert!(!user.home().join("pwned").exists());
+    }
+}
+
+#[test]
+fn tries_names_that_ssh_takes() {
+    let user = User::new();
+    user.writes("config", "Host my_vm\n  User dev\nHost dotted\n  HostName vm.example.\n  User dev\n");
+    for line in ["", WITHOUT_SSH] {
+        for (name, host) in [("my_vm", "my_vm"), ("dotted", "vm.example.")] {
+            user.types(format!("{line}\nservice-manager --ssh-config config -m {name} box ip"))
+                .stderr(&format!("error: the host `{host}` is not known\ncaused by: [..]\nhint: [..]\n"))
+                .fails(3);
+        }
     }
 }
 

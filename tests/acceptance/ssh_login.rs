@@ -308,6 +308,13 @@ fn an_agent_of_its_own_is_asked() {
     let socket = agent.folder.path().join("agent");
     user.writes("config", &config(socket.to_str().unwrap()));
     user.types("service-manager --ssh-config config box ip").stdout("[ADDRESS]\n").succeeds();
+    // By a path from home, with blanks in it.
+    user.types(format!("mkdir 'my agent'; ln --symbolic {} 'my agent/the socket'", socket.display()))
+        .succeeds();
+    for path in ["\"~/my agent/the socket\"", "'~/my agent/the socket'", "\"%d/my agent/the socket\""] {
+        user.writes("config", &config(path));
+        user.types("service-manager --ssh-config config box ip").stdout("[ADDRESS]\n").succeeds();
+    }
     // And not the one of the environment where there is to be none.
     user.writes("config", &config("none"));
     User::near(&guest)
