@@ -34,7 +34,9 @@ impl Explain for ssh::Error {
             }
             Self::Flooded { place } => format!("check that {place} is the SSH server of the machine"),
             Self::Jump { place, .. } => format!("from the jump host, `ssh-keyscan` should reach {place}"),
-            Self::ProxyCommand { .. } => "correct `ProxyCommand` in the ssh config".into(),
+            Self::ProxyCommand { .. } | Self::ProxyCommandFailed { .. } => {
+                "correct `ProxyCommand` in the ssh config".into()
+            }
             Self::HostKeyConflict { files, .. } => format!(
                 "if the machine was rebuilt, take the old key out of {}; if not, somebody may be in between",
                 files.iter().map(|file| sh_path(file)).collect::<Vec<_>>().join(" and ")

@@ -109,10 +109,16 @@ fn connects_by_a_proxy_command() {
     // It ends with the connection.
     user.types(format!("pgrep --full '[W] {}:22 vagrant@{}' || true", guest.address(), gate.address()))
         .succeeds();
-    for broken in ["false", "/nowhere/proxy"] {
+    for (broken, said) in [
+        ("false", "it ended without a word, or answers nothing"),
+        ("/nowhere/proxy", "[..]/nowhere/proxy: not found"),
+        (r"printf '\\033]0;x\\007gate is down\\n' >&2", r"\u{1b}]0;x\u{7}gate is down"),
+    ] {
         user.writes("config", &format!("{}  ProxyCommand {broken}\n", block("box", &guest)));
-        user.types("service-manager --ssh-config config box ip 2>log; code=$?; grep --count '^error: ' log; exit $code")
-            .stdout("1\n")
+        user.types("service-manager --quiet --ssh-config config box ip")
+            .stderr(&format!(
+                "error: the ProxyCommand `{broken}` does not lead to an SSH server of [ADDRESS]:22\ncaused by: {said}\n"
+            ))
             .fails(3);
     }
 }

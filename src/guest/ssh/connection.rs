@@ -9,15 +9,16 @@ use ssh2::Channel;
 
 use super::error::Error;
 use super::host_key::{HostKey, KnownHosts};
+use super::proxy::Proxy;
 use super::route::{Hop, Route};
 use super::transport::Transport;
 use super::user_known_hosts::UserKnownHosts;
 use super::{auth, jump};
 use crate::base::deadline::Deadline;
-use crate::base::platform::{OwnedSocket, PipedProcess};
+use crate::base::platform::OwnedSocket;
 use crate::base::text::sanitize;
+use crate::base::timeouts;
 use crate::base::types::Port;
-use crate::base::{program, timeouts};
 
 /// What a command in the guest wrote. There may be secrets in it, so there is no `Debug`.
 #[derive(Default)]
@@ -71,15 +72,32 @@ impl Connection {
         deadline: Deadline,
     ) -> Result<Self, Error> {
         let first = route.jumps.first().unwrap_or(&route.target);
-        let (mut stream, mut address, proxy) = reach(first, route.proxy_command.as_deref(), deadline)?;
+        let (stream, address, proxy) = reach(first, route.proxy_command.as_deref(), deadline)?;
+        let connected = Self::follow(route, stream, address, known_hosts, deadline);
+        match (connected, proxy) {
+            (Ok(mut connection), proxy) => {
+                connection.transport.carried_by(proxy);
+                Ok(connection)
+            }
+            (Err(error), Some(proxy)) => Err(proxy.explain(error)),
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// Logs in to each server of `route`, the first one at the end of `stream`.
+    fn follow(
+        route: &Route,
+        mut stream: OwnedSocket,
+        mut address: Option<IpAddr>,
+        known_hosts: &mut KnownHosts,
+        deadline: Deadline,
+    ) -> Result<Self, Error> {
         for (jump, next) in route.jumps.iter().zip(route.jumps.iter().skip(1).chain([&route.target])) {
             let gate = Self::log_in(stream, jump, None, known_hosts, deadline)?;
             stream = jump::forward(gate.transport, next)?.into();
             address = None;
         }
-        let mut connection = Self::log_in(stream, &route.target, address, known_hosts, deadline)?;
-        connection.transport.carried_by(proxy);
-        Ok(connection)
+        Self::log_in(stream, &route.target, address, known_hosts, deadline)
     }
 
     /// The guest's address as the connection reached it; none through a jump, where the host may
@@ -239,14 +257,13 @@ fn reach(
     hop: &Hop,
     command: Option<&str>,
     deadline: Deadline,
-) -> Result<(OwnedSocket, Option<IpAddr>, Option<PipedProcess>), Error> {
+) -> Result<(OwnedSocket, Option<IpAddr>, Option<Proxy>), Error> {
     let Some(command) = command else {
         let (stream, address) = connect(hop, deadline)?;
         return Ok((stream.into(), Some(address), None));
     };
-    log::debug!("running `{command}` to reach {} (ProxyCommand)", hop.place());
     let failed = |source| Error::ProxyCommand { place: hop.place(), command: command.to_owned(), source };
-    let (proxy, stream) = PipedProcess::start(&mut program::shell(command)).map_err(failed)?;
+    let (proxy, stream) = Proxy::start(command, hop.place()).map_err(failed)?;
     Ok((stream.into(), None, Some(proxy)))
 }
 

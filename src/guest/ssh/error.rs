@@ -27,6 +27,8 @@ pub(crate) enum Error {
     Jump { place: String, source: ssh2::Error },
     #[error("could not run `{command}` to reach {place}")]
     ProxyCommand { place: String, command: String, source: io::Error },
+    #[error("the ProxyCommand `{command}` does not lead to an SSH server of {place}")]
+    ProxyCommandFailed { place: String, command: String, source: Box<dyn StdError + Send + Sync> },
     #[error("the connection ended early")]
     Lost { source: Box<dyn StdError + Send + Sync> },
     #[error("{place} sends more than anybody asked for")]

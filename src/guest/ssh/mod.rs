@@ -9,6 +9,7 @@ mod host_key;
 mod jump;
 mod key_report;
 mod offer;
+mod proxy;
 mod relay;
 mod route;
 mod transport;

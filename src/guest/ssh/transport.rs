@@ -8,9 +8,10 @@ use ssh2::{ErrorCode, MethodType, Session};
 
 use super::error::Error;
 use super::offer::{AlgorithmKind, Offer};
+use super::proxy::Proxy;
 use super::relay::Relay;
 use crate::base::deadline::Deadline;
-use crate::base::platform::{Interest, OwnedSocket, PipedProcess, acknowledge_at_once, wait_for};
+use crate::base::platform::{Interest, OwnedSocket, acknowledge_at_once, wait_for};
 
 /// An SSH session on a socket, before and after logging in.
 pub(in crate::guest) struct Transport {
@@ -19,7 +20,7 @@ pub(in crate::guest) struct Transport {
     place: String,
     deadline: Deadline,
     /// The command that carries the connection, and ends with it.
-    proxy: Option<PipedProcess>,
+    proxy: Option<Proxy>,
 }
 
 impl Transport {
@@ -75,7 +76,7 @@ impl Transport {
     }
 
     /// Has the command that carries the connection live as long as this.
-    pub(super) fn carried_by(&mut self, proxy: Option<PipedProcess>) {
+    pub(super) fn carried_by(&mut self, proxy: Option<Proxy>) {
         self.proxy = proxy;
     }
 

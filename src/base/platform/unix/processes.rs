@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use nix::unistd::{Uid, User, close};
@@ -127,7 +127,12 @@ impl PipedProcess {
         let (ours, theirs) = local_pair()?;
         command.stdin(Stdio::from(OwnedSocket::from(theirs.try_clone()?)));
         command.stdout(Stdio::from(OwnedSocket::from(theirs)));
-        Ok((Self(command.spawn()?), ours))
+        Ok((Self(command.stderr(Stdio::piped()).spawn()?), ours))
+    }
+
+    /// What it writes to its standard error, once.
+    pub(crate) fn take_stderr(&mut self) -> Option<ChildStderr> {
+        self.0.stderr.take()
     }
 }
 

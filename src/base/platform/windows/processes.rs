@@ -7,7 +7,7 @@ use std::net::Shutdown;
 use std::os::windows::io::AsRawHandle;
 use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -131,7 +131,8 @@ impl PipedProcess {
     /// Errors: the system's.
     pub(crate) fn start(command: &mut Command) -> io::Result<(Self, LocalStream)> {
         let (ours, theirs) = local_pair()?;
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         if let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) {
             carry(theirs.try_clone()?, stdin, |_| ());
             carry(stdout, theirs, |stream| {
@@ -140,6 +141,11 @@ impl PipedProcess {
             });
         }
         Ok((Self(child), ours))
+    }
+
+    /// What it writes to its standard error, once.
+    pub(crate) fn take_stderr(&mut self) -> Option<ChildStderr> {
+        self.0.stderr.take()
     }
 }
 
