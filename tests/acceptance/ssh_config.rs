@@ -112,7 +112,7 @@ fn connects_by_a_proxy_command() {
     for (broken, said) in [
         ("false", "it ended without a word, or answers nothing"),
         ("/nowhere/proxy", "[..]/nowhere/proxy: not found"),
-        (r"printf '\\033]0;x\\007gate is down\\n' >&2", r"\u{1b}]0;x\u{7}gate is down"),
+        (r"printf '\033]0;x\007gate is down\n' >&2", r"\u{1b}]0;x\u{7}gate is down"),
     ] {
         user.writes("config", &format!("{}  ProxyCommand {broken}\n", block("box", &guest)));
         user.types("service-manager --quiet --ssh-config config box ip")
