@@ -4,11 +4,12 @@
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
-/// The first variable that should name a proxy and names none that can be used; `variable` gives what they are set to.
+/// The variable that names the proxy for what is downloaded, if that cannot be used; `variable` gives what they are set to. The first
+/// one that is set counts, as for reqwest.
 pub(crate) fn unusable_proxy<'v>(variable: impl Fn(&'static str) -> Option<&'v str>) -> Option<&'static str> {
-    let is_bad =
-        |name: &&'static str| variable(name).is_some_and(|value| !value.is_empty() && !is_usable(value));
-    VARIABLES.into_iter().find(is_bad)
+    let set = |name: &'static str| Some((name, variable(name).filter(|value| !value.is_empty())?));
+    let (name, value) = VARIABLES.into_iter().find_map(set)?;
+    (!is_usable(value)).then_some(name)
 }
 
 /// As reqwest decides.
@@ -37,5 +38,16 @@ mod tests {
             assert_eq!(set_to(bad), Some("all_proxy"), "{bad}");
         }
         assert_eq!(unusable_proxy(|_| None), None);
+        // Nobody looks at the second one.
+        let both = |https, all| {
+            unusable_proxy(move |name| match name {
+                "HTTPS_PROXY" => Some(https),
+                "ALL_PROXY" => Some(all),
+                _ => None,
+            })
+        };
+        assert_eq!(both("http://proxy:3128", "socks://proxy:1080/"), None);
+        assert_eq!(both("socks://proxy:1080/", "http://proxy:3128"), Some("HTTPS_PROXY"));
+        assert_eq!(both("", "socks://proxy:1080/"), Some("ALL_PROXY"));
     }
 }

@@ -150,9 +150,14 @@ impl Context {
 
     /// True when the user has named a machine.
     pub(crate) fn names_a_machine(&self) -> bool {
+        self.means_another_machine() || self.env.ssh_config.is_some()
+    }
+
+    /// The user has named a machine, which need not be that of the project around.
+    pub(crate) fn means_another_machine(&self) -> bool {
         let Selection { ssh_config, host, .. } = &self.selection;
         let is_named = !self.machines.is_empty() || self.env.machine.is_some();
-        is_named || ssh_config.is_some() || host.is_some() || self.env.ssh_config.is_some()
+        is_named || ssh_config.is_some() || host.is_some()
     }
 
     /// The same for each machine that was used from here.

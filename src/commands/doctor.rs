@@ -11,19 +11,23 @@ mod report;
 use self::chain::{Diagnosis, examine};
 use self::report::{DiagnosisJson, Redaction};
 use super::context::{Context, print, print_json};
+use super::env::services_of_project;
 use crate::catalogue;
 use crate::cli::{DoctorArgs, OutputFormat};
 use crate::error::{Error, ExitCode};
 
 pub(super) fn run(args: &DoctorArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
-    let services = catalogue.select(&args.services).map_err(|error| match error {
+    // What is wrong with the project's file is one of the findings.
+    let of_project = services_of_project(&args.services, context).unwrap_or_default();
+    let named = if args.services.is_empty() { &of_project } else { &args.services };
+    let services = catalogue.select(named).map_err(|error| match error {
         catalogue::Error::UnknownService { .. } => Error::NoSuchObject(error),
         error => error.into(),
     })?;
     // With `-v`, as the steps on standard error.
     let all = log::log_enabled!(log::Level::Debug);
-    let diagnosis = examine(&services, !args.services.is_empty(), context);
+    let diagnosis = examine(&services, !named.is_empty(), context);
     match args.output {
         OutputFormat::Json => print_json(&DiagnosisJson::of(&diagnosis))?,
         OutputFormat::Text if args.report => print(&paste(&diagnosis, args, context))?,

@@ -23,7 +23,8 @@ use crate::ui::json;
 
 pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let known = context.catalogue()?;
-    let args = &args.clone().or_services(services_of_project(args, context)?);
+    let of_project = if args.unset { Vec::new() } else { services_of_project(&args.services, context)? };
+    let args = &args.clone().or_services(of_project);
     let services = known.select(&args.services).map_err(|error| match error {
         catalogue::Error::UnknownService { .. } => Error::NoSuchObject(error),
         error => error.into(),
@@ -47,9 +48,11 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     print_all(&known, all, args, context)
 }
 
-/// The services that the project around names, where none is typed.
-fn services_of_project(args: &EnvArgs, context: &Context) -> Result<Vec<String>, Error> {
-    if !args.services.is_empty() || args.unset {
+/// The services that the project around names, where none is `typed`. Those of a machine that is named are others.
+///
+/// Errors: what the project's file says is not understood.
+pub(super) fn services_of_project(typed: &[String], context: &Context) -> Result<Vec<String>, Error> {
+    if !typed.is_empty() || context.means_another_machine() {
         return Ok(Vec::new());
     }
     let services = context.project_file()?.map(|file| file.services).unwrap_or_default();

@@ -122,6 +122,8 @@ fn environment(
         || (),
         move |deadline| {
             let context = context.with_deadline(deadline);
+            let of_project = env::services_of_project(&names, &context)?;
+            let names = if names.is_empty() { of_project } else { names };
             let services = catalogue.select(&names)?;
             let args = EnvArgs { services: names, ..EnvArgs::default() };
             let contexts = context.of_each_machine();

@@ -35,8 +35,13 @@ pub(super) fn run(args: &HookArgs, context: &Context) -> Result<(), Error> {
     let names = project.map(|file| file.services).unwrap_or_default();
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let services = match catalogue.select(&names) {
-        Ok(wanted) if args.services.is_empty() => wanted,
-        _ => services,
+        _ if !args.services.is_empty() => services,
+        Ok(wanted) => wanted,
+        // More than the project wants is not what it wants.
+        Err(error) => {
+            log::debug!("{error}");
+            Vec::new()
+        }
     };
     match args.shell {
         HookTarget::Direnv => in_direnv(&services, context),

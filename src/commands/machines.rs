@@ -20,8 +20,8 @@ use crate::error::Error;
 use crate::guest::ssh::HostKeyChange;
 use crate::guest::tunnel;
 use crate::machine::{
-    self, Consents, DockerContextRecord, FoundProjectFile, Machine, PROJECT_FILE, Project, Remembered,
-    forget, remembered,
+    self, Consents, DockerContextRecord, FoundProjectFile, Machine, PROJECT_FILE, Project, ProjectFileError,
+    Remembered, forget, remembered,
 };
 use crate::services::ShownHostKeys;
 use crate::ui::table::{Column, Table};
@@ -41,10 +41,13 @@ pub(super) fn run(args: &MachinesArgs, context: &Context) -> Result<(), Error> {
 
 /// Has what a project brings along count, as it is now.
 fn allow(folder: Option<&Path>, context: &Context) -> Result<(), Error> {
-    let (file, folders) = (project_file(folder, context), context.folders()?);
+    let (file, folders) = (project_file(folder, context)?, context.folders()?);
     if let Some(file) = &file {
         let invalid = |source| machine::Error::ProjectFile { path: file.path.clone(), source };
         file.read().map_err(invalid)?;
+        if file.is_foreign {
+            return Err(invalid(ProjectFileError::Foreign).into());
+        }
         file.allow(&folders, context.deadline)?;
         context.note(&format!("{} counts, as it is now", sh_path(&file.path)));
     }
@@ -56,7 +59,7 @@ fn allow(folder: Option<&Path>, context: &Context) -> Result<(), Error> {
 
 /// Has what a project brings along never count.
 fn deny(folder: Option<&Path>, context: &Context) -> Result<(), Error> {
-    let (file, folders) = (project_file(folder, context), context.folders()?);
+    let (file, folders) = (project_file(folder, context)?, context.folders()?);
     if let Some(file) = &file {
         file.deny(&folders, context.deadline)?;
         context.note(&format!("{} does not count", sh_path(&file.path)));
@@ -67,11 +70,17 @@ fn deny(folder: Option<&Path>, context: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-/// The file of the project around `folder`, or the current one. The folder may be named by that file too.
-fn project_file(folder: Option<&Path>, context: &Context) -> Option<FoundProjectFile> {
-    let Some(folder) = folder else { return FoundProjectFile::find(&context.env) };
-    let folder = context.env.expand(folder);
-    FoundProjectFile::find_from(if is_project_file(&folder) { folder.parent()? } else { &folder })
+/// The file of the project around `folder`, or the current one. If a file is named, it is that one and no other.
+///
+/// Errors: the file that is named cannot be read.
+fn project_file(folder: Option<&Path>, context: &Context) -> Result<Option<FoundProjectFile>, Error> {
+    let Some(folder) = folder else { return Ok(FoundProjectFile::find(&context.env)) };
+    let path = context.env.expand(folder);
+    if !is_project_file(&path) {
+        return Ok(FoundProjectFile::find_from(&path));
+    }
+    let unreadable = |source| machine::Error::ProjectFile { path: path.clone(), source };
+    Ok(Some(FoundProjectFile::at(&path, &context.env).map_err(unreadable)?))
 }
 
 fn is_project_file(path: &Path) -> bool {
@@ -84,7 +93,7 @@ fn vagrant_project(
     file: Option<&FoundProjectFile>,
     context: &Context,
 ) -> Result<Option<(Project, String)>, Error> {
-    if file.is_some() && folder.is_some_and(is_project_file) {
+    if folder.is_some_and(is_project_file) {
         return Ok(None);
     }
     match project(folder, context) {

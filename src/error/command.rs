@@ -224,7 +224,7 @@ impl Explain for Error {
             Self::UnknownCommand { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownCommand { known, .. } if known.is_empty() => return None,
             Self::UnknownCommand { known, .. } => format!("there are: {}", known.join(", ")),
-            Self::MultipleMachines { .. } => "name one; only `env` and `status` take several".into(),
+            Self::MultipleMachines { .. } => "name one; only `env`, `exec` and `status` take several".into(),
             Self::NoSsh => "install OpenSSH's client, or put its folder on the PATH".into(),
             Self::NoConsole { .. } => "`service-manager status` shows what the machine has".into(),
             Self::NoBrowser { address } | Self::BrowserFailed { address, .. } => {

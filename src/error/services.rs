@@ -6,6 +6,7 @@ use crate::base::causes::causes;
 use crate::base::text::{sh_guest_path, sh_word};
 use crate::guest::control::FailedStep;
 use crate::guest::probe;
+use crate::guest::tunnel::FORBIDS;
 use crate::services::{Error, State};
 
 impl Explain for Error {
@@ -82,6 +83,10 @@ impl Explain for Error {
             | Self::CredentialsRefused { remedy, .. }
             | Self::NotThroughSsh { remedy, .. }
             | Self::NoAnswer { reason: NoResponse::WrongServer, remedy: Some(remedy), .. } => remedy.clone(),
+            Self::NoAnswer { attempts, .. } if attempts.iter().any(|attempt| attempt.ends_with(FORBIDS)) => {
+                "in the machine, `sudo sshd -T | grep -i -e allowtcp -e permitopen -e disableforwarding` shows what sshd forbids"
+                    .into()
+            }
             Self::NoAnswer { reason: NoResponse::Timeout, by_vagrant: false, only_directly: false, .. } => {
                 "SSH works, but no answer comes from that port: open it in the firewall".into()
             }

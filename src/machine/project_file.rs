@@ -43,6 +43,10 @@ pub(crate) enum ProjectFileError {
     Yaml(#[from] serde_yaml::Error),
     #[error("it is not text in UTF-8")]
     NotUtf8,
+    #[error("it is not there, a link, or longer than 16 KiB")]
+    NotReadable,
+    #[error("it belongs to another user, and counts only in the folder that it is in")]
+    Foreign,
     #[error("it has no keys: `machine: NAME`, for one")]
     NoMapping,
     #[error("there is no key `{key}`")]
@@ -73,6 +77,19 @@ impl FoundProjectFile {
             let is_foreign = folder != start && platform::is_of_another_user(&path);
             Some(Self { path, content, is_foreign })
         })
+    }
+
+    /// The file `path` itself, and no other one.
+    ///
+    /// Errors: it is a link, longer than such a file can be, or not there.
+    pub(crate) fn at(path: &Path, env: &Env) -> Result<Self, ProjectFileError> {
+        let parent = path.parent().and_then(|parent| platform::canonicalize(parent).ok());
+        let folder = parent.ok_or(ProjectFileError::NotReadable)?;
+        let path = folder.join(NAME);
+        let content = files::read_foreign(&path, LONGEST).ok_or(ProjectFileError::NotReadable)?;
+        let is_here = platform::canonicalize(&env.current_folder).is_ok_and(|current| current == folder);
+        let is_foreign = !is_here && platform::is_of_another_user(&path);
+        Ok(Self { path, content, is_foreign })
     }
 
     /// What it says.

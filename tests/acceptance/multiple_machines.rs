@@ -54,7 +54,7 @@ fn refuses_exports_that_cannot_be_joined() {
         .stderr("error: DOCKER_HOST can only be that of one machine, not of `kubeadm` and `nat`\n")
         .fails(1);
     user.types(format!("service-manager box ip {both}"))
-        .stderr("error: several machines are named: kubeadm, nat\nhint: name one; only `env` and `status` take several\n")
+        .stderr("error: several machines are named: kubeadm, nat\nhint: name one; only `env`, `exec` and `status` take several\n")
         .fails(1);
     // What is to be typed is about the one that it is wrong with.
     user.types("service-manager env kubernetes openshift -m nat -m kubeadm")

@@ -1,5 +1,7 @@
 //! `.service-manager.yaml`: what a project says of its machine, its services and its clients, once the user has allowed it.
 
+use std::fs;
+
 use crate::multiple_machines::user_of_both;
 use service_manager_test_support::download::{Download, KUBECTL, kubectl};
 use service_manager_test_support::publisher::{script, sha256};
@@ -118,4 +120,28 @@ fn what_is_wrong_with_it_is_told_and_never_allowed() {
     user.types("cd project && rm .service-manager.yaml && yes '#' | head -c 20000 >.service-manager.yaml; service-manager machines allow")
         .stderr("error: there is no Vagrantfile in `[HOME]/project`, nor above it\n")
         .fails(1);
+}
+
+/// What is named is one file, never another one, and never a Vagrantfile, which is a program.
+#[test]
+fn what_is_named_is_allowed_and_nothing_else() {
+    let user = User::new();
+    user.writes("Vagrantfile", "");
+    user.writes(".service-manager.yaml", "machine: a\n");
+    user.writes("project/other.yaml", "machine: b\n");
+    fs::create_dir(user.home().join("project/folder")).unwrap();
+    for target in ["other.yaml", "folder", "nowhere"] {
+        let path = user.home().join("project/.service-manager.yaml");
+        std::os::unix::fs::symlink(target, &path).unwrap();
+        for verb in ["allow", "deny"] {
+            user.types(format!("service-manager machines {verb} project/.service-manager.yaml"))
+                .stderr(
+                    "error: the project file `[HOME]/project/.service-manager.yaml` is not valid\n\
+                     caused by: it is not there, a link, or longer than 16 KiB\n",
+                )
+                .fails(1);
+        }
+        fs::remove_file(path).unwrap();
+    }
+    assert!(!user.home().join(".local/state/service-manager/projects").exists());
 }

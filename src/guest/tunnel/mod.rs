@@ -22,6 +22,7 @@ pub(crate) use self::forward::{Forward, ForwardPurpose, ForwardTarget, LocalEnd,
 pub(crate) use self::publish::{PortReport, PortReports, PortWatcher};
 pub(crate) use self::published::{PortReach, PublishStatus, PublishedPort, UnpublishedPort};
 pub(crate) use self::serve::{BriefTunnel, ServeError, TunnelHost, publishes, read_forwards, serve};
+pub(crate) use self::session::FORBIDS;
 pub(crate) use self::start::{READY, StartError, StoppedTunnel, TAKEN, find, find_or_start, stop};
 pub(crate) use self::status::{ForwardStatus, SessionStatus, TunnelStatus};
 pub(crate) use self::tunnel::TunnelLogin;

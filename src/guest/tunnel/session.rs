@@ -178,18 +178,21 @@ impl Session {
     }
 }
 
+/// The end of what is said where sshd is set to forbid a forward.
+pub(crate) const FORBIDS: &str = "in sshd_config forbids it";
+
 /// sshd says the same for a socket that is not there, one that the user may not open, and when it forwards to none at all.
 fn explain_refusal(target: &ForwardTarget, reason: &str) -> String {
     match target {
         ForwardTarget::Socket(path) => format!(
             "sshd in the machine does not connect to `{}` ({reason}): it is not there, the user may not open it, or \
-             `AllowStreamLocalForwarding` or `DisableForwarding` in sshd_config forbids it",
+             `AllowStreamLocalForwarding` or `DisableForwarding` {FORBIDS}",
             path.as_str()
         ),
         ForwardTarget::Port(port) => match PortTrial::of_refusal(reason) {
             PortTrial::Forbidden { reason } => format!(
                 "sshd in the machine may not connect to port {} ({reason}): `AllowTcpForwarding`, `PermitOpen` or \
-                 `DisableForwarding` in sshd_config forbids it",
+                 `DisableForwarding` {FORBIDS}",
                 port.number()
             ),
             PortTrial::Open | PortTrial::Closed => {

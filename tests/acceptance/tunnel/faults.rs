@@ -52,7 +52,8 @@ fn says_what_is_missing() {
         .stderr(
             "error: kubernetes does not answer at any address of `[NAME]`: [..], 127.0.0.1:[..] through SSH: sshd in the \
              machine may not connect to port [..] ([..]): `AllowTcpForwarding`, `PermitOpen` or `DisableForwarding` in \
-             sshd_config forbids it\nhint: [..]\nhint: `service-manager doctor kubernetes` says more\n",
+             sshd_config forbids it\nhint: in the machine, `sudo sshd -T | grep -i -e allowtcp -e permitopen -e \
+             disableforwarding` shows what sshd forbids\nhint: `service-manager doctor kubernetes` says more\n",
         )
         .fails(126);
     for setting in ["DisableForwarding yes", "PermitOpen 127.0.0.1:1"] {

@@ -5,7 +5,7 @@
 
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use rustix::process::getpgrp;
@@ -19,12 +19,17 @@ use signal_hook::low_level::emulate_default_handler;
 #[derive(Debug)]
 pub(crate) struct Keyboard(());
 
-/// How the terminal was, while it is changed.
-static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
-/// It is to be changed, also after the program was stopped and goes on.
-static IS_OPEN: AtomicBool = AtomicBool::new(false);
+/// What is to become of the terminal. Whoever changes that, or it, holds the lock all the while.
+static CHANGE: Mutex<Change> = Mutex::new(Change { before: None, is_open: false });
 /// The program was stopped, and goes on.
 static WAS_STOPPED: AtomicBool = AtomicBool::new(false);
+
+struct Change {
+    /// How the terminal was, while it is changed.
+    before: Option<Termios>,
+    /// It is to be changed, also after the program was stopped and goes on.
+    is_open: bool,
+}
 
 impl Keyboard {
     /// None where standard input is no terminal, or belongs to another program now.
@@ -35,8 +40,9 @@ impl Keyboard {
         // First the way back.
         let signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCONT]).ok()?;
         thread::spawn(|| restore_at(signals));
-        IS_OPEN.store(true, Ordering::SeqCst);
-        silence().then_some(Self(()))
+        let mut change = change();
+        change.is_open = true;
+        change.silence().then_some(Self(()))
     }
 
     /// True once after the program was stopped: others may have written to the terminal meanwhile.
@@ -53,8 +59,9 @@ impl Keyboard {
 
 impl Drop for Keyboard {
     fn drop(&mut self) {
-        IS_OPEN.store(false, Ordering::SeqCst);
-        restore();
+        let mut change = change();
+        change.is_open = false;
+        change.restore();
     }
 }
 
@@ -63,21 +70,25 @@ fn is_ours() -> bool {
     isatty(stdin()) && tcgetpgrp(stdin()).is_ok_and(|group| group == getpgrp())
 }
 
-fn silence() -> bool {
-    let Ok(before) = tcgetattr(stdin()) else { return false };
-    let mut silent = before.clone();
-    // Ctrl-C and Ctrl-Z stay what they are.
-    silent.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
-    let mut saved = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
-    saved.get_or_insert(before);
-    tcsetattr(stdin(), OptionalActions::Now, &silent).is_ok()
+fn change() -> MutexGuard<'static, Change> {
+    CHANGE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What was typed meanwhile is not for the shell.
-fn restore() {
-    let saved = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(before) = saved.filter(|_| is_ours()) {
-        let _ = tcsetattr(stdin(), OptionalActions::Flush, &before);
+impl Change {
+    fn silence(&mut self) -> bool {
+        let Ok(before) = tcgetattr(stdin()) else { return false };
+        let mut silent = before.clone();
+        // Ctrl-C and Ctrl-Z stay what they are.
+        silent.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
+        self.before.get_or_insert(before);
+        tcsetattr(stdin(), OptionalActions::Now, &silent).is_ok()
+    }
+
+    /// What was typed meanwhile is not for the shell.
+    fn restore(&mut self) {
+        if let Some(before) = self.before.take().filter(|_| is_ours()) {
+            let _ = tcsetattr(stdin(), OptionalActions::Flush, &before);
+        }
     }
 }
 
@@ -86,12 +97,13 @@ fn restore_at(mut signals: Signals) {
     for signal in signals.forever() {
         if signal == SIGCONT {
             WAS_STOPPED.store(true, Ordering::SeqCst);
-            if IS_OPEN.load(Ordering::SeqCst) && is_ours() {
-                silence();
+            let mut change = change();
+            if change.is_open && is_ours() {
+                change.silence();
             }
             continue;
         }
-        restore();
+        change().restore();
         let _ = emulate_default_handler(signal);
     }
 }
