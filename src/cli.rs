@@ -78,7 +78,9 @@ fn mend_tips(mut refusal: clap::Error) -> clap::Error {
         Some(ContextValue::String(argument)) => argument.split('=').next().unwrap_or_default().to_owned(),
         _ => return refusal,
     };
-    if let Some((_, own)) = ELSEWHERE.iter().find(|(name, _)| *name == typed) {
+    let of_client = typed == "--version" && refusal.to_string().contains(" install-cli ");
+    let elsewhere = ELSEWHERE.iter().find(|(name, _)| *name == typed).map(|(_, own)| *own);
+    if let Some(own) = elsewhere.or(of_client.then_some("--cli-version VERSION")) {
         refusal.remove(ContextKind::SuggestedArg);
         let tip = format!("did you mean `{own}`?").into();
         refusal.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
@@ -659,6 +661,8 @@ pub(crate) struct ServicesValidateArgs {
 /// The version is that of the service in the machine; with `--cli-version`, for one program at a time, no machine is asked.
 /// What is in the cache is not downloaded again. If one fails, the others are installed all the same.
 #[derive(Debug, Args)]
+// Whoever types `--version` here means the client's, and within `eval` nothing else would be seen.
+#[command(disable_version_flag = true)]
 #[command(after_help = "Example: eval \"$(service-manager install-cli kubernetes)\"")]
 pub(crate) struct InstallCliArgs {
     /// The services, for example `openshift`, or the programs themselves: `oc`; otherwise the `clients` of the project's file
@@ -1094,6 +1098,8 @@ mod tests {
             let text = refusal(&["x", "status", option, "json"]);
             assert!(text.contains("tip: did you mean `--output json`?"), "{text}");
         }
+        let text = refusal(&["x", "install-cli", "kubectl", "--version", "1.31.5"]);
+        assert!(text.contains("tip: did you mean `--cli-version VERSION`?"), "{text}");
         let text = refusal(&["x", "status", "--nonsense"]);
         assert!(!text.contains("'-- --nonsense'"), "{text}");
         let text = refusal(&["x", "status", "--script-readble"]);

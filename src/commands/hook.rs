@@ -65,7 +65,7 @@ fn command(env: &Env) -> Vec<OsString> {
 fn print_change(target: HookTarget, services: &[&Service], context: &Context) -> Result<(), Error> {
     let before = HookState::read(&context.env);
     let machine = context.machine_here().inspect_err(|error| log::debug!("{error}")).unwrap_or_default();
-    let now = machine.as_ref().map(|machine| Circumstances::of(machine, &context.env));
+    let now = machine.as_ref().map(|machine| Circumstances::of(machine, services, &context.env));
     if before.as_ref().map_or(now.is_none(), |before| before.holds(now.as_ref())) {
         return Ok(());
     }
@@ -170,6 +170,9 @@ struct HookState {
     /// When its services were last found out about, as it was then.
     #[serde(default)]
     found_out: Option<u64>,
+    /// Their names.
+    #[serde(default)]
+    services: String,
     /// The folder in which the machine did not answer.
     #[serde(default)]
     folder: Option<String>,
@@ -182,17 +185,20 @@ struct Circumstances {
     machine: String,
     /// When its services were last found out about, in milliseconds since 1970.
     found_out: Option<u64>,
+    /// The names of those that are meant, which the project's own file may say.
+    services: String,
     /// The current folder.
     folder: String,
 }
 
 impl Circumstances {
-    fn of(machine: &Machine, env: &Env) -> Self {
+    fn of(machine: &Machine, services: &[&Service], env: &Env) -> Self {
         let changed = machine.files.services().metadata().and_then(|meta| meta.modified()).ok();
         let since_1970 = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         Self {
             machine: machine.key(),
             found_out: since_1970.and_then(|time| time.as_millis().try_into().ok()),
+            services: services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(" "),
             folder: env.current_folder.to_string_lossy().into_owned(),
         }
     }
@@ -219,7 +225,8 @@ impl HookState {
     fn holds(&self, now: Option<&Circumstances>) -> bool {
         now.is_some_and(|now| {
             let is_done = self.variables.is_some() || self.folder.as_ref() == Some(&now.folder);
-            is_done && self.machine == now.machine && self.found_out == now.found_out
+            let is_same = self.machine == now.machine && self.services == now.services;
+            is_done && is_same && self.found_out == now.found_out
         })
     }
 
@@ -281,10 +288,11 @@ impl Change {
         let own: VariableName = VariableName::parse(STATE_VARIABLE)
             .map_err(|source| Error::Value { what: STATE_VARIABLE.into(), source })?;
         match now {
-            Some(Circumstances { machine, found_out, folder }) => {
+            Some(Circumstances { machine, found_out, services, folder }) => {
                 let folder = variables.is_none().then_some(folder);
-                let text = serde_json::to_string(&HookState { machine, variables, found_out, folder })
-                    .map_err(|error| StdoutError(error.into()))?;
+                let text =
+                    serde_json::to_string(&HookState { machine, variables, found_out, services, folder })
+                        .map_err(|error| StdoutError(error.into()))?;
                 exports.push(export(own, text));
             }
             None => gone.push(own),
@@ -332,7 +340,12 @@ mod tests {
     }
 
     fn here(machine: &str) -> Circumstances {
-        Circumstances { machine: machine.into(), found_out: Some(1), folder: "/project".into() }
+        Circumstances {
+            machine: machine.into(),
+            found_out: Some(1),
+            services: "docker".into(),
+            folder: "/project".into(),
+        }
     }
 
     /// The change, and what is remembered of it.
@@ -457,7 +470,12 @@ mod tests {
         let state = state.unwrap();
         let elsewhere = Circumstances { folder: "/project/below".into(), ..here("a") };
         assert!(state.holds(Some(&here("a"))) && state.holds(Some(&elsewhere)));
-        for other in [Some(Circumstances { found_out: Some(2), ..here("a") }), Some(here("b")), None] {
+        for other in [
+            Some(Circumstances { found_out: Some(2), ..here("a") }),
+            Some(Circumstances { services: String::new(), ..here("a") }),
+            Some(here("b")),
+            None,
+        ] {
             assert!(!state.holds(other.as_ref()), "{other:?}");
         }
     }

@@ -87,7 +87,10 @@ fn list(output: OutputFormat, context: &Context) -> Result<(), Error> {
             "there is no tunnel; `service-manager env` makes one where a service is not reached otherwise",
         );
     }
-    let rows = tunnels.iter().flat_map(TunnelEntry::rows).collect();
+    let rows: Vec<_> = tunnels.iter().flat_map(TunnelEntry::rows).collect();
+    if rows.is_empty() && tunnels.iter().any(|tunnel| tunnel.published.is_some()) {
+        context.note("a tunnel is there, and leads nowhere yet: no service publishes a port");
+    }
     print(&Table::new(COLUMNS, rows).render(context.ui))
 }
 

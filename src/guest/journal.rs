@@ -7,10 +7,38 @@ use crate::guest::ssh::{Connection, Error};
 validated!(
     /// A point in time as `journalctl --since` takes it (`systemd.time(7)`).
     JournalTime, "time", "a time such as `10:30`, `2026-01-31 10:30`, `yesterday`, `-1h` or `2 hours ago`",
-    |text| !text.is_empty()
-        && text.len() <= 64
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || " :+.-".contains(c))
+    |text| text.len() <= 64 && (is_span(text) || is_point(text))
 );
+
+/// True for what journalctl counts from now: `-1h`, `2 hours ago`; and for `5m`, as docker and kubectl have it.
+fn is_span(text: &str) -> bool {
+    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let text = text.strip_suffix(" ago").unwrap_or(text);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let number = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let unit = number.trim_start();
+        let after = unit.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        if number.len() == rest.len() || !UNITS.contains(&&unit[..unit.len() - after.len()]) {
+            return false;
+        }
+        rest = after.trim_start();
+    }
+    !text.is_empty()
+}
+
+/// True for a day, a time of day, or both.
+fn is_point(text: &str) -> bool {
+    let digits = text.strip_suffix(" UTC").unwrap_or(text);
+    let is_number = |c: char| c.is_ascii_digit() || " -:.".contains(c);
+    DAYS.contains(&text) || digits.starts_with(|c: char| c.is_ascii_digit()) && digits.chars().all(is_number)
+}
+
+const UNITS: [&str; 25] = [
+    "us", "ms", "s", "sec", "second", "seconds", "m", "min", "mins", "minute", "minutes", "h", "hr", "hour",
+    "hours", "d", "day", "days", "w", "week", "weeks", "month", "months", "year", "years",
+];
+const DAYS: [&str; 4] = ["now", "today", "yesterday", "tomorrow"];
 
 /// What to read of the journal.
 #[derive(Debug)]
@@ -58,7 +86,12 @@ impl JournalQuery<'_> {
             .map(ToOwned::to_owned)
             .to_vec();
         words.extend(self.units.iter().map(|unit| format!("{option}={}", unit.full())));
-        words.extend(self.since.map(|since| format!("\"--since={since}\"")));
+        words.extend(self.since.map(|since| {
+            let text = since.as_str();
+            let has_direction = text.starts_with(['-', '+']) || text.ends_with(" ago");
+            let back = if is_span(text) && !has_direction { "-" } else { "" };
+            format!("\"--since={back}{text}\"")
+        }));
         words.extend(self.follow.then(|| "--follow".to_owned()));
         let words = words.join(" ");
         if user_is_root || self.of_user { words } else { format!("sudo -n {words} || {words}") }
@@ -74,8 +107,22 @@ mod tests {
 
     #[test]
     fn a_time_is_no_more_than_that() {
-        for text in ["10:30", "2026-01-31 10:30:00", "yesterday", "-1h", "2 hours ago", "+5min"] {
+        for text in [
+            "10:30",
+            "2026-01-31",
+            "2026-01-31 10:30:00 UTC",
+            "yesterday",
+            "-1h",
+            "2 hours ago",
+            "+5min",
+            "5m",
+            "1h30m",
+            "1 day 2 hours ago",
+        ] {
             assert!(JournalTime::parse(text).is_ok(), "{text}");
+        }
+        for odd in ["yesterdy", "5 parsecs", "h", "-", "ago", " ago", "10:30 tomorow", "1h x"] {
+            assert!(JournalTime::parse(odd).is_err(), "{odd}");
         }
         for hostile in ["", "$(id)", "`id`", "\"; id; \"", "a\nb", "'", "!", "a;b", "\\", &"1".repeat(65)] {
             assert!(JournalTime::parse(hostile).is_err(), "{hostile}");
@@ -92,6 +139,9 @@ mod tests {
             --unit=docker.socket \"--since=2 hours ago\" --follow";
         assert_eq!(query.command(true), words);
         assert_eq!(query.command(false), format!("sudo -n {words} || {words}"));
+        let since = JournalTime::parse("5m").unwrap();
+        let query = JournalQuery { since: Some(&since), ..query };
+        assert!(query.command(true).contains(" \"--since=-5m\" "));
         let query = JournalQuery { of_user: true, since: None, follow: false, ..query };
         assert!(query.command(false).ends_with("--user-unit=kubelet.service --user-unit=docker.socket"));
     }

@@ -41,7 +41,16 @@ fn logs_shows_the_journal_of_the_units() {
     user.types("service-manager logs docker --since '1 hour ago' | grep --count --max-count=1 dockerd")
         .stdout("1\n")
         .succeeds();
-    user.types("service-manager logs docker --follow | head -1 | wc -l").stdout("1\n").succeeds();
+    // Nobody reads the second line, and so it ends.
+    user.types("(sleep 1; service-manager -q restart docker >/dev/null) & service-manager logs docker --follow | head -1 | wc -l; wait")
+        .stdout("1\n")
+        .succeeds();
+    user.types("service-manager logs docker --since 50m | grep --count --max-count=1 dockerd")
+        .stdout("1\n")
+        .succeeds();
+    user.types("service-manager logs docker --since yesterdy 2>&1 | head -1")
+        .stdout("error: invalid value 'yesterdy' for '--since <TIME>': [..]\n")
+        .succeeds();
     user.types("service-manager logs openshift")
         .stderr("error: there is no openshift in `[NAME]`\nhint: `service-manager status` shows what the machine has\n")
         .fails(126);

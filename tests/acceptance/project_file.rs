@@ -122,6 +122,21 @@ fn what_is_wrong_with_it_is_told_and_never_allowed() {
         .fails(1);
 }
 
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_hook_follows_the_file_at_the_next_prompt() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    user.types("service-manager -q env >/dev/null").succeeds();
+    let prompt = "eval \"$(service-manager -q hook bash --now)\"; echo ${KUBECONFIG:+kubernetes} ${DOCKER_HOST:+docker}";
+    let says = |services: &str| {
+        format!("echo 'services: [{services}]' >.service-manager.yaml; {ALLOW} --quiet; {prompt}")
+    };
+    user.types(format!("mkdir project; cd project; {prompt}; {}; {}", says("kubernetes"), says("docker")))
+        .stdout("kubernetes docker\nkubernetes\ndocker\n")
+        .succeeds();
+}
+
 /// What is named is one file, never another one, and never a Vagrantfile, which is a program.
 #[test]
 fn what_is_named_is_allowed_and_nothing_else() {

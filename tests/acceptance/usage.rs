@@ -15,13 +15,22 @@ fn every_command_has_help() {
 #[test]
 fn every_command_says_its_version() {
     let version = concat!(" ", env!("CARGO_PKG_VERSION"), "\n");
-    for (command, _) in COMMANDS {
+    for (command, _) in COMMANDS.iter().filter(|(command, _)| *command != "install-cli") {
         let name = format!("service-manager {command}").trim().replace(' ', "-");
         User::new()
             .types(format!("unset HOME; service-manager {command} --version"))
             .stdout(&(name + version))
             .succeeds();
     }
+}
+
+/// There it is the client's version that is meant.
+#[test]
+fn a_version_to_install_has_another_option() {
+    User::new()
+        .types("service-manager install-cli kubectl --version 1.31.5 2>&1 | grep hint")
+        .stdout("  hint: did you mean `--cli-version VERSION`?\n")
+        .succeeds();
 }
 
 #[test]

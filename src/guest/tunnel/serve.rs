@@ -252,8 +252,8 @@ pub(crate) struct BriefTunnel {
     waker: LocalStream,
     /// Why the last connection failed.
     failure: Arc<std::sync::Mutex<Option<String>>>,
-    /// Where a socket is.
-    _folder: TempDir,
+    /// Where a socket is, if there is one.
+    _folder: Option<TempDir>,
 }
 
 impl BriefTunnel {
@@ -265,14 +265,13 @@ impl BriefTunnel {
         service: ServiceName,
         target: ForwardTarget,
     ) -> Result<(Self, LocalEnd), ServeError> {
-        let folder = tempfile::tempdir()?;
         let mut tunnel = Tunnel::new(login)?;
-        let local = match target {
-            ForwardTarget::Port(_) => LocalEnd::Port(0),
-            ForwardTarget::Socket(_) | ForwardTarget::Engine(_) => {
-                LocalEnd::Socket(folder.path().join("sock"))
-            }
+        let folder = match target {
+            ForwardTarget::Port(_) => None,
+            ForwardTarget::Socket(_) | ForwardTarget::Engine(_) => Some(tempfile::tempdir()?),
         };
+        let socket = folder.as_ref().map(|folder| LocalEnd::Socket(folder.path().join("sock")));
+        let local = socket.unwrap_or(LocalEnd::Port(0));
         let local = tunnel.add(Forward { purpose: ForwardPurpose::Service(service), target, local })?;
         let (is_over, failure) = (Arc::new(AtomicBool::new(false)), Arc::default());
         let waker = tunnel.waker()?;
