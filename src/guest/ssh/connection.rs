@@ -9,7 +9,7 @@ use ssh2::Channel;
 
 use super::error::Error;
 use super::host_key::{HostKey, KnownHosts};
-use super::proxy::Proxy;
+use super::proxy::ProxyProcess;
 use super::route::{Hop, Route};
 use super::transport::Transport;
 use super::user_known_hosts::UserKnownHosts;
@@ -257,13 +257,13 @@ fn reach(
     hop: &Hop,
     command: Option<&str>,
     deadline: Deadline,
-) -> Result<(OwnedSocket, Option<IpAddr>, Option<Proxy>), Error> {
+) -> Result<(OwnedSocket, Option<IpAddr>, Option<ProxyProcess>), Error> {
     let Some(command) = command else {
         let (stream, address) = connect(hop, deadline)?;
         return Ok((stream.into(), Some(address), None));
     };
     let failed = |source| Error::ProxyCommand { place: hop.place(), command: command.to_owned(), source };
-    let (proxy, stream) = Proxy::start(command, hop.place()).map_err(failed)?;
+    let (proxy, stream) = ProxyProcess::start(command, hop.place()).map_err(failed)?;
     Ok((stream.into(), None, Some(proxy)))
 }
 

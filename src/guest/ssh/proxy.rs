@@ -12,7 +12,7 @@ use crate::base::program;
 use crate::base::text::sanitize_line;
 
 /// Such a command. It ends with this.
-pub(super) struct Proxy {
+pub(super) struct ProxyProcess {
     command: String,
     place: String,
     complaints: Receiver<String>,
@@ -20,7 +20,7 @@ pub(super) struct Proxy {
     process: PipedProcess,
 }
 
-impl Proxy {
+impl ProxyProcess {
     /// Starts `command`, which leads to `place`, and returns the connection.
     ///
     /// Errors: the system's.

@@ -8,7 +8,7 @@ use ssh2::{ErrorCode, MethodType, Session};
 
 use super::error::Error;
 use super::offer::{AlgorithmKind, Offer};
-use super::proxy::Proxy;
+use super::proxy::ProxyProcess;
 use super::relay::Relay;
 use crate::base::deadline::Deadline;
 use crate::base::platform::{Interest, OwnedSocket, acknowledge_at_once, wait_for};
@@ -20,7 +20,7 @@ pub(in crate::guest) struct Transport {
     place: String,
     deadline: Deadline,
     /// The command that carries the connection, and ends with it.
-    proxy: Option<Proxy>,
+    proxy: Option<ProxyProcess>,
 }
 
 impl Transport {
@@ -76,7 +76,7 @@ impl Transport {
     }
 
     /// Has the command that carries the connection live as long as this.
-    pub(super) fn carried_by(&mut self, proxy: Option<Proxy>) {
+    pub(super) fn carried_by(&mut self, proxy: Option<ProxyProcess>) {
         self.proxy = proxy;
     }
 

@@ -20,11 +20,11 @@ use signal_hook::low_level::emulate_default_handler;
 pub(crate) struct Keyboard(());
 
 /// What is to become of the terminal. Whoever changes that, or it, holds the lock all the while.
-static CHANGE: Mutex<Change> = Mutex::new(Change { before: None, is_open: false });
+static MODES: Mutex<TerminalModes> = Mutex::new(TerminalModes { before: None, is_open: false });
 /// The program was stopped, and goes on.
 static WAS_STOPPED: AtomicBool = AtomicBool::new(false);
 
-struct Change {
+struct TerminalModes {
     /// How the terminal was, while it is changed.
     before: Option<Termios>,
     /// It is to be changed, also after the program was stopped and goes on.
@@ -40,9 +40,9 @@ impl Keyboard {
         // First the way back.
         let signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCONT]).ok()?;
         thread::spawn(|| restore_at(signals));
-        let mut change = change();
-        change.is_open = true;
-        change.silence().then_some(Self(()))
+        let mut modes = modes();
+        modes.is_open = true;
+        modes.silence().then_some(Self(()))
     }
 
     /// True once after the program was stopped: others may have written to the terminal meanwhile.
@@ -59,9 +59,9 @@ impl Keyboard {
 
 impl Drop for Keyboard {
     fn drop(&mut self) {
-        let mut change = change();
-        change.is_open = false;
-        change.restore();
+        let mut modes = modes();
+        modes.is_open = false;
+        modes.restore();
     }
 }
 
@@ -70,11 +70,11 @@ fn is_ours() -> bool {
     isatty(stdin()) && tcgetpgrp(stdin()).is_ok_and(|group| group == getpgrp())
 }
 
-fn change() -> MutexGuard<'static, Change> {
-    CHANGE.lock().unwrap_or_else(PoisonError::into_inner)
+fn modes() -> MutexGuard<'static, TerminalModes> {
+    MODES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Change {
+impl TerminalModes {
     fn silence(&mut self) -> bool {
         let Ok(before) = tcgetattr(stdin()) else { return false };
         let mut silent = before.clone();
@@ -97,13 +97,13 @@ fn restore_at(mut signals: Signals) {
     for signal in signals.forever() {
         if signal == SIGCONT {
             WAS_STOPPED.store(true, Ordering::SeqCst);
-            let mut change = change();
-            if change.is_open && is_ours() {
-                change.silence();
+            let mut modes = modes();
+            if modes.is_open && is_ours() {
+                modes.silence();
             }
             continue;
         }
-        change().restore();
+        modes().restore();
         let _ = emulate_default_handler(signal);
     }
 }
