@@ -11,7 +11,6 @@ mod signals;
 mod sockets;
 mod words;
 
-pub(crate) use self::access::Owner;
 pub(crate) use self::files::{
     FileId, Mode, create_folders, is_executable, is_of_another_user, is_own_folder, is_private_file,
     only_user_reads, only_user_writes, open, open_no_follow, open_to_touch, open_with_access,
@@ -27,9 +26,8 @@ pub(crate) use self::processes::{
 };
 pub(crate) use self::signals::{hold_signals, release_signals};
 pub(crate) use self::sockets::{
-    AsOsSocket, Interest, LONGEST_SOCKET_NAME, LocalStream, OwnedSocket, Ready, acknowledge_at_once,
-    connect_locally, is_port_used, listen_privately, local_pair, poll_sockets, reader_goes_away,
-    through_socket, wait_for,
+    AsOsSocket, LONGEST_SOCKET_NAME, LocalStream, OwnedSocket, acknowledge_at_once, connect_locally,
+    is_port_used, listen_privately, local_pair, poll_sockets, reader_goes_away, through_socket,
 };
 pub(crate) use self::words::{
     LIST_SEPARATOR, USUAL_SHELL, canonicalize, posix_folder, quote, remove, take_all_access,

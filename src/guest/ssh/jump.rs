@@ -8,7 +8,7 @@ use ssh2::Channel;
 use super::error::Error;
 use super::route::Hop;
 use super::transport::Transport;
-use crate::base::platform::{Interest, LocalStream, local_pair, wait_for};
+use crate::base::platform::{Interest, LocalStream, local_pair, poll_sockets};
 
 /// Opens a channel from the server `gate` to `target` and returns a socket that leads into it. A thread
 /// copies between both until either ends.
@@ -53,7 +53,7 @@ impl Pump {
         self.gate.acknowledge_at_once();
         let local = Interest { read: outbound.is_empty(), write: !inbound.is_empty() };
         let socket = self.gate.socket();
-        wait_for(&[(&*socket, self.gate.interest()), (&self.local, local)], None)
+        poll_sockets(&[(&*socket, self.gate.interest()), (&self.local, local)], None).map(drop)
     }
 }
 

@@ -11,7 +11,7 @@ use super::offer::{AlgorithmKind, Offer};
 use super::proxy::ProxyProcess;
 use super::relay::Relay;
 use crate::base::deadline::Deadline;
-use crate::base::platform::{Interest, OwnedSocket, acknowledge_at_once, wait_for};
+use crate::base::platform::{Interest, OwnedSocket, acknowledge_at_once, poll_sockets};
 
 /// An SSH session on a socket, before and after logging in.
 pub(in crate::guest) struct Transport {
@@ -210,7 +210,7 @@ impl Transport {
             let interest = self.interest();
             if !interest.is_empty() {
                 // An interrupted wait is no answer; the caller asks again.
-                let _ = wait_for(&[(&*self.socket(), interest)], Some(left));
+                let _ = poll_sockets(&[(&*self.socket(), interest)], Some(left));
                 self.try_pump()?;
             }
         }

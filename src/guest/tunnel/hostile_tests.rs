@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::forward::{Forward, ForwardPurpose, ForwardTarget, LocalEnd};
 use super::tunnel::Tunnel;
 use crate::base::deadline::Deadline;
-use crate::base::platform::{AsOsSocket, Interest, connect_locally, poll_sockets};
+use crate::base::platform::connect_locally;
 use crate::guest::ssh::{Connection, Hop, KnownHosts, Route};
 
 /// A tunnel that this test drives itself, so that it can tell when there is no end to what is done.
@@ -61,12 +61,7 @@ impl Driven {
             assert!(!end.is_over(), "waited in vain; {:?}", self.tunnel.status());
             self.rounds += 1;
             let patience = self.tunnel.work().min(Duration::from_millis(20));
-            let watched = self.tunnel.watched();
-            let sources: Vec<_> = watched.iter().map(|(source, ..)| *source).collect();
-            let sockets: Vec<(&dyn AsOsSocket, Interest)> =
-                watched.into_iter().map(|(_, socket, interest)| (socket, interest)).collect();
-            let ready = poll_sockets(&sockets, Some(patience)).unwrap();
-            sources.into_iter().zip(ready).for_each(|(source, ready)| self.tunnel.react(source, ready));
+            self.tunnel.wait(patience, &[]).unwrap();
         }
     }
 

@@ -14,12 +14,12 @@ use super::forward::{Forward, ForwardPurpose, ForwardTarget, LocalEnd};
 use super::listener::ListenError;
 use super::publish::{PortWatcher, Publisher};
 use super::status::ForwardStatus;
-use super::tunnel::{Tunnel, TunnelLogin, WatchedSocket};
+use super::tunnel::{Tunnel, TunnelLogin};
 use crate::base::causes::in_one_line;
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, PrivateFolder};
 use crate::base::paths::MachineFiles;
-use crate::base::platform::{AsOsSocket, Interest, LocalStream, poll_sockets};
+use crate::base::platform::LocalStream;
 use crate::base::timeouts;
 use crate::base::types::ServiceName;
 
@@ -144,18 +144,10 @@ impl TunnelServer {
             self.postponed.retry(&mut self.tunnel);
             self.publish_news();
             let patience = self.tunnel.work().min(self.patience());
-            let watched = self.tunnel.watched();
-            let sources: Vec<WatchedSocket> = watched.iter().map(|(source, ..)| *source).collect();
-            let sockets = watched.into_iter().map(|(_, socket, interest)| (socket, interest));
-            let sockets: Vec<(&dyn AsOsSocket, Interest)> = sockets.chain(self.control.watched()).collect();
-            let ready = poll_sockets(&sockets, Some(patience))?;
-            let (of_tunnel, of_control) = ready.split_at(sources.len());
-            for (source, ready) in sources.into_iter().zip(of_tunnel) {
-                self.tunnel.react(source, *ready);
-            }
+            let of_control = self.tunnel.wait(patience, &self.control.watched())?;
             let Self { machine, tunnel, postponed, control, publisher, .. } = &mut self;
             let mut is_told_to_publish = false;
-            control.react(of_control, |request| {
+            control.react(&of_control, |request| {
                 is_told_to_stop |= matches!(request, ControlRequest::Stop);
                 is_told_to_publish |= matches!(request, ControlRequest::Publish);
                 answer(request, machine, tunnel, postponed, publisher.as_ref())
@@ -281,12 +273,9 @@ impl BriefTunnel {
             while !is_over.load(Ordering::SeqCst) {
                 let patience = tunnel.work();
                 *failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = tunnel.failure();
-                let watched = tunnel.watched();
-                let sources: Vec<WatchedSocket> = watched.iter().map(|(source, ..)| *source).collect();
-                let sockets: Vec<(&dyn AsOsSocket, Interest)> =
-                    watched.into_iter().map(|(_, socket, interest)| (socket, interest)).collect();
-                let Ok(ready) = poll_sockets(&sockets, Some(patience)) else { return };
-                sources.into_iter().zip(ready).for_each(|(source, ready)| tunnel.react(source, ready));
+                if tunnel.wait(patience, &[]).is_err() {
+                    return;
+                }
             }
         });
         Ok((brief, local))

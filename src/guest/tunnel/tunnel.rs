@@ -1,10 +1,8 @@
 //! All forwards to one machine: one SSH session, opened when the first client comes, and one loop on one thread.
 //!
 //! libssh2 is not thread-safe, and its binding has threads wait for each other. So whoever drives a tunnel calls
-//! [`Tunnel::work`], waits for what [`Tunnel::watched`] names, and hands what came to [`Tunnel::react`]. Only logging in, which
-//! waits for the network, has a thread of its own.
+//! [`Tunnel::work`] and [`Tunnel::wait`] by turns. Only logging in, which waits for the network, has a thread of its own.
 
-use crate::base::platform::AsOsSocket;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +19,7 @@ use super::listener::{ListenError, listen, listen_exactly};
 use super::session::{Session, SessionLost};
 use super::status::{ForwardStatus, SessionStatus, TunnelStatus};
 use crate::base::deadline::Deadline;
-use crate::base::platform::{Interest, LocalStream, Ready, local_pair};
+use crate::base::platform::{AsOsSocket, Interest, LocalStream, Ready, local_pair, poll_sockets};
 use crate::base::timeouts;
 use crate::guest::ssh::Connection;
 
@@ -71,7 +69,7 @@ enum Phase {
 
 /// What a socket that is waited for belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WatchedSocket {
+enum WatchedSocket {
     Waker,
     Ssh,
     Forward(usize),
@@ -171,7 +169,7 @@ impl Tunnel {
         self.forwards.iter().filter(|known| known.is_open()).map(|known| &known.forward)
     }
 
-    /// What ends a wait for [`Self::watched`] when it is written to.
+    /// What ends [`Self::wait`] when it is written to.
     pub(crate) fn waker(&self) -> io::Result<LocalStream> {
         self.waker.1.try_clone()
     }
@@ -502,8 +500,27 @@ impl Tunnel {
         session.next_check(awaits_guest).into_iter().fold(poll.min(idle).min(limit), Duration::min)
     }
 
+    /// Waits for what can be done next, `patience` at most, and takes note of it. Says what `others` can do that are waited for
+    /// besides.
+    ///
+    /// Errors: the system's.
+    pub(crate) fn wait(
+        &mut self,
+        patience: Duration,
+        others: &[(&dyn AsOsSocket, Interest)],
+    ) -> io::Result<Vec<Ready>> {
+        let watched = self.watched();
+        let sources: Vec<WatchedSocket> = watched.iter().map(|(source, ..)| *source).collect();
+        let sockets = watched.into_iter().map(|(_, socket, interest)| (socket, interest));
+        let sockets: Vec<(&dyn AsOsSocket, Interest)> = sockets.chain(others.iter().copied()).collect();
+        let mut ready = poll_sockets(&sockets, Some(patience))?;
+        let of_others = ready.split_off(sources.len());
+        sources.into_iter().zip(ready).for_each(|(source, ready)| self.react(source, ready));
+        Ok(of_others)
+    }
+
     /// The sockets to wait for, and for what.
-    pub(crate) fn watched(&self) -> Vec<(WatchedSocket, &dyn AsOsSocket, Interest)> {
+    fn watched(&self) -> Vec<(WatchedSocket, &dyn AsOsSocket, Interest)> {
         let read = Interest { read: true, write: false };
         let mut watched: Vec<(WatchedSocket, &dyn AsOsSocket, Interest)> =
             vec![(WatchedSocket::Waker, &self.waker.0, read)];
@@ -531,7 +548,7 @@ impl Tunnel {
     }
 
     /// Takes note of what can be done now.
-    pub(crate) fn react(&mut self, source: WatchedSocket, ready: Ready) {
+    fn react(&mut self, source: WatchedSocket, ready: Ready) {
         match source {
             WatchedSocket::Waker if ready.read => {
                 let _ = (&self.waker.0).read(&mut [0; 16]);

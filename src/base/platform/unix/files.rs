@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{Mode as RawMode, OFlags};
 use tempfile::NamedTempFile;
 
-use super::super::FileAccess;
+use super::super::{FileAccess, Owner};
 
 impl FileAccess {
     fn of_file(self) -> u32 {
@@ -107,14 +107,6 @@ impl FileId {
     fn from(meta: &Metadata) -> Self {
         Self(meta.dev(), meta.ino())
     }
-}
-
-/// Whose a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
-    User,
-    Root,
-    Other,
 }
 
 impl Owner {

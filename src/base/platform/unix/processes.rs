@@ -12,7 +12,8 @@ use nix::unistd::{Uid, User, close};
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::system::uname;
 
-use super::sockets::{Interest, LocalStream, OwnedSocket, Ready, local_pair, poll_sockets};
+use super::super::readiness::{Interest, Ready};
+use super::sockets::{LocalStream, OwnedSocket, local_pair, poll_sockets};
 
 /// A program with all that it starts.
 #[derive(Debug)]

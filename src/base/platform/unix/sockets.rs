@@ -13,6 +13,8 @@ use reqwest::blocking::ClientBuilder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
+use super::super::readiness::{Interest, Ready};
+
 /// Whatever has a socket.
 pub(crate) use std::os::fd::AsFd as AsOsSocket;
 /// A socket, whatever it is connected to.
@@ -20,24 +22,11 @@ pub(crate) use std::os::fd::OwnedFd as OwnedSocket;
 /// One end of a connection within this process.
 pub(crate) use std::os::unix::net::UnixStream as LocalStream;
 
-/// What a socket is waited for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Interest {
-    pub(crate) read: bool,
-    pub(crate) write: bool,
-}
-
-impl Interest {
-    pub(crate) fn is_empty(self) -> bool {
-        !self.read && !self.write
-    }
-
-    fn flags(self) -> PollFlags {
-        let mut flags = PollFlags::empty();
-        flags.set(PollFlags::IN, self.read);
-        flags.set(PollFlags::OUT, self.write);
-        flags
-    }
+fn flags(interest: Interest) -> PollFlags {
+    let mut flags = PollFlags::empty();
+    flags.set(PollFlags::IN, interest.read);
+    flags.set(PollFlags::OUT, interest.write);
+    flags
 }
 
 /// Two sockets, each of which reads what is written to the other.
@@ -45,34 +34,15 @@ pub(crate) fn local_pair() -> io::Result<(LocalStream, LocalStream)> {
     LocalStream::pair()
 }
 
-/// Waits until one of `sockets` can do what it is waited for, or `timeout` is over. It may return early.
-pub(crate) fn wait_for(sockets: &[(&dyn AsFd, Interest)], timeout: Option<Duration>) -> io::Result<()> {
-    let mut waiting: Vec<PollFd> = sockets
-        .iter()
-        .map(|(socket, interest)| PollFd::from_borrowed_fd(socket.as_fd(), interest.flags()))
-        .collect();
-    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-    poll(&mut waiting, timeout.as_ref())?;
-    Ok(())
-}
-
-/// What a socket that was waited for can do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ready {
-    pub(crate) read: bool,
-    pub(crate) write: bool,
-    /// The other side is gone for good, or the connection has failed.
-    pub(crate) gone: bool,
-}
-
-/// As [`wait_for`]; says of each socket what it can do.
+/// Waits until one of `sockets` can do what it is waited for, or `timeout` is over, and says of each what it can do. It may
+/// return early.
 pub(crate) fn poll_sockets(
     sockets: &[(&dyn AsFd, Interest)],
     timeout: Option<Duration>,
 ) -> io::Result<Vec<Ready>> {
     let mut waiting: Vec<PollFd> = sockets
         .iter()
-        .map(|(socket, interest)| PollFd::from_borrowed_fd(socket.as_fd(), interest.flags()))
+        .map(|(socket, interest)| PollFd::from_borrowed_fd(socket.as_fd(), flags(*interest)))
         .collect();
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match poll(&mut waiting, timeout.as_ref()) {

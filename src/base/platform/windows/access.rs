@@ -12,17 +12,9 @@ use windows_permissions::wrappers::{
 use windows_permissions::{LocalBox, SecurityDescriptor};
 use winsafe::{ConvertSidToStringSid, HPROCESS, TokenInfo, co};
 
+use super::super::Owner;
 use super::super::access_list::{AccessList, READ_CONTROL};
 use super::open::{open_itself, open_target};
-
-/// Whose a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
-    User,
-    /// Those who may do everything anyway: administrators, and the system.
-    Root,
-    Other,
-}
 
 impl Owner {
     /// Of `path` itself, which may be a link.

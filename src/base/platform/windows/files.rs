@@ -9,12 +9,12 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 use winapi_util::file::information;
 
-use super::super::FileAccess;
 use super::super::access_list::{
     READ_ATTRIBUTES, READ_CONTROL, READING, RENAMING, WRITE_ATTRIBUTES, WRITE_DAC, WRITE_DATA, WRITE_OWNER,
     WRITING,
 };
-use super::access::{self, Owner, Security, TakesOver};
+use super::super::{FileAccess, Owner};
+use super::access::{self, Security, TakesOver};
 use super::open::{OPEN_REPARSE_POINT, open_itself, open_target};
 
 /// Makes the folder `path` and those above it that are missing.

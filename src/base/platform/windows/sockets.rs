@@ -9,6 +9,8 @@ use reqwest::blocking::ClientBuilder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::super::readiness::{Interest, Ready};
+
 /// Whatever has a socket.
 pub(crate) use std::os::windows::io::AsSocket as AsOsSocket;
 /// A socket, whatever it is connected to.
@@ -16,24 +18,11 @@ pub(crate) use std::os::windows::io::OwnedSocket;
 /// One end of a connection within this process.
 pub(crate) type LocalStream = TcpStream;
 
-/// What a socket is waited for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Interest {
-    pub(crate) read: bool,
-    pub(crate) write: bool,
-}
-
-impl Interest {
-    pub(crate) fn is_empty(self) -> bool {
-        !self.read && !self.write
-    }
-
-    fn flags(self) -> PollFlags {
-        let mut flags = PollFlags::empty();
-        flags.set(PollFlags::RDNORM, self.read);
-        flags.set(PollFlags::WRNORM, self.write);
-        flags
-    }
+fn flags(interest: Interest) -> PollFlags {
+    let mut flags = PollFlags::empty();
+    flags.set(PollFlags::RDNORM, interest.read);
+    flags.set(PollFlags::WRNORM, interest.write);
+    flags
 }
 
 /// Two sockets, each of which reads what is written to the other.
@@ -51,21 +40,8 @@ pub(crate) fn local_pair() -> io::Result<(LocalStream, LocalStream)> {
     }
 }
 
-/// Waits until one of `sockets` can do what it is waited for, or `timeout` is over. It may return early.
-pub(crate) fn wait_for(sockets: &[(&dyn AsOsSocket, Interest)], timeout: Option<Duration>) -> io::Result<()> {
-    poll_sockets(sockets, timeout).map(drop)
-}
-
-/// What a socket that was waited for can do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ready {
-    pub(crate) read: bool,
-    pub(crate) write: bool,
-    /// The other side is gone for good, or the connection has failed.
-    pub(crate) gone: bool,
-}
-
-/// As [`wait_for`]; says of each socket what it can do.
+/// Waits until one of `sockets` can do what it is waited for, or `timeout` is over, and says of each what it can do. It may
+/// return early.
 pub(crate) fn poll_sockets(
     sockets: &[(&dyn AsOsSocket, Interest)],
     timeout: Option<Duration>,
@@ -79,7 +55,7 @@ pub(crate) fn poll_sockets(
     let mut waiting: Vec<PollFd> = handles
         .iter()
         .zip(sockets)
-        .map(|(handle, (_, interest))| PollFd::from_borrowed_fd(*handle, interest.flags()))
+        .map(|(handle, (_, interest))| PollFd::from_borrowed_fd(*handle, flags(*interest)))
         .collect();
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     poll(&mut waiting, timeout.as_ref())?;
