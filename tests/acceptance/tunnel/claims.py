@@ -1,7 +1,7 @@
 """Says that it is Docker, and claims to publish thousands of ports. Every second something happens."""
-import json, os, socket, threading, time
+import json, time
 
-PATH = "/run/test-engine.sock"
+PLACE = "/run/test-engine.sock"
 PORTS = [{"IP": "0.0.0.0", "PublicPort": port, "Type": "tcp"} for port in [*range(1000, 1010), *range(11000, 30000)]]
 
 
@@ -25,13 +25,3 @@ def answer(connection, path):
             time.sleep(1)
     body = json.dumps([{"Ports": PORTS}]) if path == "/containers/json" else "OK"
     connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-
-
-if os.path.exists(PATH):
-    os.remove(PATH)
-listener = socket.socket(socket.AF_UNIX)
-listener.bind(PATH)
-os.chmod(PATH, 0o666)
-listener.listen(500)
-while True:
-    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()

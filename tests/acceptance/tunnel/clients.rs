@@ -225,7 +225,10 @@ fn a_request_becomes_a_stream_both_ways() {
     let guest = behind_a_nat("none");
     let port = ssh_port_of(&guest);
     let user = user_of(&guest, &port);
-    guest.run_with("cat >/run/upgrade.py", include_str!("upgrade.py"));
+    guest.run_with(
+        "cat >/run/upgrade.py",
+        concat!(include_str!("upgrade.py"), "\n\n", include_str!("accept.py")),
+    );
     guest.changes(
         "systemd-run --quiet --unit=test-upgrade python3 /run/upgrade.py 8092; \
          until ss --listening --tcp --numeric | grep --quiet :8092; do sleep 0.1; done",

@@ -200,7 +200,7 @@ fn machines_do_not_take_ports_from_each_other() {
 
 /// Has something at `port` of the guest's loopback, and nowhere else, that sends back what it is sent.
 pub(super) fn echoes(guest: &Guest, port: u16) {
-    guest.run_with("cat >/run/echo.py", include_str!("echo.py"));
+    guest.run_with("cat >/run/echo.py", concat!(include_str!("echo.py"), "\n\n", include_str!("accept.py")));
     let unit = format!("test-echo-{port}");
     guest.changes(
         &format!("systemd-run --quiet --unit={unit} python3 /run/echo.py {port}; until ss --listening --tcp --numeric | \

@@ -18,7 +18,7 @@ use super::{behind_a_nat, end, processes, run_folder, sets_sshd, ssh_port_of, us
 fn connections_do_not_hurt_each_other() {
     let guest = behind_a_nat("none");
     sets_sshd(&guest, "RekeyLimit 1M");
-    let server = include_str!("engine.py");
+    let server = concat!(include_str!("engine.py"), "\n\n", include_str!("accept.py"));
     guest.run_with("cat >/run/engine.py", server);
     guest.changes(
         "systemd-run --quiet --unit=test-engine python3 /run/engine.py; until [ -S /run/test-engine.sock ]; do sleep 0.1; done",

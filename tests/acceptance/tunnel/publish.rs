@@ -210,7 +210,10 @@ fn a_port_belongs_to_the_machine_that_was_first() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_guest_that_claims_all_ports_has_few() {
     let guest = behind_a_nat("none");
-    guest.run_with("cat >/run/claims.py", include_str!("claims.py"));
+    guest.run_with(
+        "cat >/run/claims.py",
+        concat!(include_str!("claims.py"), "\n\n", include_str!("accept.py")),
+    );
     guest.changes(
         "systemd-run --quiet --unit=test-claims python3 /run/claims.py; until [ -S /run/test-engine.sock ]; do sleep 0.1; done",
         "systemctl stop test-claims; rm /run/claims.py",

@@ -1,5 +1,7 @@
 """Answers each request at port PORT as a stream that sends back what it is sent, as kubelets answer `kubectl exec`."""
-import socket, sys, threading
+import sys
+
+PLACE = ("", int(sys.argv[1]))
 
 
 def serve(connection):
@@ -10,8 +12,3 @@ def serve(connection):
         connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
         while part := connection.recv(1 << 16):
             connection.sendall(part)
-
-
-listener = socket.create_server(("", int(sys.argv[1])))
-while True:
-    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
