@@ -199,6 +199,20 @@ impl Context {
         self.ui.note(&format!("left out: {reason}"));
     }
 
+    /// Tells the user of all `failures` but the one at the place `chosen`, with which the command ends.
+    ///
+    /// Errors: that one; none where nothing has failed.
+    pub(crate) fn end(&self, mut failures: Vec<Error>, chosen: usize) -> Result<(), Error> {
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let failure = failures.remove(chosen);
+        for error in &failures {
+            self.warn(error);
+        }
+        Err(failure)
+    }
+
     /// A failure that does not end the command.
     pub(crate) fn warn(&self, error: &Error) {
         self.ui.warning(&error.explain(&self.invocation));

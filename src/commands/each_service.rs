@@ -79,17 +79,10 @@ fn is_final(error: &Error) -> bool {
 }
 
 fn end(turns: Vec<Turn>, context: &Context) -> Result<(), Error> {
-    let mut failures: Vec<Error> = turns.into_iter().filter_map(|turn| turn.result.err()).collect();
-    if failures.is_empty() {
-        return Ok(());
-    }
+    let failures: Vec<Error> = turns.into_iter().filter_map(|turn| turn.result.err()).collect();
     // The machine being out of reach is what the command ends with, whatever failed before.
     let chosen = failures.iter().position(is_final).unwrap_or(0);
-    let failure = failures.remove(chosen);
-    for error in &failures {
-        context.warn(error);
-    }
-    Err(failure)
+    context.end(failures, chosen)
 }
 
 impl Request<'_> {

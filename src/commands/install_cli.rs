@@ -57,15 +57,7 @@ pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error>
         }
     }
     show(&handed_out, &failures, names.len() > 1, args, context)?;
-    end(failures, context)
-}
-
-/// Errors: the first failure; the user is told of the others.
-fn end(failures: Vec<InstallFailure>, context: &Context) -> Result<(), Error> {
-    let mut errors = failures.into_iter().map(|failure| failure.error);
-    let first = errors.next();
-    errors.for_each(|error| context.warn(&error));
-    first.map_or(Ok(()), Err)
+    context.end(failures.into_iter().map(|failure| failure.error).collect(), 0)
 }
 
 impl<'a> NamedClient<'a> {

@@ -235,11 +235,8 @@ fn forget_files(machine: &MachineFiles, name: &str, context: &Context) -> Result
     failed.extend(take_out_everywhere(machine, name, context));
     failed.extend(take_away_docker_contexts(machine, context));
     failed.extend(forget(machine, context.deadline).err().map(Error::from));
-    let last = failed.pop();
-    for error in &failed {
-        context.warn(error);
-    }
-    last.map_or(Ok(()), Err)
+    let last = failed.len().saturating_sub(1);
+    context.end(failed, last)
 }
 
 /// Removes the machine's docker contexts. Returns what kept that from being done.

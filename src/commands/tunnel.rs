@@ -133,14 +133,11 @@ fn stop(args: &TunnelStopArgs, context: &Context) -> Result<(), Error> {
             Err(error) => failed.push(error),
         }
     }
-    let last = failed.pop();
-    for error in &failed {
-        context.warn(error);
-    }
-    if !has_stopped && last.is_none() {
+    if !has_stopped && failed.is_empty() {
         context.note("there was no tunnel");
     }
-    last.map_or(Ok(()), Err)
+    let last = failed.len().saturating_sub(1);
+    context.end(failed, last)
 }
 
 fn stop_one(machine: &Machine, keep_ports: bool, context: &Context) -> Result<StoppedTunnel, Error> {
