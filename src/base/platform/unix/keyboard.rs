@@ -19,7 +19,7 @@ use signal_hook::low_level::emulate_default_handler;
 #[derive(Debug)]
 pub(crate) struct Keyboard(());
 
-/// What is to become of the terminal. Whoever changes that, or it, holds the lock all the while.
+/// How the terminal is to be. A thread holds this lock while it changes the plan or the terminal itself.
 static MODES: Mutex<TerminalModes> = Mutex::new(TerminalModes { before: None, is_open: false });
 /// The program was stopped, and goes on.
 static WAS_STOPPED: AtomicBool = AtomicBool::new(false);

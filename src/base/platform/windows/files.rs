@@ -25,7 +25,7 @@ pub(crate) fn create_folders(path: &Path, access: FileAccess) -> io::Result<()> 
     let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
     for folder in missing.into_iter().rev() {
         match fs::create_dir(folder) {
-            // Nothing is in it yet that somebody could have opened. What is made in it is as private.
+            // The folder is still empty, so nobody has opened a file in it. Files that are made in it inherit its access.
             Ok(()) => make_private(folder, "D:P(A;OICI;FA;;;USER)")?,
             // Another process was faster.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -105,7 +105,7 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     };
     let mut aside = from.as_os_str().to_owned();
     aside.push("-old");
-    // Whatever is wrong with this is no better reason than the first one.
+    // If this fails too, the first error says more.
     if fs::rename(to, &aside).is_err() {
         return Err(first);
     }
@@ -142,7 +142,7 @@ pub(crate) fn open_to_touch(path: &Path) -> io::Result<File> {
 /// Opens the file or the folder `path` itself to change its access.
 fn open_to_rule(path: &Path) -> io::Result<File> {
     let rights = READ_CONTROL | READ_ATTRIBUTES | WRITE_DAC;
-    // Who may not become the owner is it, hopefully.
+    // A user without the right to change the owner most likely owns the file already.
     open_itself(path, rights | WRITE_OWNER).or_else(|_| open_itself(path, rights))
 }
 
