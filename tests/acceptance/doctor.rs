@@ -10,8 +10,7 @@ use service_manager_test_support::{Guest, Port, UNTIL_READY, User};
 /// Puts a `kubectl` that fits the server first on the PATH, so that nothing is to be said about it.
 fn has_fitting_client(user: User<'_>) -> User<'_> {
     let says = r#"{"clientVersion": {"gitVersion": "v1.36.0"}}"#;
-    let path = user.writes("bin/kubectl", &format!("#!/bin/sh\necho '{says}'\n"));
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    user.writes_script("bin/kubectl", &format!("echo '{says}'"));
     user
 }
 

@@ -1,7 +1,7 @@
 //! `service-manager exec`: another program in place of this one, with the variables of `env`.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 
 use service_manager_test_support::publisher::Publisher;
 use service_manager_test_support::{Guest, User, program};
@@ -10,12 +10,6 @@ use crate::eval::on_a_terminal;
 
 const KUBECTL: &str = "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl";
 const CACHED: &str = ".local/share/service-manager/bin/kubernetes/1.36.3/kubectl";
-
-/// Puts an executable script into `bin` of the home folder.
-fn puts_script(user: &User, name: &str, text: &str) {
-    let path = user.writes(&format!("bin/{name}"), text);
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-}
 
 /// The server's own kubectl is installed when it is needed for the first time, and is the one that is run from then on.
 #[test]
@@ -75,11 +69,7 @@ fn a_client_on_the_path_that_fits_is_run() {
     let line = "PATH=$HOME/bin:$PATH service-manager exec --offline kubernetes -- kubectl get";
     for (version, code) in [("1.35.9", 0), ("1.37.0", 0), ("1.34.0", 126), ("none", 126)] {
         let says = format!(r#"{{"clientVersion": {{"major": "1", "gitVersion": "v{version}"}}}}"#);
-        puts_script(
-            &user,
-            "kubectl",
-            &format!("#!/bin/sh\n[ $1 = get ] || {{ echo '{says}'; exit; }}\necho own\n"),
-        );
+        user.writes_script("bin/kubectl", &format!("[ $1 = get ] || {{ echo '{says}'; exit; }}\necho own"));
         if code == 0 {
             user.types(line).stdout("own\n").succeeds();
         } else {
@@ -256,8 +246,9 @@ fn never_runs_itself() {
         .fails(126);
     // A script of that name that begins all over again.
     fs::remove_file(user.home().join("bin/kubectl")).unwrap();
-    let text = "#!/bin/sh\necho begins >>$HOME/log\nexec service-manager exec --any-version kubernetes -- kubectl \"$@\"\n";
-    puts_script(&user, "kubectl", text);
+    let text =
+        "echo begins >>$HOME/log\nexec service-manager exec --any-version kubernetes -- kubectl \"$@\"";
+    user.writes_script("bin/kubectl", text);
     user.types(format!("{line} kubernetes -- kubectl get namespace default -o name"))
         .stdout("namespace/default\n")
         .succeeds();

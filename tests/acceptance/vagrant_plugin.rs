@@ -1,7 +1,6 @@
 //! `vagrant service-manager`: the program behind Vagrant's plugin, as the plugin is installed by its users.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use service_manager_test_support::publisher::Publisher;
@@ -62,11 +61,10 @@ fn finds_the_program() {
         ",
         )
         .fails(1);
-    let own = user.writes(
+    user.writes_script(
         "own program",
-        "#!/bin/sh\n[ $# = 1 ] && echo service-manager 2.3.4 || { echo \"own $*\"; exit 7; }\n",
+        "[ $# = 1 ] && echo service-manager 2.3.4 || { echo \"own $*\"; exit 7; }",
     );
-    fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
     project
         .types(&format!("SERVICE_MANAGER_BIN='../own program' {twice}"))
         .stdout("own --version --version\n")
@@ -315,11 +313,9 @@ fn a_failing_service_stops_no_other_service_or_machine() {
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn leaves_an_unconfigured_machine_alone() {
-    let spy =
-        "#!/bin/sh\n[ $1 != --version ] || exec service-manager --version\necho \"$@\" >>\"$HOME/called\"\n";
+    let spy = "[ $1 != --version ] || exec service-manager --version\necho \"$@\" >>\"$HOME/called\"";
     let user = User::new().with_plugin();
-    let spy = user.writes("bin/spy", spy);
-    fs::set_permissions(&spy, fs::Permissions::from_mode(0o755)).unwrap();
+    let spy = user.writes_script("bin/spy", spy);
     let user = user.with("SERVICE_MANAGER_BIN", spy.to_str().unwrap());
     let project = Project::real(&user, "project");
     let called = || fs::read_to_string(user.home().join("called")).unwrap_or_default();
@@ -506,9 +502,7 @@ fn needs_a_program_that_fits_for_all_but_destroy() {
     let project = Project::real(&user, "project");
     project.defines_with("config.servicemanager.services = 'docker'", &[Defined::light("box")]);
     project.vagrant("up");
-    let spy = "#!/bin/sh\necho \"$*\" >>\"$HOME/called\"\necho service-manager 1.5.0\n";
-    let spy = user.writes("old", spy);
-    fs::set_permissions(&spy, fs::Permissions::from_mode(0o755)).unwrap();
+    user.writes_script("old", "echo \"$*\" >>\"$HOME/called\"\necho service-manager 1.5.0");
     let too_old = "'[HOME]/old' is service-manager 1.5.0, which is too old for this plugin.\n\
                    Install service-manager 2.0.0, or name it in SERVICE_MANAGER_BIN.\n";
     let old = "SERVICE_MANAGER_BIN=~/old";

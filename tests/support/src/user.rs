@@ -76,6 +76,13 @@ impl<'g> User<'g> {
         path
     }
 
+    /// The same for a script of `sh` that can be run; `lines` come after the one that says so.
+    pub fn writes_script(&self, name: &str, lines: &str) -> PathBuf {
+        let path = self.writes(name, &format!("#!/bin/sh\n{lines}\n"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
     /// The folder in which the program keeps its machines.
     pub fn machines(&self) -> PathBuf {
         self.home.join(".local/state/service-manager/machines")

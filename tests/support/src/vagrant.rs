@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -58,8 +57,17 @@ impl Defined {
 impl<'u> Project<'u> {
     /// One with the real Vagrant, in the folder `name`. Its machines are removed when it is dropped.
     pub fn real(user: &'u User<'u>, name: &str) -> Self {
-        // The docker client is as old as the daemon where Debian's comes first.
-        let vagrant = "PATH=/usr/bin:$PATH exec /usr/bin/vagrant \"$@\"";
+        // Vagrant lists all containers and then inspects each, and fails when one of another test is gone by then (`read_used_ports`
+        // in its plugins/providers/docker/driver.rb). So it is shown only those of its user. The docker client is as old as the
+        // daemon where Debian's comes first.
+        user.writes_script(
+            "engine/docker",
+            &format!(
+                "[ \"$*\" != 'ps -a -q --no-trunc' ] || set -- \"$@\" --filter \"label={OWNER}=$HOME\"\n\
+                 exec /usr/bin/docker \"$@\""
+            ),
+        );
+        let vagrant = "PATH=$HOME/engine:/usr/bin:$PATH exec /usr/bin/vagrant \"$@\"";
         let mut project = Self::new(user, name, vagrant, Some(turn()));
         project.recipe = Some(recipe());
         project
@@ -78,9 +86,7 @@ impl<'u> Project<'u> {
     }
 
     fn new(user: &'u User<'u>, name: &str, vagrant: &str, turn: Option<File>) -> Self {
-        let script =
-            user.writes("bin/vagrant", &format!("#!/bin/sh\necho \"$@\" >>\"$HOME/started\"\n{vagrant}\n"));
-        fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
+        user.writes_script("bin/vagrant", &format!("echo \"$@\" >>\"$HOME/started\"\n{vagrant}"));
         let folder = user.home().join(name);
         fs::create_dir(&folder).unwrap();
         let number = PROJECTS.fetch_add(1, Ordering::Relaxed);
@@ -143,6 +149,7 @@ impl<'u> Project<'u> {
             let options =
                 options.iter().map(|option| option.replace("=vagrant", &container.replace("svcmgr-", "=")));
             let mut options: Vec<String> = options.collect();
+            options.push(format!("--label={OWNER}={}", self.user.home().display()));
             options.push(format!("--volume={}:/etc/guest/settings:ro", settings.display()));
             options.push(
                 "--volume=#{Vagrant.source_root}/keys/vagrant.pub:/etc/guest/authorized_keys:ro".to_owned(),
@@ -255,6 +262,9 @@ fn turn() -> File {
         thread::sleep(POLL);
     }
 }
+
+/// The label of a container: whose Vagrant made it.
+const OWNER: &str = "service-manager.test.home";
 
 /// How many projects have machines at the same time. With all guests, more of them run into the limit of the kernel that is
 /// told beside the spare guests.
