@@ -13,7 +13,7 @@ pub(crate) const BETTER_ADDRESS: Duration = Duration::from_millis(250);
 pub(crate) const NAME_LOOKUP: Duration = Duration::from_millis(250);
 /// For a service of which no unit is active: static pods answer at once, or not at all.
 pub(crate) const STATIC_PODS: Duration = Duration::from_secs(5);
-/// For a port whose being open only explains a failure.
+/// For a port whose being open only explains a failure, or is a reason to ask there once more.
 pub(crate) const EXPLAINING_PORT: Duration = Duration::from_millis(250);
 /// For a service at its cached endpoint; after that SSH is tried.
 pub(crate) const CACHED_ENDPOINT: Duration = Duration::from_secs(3);

@@ -201,8 +201,12 @@ impl Inspection {
             Err(endpoint::Error::NoResponse { attempts, reason, reasons })
                 if self.may_be_behind_ssh(detected, credentials.port, &reasons) =>
             {
-                let is_heard = self.heard_from_itself(&reasons).is_some();
-                let directly = || is_heard.then(|| search.run(deadline).ok()).flatten();
+                let directly = || {
+                    let patient = EndpointSearch { connect: timeouts::API_CONNECT, ..search };
+                    self.may_come_directly(credentials.port, &reasons)
+                        .then(|| patient.run(deadline).ok())
+                        .flatten()
+                };
                 match self.connect_through_ssh(detected, credentials, deadline, directly) {
                     Some(Err(endpoint::Error::NoResponse { attempts: more, .. })) => {
                         let attempts = [attempts, more].concat();
@@ -241,9 +245,21 @@ impl Inspection {
         self.addresses().into_iter().filter(|address| !(is_forwarded && address.is_loopback())).collect()
     }
 
-    /// What was heard at the address at which SSH reached the guest. None where it kept silent, or is a port of the host's own.
+    /// True when a service that did not answer directly may do so by now: at the address at which SSH reached the guest something
+    /// was heard, or a connection is accepted. A server that just starts, or has much to do, is slow with TLS.
+    fn may_come_directly(&self, port: u16, reasons: &[(IpAddr, endpoint::NoResponse)]) -> bool {
+        self.heard_from_itself(reasons).is_some()
+            || self.itself().is_some_and(|itself| accepts((itself, port)))
+    }
+
+    /// The address at which SSH reached the guest, unless that is a port of the host's own.
+    fn itself(&self) -> Option<IpAddr> {
+        self.address.filter(|address| !address.is_loopback())
+    }
+
+    /// What was heard at that address. None where it kept silent.
     fn heard_from_itself(&self, reasons: &[(IpAddr, endpoint::NoResponse)]) -> Option<endpoint::NoResponse> {
-        let itself = self.address.filter(|address| !address.is_loopback())?;
+        let itself = self.itself()?;
         let heard = reasons.iter().find(|(address, _)| *address == itself).map(|(_, reason)| *reason);
         heard.filter(|reason| *reason != endpoint::NoResponse::Timeout)
     }
@@ -307,12 +323,8 @@ impl Inspection {
     /// The same error, with a better reason where a port of the guest that is open gives one.
     pub(crate) fn look_closer(&self, error: Error) -> Error {
         let Error::NoAccess { service, machine, ssh, reason, ports } = error else { return error };
-        let is_open = |port: Port| {
-            let connects = |address| {
-                TcpStream::connect_timeout(&(address, port.number()).into(), timeouts::EXPLAINING_PORT)
-            };
-            self.addresses().into_iter().map(connects).any(|stream| stream.is_ok())
-        };
+        let is_open =
+            |port: Port| self.addresses().into_iter().any(|address| accepts((address, port.number())));
         let better = ports.iter().find(|open| is_open(open.port)).map(|open| open.reason.clone());
         Error::NoAccess { service, machine, ssh, reason: better.unwrap_or(reason), ports }
     }
@@ -329,6 +341,11 @@ impl Inspection {
         }
         addresses
     }
+}
+
+/// True when somebody listens at `place`.
+fn accepts(place: (IpAddr, u16)) -> bool {
+    TcpStream::connect_timeout(&place.into(), timeouts::EXPLAINING_PORT).is_ok()
 }
 
 /// True when `address` is one of this host's own: then a socket can be bound to it.

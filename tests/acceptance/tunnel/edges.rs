@@ -72,10 +72,32 @@ fn a_path_that_is_too_long_for_a_socket_is_named() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn what_refused_only_once_needs_no_tunnel() {
     let guest = Guest::own("kubeadm", "address");
-    let first = "INPUT --protocol tcp --dport 6443 --syn ! --in-interface lo --match limit --limit 1/hour --limit-burst 1";
-    let refuses = format!("{first} --jump REJECT --reject-with tcp-reset");
+    let refuses = format!("INPUT {FIRST_CONNECTION} --jump REJECT --reject-with tcp-reset");
     guest.changes(&format!("iptables --insert {refuses}"), &format!("iptables --delete {refuses}"));
-    let user = User::of(&guest);
+    exports_the_address(&User::of(&guest));
+}
+
+/// And one that has much to do accepts a connection long before it says a word.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_is_slow_only_once_needs_no_tunnel() {
+    let guest = Guest::own("kubeadm", "address");
+    let silent = "--unit silent --socket-property ListenStream=7000 sleep infinity";
+    guest.changes(
+        &format!("systemd-run --quiet {silent}"),
+        "systemctl stop silent.socket; systemctl stop silent.service; true",
+    );
+    let leads_there = format!("PREROUTING --table nat {FIRST_CONNECTION} --jump REDIRECT --to-ports 7000");
+    guest.changes(&format!("iptables --insert {leads_there}"), &format!("iptables --delete {leads_there}"));
+    exports_the_address(&User::of(&guest));
+}
+
+/// Connections from elsewhere to the API server, once.
+const FIRST_CONNECTION: &str =
+    "--protocol tcp --dport 6443 --syn ! --in-interface lo --match limit --limit 1/hour --limit-burst 1";
+
+#[track_caller]
+fn exports_the_address(user: &User) {
     user.types(
         "eval \"$(service-manager env kubernetes)\"; grep --only-matching 'https://[0-9.:]*' $KUBECONFIG",
     )
