@@ -24,6 +24,7 @@ use crate::guest::control::Image;
 use crate::guest::journal::JournalTime;
 use crate::guest::tunnel::PortMapping;
 use crate::machine::Address;
+use crate::services::ContextChoice;
 use crate::settings::TunnelMode;
 use crate::ui::ColorChoice;
 
@@ -158,7 +159,7 @@ pub(crate) struct EnvArgs {
     #[arg(long, value_name = "SHELL", ignore_case = true, value_parser = shell_parser())]
     pub(crate) shell: Option<Shell>,
     /// Print what removes the variables; asks no machine
-    #[arg(long, conflicts_with = "script_readable")]
+    #[arg(long, conflicts_with_all = ["script_readable", "chosen"])]
     pub(crate) unset: bool,
     /// Print NAME=value lines and nothing else
     #[arg(long)]
@@ -171,6 +172,8 @@ pub(crate) struct EnvArgs {
     pub(crate) freshness: Freshness,
     #[command(flatten)]
     pub(crate) more: MoreVariables,
+    #[command(flatten)]
+    pub(crate) kube_context: KubeContext,
 }
 
 /// Variables that are printed on request.
@@ -213,6 +216,16 @@ pub(crate) struct ExecArgs {
     /// Install no client
     #[arg(long)]
     pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) kube_context: KubeContext,
+}
+
+/// Which context of a kubeconfig in the machine is meant.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct KubeContext {
+    /// The context of the kubeconfig in the machine, where it has several; from then on too, `-` for its current one
+    #[arg(long = "context", value_name = "CONTEXT")]
+    pub(crate) chosen: Option<ContextChoice>,
 }
 
 /// How much of what was found out before is enough; otherwise what is proved to be good still.
@@ -222,7 +235,7 @@ pub(crate) struct Freshness {
     #[arg(long, conflicts_with = "unset")]
     pub(crate) refresh: bool,
     /// Print what was good last time, without looking whether it still is; for prompts
-    #[arg(long, conflicts_with_all = ["refresh", "unset", "output", "api_version", "no_proxy"])]
+    #[arg(long, conflicts_with_all = ["refresh", "unset", "output", "api_version", "no_proxy", "chosen"])]
     pub(crate) cached: bool,
 }
 
@@ -249,6 +262,9 @@ pub(crate) struct StatusArgs {
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2")]
     #[arg(value_parser = parse_seconds)]
     pub(crate) watch: Option<Duration>,
+    /// The context of the kubeconfig in the machine, where it has several; `-` for its current one
+    #[arg(long = "context", value_name = "CONTEXT")]
+    pub(crate) kube_context: Option<ContextChoice>,
 }
 
 /// Finds out why `env` fails, or whether it would
@@ -411,6 +427,8 @@ pub(crate) struct KubeconfigArgs {
     /// Make it the current context as well
     #[arg(long = "use", requires = "merge")]
     pub(crate) switch: bool,
+    #[command(flatten)]
+    pub(crate) kube_context: KubeContext,
     /// Print text, or JSON for programs
     #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     #[arg(conflicts_with = "print")]

@@ -42,8 +42,8 @@ pub fn kubeconfig(data: &[u8]) {
     let parts: BTreeMap<String, Vec<u8>> =
         records.into_iter().map(|(name, body)| (lossy(name), body.to_vec())).collect();
     let part = |path: &str| parts.get(path).cloned();
-    let Ok(credentials) = kubeconfig::read(text, &part) else { return };
-    assert_same(&credentials, &kubeconfig::read(text, &part).unwrap());
+    let Ok(credentials) = kubeconfig::read(text, None, &part) else { return };
+    assert_same(&credentials, &kubeconfig::read(text, None, &part).unwrap());
     assert_ne!(credentials.port, 0);
     if let Some(name) = &credentials.server_name {
         assert_plain(name.as_str());
@@ -65,7 +65,7 @@ pub fn kubeconfig(data: &[u8]) {
     let written = kubeconfig::write(&[entry]).unwrap();
     assert_own(&serde_yaml::from_str(&written).unwrap());
     assert_says(&written, &credentials.client_auth);
-    match kubeconfig::read(written.as_bytes(), &|_| None) {
+    match kubeconfig::read(written.as_bytes(), None, &|_| None) {
         Ok(again) => assert_same(&credentials, &again),
         Err(refusal) => panic!("what was written is refused: {refusal}"),
     }

@@ -235,6 +235,30 @@ validated!(
     |text| text.len() <= 128 && text.chars().all(|c| c.is_ascii_alphanumeric() || " ._()+:/,-".contains(c))
 );
 
+validated!(
+    /// The name of a context in a kubeconfig, which comes from the guest and may be typed: it is quoted where it is to be pasted.
+    KubeContextName, "name of a context", "letters, digits, blanks and marks, but no backtick, and no `-` first; at most 253",
+    |text| begins_with(text, |c| c != '-' && c != ' ')
+        && text.len() <= 253
+        && !text.ends_with(' ')
+        && text.chars().all(|c| (c.is_ascii_graphic() || c == ' ') && c != '`')
+);
+
+validated!(
+    /// Names of contexts that begin alike: `kind-*`.
+    KubeContextPattern, "pattern of contexts", "letters, digits, `_`, `.` and `-`, then `*`",
+    |text| text.strip_suffix('*').is_some_and(|start| !start.is_empty()
+        && start.len() <= 64
+        && start.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)))
+);
+
+impl KubeContextPattern {
+    /// What `*` stands for in `name`; none when that is no such name.
+    pub(crate) fn rest_of<'n>(&self, name: &'n KubeContextName) -> Option<&'n str> {
+        name.0.strip_prefix(self.0.strip_suffix('*')?).filter(|rest| !rest.is_empty())
+    }
+}
+
 impl GuestPath {
     /// How a path below the login user's home begins.
     pub(crate) const HOME: &str = "~/";
@@ -693,6 +717,28 @@ mod tests {
     fn versions_without_numbers_are_refused() {
         for text in ["1", "v", "v1.", "1..2", "latest", "1.2/x", "1.2..3-a"] {
             assert!(Version::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_context_has_a_name_that_can_be_shown_and_quoted() {
+        let longest = "a".repeat(253);
+        for name in
+            ["kind-dev", "default/api:6443/kubeadmin", "a b", "arn:aws:eks:x:1:cluster/y", "$(id)", &longest]
+        {
+            assert!(KubeContextName::parse(name).is_ok(), "{name}");
+        }
+        for name in
+            ["", "-", "-x", " a", "a ", "a\nb", "a`id`", "a\u{1b}[2J", "\u{202e}a", &format!("{longest}a")]
+        {
+            assert!(KubeContextName::parse(name).is_err(), "{name:?}");
+        }
+        let pattern = KubeContextPattern::parse("kind-*").unwrap();
+        let rest = |name: &str| pattern.rest_of(&name.parse().unwrap()).map(str::to_owned);
+        assert_eq!(rest("kind-a-b").as_deref(), Some("a-b"));
+        assert_eq!((rest("kind-"), rest("kin"), rest("xkind-a")), (None, None, None));
+        for text in ["*", "kind-", "kind-**", "kind*x", "`*", "$(id)*"] {
+            assert!(KubeContextPattern::parse(text).is_err(), "{text}");
         }
     }
 }

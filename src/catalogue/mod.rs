@@ -19,6 +19,6 @@ pub(crate) use self::file::schema::schema_text;
 pub(crate) use self::load::{Catalogue, CheckedFile};
 pub(crate) use self::template::Template;
 pub(crate) use self::types::{
-    Access, ApiQuestion, Control, DOCKER_FILES, EngineProgram, ExportTemplate, Flavour, OpenPort, Reason,
-    Service, Source, VERSION,
+    Access, ApiQuestion, Control, DOCKER_FILES, EngineProgram, ExportTemplate, Flavour, Hints, OpenPort,
+    Reason, Service, Source, VERSION,
 };

@@ -9,8 +9,8 @@ use serde_yaml::with::{singleton_map, singleton_map_recursive};
 use super::client::Client;
 use super::template::Template;
 use crate::base::types::{
-    ApiPath, GuestPath, GuestPattern, JsonPointer, Port, ServiceName, UnitName, ValueName, VariableName,
-    VariantId,
+    ApiPath, GuestPath, GuestPattern, JsonPointer, KubeContextPattern, Port, ServiceName, UnitName,
+    ValueName, VariableName, VariantId,
 };
 
 /// One service: how it comes, and what the host's programs need to use it.
@@ -78,6 +78,10 @@ pub(crate) struct Flavour {
     /// Its control plane is pods that go on when the units are down, so that the service itself is asked then.
     #[serde(default)]
     pub static_pods: bool,
+    /// Its kubeconfig is its only sign. It counts where no other flavour of the service has its signs, and where that kubeconfig
+    /// leads to the machine itself.
+    #[serde(default)]
+    pub last_resort: bool,
     /// How it is started and stopped.
     #[serde(default, with = "singleton_map")]
     #[schemars(with = "Control")]
@@ -108,6 +112,11 @@ pub(crate) struct Detect {
     /// `VARIANT_ID` of `/etc/os-release` is one of these, if there are any.
     #[serde(default)]
     pub variants: Vec<VariantId>,
+    /// The context that is used of its kubeconfig is called so; for a flavour of last resort. `{cluster}` in its remedies is what `*`
+    /// stands for.
+    #[serde(default)]
+    #[schemars(with = "KubeContextPattern")]
+    pub context: Option<KubeContextPattern>,
 }
 
 /// The mechanisms by which a service is started and stopped.
@@ -252,7 +261,8 @@ pub(crate) struct ApiQuestion {
     pub pointer: JsonPointer,
 }
 
-/// Hints; `{address}` stands for the address that the host uses.
+/// Hints; `{address}` stands for the address that the host uses. Of a flavour of last resort `{context}` stands for the context
+/// that is used, and `{cluster}` for the part of its name that `signs.context` leaves open.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Hints {
@@ -283,6 +293,23 @@ impl Service {
 impl Default for Control {
     fn default() -> Self {
         Self::System { ping: None, tls: false }
+    }
+}
+
+impl Hints {
+    /// The same with the `values` of placeholders.
+    pub(crate) fn with(&self, values: &[(&str, &str)]) -> Self {
+        let fill = |text: &String| {
+            values
+                .iter()
+                .fold(text.clone(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+        };
+        Self {
+            names: fill(&self.names),
+            expired: fill(&self.expired),
+            start: self.start.as_ref().map(fill),
+            stop: self.stop.as_ref().map(fill),
+        }
     }
 }
 

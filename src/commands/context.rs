@@ -14,7 +14,7 @@ use crate::base::paths::Folders;
 use crate::base::platform::ancestors;
 use crate::base::text::{escape_control, sh_path, sh_word};
 use crate::base::types::MachineName;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Service};
 use crate::cli::Global;
 use crate::error::{Error, Explain, Invocation};
 use crate::export::shell::{self, Detected, Shell};
@@ -23,7 +23,9 @@ use crate::machine::{
     self, Dialog, FileConsent, FoundProjectFile, Machine, PROJECT_FILE, Project, ProjectFile, Remembered,
     Selection, UnreadableRecord, VagrantQuestion, VagrantResolver, remembered,
 };
-use crate::services::{self, BriefTunnels, Inspection, MachineSession, TunnelAccess, TunnelLifetime};
+use crate::services::{
+    self, BriefTunnels, ContextChoice, Inspection, MachineSession, TunnelAccess, TunnelLifetime,
+};
 use crate::settings::{Settings, TunnelMode};
 use crate::ui::{self, Ui, json};
 
@@ -43,6 +45,8 @@ pub(crate) struct Context {
     publishes: bool,
     /// How long a tunnel lasts that the command needs.
     tunnel_lifetime: TunnelLifetime,
+    /// The context of the machine's kubeconfig that is typed.
+    in_kubeconfig: Option<ContextChoice>,
     has_own_timeout: bool,
     /// The user is at a terminal, and no shell waits for the output.
     may_ask: bool,
@@ -83,6 +87,7 @@ impl Context {
             tunnel,
             publishes: false,
             tunnel_lifetime,
+            in_kubeconfig: None,
             has_own_timeout,
             may_ask,
             told,
@@ -100,6 +105,27 @@ impl Context {
     #[must_use]
     pub(crate) fn that_leaves_tunnels(self) -> Self {
         Self { tunnel_lifetime: TunnelLifetime::Background, ..self }
+    }
+
+    /// The same for a command about one of `services`, to which the context of a kubeconfig leads that was typed.
+    ///
+    /// Errors: none of them may come as a kubeconfig alone.
+    pub(crate) fn that_uses(
+        &self,
+        chosen: Option<&ContextChoice>,
+        services: &[&Service],
+    ) -> Result<Self, Error> {
+        let has_contexts = |service: &&Service| service.flavours.iter().any(|flavour| flavour.last_resort);
+        if chosen.is_some() && !services.iter().any(has_contexts) {
+            let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+            return Err(services::Error::ContextUnfit { what: names.join(" and ") }.into());
+        }
+        Ok(Self { in_kubeconfig: chosen.cloned(), ..self.clone() })
+    }
+
+    /// The context of the machine's kubeconfig that is typed.
+    pub(crate) fn chosen_in_kubeconfig(&self) -> Option<&ContextChoice> {
+        self.in_kubeconfig.as_ref()
     }
 
     /// The same for a command that publishes ports.
@@ -380,7 +406,13 @@ impl Context {
         let folders = self.folders()?;
         let vagrant = VagrantResolver::new(&self.env, &folders, &self.selection, self);
         let before = self.login_before(machine)?;
-        let session = MachineSession::open(machine, &vagrant, self.tunnel()?, self.deadline)?;
+        let session = MachineSession::open(
+            machine,
+            &vagrant,
+            self.tunnel()?,
+            self.in_kubeconfig.clone(),
+            self.deadline,
+        )?;
         if let Some(before) = before {
             let (name, now) = (&machine.name, &machine.route().target);
             self.note(&format!("from now on `{name}` is reached as {now}, no longer as {before}"));

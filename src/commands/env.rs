@@ -16,8 +16,8 @@ use crate::export::{self as exporting, Block, Export};
 use crate::guest::probe::Questions;
 use crate::machine::{self, Machine};
 use crate::services::{
-    self, Connections, ExportedService, LeftOut, Scope, ServiceCache, bring_back_ports, connect, export,
-    export_cached,
+    self, ConnectedService, Connections, ExportedService, LeftOut, Scope, ServiceCache, bring_back_ports,
+    connect, export, export_cached,
 };
 use crate::ui::json;
 
@@ -32,6 +32,7 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     if args.unset {
         return unset(&services, args, context);
     }
+    let context = &context.that_uses(args.kube_context.chosen.as_ref(), &services)?;
     let contexts = context.of_each_machine();
     if args.freshness.cached {
         let all = all_at_once(&contexts, |context| printed(args, context))?;
@@ -111,7 +112,9 @@ pub(super) fn exports<'a>(
         None
     } else {
         let tunnel = context.tunnel()?;
-        export_cached(services, &machine, scope, args.more.api_version, Some(&tunnel), context.deadline)?
+        let choice = context.chosen_in_kubeconfig();
+        let api_version = args.more.api_version;
+        export_cached(services, &machine, scope, api_version, Some(&tunnel), choice, context.deadline)?
     };
     if let Some((cache, exported)) = cached {
         cache.left_out(services).for_each(|reason| context.note_left_out(reason));
@@ -151,6 +154,10 @@ fn inspect<'a>(
             ServiceCache::keep(&inspection.machine, services, &exported, &left_out, asked, context.deadline)
     {
         log::debug!("{error}");
+    }
+    if !is_cacheable {
+        let connected: Vec<&ConnectedService> = exported.iter().map(|exported| &exported.connected).collect();
+        ServiceCache::keep_contexts(&inspection.machine, &connected, context.deadline)?;
     }
     // What is published is asked of those that could be connected to, whatever became of the others.
     if !is_cacheable && context.tunnel()?.publish {

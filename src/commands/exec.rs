@@ -66,7 +66,7 @@ impl Prepared {
         let name = args.command.first().cloned().unwrap_or_else(|| shell(&context.env));
         // Before anybody is asked: a word may be misspelt.
         let program = Program::of(&name, args, &catalogue, &context.env)?;
-        let environment = environment(&args.services, &catalogue, context)?;
+        let environment = environment(args, &catalogue, context)?;
         let found = match program {
             Program::Found(found) => found,
             Program::Client(client) => client.find(&environment.servers, args, context)?,
@@ -112,11 +112,12 @@ impl<'a> Program<'a> {
 
 /// Connects to the services as `env` does.
 fn environment(
-    names: &[String],
+    args: &ExecArgs,
     catalogue: &Arc<Catalogue>,
     context: &Context,
 ) -> Result<GivenVariables, Error> {
-    let (names, catalogue, context) = (names.to_vec(), Arc::clone(catalogue), context.clone());
+    let (names, kube_context) = (args.services.clone(), args.kube_context.chosen.clone());
+    let (catalogue, context) = (Arc::clone(catalogue), context.clone());
     in_time(
         context.deadline.limit(),
         || (),
@@ -125,6 +126,7 @@ fn environment(
             let of_project = env::services_of_project(&names, &context)?;
             let names = if names.is_empty() { of_project } else { names };
             let services = catalogue.select(&names)?;
+            let context = context.that_uses(kube_context.as_ref(), &services)?;
             let args = EnvArgs { services: names, ..EnvArgs::default() };
             let contexts = context.of_each_machine();
             let all = all_at_once(&contexts, |context| env::exports(&services, &args, context))?;

@@ -155,7 +155,7 @@ fn reconnect<'a>(
 ) -> Option<Vec<ExportedService<'a>>> {
     let deadline =
         if context.has_own_timeout() { context.deadline } else { context.deadline.at_most(timeouts::HOOK) };
-    let exported = export_cached(services, machine, Scope::Known, false, None, deadline);
+    let exported = export_cached(services, machine, Scope::Known, false, None, None, deadline);
     exported.inspect_err(|error| log::debug!("{error}")).ok()?.map(|(_, exported)| exported)
 }
 

@@ -17,12 +17,13 @@ use crate::error::Error;
 use crate::export::ClientFiles;
 use crate::guest::probe::Questions;
 use crate::machine::Machine;
-use crate::services::{self, ConnectedService, Connections, connect};
+use crate::services::{self, ConnectedService, Connections, ServiceCache, connect};
 
 pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
     let services = orchestrators(args.service.as_deref(), &catalogue)?;
     let target = args.merge.as_ref().map(|file| target(file.as_deref(), &catalogue, context)).transpose()?;
+    let context = &context.that_uses(args.kube_context.chosen.as_ref(), &services)?;
     let questions = Questions::to_use(services.iter().copied());
     let inspection = context.inspect(context.machine()?, &questions)?;
     let warn = |error: services::Error| context.warn(&error.into());
@@ -39,6 +40,7 @@ pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error>
     connected.iter().flat_map(ConnectedService::notes).for_each(|note| context.note(&note));
     let files = ClientFiles::new(&machine, connected.iter().map(ConnectedService::access).collect())?;
     files.write(context.deadline)?;
+    ServiceCache::keep_contexts(&machine, &connected.iter().collect::<Vec<_>>(), context.deadline)?;
     let text = files.kubeconfig_text()?;
     let merged = target.as_deref().map(|target| merge(&text, &machine, target, args.switch, context));
     let merged = merged.transpose()?;

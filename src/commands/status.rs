@@ -24,7 +24,8 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
     let format = StatusFormat::of(args);
     let catalogue = Arc::new(context.catalogue()?);
     // A wrong name is no machine's problem.
-    catalogue.select(&args.services)?;
+    let services = catalogue.select(&args.services)?;
+    let context = &context.that_uses(args.kube_context.as_ref(), &services)?;
     let contexts = if args.all { context.of_all_machines()? } else { context.of_each_machine() };
     if let Some(interval) = args.watch {
         let watch = Watch { catalogue: &catalogue, names: &args.services, interval, format };

@@ -3,11 +3,12 @@
 use super::explain::{DOCTOR, ExitCode, Explain};
 use crate::access::endpoint::NoResponse;
 use crate::base::causes::causes;
+use crate::base::suggest::nearest;
 use crate::base::text::{sh_guest_path, sh_word};
 use crate::guest::control::FailedStep;
 use crate::guest::probe;
 use crate::guest::tunnel::FORBIDS;
-use crate::services::{Error, State};
+use crate::services::{Error, State, some};
 
 impl Explain for Error {
     fn exit_code(&self) -> ExitCode {
@@ -61,6 +62,11 @@ impl Explain for Error {
             }
             Self::NotForwarded { .. } => "`service-manager tunnel` lists what is forwarded".into(),
             Self::NotInstalled { .. } => "`service-manager status` shows what the machine has".into(),
+            Self::LeadsElsewhere { service, of_guest, .. } | Self::NoContext { service, of_guest, .. } => {
+                choose_context(service, of_guest)
+            }
+            Self::ContextUnfit { .. } => "leave out `--context`".into(),
+            Self::UnknownContext { service, context, known, .. } => unknown_context(service, context, known),
             Self::NotRunning { start: Some(start), .. } => start.clone(),
             Self::NotRunning { service, .. } => format!("`service-manager start {service}`"),
             Self::NoAccess { reason, ssh, .. } => reason.help.replace("{ssh}", &sh_word(ssh)),
@@ -145,6 +151,22 @@ impl Explain for Error {
             _ => None,
         }
     }
+}
+
+fn choose_context(service: &str, of_guest: &[String]) -> String {
+    match of_guest.first() {
+        Some(context) => format!("`service-manager env {service} --context {}`", sh_word(context)),
+        None => "`service-manager ssh -- kubectl get nodes` uses that cluster from in there".into(),
+    }
+}
+
+fn unknown_context(service: &str, context: &str, known: &[String]) -> String {
+    let Some(meant) = nearest(context, known).or_else(|| known.first().cloned()) else {
+        return format!("`service-manager env {service} --context -` takes the one that is current there");
+    };
+    let command = format!("`service-manager env {service} --context {}`", sh_word(&meant));
+    let more = if known.len() > 1 { format!("; it has {}", some(known)) } else { String::new() };
+    format!("{command}{more}")
 }
 
 fn sudo(user: &str, stderr: &str) -> String {

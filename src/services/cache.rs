@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::connect::LeftOut;
 use super::connected::ConnectedService;
-use super::detect::DetectedService;
+use super::context_choice::ContextChoice;
+use super::detect::{DetectedService, UsedContext, last_resorts};
 use super::error::Error;
 use super::exported::{ExportedService, export};
 use super::tunnel_access::TunnelAccess;
@@ -20,7 +21,7 @@ use crate::base::deadline::Deadline;
 use crate::base::files::{self, PrivateFolder};
 use crate::base::paths::MachineFiles;
 use crate::base::text::hex;
-use crate::base::types::ServiceName;
+use crate::base::types::{KubeContextName, ServiceName};
 use crate::base::{parallel, timeouts};
 use crate::catalogue::{self, Control, Service};
 use crate::export::Block;
@@ -34,6 +35,9 @@ pub(crate) struct ServiceCache {
     /// The route to the machine, and which one it was.
     route_key: String,
     services: BTreeMap<ServiceName, CachedService>,
+    /// The contexts of the guest's kubeconfigs that are the only sign of a service.
+    #[serde(default)]
+    contexts: BTreeMap<ServiceName, CachedContexts>,
     /// What was printed last, by the words that asked for it.
     printed: BTreeMap<String, Vec<Block>>,
 }
@@ -55,10 +59,22 @@ struct CachedService {
     hint: Option<String>,
 }
 
+/// The contexts of a kubeconfig of the guest.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+struct CachedContexts {
+    /// The one that was chosen, if it was.
+    chosen: Option<KubeContextName>,
+    /// Those that lead to the guest itself.
+    of_guest: Vec<KubeContextName>,
+}
+
 /// How a service was connected to.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct CachedConnection {
     flavour: ServiceName,
+    /// The context of the guest's kubeconfig, where that is the only sign of the service.
+    #[serde(default)]
+    context: Option<KubeContextName>,
     place: EndpointPlace,
     via: Via,
     /// The credentials, in the form whose reader lets nothing else in; none where none are needed.
@@ -95,6 +111,68 @@ impl ServiceCache {
         })
     }
 
+    /// The contexts of the guest's kubeconfigs that were chosen, by service.
+    pub(super) fn chosen_contexts(&self) -> BTreeMap<ServiceName, KubeContextName> {
+        let chosen = |(service, known): (&ServiceName, &CachedContexts)| {
+            Some((service.clone(), known.chosen.clone()?))
+        };
+        self.contexts.iter().filter_map(chosen).collect()
+    }
+
+    /// The contexts of the guest's kubeconfigs that lead to the guest itself.
+    pub(crate) fn contexts_of_guest(&self) -> impl Iterator<Item = &KubeContextName> {
+        self.contexts.values().flat_map(|known| &known.of_guest)
+    }
+
+    fn chosen_context(&self, service: &Service) -> Option<&KubeContextName> {
+        self.contexts.get(&service.name)?.chosen.as_ref()
+    }
+
+    /// True when the connections to `services` are those that `choice` asks for.
+    fn fits(&self, choice: &ContextChoice, services: &[&Service]) -> bool {
+        let ContextChoice::Named(name) = choice else { return false };
+        let with_contexts = services.iter().filter(|service| last_resorts(service).next().is_some());
+        let uses = |service: &&Service| {
+            let connection = self.services.get(&service.name).and_then(|known| known.connection.as_ref());
+            connection.is_some_and(|connection| connection.context.as_ref() == Some(name))
+                && self.chosen_context(service) == Some(name)
+        };
+        with_contexts.into_iter().all(uses)
+    }
+
+    /// Keeps which contexts `connected` use, for the next time. A connection by another one is forgotten.
+    ///
+    /// Errors: the machine's folder is locked or cannot be written.
+    pub(crate) fn keep_contexts(
+        machine: &Machine,
+        connected: &[&ConnectedService],
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        if connected.iter().all(|connected| connected.detected.context.is_none()) {
+            return Ok(());
+        }
+        let folder = machine.lock(deadline)?;
+        let before = Self::of(machine);
+        let mut cache = Self::of(machine);
+        for connected in connected {
+            cache.choose(connected);
+        }
+        if cache == before { Ok(()) } else { cache.write(machine, &folder) }
+    }
+
+    fn choose(&mut self, connected: &ConnectedService) {
+        let DetectedService { service, context, .. } = &connected.detected;
+        let Some(UsedContext { name, is_chosen, of_guest }) = context else { return };
+        let (chosen, of_guest) = (is_chosen.then(|| name.clone()), of_guest.clone());
+        self.contexts.insert(service.name.clone(), CachedContexts { chosen, of_guest });
+        let uses_another = |known: &CachedService| {
+            known.connection.as_ref().is_some_and(|known| known.context.as_ref() != Some(name))
+        };
+        if self.services.get(&service.name).is_some_and(uses_another) {
+            self.services.remove(&service.name);
+        }
+    }
+
     /// Connects again to those of `services` that are cached; all at once.
     ///
     /// None when anything is not as it was, or too long ago; of those that are merely [`Scope::Known`], when no one is.
@@ -108,7 +186,13 @@ impl ServiceCache {
         let connections = self.connections(services, scope, now)?;
         let deadline = deadline.at_most(timeouts::CACHED_ENDPOINT);
         let reconnect = |(service, connection): (&'a Service, &CachedConnection)| {
-            let detected = DetectedService::remembered(service, &connection.flavour)?;
+            let known = self.contexts.get(&service.name).cloned().unwrap_or_default();
+            let context = connection.context.clone().map(|name| UsedContext {
+                is_chosen: known.chosen.as_ref() == Some(&name),
+                of_guest: known.of_guest,
+                name,
+            });
+            let detected = DetectedService::remembered(service, &connection.flavour, context)?;
             let credentials = connection.credentials(now).ok()?;
             ConnectedService::reconnect(detected, credentials, &connection.endpoint(), deadline)
         };
@@ -203,6 +287,9 @@ impl ServiceCache {
         let mut cache = Self::of(machine);
         for service in services {
             let answer = answers.iter().find(|answer| answer.connected.detected.service.name == service.name);
+            if let Some(answer) = answer {
+                cache.choose(&answer.connected);
+            }
             let connection = answer.map(CachedConnection::new).transpose()?;
             let (at, definition) = (seconds(SystemTime::now()), digest(service)?);
             let left_out = left_out.iter().find(|left_out| left_out.service == service.name);
@@ -295,6 +382,7 @@ impl CachedConnection {
         let written = credentials.as_ref().map(|credentials| kubeconfig::write(&[entry(credentials)]));
         Ok(Self {
             flavour: detected.flavour.name.clone(),
+            context: detected.context.as_ref().map(|context| context.name.clone()),
             place: endpoint.place.clone(),
             via: endpoint.via,
             kubeconfig: written.transpose()?,
@@ -311,7 +399,7 @@ impl CachedConnection {
     /// Errors: they expire soon.
     fn credentials(&self, now: SystemTime) -> Result<Option<Credentials>, ExpireSoon> {
         let Some(kubeconfig) = &self.kubeconfig else { return Ok(None) };
-        let credentials = kubeconfig::read(kubeconfig.as_bytes(), &|_| None).map_err(|_| ExpireSoon)?;
+        let credentials = kubeconfig::read(kubeconfig.as_bytes(), None, &|_| None).map_err(|_| ExpireSoon)?;
         let soon = now + NEARLY_OVER;
         let lasts = credentials.client_auth.expires_at().is_none_or(|end| end > soon);
         let authorities = credentials.authority.der().len();
@@ -331,9 +419,13 @@ pub(crate) fn export_cached<'a>(
     scope: Scope,
     api_version: bool,
     tunnel: Option<&TunnelAccess>,
+    choice: Option<&ContextChoice>,
     deadline: Deadline,
 ) -> Result<Option<(ServiceCache, Vec<ExportedService<'a>>)>, Error> {
     let cache = ServiceCache::of(machine);
+    if choice.is_some_and(|choice| !cache.fits(choice, services)) {
+        return Ok(None);
+    }
     let vias: Vec<Via> = cache.vias(services).collect();
     if tunnel.is_some_and(|tunnel| !tunnel.is_fit_for(&vias, machine, deadline)) {
         return Ok(None);

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::last_resort::{Destination, KubeconfigLead};
 use super::state::State;
-use crate::base::types::{GuestPattern, ServiceName, UnitName, VariantId};
-use crate::catalogue::{Flavour, Service};
-use crate::guest::control::Target;
+use crate::base::text::sh_word;
+use crate::base::types::{GuestPattern, KubeContextName, ServiceName, UnitName, VariantId};
+use crate::catalogue::{Flavour, Hints, Service};
+use crate::guest::control::{Target, Verb};
 use crate::guest::probe::{Facts, UnitState};
 
 /// A service as it is in the guest.
@@ -23,14 +25,66 @@ pub(crate) struct DetectedService<'a> {
     pub(crate) active_for: Option<Duration>,
     /// Only its answer tells whether it runs.
     pub(crate) must_be_asked: bool,
+    /// The context that is used of the kubeconfig that is its only sign.
+    pub(crate) context: Option<UsedContext>,
 }
 
-/// Finds the flavour of `service` that is in the guest: the first of which something runs, else the first.
-pub(crate) fn detect<'a>(service: &'a Service, facts: &Facts) -> Option<DetectedService<'a>> {
-    let there = service.flavours.iter().filter(|flavour| is_there(flavour, facts));
+/// The context that is used of a kubeconfig of the guest.
+#[derive(Clone, Debug)]
+pub(crate) struct UsedContext {
+    pub(crate) name: KubeContextName,
+    /// Somebody has chosen it; else it is the current one there.
+    pub(crate) is_chosen: bool,
+    /// Those that lead to the guest itself.
+    pub(crate) of_guest: Vec<KubeContextName>,
+}
+
+/// Finds the flavour of `service` that is in the guest: the first of which something runs, else the first. One of last resort
+/// only without any other, for the context that is `chosen`.
+pub(crate) fn detect<'a>(
+    service: &'a Service,
+    facts: &Facts,
+    chosen: Option<&KubeContextName>,
+) -> Option<DetectedService<'a>> {
+    let there = service.flavours.iter().filter(|flavour| !flavour.last_resort);
+    let there = there.filter(|flavour| is_there(flavour, service, facts));
     let mut detected: Vec<_> = there.map(|flavour| DetectedService::new(service, flavour, facts)).collect();
     let up = detected.iter().position(|detected| detected.state.is_up()).unwrap_or(0);
-    (!detected.is_empty()).then(|| detected.swap_remove(up))
+    if detected.is_empty() {
+        return last_resorts(service).find_map(|flavour| last_resort(service, flavour, facts, chosen));
+    }
+    Some(detected.swap_remove(up))
+}
+
+/// The flavours of `service` of which a kubeconfig is the only sign.
+pub(super) fn last_resorts(service: &Service) -> impl Iterator<Item = &Flavour> {
+    service.flavours.iter().filter(|flavour| flavour.last_resort)
+}
+
+/// `flavour`, where its kubeconfig leads to the guest itself. What somebody has chosen is there too where it does not, so that they
+/// are told.
+fn last_resort<'a>(
+    service: &'a Service,
+    flavour: &'a Flavour,
+    facts: &Facts,
+    chosen: Option<&KubeContextName>,
+) -> Option<DetectedService<'a>> {
+    let pattern = flavour.detect.context.as_ref();
+    let fits = |name: &KubeContextName| pattern.is_none_or(|pattern| pattern.rest_of(name).is_some());
+    let KubeconfigLead { destination, .. } = KubeconfigLead::of(flavour, facts, chosen)?;
+    let context = match destination {
+        Destination::Guest { context, of_guest } if fits(&context) => {
+            Some(UsedContext { name: context, is_chosen: chosen.is_some(), of_guest })
+        }
+        Destination::Elsewhere { .. } | Destination::Unknown { .. }
+            if chosen.is_some() && pattern.is_none() =>
+        {
+            None
+        }
+        _ => return None,
+    };
+    is_there(flavour, service, facts)
+        .then(|| DetectedService { context, ..DetectedService::new(service, flavour, facts) })
 }
 
 impl<'a> DetectedService<'a> {
@@ -53,15 +107,45 @@ impl<'a> DetectedService<'a> {
             units.iter().map(|unit| facts.ages.get(unit.short()).copied()).collect();
         let active_for = ages.and_then(|ages| ages.into_iter().min());
         let state = if must_be_asked { State::Running } else { state(&states) };
-        Self { service, flavour, state, units, down, active_for, must_be_asked }
+        Self { service, flavour, state, units, down, active_for, must_be_asked, context: None }
     }
 
-    /// `service` as it was when its flavour was the one called `flavour`. None when there is none any more.
-    pub(crate) fn remembered(service: &'a Service, flavour: &ServiceName) -> Option<Self> {
+    /// `service` as it was when its flavour was the one called `flavour`, used by `context`. None when there is none any more.
+    pub(crate) fn remembered(
+        service: &'a Service,
+        flavour: &ServiceName,
+        context: Option<UsedContext>,
+    ) -> Option<Self> {
         let flavour = service.flavours.iter().find(|known| known.name == *flavour)?;
         let (units, down, must_be_asked) = (Vec::new(), Vec::new(), flavour.must_be_asked());
-        let active_for = None;
-        Some(Self { service, flavour, state: State::Running, units, down, active_for, must_be_asked })
+        let (state, active_for) = (State::Running, None);
+        Some(Self { service, flavour, state, units, down, active_for, must_be_asked, context })
+    }
+
+    /// True where a kubeconfig would do, and there is more.
+    pub(super) fn is_more_than_last_resort(&self) -> bool {
+        !self.flavour.last_resort && last_resorts(self.service).next().is_some()
+    }
+
+    /// What the user can do about a failure.
+    pub(super) fn hints(&self) -> Hints {
+        let hints = &self.flavour.hints;
+        let Some(UsedContext { name: context, .. }) = &self.context else { return hints.clone() };
+        let cluster = self.flavour.detect.context.as_ref().and_then(|pattern| pattern.rest_of(context));
+        hints.with(&[
+            ("context", &sh_word(context.as_str())),
+            ("cluster", &sh_word(cluster.unwrap_or(context.as_str()))),
+        ])
+    }
+
+    /// What the user can do where this program cannot do what `verb` asks for.
+    pub(super) fn remedy(&self, verb: Verb) -> Option<String> {
+        let Hints { start, stop, .. } = self.hints();
+        match verb {
+            Verb::Start => start,
+            Verb::Stop => stop,
+            Verb::Restart => None,
+        }
     }
 
     /// What an action in the guest has to know of it.
@@ -81,17 +165,22 @@ impl<'a> DetectedService<'a> {
     }
 }
 
-fn is_there(flavour: &Flavour, facts: &Facts) -> bool {
+fn is_there(flavour: &Flavour, service: &Service, facts: &Facts) -> bool {
     flavour.detect.files.iter().all(|path| facts.files.contains_key(path))
-        && has_units(flavour, facts)
+        && has_units(flavour, service, facts)
         && is_variant(&flavour.detect.variants, facts)
 }
 
-/// Without systemd, the file with its credentials stands for a flavour that has units elsewhere.
-fn has_units(flavour: &Flavour, facts: &Facts) -> bool {
+/// Without systemd, the file with its credentials stands for a flavour that has units elsewhere; not one that is the only sign of
+/// another flavour.
+fn has_units(flavour: &Flavour, service: &Service, facts: &Facts) -> bool {
     let units = &flavour.detect.units;
     if facts.no_systemd && !units.is_empty() {
-        let is_found = |pattern: &GuestPattern| facts.files.keys().any(|path| pattern.matches(path));
+        let of_others: Vec<GuestPattern> =
+            last_resorts(service).flat_map(|other| other.access.files()).collect();
+        let is_found = |pattern: &GuestPattern| {
+            !of_others.contains(pattern) && facts.files.keys().any(|path| pattern.matches(path))
+        };
         return flavour.access.files().iter().any(is_found);
     }
     units.iter().all(|unit| facts.units.contains_key(unit.short()))
@@ -118,6 +207,8 @@ fn state(units: &[UnitState]) -> State {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::catalogue::Catalogue;
     use crate::guest::probe::FileFact;
@@ -133,7 +224,7 @@ mod tests {
     fn found(facts: &Facts) -> Option<(String, State)> {
         let catalogue = Catalogue::built_in().unwrap();
         let services = catalogue.select(&["kubernetes".to_owned()]).unwrap();
-        detect(services[0], facts).map(|found| (found.flavour.name.to_string(), found.state))
+        detect(services[0], facts, None).map(|found| (found.flavour.name.to_string(), found.state))
     }
 
     const ADMIN: &str = "/etc/kubernetes/admin.conf";
@@ -186,6 +277,70 @@ mod tests {
         assert_eq!(without(&[ADMIN, MANIFEST]), Some(("kubeadm".into(), State::Running)));
         assert_eq!(without(&[]), None);
         assert_eq!(found(&facts(&[], &[K3S])), None, "with systemd, the unit was removed");
+    }
+
+    /// A kubeconfig of the login user with these contexts and servers; the first is the current one.
+    fn with_user_kubeconfig(facts: Facts, contexts: &[(&str, &str)]) -> Facts {
+        let lines = |line: &dyn Fn(&str, &str) -> String| {
+            contexts.iter().map(|(name, server)| line(name, server)).collect::<String>()
+        };
+        let text = format!(
+            "clusters:\n{}contexts:\n{}current-context: {}\n",
+            lines(&|name, server| format!("- {{name: \"{name}\", cluster: {{server: \"{server}\"}}}}\n")),
+            lines(&|name, _| format!("- {{name: \"{name}\", context: {{cluster: \"{name}\", user: u}}}}\n")),
+            contexts[0].0
+        );
+        let fact = FileFact::Text { content: text.into_bytes().into(), parts: BTreeMap::new() };
+        let mut facts = facts;
+        facts.files.insert("~/.kube/config".parse().unwrap(), fact);
+        facts
+    }
+
+    const LOCAL: &str = "https://127.0.0.1:40001";
+    const CLOUD: &str = "https://api.example.com";
+
+    #[test]
+    fn a_kubeconfig_that_leads_to_the_guest_is_the_last_resort() {
+        use UnitState::Inactive;
+        let last = |facts: Facts, contexts: &[(&str, &str)]| found(&with_user_kubeconfig(facts, contexts));
+        let nothing = Facts::default;
+        let running = |flavour: &str| Some((flavour.to_owned(), State::Running));
+        assert_eq!(last(nothing(), &[("kind-dev", LOCAL)]), running("kind"));
+        assert_eq!(last(nothing(), &[("k3d-dev", LOCAL)]), running("k3d"));
+        assert_eq!(last(nothing(), &[("kind-", LOCAL)]), running("kubeconfig"));
+        assert_eq!(last(nothing(), &[("own", LOCAL), ("kind-dev", LOCAL)]), running("kubeconfig"));
+        assert_eq!(last(nothing(), &[("kind-dev", CLOUD), ("own", LOCAL)]), None);
+        let no_systemd = || Facts { no_systemd: true, ..Facts::default() };
+        assert_eq!(last(no_systemd(), &[("own", LOCAL)]), running("kubeconfig"), "not `plain`");
+        assert_eq!(last(no_systemd(), &[("own", CLOUD)]), None);
+        let stopped = |flavour: &str| Some((flavour.to_owned(), State::Stopped));
+        let with_k3s = facts(&[("k3s", Inactive)], &[]);
+        assert_eq!(last(with_k3s, &[("kind-dev", LOCAL)]), stopped("k3s"));
+        assert_eq!(last(facts(&[("kube-apiserver", Inactive)], &[]), &[("a", LOCAL)]), stopped("plain"));
+    }
+
+    #[test]
+    fn a_chosen_context_counts_whatever_becomes_of_it() {
+        let facts =
+            with_user_kubeconfig(Facts::default(), &[("kind-a", LOCAL), ("k3d-b", LOCAL), ("c", CLOUD)]);
+        let catalogue = Catalogue::built_in().unwrap();
+        let services = catalogue.select(&["kubernetes".to_owned()]).unwrap();
+        let chosen = |name: &str| {
+            let found = detect(services[0], &facts, Some(&name.parse().unwrap())).unwrap();
+            (found.flavour.name.to_string(), found.context.map(|context| context.name.to_string()))
+        };
+        assert_eq!(chosen("k3d-b"), ("k3d".into(), Some("k3d-b".into())));
+        assert_eq!(chosen("c"), ("kubeconfig".into(), None), "it is told where that leads");
+        assert_eq!(chosen("kind-x"), ("kubeconfig".into(), None), "it is told that there is none");
+    }
+
+    #[test]
+    fn names_of_contexts_are_quoted_in_what_is_pasted() {
+        let facts = with_user_kubeconfig(Facts::default(), &[("k3d-$(id)", LOCAL)]);
+        let catalogue = Catalogue::built_in().unwrap();
+        let services = catalogue.select(&["kubernetes".to_owned()]).unwrap();
+        let hints = detect(services[0], &facts, None).unwrap().hints();
+        assert_eq!(hints.start.as_deref(), Some("in the machine: `k3d cluster start '$(id)'`"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::base::types::UnitName;
 use crate::catalogue::{self, OpenPort, Reason};
 use crate::export;
 use crate::guest::control::{self, FailedStep};
-use crate::guest::tunnel::{ControlError, StartError};
+use crate::guest::tunnel::{ControlError, FORBIDS, StartError};
 use crate::guest::{probe, ssh};
 use crate::machine::{self, Machine};
 
@@ -54,6 +54,22 @@ pub(crate) enum Error {
     // How it is.
     #[error("there is no {service} in `{machine}`{}", if *.no_systemd { ", as far as can be seen without systemd there" } else { "" })]
     NotInstalled { service: String, machine: String, no_systemd: bool },
+    #[error("there is no {service} in `{machine}`: the context `{context}` of its `{path}` leads to {}, not to the machine itself", .place.as_deref().unwrap_or("another one"))]
+    LeadsElsewhere {
+        service: String,
+        machine: String,
+        path: String,
+        context: String,
+        place: Option<String>,
+        /// Contexts that lead to the machine itself.
+        of_guest: Vec<String>,
+    },
+    #[error("no context is chosen in `{path}` of `{machine}`, which has {}", some(.of_guest))]
+    NoContext { service: String, machine: String, path: String, of_guest: Vec<String> },
+    #[error("`{path}` of `{machine}` has no context `{context}`")]
+    UnknownContext { service: String, machine: String, path: String, context: String, known: Vec<String> },
+    #[error("`--context` is not for {what}")]
+    ContextUnfit { what: String },
     #[error("{service} is {} in `{machine}`", .state.in_a_sentence())]
     NotRunning {
         service: String,
@@ -242,6 +258,12 @@ impl Error {
         )
     }
 
+    /// True when a service that listens on the guest's loopback alone would not have been reached either.
+    pub(super) fn is_about_the_way(&self) -> bool {
+        let Self::NoAnswer { attempts, only_directly, .. } = self else { return false };
+        *only_directly || attempts.iter().any(|attempt| attempt.ends_with(FORBIDS))
+    }
+
     /// The same error, with `source` as what was wrong before, where that is why a Docker daemon's TLS is left as it is.
     pub(crate) fn caused_by(self, trouble: impl FnOnce() -> Option<Error>) -> Self {
         match self {
@@ -306,7 +328,7 @@ fn list(before: &str, items: &[String]) -> String {
 }
 
 /// The first of what may be very many.
-fn some(names: &[String]) -> String {
+pub(crate) fn some(names: &[String]) -> String {
     match names.len().checked_sub(MOST_NAMES) {
         _ if names.is_empty() => "none".to_owned(),
         None | Some(0) => names.join(", "),

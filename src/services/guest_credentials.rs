@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::detect::DetectedService;
 use super::error::Error;
+use super::last_resort::KubeconfigLead;
 use crate::access::credentials::{ClientAuth, CredentialError, Credentials};
 use crate::access::kubeconfig;
-use crate::base::types::{GuestPath, GuestPattern, Port};
+use crate::base::types::{GuestPath, GuestPattern, KubeContextName, Port};
 use crate::catalogue::{Access, DOCKER_FILES};
 use crate::guest::probe::{Facts, FileContent, FileFact, TokenFact};
 use crate::machine::Machine;
@@ -25,6 +26,8 @@ pub(super) struct CredentialReader<'a> {
     pub(super) detected: &'a DetectedService<'a>,
     pub(super) facts: &'a Facts,
     pub(super) machine: &'a Machine,
+    /// The context that somebody has chosen for a flavour of last resort.
+    pub(super) chosen: Option<&'a KubeContextName>,
 }
 
 impl CredentialReader<'_> {
@@ -79,9 +82,17 @@ impl CredentialReader<'_> {
     }
 
     fn kubeconfig(&self, path: &GuestPath) -> Result<GuestCredentials, Error> {
+        let flavour = self.detected.flavour;
+        let lead =
+            flavour.last_resort.then(|| KubeconfigLead::of(flavour, self.facts, self.chosen)).flatten();
+        if let Some(refusal) = lead.and_then(|lead| lead.refusal(self.detected.service, self.machine)) {
+            return Err(refusal);
+        }
         let (content, parts) = self.text(path)?;
+        let used = self.detected.context.as_ref().map(|context| &context.name);
         let part = |name: &str| parts.get(name).map(|content| content.bytes().to_vec());
-        let credentials = kubeconfig::read(content.bytes(), &part).map_err(|source| Error::Kubeconfig {
+        let credentials = kubeconfig::read(content.bytes(), used, &part);
+        let credentials = credentials.map_err(|source| Error::Kubeconfig {
             path: path.to_string(),
             machine: self.machine.name.to_string(),
             source,
@@ -137,7 +148,7 @@ impl CredentialReader<'_> {
             path: path.to_string(),
             machine: self.machine.name.to_string(),
             source,
-            remedy: self.detected.flavour.hints.expired.clone(),
+            remedy: self.detected.hints().expired,
         }
     }
 

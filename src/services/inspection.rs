@@ -5,9 +5,11 @@ use std::time::SystemTime;
 
 use super::availability::{Assessment, Availability};
 use super::connected::{ConnectedService, api};
-use super::detect::{DetectedService, detect};
+use super::context_choice::ChosenContexts;
+use super::detect::{DetectedService, detect, last_resorts};
 use super::error::{Error, FailedUnit};
 use super::guest_credentials::{CredentialReader, GuestCredentials};
+use super::last_resort::KubeconfigLead;
 use super::state::State;
 use super::tunnel_access::{Reached, TunnelAccess, TunnelLifetime};
 use crate::access::credentials::{Credentials, Expired};
@@ -33,6 +35,7 @@ pub(crate) struct Inspection {
     pub(crate) host_key: HostKey,
     /// How services are reached that are not reached directly.
     pub(super) tunnel: TunnelAccess,
+    pub(super) contexts: ChosenContexts,
 }
 
 /// Whether somebody listens at a port in the guest.
@@ -52,7 +55,7 @@ impl Inspection {
             parallel::map(services.to_vec(), MOST_AT_ONCE, |service| self.assess_one(service, deadline));
         let panicked = |service: &'a Service| Assessment {
             service,
-            detected: detect(service, &self.facts),
+            detected: self.detect(service),
             availability: Availability::Unusable(WorkerPanicked.into()),
         };
         let assessed = results.into_iter().zip(services);
@@ -61,10 +64,10 @@ impl Inspection {
 
     /// Detects `service` and connects to it.
     pub(crate) fn assess_one<'a>(&self, service: &'a Service, deadline: Deadline) -> Assessment<'a> {
-        let detected = detect(service, &self.facts);
+        let detected = self.detect(service);
         let availability = match &detected {
             Some(detected) => self.availability(detected, deadline),
-            None => Availability::NotInstalled(self.not_installed(service)),
+            None => Availability::NotInstalled(self.why_not_there(service)),
         };
         Assessment { service, detected, availability }
     }
@@ -73,7 +76,11 @@ impl Inspection {
     ///
     /// Errors: there is none.
     pub(crate) fn installed<'a>(&self, service: &'a Service) -> Result<DetectedService<'a>, Error> {
-        detect(service, &self.facts).ok_or_else(|| self.not_installed(service))
+        self.detect(service).ok_or_else(|| self.why_not_there(service))
+    }
+
+    fn detect<'a>(&self, service: &'a Service) -> Option<DetectedService<'a>> {
+        detect(service, &self.facts, self.contexts.of(&service.name))
     }
 
     /// Errors: no flavour of `service` is in the guest.
@@ -81,15 +88,22 @@ impl Inspection {
         self.installed(service).map(drop)
     }
 
-    fn not_installed(&self, service: &Service) -> Error {
-        Error::NotInstalled {
+    /// Why no flavour of `service` is in the guest, where a kubeconfig might be taken for one.
+    fn why_not_there(&self, service: &Service) -> Error {
+        let lead = last_resorts(service).find_map(|flavour| KubeconfigLead::of(flavour, &self.facts, None));
+        lead.and_then(|lead| lead.refusal(service, &self.machine)).unwrap_or_else(|| Error::NotInstalled {
             service: service.name.to_string(),
             machine: self.machine.name.to_string(),
             no_systemd: self.facts.no_systemd,
-        }
+        })
     }
 
     fn availability<'a>(&self, detected: &DetectedService<'a>, deadline: Deadline) -> Availability<'a> {
+        if self.contexts.typed.is_some() && detected.is_more_than_last_resort() {
+            let (service, flavour) = (&detected.service.name, &detected.flavour.name);
+            let what = format!("{service} as {flavour} has it");
+            return Availability::Unusable(Error::ContextUnfit { what });
+        }
         if !detected.may_answer() {
             return self.down(detected, detected.state);
         }
@@ -97,6 +111,9 @@ impl Inspection {
             Ok(connected) => Availability::Connected(Box::new(connected)),
             Err(error @ (Error::NoAccess { .. } | Error::NotThroughSsh { .. })) => {
                 Availability::NoAccess(error)
+            }
+            Err(error) if error.is_about_the_way() && detected.flavour.last_resort => {
+                Availability::Unusable(error)
             }
             Err(Error::NoAnswer { .. }) if detected.must_be_asked => self.down(detected, State::Stopped),
             Err(Error::NoAnswer { .. }) if !detected.state.is_up() => self.down(detected, detected.state),
@@ -109,7 +126,7 @@ impl Inspection {
             service: detected.service.name.to_string(),
             machine: self.machine.name.to_string(),
             state,
-            start: detected.flavour.hints.start.clone(),
+            start: detected.hints().start,
             failed: self.failed_unit(detected).filter(|_| state == State::Failed),
         };
         Availability::Down(state, error)
@@ -136,7 +153,12 @@ impl Inspection {
         if let Access::Socket { .. } = detected.flavour.access {
             return self.connect_to_socket(detected, deadline);
         }
-        let reader = CredentialReader { detected, facts: &self.facts, machine: &self.machine };
+        let reader = CredentialReader {
+            detected,
+            facts: &self.facts,
+            machine: &self.machine,
+            chosen: self.contexts.of(&detected.service.name),
+        };
         let mut failed = None;
         for found in reader.read()? {
             match self.try_credentials(detected, found, deadline) {
@@ -162,7 +184,7 @@ impl Inspection {
             on,
             path: path.clone(),
             machine: self.machine.name.to_string(),
-            remedy: detected.flavour.hints.expired.clone(),
+            remedy: detected.hints().expired,
         };
         let credentials = credentials.current(SystemTime::now()).map_err(expired)?;
         let reached = self.reach(detected, &credentials, deadline);
@@ -276,7 +298,7 @@ impl Inspection {
     /// Adds the names of service and machine, and what the user can do about it.
     fn explain(&self, error: endpoint::Error, detected: &DetectedService, path: &str, port: u16) -> Error {
         let (service, machine) = (detected.service.name.to_string(), self.machine.name.to_string());
-        let (hints, path) = (&detected.flavour.hints, path.to_owned());
+        let (hints, path) = (detected.hints(), path.to_owned());
         match error {
             endpoint::Error::NoResponse { attempts, reason, .. } => {
                 let unit = detected.units.last().map(ToString::to_string);

@@ -100,7 +100,8 @@ impl<'c> Lifecycle<'c> {
         }
         let others = self.catalogue.select(&names)?;
         let facts = self.session.inspect(&Questions::about(others.iter().copied()))?.facts;
-        let runs = |service: &&&Service| detect(service, &facts).is_some_and(|found| found.state.is_up());
+        let runs =
+            |service: &&&Service| detect(service, &facts, None).is_some_and(|found| found.state.is_up());
         Ok(others.iter().filter(runs).map(|service| service.name.to_string()).collect())
     }
 
@@ -112,7 +113,7 @@ impl<'c> Lifecycle<'c> {
             return Ok(None);
         }
         let facts = self.session.inspect(&Questions::about(services.iter().copied()))?.facts;
-        let detected: Vec<_> = services.iter().filter_map(|service| detect(service, &facts)).collect();
+        let detected: Vec<_> = services.iter().filter_map(|service| detect(service, &facts, None)).collect();
         let pairs = detected.iter().flat_map(|detected| {
             let stopped = stopped_by(&detected.flavour.control, services);
             stopped.map(|other| (&detected.service.name, other))
@@ -154,11 +155,7 @@ impl<'c> Lifecycle<'c> {
             service: detected.service.name.to_string(),
             flavour: detected.flavour.name.to_string(),
             machine: self.machine_name(),
-            remedy: match verb {
-                Verb::Start => detected.flavour.hints.start.clone(),
-                Verb::Stop => detected.flavour.hints.stop.clone(),
-                Verb::Restart => None,
-            },
+            remedy: detected.remedy(verb),
         })?;
         let action = action.with(changes, target, &user)?;
         let text = format!("{} {}", verb.participle(), detected.service.title);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::cache::ServiceCache;
+use super::context_choice::{ChosenContexts, ContextChoice};
 use super::detect::DetectedService;
 use super::error::Error;
 use super::inspection::Inspection;
@@ -22,6 +24,8 @@ pub(crate) struct MachineSession {
     pub(super) machine: Machine,
     pub(super) connection: Connection,
     pub(super) tunnel: TunnelAccess,
+    /// What was typed; else what was chosen before counts.
+    context: Option<ContextChoice>,
 }
 
 impl MachineSession {
@@ -33,6 +37,7 @@ impl MachineSession {
         machine: &mut Machine,
         vagrant: &VagrantResolver,
         tunnel: TunnelAccess,
+        context: Option<ContextChoice>,
         deadline: Deadline,
     ) -> Result<Self, Error> {
         files::refuse_shared(machine.files.folder())?;
@@ -55,7 +60,7 @@ impl MachineSession {
         if let Some(text) = learnt {
             folder.write(&machine.files.known_hosts(), text.as_bytes())?;
         }
-        Ok(Self { machine: machine.clone(), connection, tunnel })
+        Ok(Self { machine: machine.clone(), connection, tunnel, context })
     }
 
     pub(crate) fn machine(&self) -> &Machine {
@@ -81,7 +86,9 @@ impl MachineSession {
         log::debug!("the guest answered; units: {}, files: {}", facts.units.len(), facts.files.len());
         let (machine, tunnel) = (self.machine.clone(), self.tunnel.clone());
         let (address, host_key) = (self.connection.address(), self.connection.host_key().clone());
-        Ok(Inspection { machine, facts, address, host_key, tunnel })
+        let remembered = ServiceCache::of(&machine).chosen_contexts();
+        let contexts = ChosenContexts { typed: self.context.clone(), remembered };
+        Ok(Inspection { machine, facts, address, host_key, tunnel, contexts })
     }
 
     /// Asks what may keep any service from working, and for the last lines of `units`.

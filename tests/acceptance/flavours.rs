@@ -32,6 +32,7 @@ flavours! {
     microk8s: kubernetes "microk8s" in "microk8s" stopped with "snap.microk8s.daemon-kubelite";
     minikube: kubernetes "minikube" in "minikube" stopped with "kubelet";
     plain: kubernetes "plain" in "plain" stopped with "etcd kube-apiserver";
+    kind: kubernetes "kind" in "kind" stopped with "guest-api" and started with "in the machine: `docker start $(docker ps --all --quiet --filter label=io.x-k8s.kind.cluster=dev)`";
     adb_kubernetes: kubernetes "adb" in "adb" stopped with "etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet";
     microshift: openshift "microshift" in "microshift" stopped with "microshift";
     crc: openshift "crc" in "crc" stopped with "kubelet";
@@ -56,10 +57,12 @@ impl Check {
         user.types(format!("service-manager status {service}"))
             .stdout(&format!("{service} - running\n"))
             .succeeds();
+        // Nothing else leads to the guest's loopback.
+        let through = if self.layout == "kind" { ", services through SSH" } else { "" };
         user.with("NO_COLOR", "1")
             .types(on_a_terminal(&format!("service-manager status {service}")))
             .stdout(&format!(
-                "[NAME]  vagrant@[ADDRESS]:22\nSERVICE[..]\n{service}[..]running[..]{}[..]https://[..]\n",
+                "[NAME]  vagrant@[ADDRESS]:22{through}\nSERVICE[..]\n{service}[..]running[..]{}[..]https://[..]\n",
                 self.flavour
             ))
             .succeeds();

@@ -74,6 +74,7 @@ mod install_script;
 // `clients`: what `install-cli` has installed.
 mod clients;
 // `kubeconfig`: the user's own one, beside kubectl.
+mod kube_contexts;
 mod kubeconfig;
 // Several machines at once.
 mod multiple_machines;

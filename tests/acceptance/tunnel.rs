@@ -31,7 +31,7 @@ fn hide(guest: &Guest) {
 }
 
 /// Has sshd behave otherwise.
-fn sets_sshd(guest: &Guest, line: &str) {
+pub(crate) fn sets_sshd(guest: &Guest, line: &str) {
     let path = "/etc/ssh/sshd_config.d/00-test.conf";
     let restart = "systemctl reset-failed ssh; systemctl restart ssh";
     guest.changes(&format!("echo '{line}' >{path}; {restart}"), &format!("rm --force {path}; {restart}"));

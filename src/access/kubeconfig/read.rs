@@ -1,6 +1,7 @@
 //! The allow-list: what may be carried over from a kubeconfig of the guest. Every field that is not named
 //! here is dropped.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -10,18 +11,19 @@ use serde::de::IgnoredAny;
 
 use crate::access::certificate::Certificates;
 use crate::access::credentials::{ClientAuth, CredentialError, Credentials};
-use crate::base::types::{HostName, Token};
+use crate::base::types::{HostName, KubeContextName, Token};
 
-/// Reads a kubeconfig of the guest. `file_of_guest` has the content of the files it names, by their paths as they stand
+/// Reads a kubeconfig of the guest: its context `chosen`, else the current one. `file_of_guest` has the content of the files it names, by their paths as they stand
 /// in it.
 ///
 /// Errors: it is no kubeconfig, wants to run a program, or holds nothing to log in with.
 pub(crate) fn read(
     content: &[u8],
+    chosen: Option<&KubeContextName>,
     file_of_guest: &dyn Fn(&str) -> Option<Vec<u8>>,
 ) -> Result<Credentials, CredentialError> {
     let file = GuestKubeconfig::parse(content)?;
-    let (cluster, user) = file.current()?;
+    let (cluster, user) = file.entries_of(chosen)?;
     if user.exec.is_some() {
         return Err(CredentialError::Program("exec"));
     }
@@ -37,14 +39,60 @@ pub(crate) fn read(
         )?
         .ok_or(CredentialError::Missing("certificate-authority-data"))?;
     let server = filled(cluster.server.as_ref()).ok_or(CredentialError::Missing("server"))?;
-    let (server_name, port) = split_server(server).ok_or(CredentialError::Invalid("server"))?;
+    let ServerPlace { host, port } = split_server(server).ok_or(CredentialError::Invalid("server"))?;
     Ok(Credentials {
         authority: Certificates::parse(&authority)
             .ok_or(CredentialError::Invalid("certificate authority"))?,
         client_auth: source.client_auth(user)?,
         port,
-        server_name,
+        server_name: host.as_str().parse::<IpAddr>().is_err().then_some(host),
     })
+}
+
+/// Where the contexts of a kubeconfig of the guest lead, as far as their names can be typed.
+///
+/// Errors: it is no kubeconfig.
+pub(crate) fn guest_contexts(content: &[u8]) -> Result<GuestContexts, CredentialError> {
+    let file = GuestKubeconfig::parse(content)?;
+    let lead = |context: &NamedContext| {
+        let cluster = file.cluster_of(&context.context);
+        let server = filled(cluster.and_then(|cluster| cluster.server.as_ref()));
+        let place = server.and_then(|server| split_server(server));
+        Some(ContextLead { name: KubeContextName::parse(&context.name).ok()?, place })
+    };
+    let current = file.context(None).and_then(|context| KubeContextName::parse(&context.name).ok());
+    Ok(GuestContexts { leads: file.contexts.iter().flatten().filter_map(lead).collect(), current })
+}
+
+/// The contexts of a kubeconfig of the guest.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GuestContexts {
+    /// In its order.
+    pub(crate) leads: Vec<ContextLead>,
+    /// The one that counts where none is chosen: the current one, or the only one.
+    pub(crate) current: Option<KubeContextName>,
+}
+
+/// Where a context leads.
+#[derive(Clone, Debug)]
+pub(crate) struct ContextLead {
+    pub(crate) name: KubeContextName,
+    /// None when its server has no address that an API server has.
+    pub(crate) place: Option<ServerPlace>,
+}
+
+/// Where a guest's kubeconfig says that a server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerPlace {
+    pub(crate) host: HostName,
+    pub(crate) port: u16,
+}
+
+impl fmt::Display for ServerPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.as_str().contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
 }
 
 /// Where a kubeconfig's values come from: itself, or files of the guest.
@@ -102,9 +150,8 @@ fn filled(value: Option<&String>) -> Option<&String> {
     value.filter(|value| !value.is_empty())
 }
 
-/// Splits `https://HOST[:PORT]`; the name is none when the host is an address. A path or anything else that
-/// an API server's address does not have is refused.
-fn split_server(server: &str) -> Option<(Option<HostName>, u16)> {
+/// Splits `https://HOST[:PORT]`. A path or anything else that an API server's address does not have is refused.
+fn split_server(server: &str) -> Option<ServerPlace> {
     let authority = server.strip_prefix("https://")?;
     let authority = authority.strip_suffix('/').unwrap_or(authority);
     let after_host = authority.rfind(']').unwrap_or(0);
@@ -113,9 +160,8 @@ fn split_server(server: &str) -> Option<(Option<HostName>, u16)> {
         None => (authority, HTTPS_PORT),
     };
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let name = HostName::parse(host).ok()?;
-    let is_address = host.parse::<IpAddr>().is_ok();
-    (port != 0).then_some(((!is_address).then_some(name), port))
+    let host = HostName::parse(host).ok()?;
+    (port != 0).then_some(ServerPlace { host, port })
 }
 
 /// Anchors and aliases let a small file become a huge one, and a kubeconfig has no use for them. Looked for by a parser
@@ -222,21 +268,33 @@ impl GuestKubeconfig {
         serde_yaml::from_str(text).map_err(|_| CredentialError::NotKubeconfig)
     }
 
-    /// The cluster and the user of the current context, or of the only one.
-    fn current(&self) -> Result<(&GuestCluster, &GuestUser), CredentialError> {
+    /// The context that is `chosen`, else the current one, or the only one.
+    fn context(&self, chosen: Option<&KubeContextName>) -> Option<&NamedContext> {
         let contexts = self.contexts.as_deref().unwrap_or_default();
-        let context = match (filled(self.current_context.as_ref()), contexts) {
-            (Some(name), contexts) => contexts.iter().find(|context| context.name == *name),
+        let current = filled(self.current_context.as_ref()).map(String::as_str);
+        match (chosen.map(KubeContextName::as_str).or(current), contexts) {
+            (Some(name), contexts) => contexts.iter().find(|context| context.name == name),
             (None, [only]) => Some(only),
             (None, _) => None,
-        };
-        let context = &context.ok_or(CredentialError::Missing("current context"))?.context;
+        }
+    }
+
+    fn cluster_of(&self, context: &GuestContext) -> Option<&GuestCluster> {
         let mut clusters = self.clusters.iter().flatten();
+        let named = clusters.find(|named| context.cluster.as_ref() == Some(&named.name));
+        named.map(|named| &named.cluster)
+    }
+
+    /// The cluster and the user of [`Self::context`].
+    fn entries_of(
+        &self,
+        chosen: Option<&KubeContextName>,
+    ) -> Result<(&GuestCluster, &GuestUser), CredentialError> {
+        let context = &self.context(chosen).ok_or(CredentialError::Missing("current context"))?.context;
         let mut users = self.users.iter().flatten();
-        let cluster = clusters.find(|named| context.cluster.as_ref() == Some(&named.name));
         let user = users.find(|named| context.user.as_ref() == Some(&named.name));
         Ok((
-            &cluster.ok_or(CredentialError::Missing("cluster of the current context"))?.cluster,
+            self.cluster_of(context).ok_or(CredentialError::Missing("cluster of the current context"))?,
             &user.ok_or(CredentialError::Missing("user of the current context"))?.user,
         ))
     }
@@ -291,7 +349,7 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<Credentials, CredentialError> {
-        read(text.as_bytes(), &|_| None)
+        read(text.as_bytes(), None, &|_| None)
     }
 
     fn refusal(text: &str) -> CredentialError {
@@ -341,7 +399,7 @@ mod tests {
             "/root/key.pem" => Some(key.clone().into_bytes()),
             _ => None,
         };
-        assert!(read(kubeconfig(user).as_bytes(), &part).is_ok());
+        assert!(read(kubeconfig(user).as_bytes(), None, &part).is_ok());
     }
 
     #[test]
@@ -358,7 +416,7 @@ mod tests {
         assert_eq!(refusal(&"x".repeat(2 << 20)), CredentialError::TooLong);
         assert_eq!(refusal("<html>"), CredentialError::NotKubeconfig);
         assert_eq!(refusal(""), CredentialError::Missing("current context"));
-        assert_eq!(read(b"\xff\xfe", &|_| None).unwrap_err(), CredentialError::NotText);
+        assert_eq!(read(b"\xff\xfe", None, &|_| None).unwrap_err(), CredentialError::NotText);
     }
 
     #[test]
@@ -403,6 +461,30 @@ mod tests {
     }
 
     #[test]
+    fn a_chosen_context_decides_alone() {
+        let (authority, _) = pair();
+        let two = format!(
+            "clusters:\n- name: a\n  cluster: {{server: \"https://127.0.0.1:40001\", certificate-authority-data: {0}}}\n\
+             - name: b\n  cluster: {{server: \"https://rancher.example/k8s/b\", certificate-authority-data: {0}}}\n\
+             users:\n- name: u\n  user: {{token: t}}\n- name: v\n  user: {{exec: {{command: evil}}}}\n\
+             contexts:\n- name: kind-a\n  context: {{cluster: a, user: u}}\n- name: b\n  context: {{cluster: b, user: v}}\n\
+             - name: \"$(id)`\\e\"\n  context: {{cluster: a, user: u}}\ncurrent-context: b\n",
+            data(&authority)
+        );
+        let named = |name: &str| read(two.as_bytes(), Some(&name.parse().unwrap()), &|_| None);
+        assert_eq!(named("kind-a").unwrap().port, 40001);
+        assert_eq!(named("b").unwrap_err(), CredentialError::Program("exec"));
+        assert_eq!(named("kind").unwrap_err(), CredentialError::Missing("current context"));
+        let GuestContexts { leads, current } = guest_contexts(two.as_bytes()).unwrap();
+        let leads: Vec<_> = leads
+            .iter()
+            .map(|lead| (lead.name.as_str(), lead.place.as_ref().map(ToString::to_string)))
+            .collect();
+        assert_eq!(leads, [("kind-a", Some("127.0.0.1:40001".into())), ("b", None)]);
+        assert_eq!(current.unwrap().as_str(), "b");
+    }
+
+    #[test]
     fn what_is_odd_but_harmless_is_read() {
         let good = with_certificate();
         for (from, to) in [
@@ -444,12 +526,11 @@ mod tests {
 
     #[test]
     fn servers_are_split() {
-        let split =
-            |text: &str| split_server(text).map(|(name, port)| (name.map(|name| name.to_string()), port));
-        assert_eq!(split("https://10.0.2.15:6443"), Some((None, 6443)));
-        assert_eq!(split("https://api.crc.testing:6443/"), Some((Some("api.crc.testing".into()), 6443)));
-        assert_eq!(split("https://[::1]:6443"), Some((None, 6443)));
-        assert_eq!(split("https://host"), Some((Some("host".into()), 443)));
+        let split = |text: &str| split_server(text).map(|place| place.to_string());
+        assert_eq!(split("https://10.0.2.15:6443").as_deref(), Some("10.0.2.15:6443"));
+        assert_eq!(split("https://api.crc.testing:6443/").as_deref(), Some("api.crc.testing:6443"));
+        assert_eq!(split("https://[::1]:6443").as_deref(), Some("[::1]:6443"));
+        assert_eq!(split("https://host").as_deref(), Some("host:443"));
         for text in [
             "http://h:1",
             "https://u@h:1",
@@ -479,6 +560,7 @@ mod tests {
         #[test]
         fn no_user_field_of_any_text_makes_it_panic(text in "[ a-z:{}\\[\\]\"'\n&*!|>-]{0,200}") {
             let _ = parse(&kubeconfig(&text));
+            let _ = guest_contexts(kubeconfig(&text).as_bytes());
         }
     }
 }

@@ -95,6 +95,11 @@ impl Node {
         if let NodeContent::Scalar(value) = &self.content { value.as_str() } else { None }
     }
 
+    /// True for the truth value.
+    pub(crate) fn is_true(&self) -> bool {
+        matches!(&self.content, NodeContent::Scalar(Value::Bool(true)))
+    }
+
     /// The same without the positions, every alias written out.
     pub(crate) fn value(&self) -> Value {
         match &self.content {

@@ -88,6 +88,7 @@ impl Lint<'_> {
             let what = "has neither `files` nor `units`, so it would be found everywhere";
             self.unless(has("files") || has("units"), detect, &field.key("signs"), what);
         }
+        self.last_resort(flavour, field);
         if let Some(access) = flavour.get("access").filter(|access| access.is_mapping()) {
             self.access(access, &field.key("access"));
             if access.get("nothing").is_none() && access.get("socket").is_none() {
@@ -95,6 +96,29 @@ impl Lint<'_> {
             }
         }
         self.text_values(flavour, field);
+    }
+
+    /// Where a kubeconfig is all there is, nothing else tells of it.
+    fn last_resort(&mut self, flavour: &Node, field: &Field) {
+        let detect = flavour.get("signs");
+        if !flavour.get("last_resort").is_some_and(Node::is_true) {
+            if let Some(context) = detect.and_then(|detect| detect.get("context")) {
+                let field = field.key("signs").key("context");
+                self.unless(false, context, &field, "is for a flavour with `last_resort: true`");
+            }
+            return;
+        }
+        if let Some(access) = flavour.get("access").filter(|access| access.get("kubeconfig").is_none()) {
+            let what = "is not `kubeconfig`, which alone tells of a flavour with `last_resort: true`";
+            self.unless(false, access, &field.key("access"), what);
+        }
+        let others = ["units", "sockets", "static_pods"].map(|key| (field.key(key), flavour.get(key)));
+        let units = (field.key("signs").key("units"), detect.and_then(|detect| detect.get("units")));
+        for (field, other) in others.into_iter().chain([units]) {
+            if let Some(other) = other {
+                self.unless(false, other, &field, "is not for a flavour with `last_resort: true`");
+            }
+        }
     }
 
     /// Whoever cannot get in is told what to do.

@@ -220,6 +220,42 @@ flavours:
     }
 
     #[test]
+    fn of_a_last_resort_only_its_kubeconfig_tells() {
+        let text = |more: &str, signs: &str, access: &str| {
+            format!(
+                "name: kubernetes\nflavours:\n  - name: x\n{more}    signs: {{ files: [~/.kube/config]{signs} }}\n    \
+                 access: {{ {access} }}\n    remedies: {{ names: x, expired: y }}\n"
+            )
+        };
+        let kubeconfig = "kubeconfig: { paths: [~/.kube/config] }";
+        let last = "    last_resort: true\n";
+        assert_eq!(told(&text(last, ", context: kind-*", kubeconfig)), [""; 0]);
+        let only = "is for a flavour with `last_resort: true`";
+        let not = "is not for a flavour with `last_resort: true`";
+        for (more, signs, access, expected) in [
+            ("", ", context: kind-*", kubeconfig, format!("4: flavours[0].signs.context: {only}")),
+            (last, ", units: [x]", kubeconfig, format!("5: flavours[0].signs.units: {not}")),
+            (
+                "    last_resort: true\n    units: [x]\n",
+                "",
+                kubeconfig,
+                format!("5: flavours[0].units: {not}"),
+            ),
+            (
+                last,
+                "",
+                "docker: { folder: ~/.docker, port: 2376 }",
+                "6: flavours[0].access: is not `kubeconfig`, which alone tells of a flavour with `last_resort: true`"
+                    .to_owned(),
+            ),
+        ] {
+            assert_eq!(told(&text(more, signs, access)), [expected]);
+        }
+        let told = told(&text(last, ", context: \"$(id)*\"", kubeconfig));
+        assert!(told.len() == 1 && told[0].contains("flavours[0].signs.context"), "{told:?}");
+    }
+
+    #[test]
     fn what_several_aliases_share_is_told_once() {
         let text = FULL.replace("units: [podman, other]", "units: &u [$]").replace("[/opt/podman]", "*u");
         assert_eq!(told(&text).len(), 2, "{:?}", told(&text));

@@ -8,7 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::service_file::ServiceFile;
 use crate::base::types::{
     AliasPattern, ApiPath, ChecksumName, Commit, GuestPath, GuestPattern, Invalid, JsonPointer,
-    MemberPattern, Port, ProgramName, ServiceName, UnitName, ValueName, VariableName, VariantId,
+    KubeContextPattern, MemberPattern, Port, ProgramName, ServiceName, UnitName, ValueName, VariableName,
+    VariantId,
 };
 use crate::base::version::{ReleaseVersion, VersionSuffix};
 use crate::catalogue::platform::Platform;
@@ -67,6 +68,7 @@ kinds! {
     GuestPath, r"^(~|%t)?/(\.?[A-Za-z0-9_/@:+-])*\.?$", 255;
     GuestPattern, r"^(~|%t)?/(\*/)?(\.?[A-Za-z0-9_@:+-]|\.?/(\*/)?)*\.?$", 255;
     JsonPointer, r"^/[A-Za-z0-9._/-]*$", 255;
+    KubeContextPattern, r"^[A-Za-z0-9_.-]{1,64}\*$";
     MemberPattern, r"^[A-Za-z0-9][A-Za-z0-9._-]*(\*[A-Za-z0-9._-]*)?$", 64;
     Platform, r"^(linux|darwin|windows|freebsd)/(386|amd64|arm64|armv[567]|ppc64le|riscv64|s390x)$";
     ProgramName, r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$";

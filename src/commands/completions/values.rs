@@ -13,6 +13,7 @@ use crate::cli::Cli;
 use crate::clients::cache::{Cache, Installed};
 use crate::commands::context::Context;
 use crate::machine::{Machine, docker_contexts, nameable, remembered};
+use crate::services::ServiceCache;
 
 /// Stands for all files: the shell knows them.
 pub(super) const FILES: &str = ":files";
@@ -47,6 +48,8 @@ enum ValueList {
     Platforms,
     /// The docker contexts that lead to machines.
     DockerContexts,
+    /// Those of the kubeconfigs in machines that were used.
+    KubeContexts,
     /// The pages of the manual.
     Pages,
 }
@@ -92,6 +95,7 @@ fn list_of(argument: &Arg, path: &str) -> Option<ValueList> {
         (_, "machines", _) => ValueList::Machines,
         (path, _, "NAME") if path.starts_with("machines ") => ValueList::RememberedMachines,
         ("docker-context", _, "NAME") => ValueList::DockerContexts,
+        (_, _, "CONTEXT") => ValueList::KubeContexts,
         (_, _, "SERVICE") => ValueList::Services,
         (_, _, "SYSTEM/PROCESSOR") => ValueList::Platforms,
         _ => return None,
@@ -117,6 +121,7 @@ impl Typed {
             ValueList::WantedVersions => self.wanted_versions()?,
             ValueList::Platforms => Platform::all().map(CompletionCandidate::new).collect(),
             ValueList::DockerContexts => self.docker_contexts()?,
+            ValueList::KubeContexts => self.kube_contexts()?,
             ValueList::Pages => self.pages(),
         })
     }
@@ -182,6 +187,16 @@ impl Typed {
             let about = format!("leads to {}", machine.label(&known));
             let records = docker_contexts(&machine.files).unwrap_or_default().into_iter();
             records.map(move |record| candidate(record.name.as_str(), &about)).collect::<Vec<_>>()
+        };
+        Some(known.iter().flat_map(of_machine).collect())
+    }
+
+    fn kube_contexts(&self) -> Option<Vec<CompletionCandidate>> {
+        let known = remembered(&self.context.folders().ok()?).ok()?.machines;
+        let of_machine = |machine: &Machine| {
+            let about = format!("in {}", machine.label(&known));
+            let cache = ServiceCache::of(machine);
+            cache.contexts_of_guest().map(|name| candidate(name.as_str(), &about)).collect::<Vec<_>>()
         };
         Some(known.iter().flat_map(of_machine).collect())
     }
