@@ -1,6 +1,10 @@
 //! The command line. The doc comments here are the help.
 
+mod advice;
 mod command_of_exec;
+mod elsewhere;
+mod refusal;
+mod words;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -9,11 +13,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
+use self::advice::{advise, name_of_command};
 pub(crate) use self::command_of_exec::{CommandPlace, Separated, separate};
+pub(crate) use self::refusal::Refusal;
+pub(crate) use self::words::is_about_a_machine;
 use crate::base::types::{
     DockerContextName, ImageName, ImageRegistry, ImageTag, MachineName, Version, VersionAlias,
 };
@@ -47,13 +54,15 @@ pub(crate) struct Cli {
 impl Cli {
     /// Parses `arguments`, the program's name first. Usage and examples begin with `program`, which is what the user
     /// types to start it.
-    pub(crate) fn parse_as(program: &str, arguments: &[OsString]) -> Result<Self, clap::Error> {
+    pub(crate) fn parse_as(program: &str, arguments: &[OsString]) -> Result<Self, Refusal> {
         let mut command = Self::command().bin_name(program);
         if program != command.get_name() {
             command = with_examples_of(command, program);
         }
-        let matches = command.try_get_matches_from_mut(arguments).map_err(mend_tips)?;
-        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+        let matches = command
+            .try_get_matches_from_mut(arguments)
+            .map_err(|refusal| advise(refusal.apply(), &mut command, program, arguments))?;
+        Self::from_arg_matches(&matches).map_err(|refusal| refusal.format(&mut command).apply())
     }
 }
 
@@ -67,35 +76,6 @@ fn with_examples_of(command: clap::Command, program: &str) -> clap::Command {
         None => command,
     }
 }
-
-/// Takes away what clap advises and seldom helps (to pass an option that there is not as a value), and says instead what
-/// an option that other programs have is called here.
-fn mend_tips(mut refusal: clap::Error) -> clap::Error {
-    if refusal.kind() != ErrorKind::UnknownArgument {
-        return refusal;
-    }
-    refusal.remove(ContextKind::Suggested);
-    let typed = match refusal.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(argument)) => argument.split('=').next().unwrap_or_default().to_owned(),
-        _ => return refusal,
-    };
-    let of_client = typed == "--version" && refusal.to_string().contains(" install-cli ");
-    let elsewhere = ELSEWHERE.iter().find(|(name, _)| *name == typed).map(|(_, own)| *own);
-    if let Some(own) = elsewhere.or(of_client.then_some("--cli-version VERSION")) {
-        refusal.remove(ContextKind::SuggestedArg);
-        let tip = format!("did you mean `{own}`?").into();
-        refusal.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
-    }
-    refusal
-}
-
-/// What options of other programs are called here.
-const ELSEWHERE: [(&str, &str); 4] = [
-    ("--format", "--output json"),
-    ("--json", "--output json"),
-    ("--name", "--machine NAME"),
-    ("--follow", "--watch"),
-];
 
 /// The form of what is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -1003,32 +983,14 @@ impl Command {
     }
 }
 
-/// True when the command called `name` is about one machine, which the options of [`Global`] select.
-pub(crate) fn is_about_a_machine(name: &str) -> bool {
-    matches!(
-        name,
-        "env"
-            | "exec"
-            | "doctor"
-            | "status"
-            | "start"
-            | "stop"
-            | "restart"
-            | "kubeconfig"
-            | "docker-context"
-            | "box"
-            | "ssh"
-            | "logs"
-            | "console"
-            | "install-cli"
-            | "forward"
-            | "tunnel"
-    )
+/// The command that `arguments` name, as in `box ip`; empty where they name none.
+pub(crate) fn command_name(arguments: &[OsString]) -> String {
+    name_of_command(Cli::command(), arguments)
 }
 
 /// True when the parser misses the service of a command that starts, stops or installs, or refuses the version to
 /// install or the folder for it. The old plugin's scripts take the exit code of that from any other wrong usage.
-pub(crate) fn lacks_object(refusal: &clap::Error, arguments: &[OsString]) -> bool {
+pub(crate) fn lacks_object(refusal: &Refusal, arguments: &[OsString]) -> bool {
     let lenient = Cli::command().ignore_errors(true).try_get_matches_from(arguments);
     let acts = lenient.is_ok_and(|matches| {
         matches!(matches.subcommand_name(), Some("start" | "stop" | "restart" | "install-cli"))
@@ -1114,10 +1076,10 @@ mod tests {
         };
         for option in ["--format", "--json"] {
             let text = refusal(&["x", "status", option, "json"]);
-            assert!(text.contains("tip: did you mean `--output json`?"), "{text}");
+            assert!(text.contains("hint: did you mean `--output json`?"), "{text}");
         }
         let text = refusal(&["x", "install-cli", "kubectl", "--version", "1.31.5"]);
-        assert!(text.contains("tip: did you mean `--cli-version VERSION`?"), "{text}");
+        assert!(text.contains("hint: did you mean `--cli-version VERSION`?"), "{text}");
         let text = refusal(&["x", "status", "--nonsense"]);
         assert!(!text.contains("'-- --nonsense'"), "{text}");
         let text = refusal(&["x", "status", "--script-readble"]);

@@ -33,7 +33,7 @@ use crate::base::deadline::{Deadline, in_time};
 pub use crate::base::env::Env;
 use crate::base::timeouts;
 pub use crate::base::types::VariableName;
-use crate::cli::Cli;
+use crate::cli::{Cli, Refusal};
 use crate::commands::context::Context;
 pub use crate::error::ExitCode;
 use crate::error::{Error, Explain, Invocation, Script};
@@ -90,7 +90,7 @@ fn run_command(env: Env, cli: Cli, ui: Ui) -> Result<(), Error> {
 }
 
 /// Help and version go to standard output, wrong usage to standard error.
-fn answer_of_the_parser(env: &Env, arguments: &[OsString], answer: &clap::Error) -> ExitCode {
+fn answer_of_the_parser(env: &Env, arguments: &[OsString], answer: &Refusal) -> ExitCode {
     let color = cli::option_in(arguments, "--color").and_then(|when| ColorChoice::from_str(when, true).ok());
     Ui::new(color.unwrap_or_default(), env.no_color, false).parser(answer);
     if !answer.use_stderr() {

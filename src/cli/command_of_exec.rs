@@ -3,9 +3,10 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, CommandFactory};
+use clap::{Command, CommandFactory};
 
 use super::Cli;
+use super::words::{OptionsWithValues, SEPARATOR};
 
 /// Arguments in which `--` stands before the command of `exec`.
 pub(crate) struct Separated {
@@ -46,7 +47,7 @@ impl CommandPlace {
         if let Some(begin) = beginning(words, services) {
             return Self::At(begin);
         }
-        let options = OptionsWithValues::of_exec();
+        let options = options_of_exec(&Cli::command());
         if options.words(words, 1).next().is_none_or(|index| words[index] != EXEC) {
             return Self::Elsewhere;
         }
@@ -64,66 +65,19 @@ impl CommandPlace {
 fn beginning(arguments: &[OsString], services: impl FnOnce() -> Vec<String>) -> Option<usize> {
     // Only then the definition of the command line is looked at.
     arguments.iter().find(|word| *word == EXEC)?;
-    let options = OptionsWithValues::of_exec();
+    let options = options_of_exec(&Cli::command());
     let mut words = options.words(arguments, 1);
     words.next().filter(|index| arguments[*index] == EXEC)?;
     let services = services();
     words.find(|index| services.iter().all(|name| arguments[*index] != name.as_str()))
 }
 
-/// The options whose value is a word of its own, as the definition of the command line has them.
-struct OptionsWithValues {
-    long: Vec<String>,
-    short: Vec<char>,
-}
-
-impl OptionsWithValues {
-    fn of_exec() -> Self {
-        let program = Cli::command();
-        let exec = program.find_subcommand(EXEC);
-        let options = program.get_arguments().chain(exec.into_iter().flat_map(clap::Command::get_arguments));
-        let with_values = |option: &&Arg| !option.is_positional() && option.get_action().takes_values();
-        let (mut long, mut short) = (Vec::new(), Vec::new());
-        for option in options.filter(with_values) {
-            long.extend(
-                option.get_long_and_visible_aliases().unwrap_or_default().into_iter().map(String::from),
-            );
-            short.extend(option.get_short_and_visible_aliases().unwrap_or_default());
-        }
-        Self { long, short }
-    }
-
-    /// The indices of those of `arguments` that are neither options nor their values, from `first` on; up to a `--`.
-    fn words<'a>(&'a self, arguments: &'a [OsString], first: usize) -> impl Iterator<Item = usize> + 'a {
-        let mut next = first;
-        std::iter::from_fn(move || {
-            loop {
-                let index = next;
-                let argument = arguments.get(index)?.to_string_lossy();
-                if argument == SEPARATOR {
-                    return None;
-                }
-                next += if self.takes_next_word(&argument) { 2 } else { 1 };
-                if argument == "-" || !argument.starts_with('-') {
-                    return Some(index);
-                }
-            }
-        })
-    }
-
-    fn takes_next_word(&self, argument: &str) -> bool {
-        if let Some(name) = argument.strip_prefix("--") {
-            return self.long.iter().any(|known| known == name);
-        }
-        let Some(letters) = argument.strip_prefix('-') else { return false };
-        // Of several letters the first that has a value takes what follows it.
-        let with_value = letters.char_indices().find(|(_, letter)| self.short.contains(letter));
-        with_value.is_some_and(|(index, letter)| index + letter.len_utf8() == letters.len())
-    }
+fn options_of_exec(program: &Command) -> OptionsWithValues {
+    let commands: Vec<&Command> = std::iter::once(program).chain(program.find_subcommand(EXEC)).collect();
+    OptionsWithValues::of(&commands)
 }
 
 const EXEC: &str = "exec";
-const SEPARATOR: &str = "--";
 
 #[cfg(test)]
 mod tests {

@@ -200,6 +200,15 @@ impl Context {
         Ok(remembered)
     }
 
+    /// True when a machine that was used from here, or that the project around has, is called `word`.
+    pub(crate) fn knows_machine(&self, word: &str) -> bool {
+        let Ok(name) = MachineName::parse(word) else { return false };
+        let remembered = self.folders().ok().and_then(|folders| remembered(&folders).ok());
+        let is_known = remembered.is_some_and(|known| known.machines.iter().any(|one| one.is_called(word)));
+        let project = Project::find_from_cwd(&self.env).unwrap_or_default();
+        is_known || project.is_some_and(|project| project.knows(&name))
+    }
+
     fn of_machine(&self, wanted: Wanted) -> Self {
         let invocation = self.invocation.of_machine(&wanted.to_string());
         Self { machines: vec![wanted], invocation, ..self.clone() }

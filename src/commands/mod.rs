@@ -27,11 +27,34 @@ mod stop;
 mod tunnel;
 
 use self::context::Context;
-use crate::cli::Command;
+use crate::base::text::sh_word;
+use crate::cli::{Command, StatusArgs, command_name, is_about_a_machine};
 use crate::error::Error;
 
-/// Runs `command`.
+/// Runs `command`. An error about a word that is no service says what else it may be.
 pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
+    dispatch(command, context).map_err(|error| match other_meaning(&error, command, context) {
+        Some(hint) => Error::Hinted { error: error.into(), hint },
+        None => error,
+    })
+}
+
+/// What to type instead, where `error` is about a word that was taken for a service's name.
+fn other_meaning(error: &Error, command: &Command, context: &Context) -> Option<String> {
+    let word = error.unknown_word()?;
+    if let Command::Status(StatusArgs { watch: Some(_), .. }) = command
+        && word.parse::<f64>().is_ok()
+    {
+        return Some(format!("did you mean `service-manager status --watch={word}`?"));
+    }
+    let name = command_name(&context.env.arguments);
+    if !is_about_a_machine(&name) || !context.knows_machine(word) {
+        return None;
+    }
+    Some(format!("`{word}` is a machine: `service-manager {name} -m {}`", sh_word(word)))
+}
+
+fn dispatch(command: &Command, context: &Context) -> Result<(), Error> {
     match command {
         Command::Env(args) => env::run(args, &context.clone().that_leaves_tunnels()),
         Command::Exec(args) => exec::run(args, &context.clone().that_leaves_tunnels()),

@@ -83,6 +83,9 @@ pub(crate) enum Error {
     /// The first that is wrong with one of several machines that were named.
     #[error("{error}")]
     OfMachine { machine: String, error: Box<Error> },
+    /// With a hint that is better than its own.
+    #[error("{error}")]
+    Hinted { error: Box<Error>, hint: String },
     #[error("there is nothing to export of {}", .machines.join(" and "))]
     NothingToExport { machines: Vec<String>, hint: Option<String> },
     #[error("`{}` is a file", .path.display())]
@@ -129,6 +132,18 @@ pub(crate) enum Error {
     NoRelease,
 }
 
+impl Error {
+    /// The word that was taken for a service or a program, and is none.
+    pub(crate) fn unknown_word(&self) -> Option<&str> {
+        match self {
+            Self::Catalogue(catalogue::Error::UnknownService { name, .. })
+            | Self::NoSuchObject(catalogue::Error::UnknownService { name, .. })
+            | Self::Exec(ExecError::NoSuchProgram { name, .. }) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 impl Explain for Error {
     fn exit_code(&self) -> ExitCode {
         match self {
@@ -142,7 +157,7 @@ impl Explain for Error {
             Self::Proxy(error) => error.exit_code(),
             Self::Settings(error) => error.exit_code(),
             Self::Exec(error) => error.exit_code(),
-            Self::OfMachine { error, .. } => error.exit_code(),
+            Self::OfMachine { error, .. } | Self::Hinted { error, .. } => error.exit_code(),
             Self::Diagnosed { code } => *code,
             Self::Tunnel(error) => error.exit_code(),
             Self::Files(error) => error.exit_code(),
@@ -234,7 +249,7 @@ impl Explain for Error {
                 let folder = path.parent().unwrap_or(path);
                 format!("name the folder for the program, as with `--path {}`", sh_path(folder))
             }
-            Self::NothingToExport { hint: Some(hint), .. } => hint.clone(),
+            Self::Hinted { hint, .. } | Self::NothingToExport { hint: Some(hint), .. } => hint.clone(),
             Self::NothingToExport { .. } | Self::NoKubeconfig { .. } => {
                 "`service-manager status` shows what the machine has".into()
             }
@@ -285,7 +300,7 @@ impl Explain for Error {
             Self::Machine(error) => error.causes(),
             Self::Clients(error) => error.causes(),
             Self::Catalogue(error) | Self::NoSuchObject(error) => error.causes(),
-            Self::OfMachine { error, .. } => error.causes(),
+            Self::OfMachine { error, .. } | Self::Hinted { error, .. } => error.causes(),
             error => causes(error),
         }
     }

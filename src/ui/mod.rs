@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use clap::error::ErrorFormatter;
 use console::{Emoji, Style, Term, measure_text_width};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -157,7 +158,7 @@ impl Ui {
     }
 
     /// What the parser of the command line says, in its own colours.
-    pub(crate) fn parser(self, answer: &clap::Error) {
+    pub(crate) fn parser<F: ErrorFormatter>(self, answer: &clap::error::Error<F>) {
         let text = answer.render();
         let (color, stream): (bool, &mut dyn Write) = if answer.use_stderr() {
             (self.color_stderr, &mut stderr())
@@ -165,7 +166,6 @@ impl Ui {
             (self.color_stdout, &mut stdout())
         };
         let text = if color { text.ansi().to_string() } else { text.to_string() };
-        let text: String = text.split_inclusive('\n').map(with_hint).collect();
         // Nothing is left to report to when the stream is gone.
         let _ = stream.write_all(text.as_bytes());
     }
@@ -179,12 +179,6 @@ impl Ui {
 fn labelled(style: &Style, label: &str, text: &str, color: bool) -> String {
     let label = style.clone().force_styling(color).apply_to(label);
     format!("{label}: {text}\n")
-}
-
-/// A line of the parser: what it calls a tip is a hint everywhere else.
-fn with_hint(line: &str) -> String {
-    let is_tip = console::strip_ansi_codes(line).trim_start().starts_with("tip:");
-    if is_tip { line.replacen("tip:", "hint:", 1) } else { line.to_owned() }
 }
 
 /// Standard output cannot be written to.
@@ -519,13 +513,6 @@ mod tests {
         let day = |seconds: u64| date(std::time::UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 999));
         assert_eq!(day(0), "1970-01-01T00:00:00Z");
         assert_eq!(day(1_709_210_096), "2024-02-29T12:34:56Z");
-    }
-
-    #[test]
-    fn the_parsers_tips_are_hints() {
-        assert_eq!(with_hint("  tip: did you mean `x`?\n"), "  hint: did you mean `x`?\n");
-        assert_eq!(with_hint("  \x1b[32mtip:\x1b[0m x\n"), "  \x1b[32mhint:\x1b[0m x\n");
-        assert_eq!(with_hint("error: unexpected 'tip: x'\n"), "error: unexpected 'tip: x'\n");
     }
 
     #[test]

@@ -213,7 +213,7 @@ fn uninstalls_one_version_or_all() {
     user.types(
         "service-manager clients uninstall kubernetes ../1.36.3 2>&1 | head --lines=1; exit ${PIPESTATUS[0]}",
     )
-    .stdout("error: invalid value '../1.36.3' for '[VERSION]': [..]\n")
+    .stdout("error: invalid value `../1.36.3` for `[VERSION]`: [..]\n")
     .fails(1);
     user.types("service-manager clients uninstall kubernetes")
         .stdout(&format!(

@@ -264,12 +264,12 @@ fn refuses_an_unknown_shell() {
         .types("service-manager completions fisch")
         .stderr(
             "
-            error: invalid value 'fisch' for '<SHELL>'
+            error: invalid value `fisch` for `<SHELL>`
               [possible values: bash, elvish, fish, powershell, zsh]
 
-              hint: a similar value exists: 'fish'
+              hint: did you mean `fish`?
 
-            For more information, try '--help'.
+            For more information, try `--help`.
             ",
         )
         .fails(1);

@@ -303,7 +303,7 @@ fn names_are_those_that_docker_takes() {
         .succeeds();
     for name in ["default", "-x", "a b", "$(id)", "a", ""] {
         user.types(format!("service-manager docker-context --name='{name}' --ssh-config x"))
-            .stderr(&format!("error: invalid value '{name}' for '--name <NAME>': not a valid name of a docker context ([..])\n\nFor more information, try '--help'.\n"))
+            .stderr(&format!("error: invalid value `{name}` for `--name <NAME>`: not a valid name of a docker context ([..])\n\nFor more information, try `--help`.\n"))
             .fails(1);
     }
 }

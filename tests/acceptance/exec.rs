@@ -218,11 +218,11 @@ fn says_why_nothing_is_run() {
     user.types("service-manager exec kubernetes --nonsense")
         .stderr(
             "
-            error: unexpected argument '--nonsense' found
+            error: unexpected argument `--nonsense` found
 
-            Usage: service-manager exec <SERVICE>... [-- <COMMAND>...]
+            Usage: service-manager exec [OPTIONS] [SERVICE]... [-- <COMMAND>...]
 
-            For more information, try '--help'.
+            For more information, try `--help`.
             ",
         )
         .fails(1);

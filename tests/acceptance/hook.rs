@@ -277,7 +277,7 @@ fn a_misspelt_service_makes_eval_fail() {
 fn refuses_a_shell_without_a_hook() {
     User::new()
         .types("service-manager hook xonsh >/dev/null")
-        .stderr("error: invalid value 'xonsh' for '<SHELL>'\n  [possible values: bash, zsh, fish, tcsh, elvish, powershell, direnv]\n\nFor more information, try '--help'.\n")
+        .stderr("error: invalid value `xonsh` for `<SHELL>`\n  [possible values: bash, zsh, fish, tcsh, elvish, powershell, direnv]\n\nFor more information, try `--help`.\n")
         .fails(1);
 }
 

@@ -224,7 +224,7 @@ fn ignores_a_checksum_of_another_kind() {
     let user = User::new();
     for text in ["abc", "sha1:0000", &"0".repeat(40), &format!("sha512:{}", zeros())] {
         user.types(format!("{INSTALL} --checksum {text} 2>&1 | grep error"))
-            .stdout("error: invalid value '[..]' for '--checksum <sha256:HEX>': not a [..]\n")
+            .stdout("error: invalid value `[..]` for `--checksum <sha256:HEX>`: not a [..]\n")
             .succeeds();
     }
 }

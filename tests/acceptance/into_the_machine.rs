@@ -49,13 +49,13 @@ fn logs_shows_the_journal_of_the_units() {
         .stdout("1\n")
         .succeeds();
     user.types("service-manager logs docker --since yesterdy 2>&1 | head -1")
-        .stdout("error: invalid value 'yesterdy' for '--since <TIME>': [..]\n")
+        .stdout("error: invalid value `yesterdy` for `--since <TIME>`: [..]\n")
         .succeeds();
     user.types("service-manager logs openshift")
         .stderr("error: there is no openshift in `[NAME]`\nhint: `service-manager status` shows what the machine has\n")
         .fails(126);
     user.types("service-manager logs docker --since '$(id)' 2>&1 | head -1")
-        .stdout("error: invalid value '$(id)' for '--since <TIME>': [..]\n")
+        .stdout("error: invalid value `$(id)` for `--since <TIME>`: [..]\n")
         .succeeds();
     guest.changes(
         "printf '#!/bin/sh\\nprintf \"\\\\033]0;owned\\\\007line\\\\n\"\\n' >/usr/local/bin/journalctl; chmod 755 /usr/local/bin/journalctl",

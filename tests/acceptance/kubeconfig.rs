@@ -106,7 +106,7 @@ fn changes_the_current_context_on_request() {
 
             Usage: service-manager kubeconfig --merge [<FILE>] --use [SERVICE]
 
-            For more information, try '--help'.
+            For more information, try `--help`.
             ",
         )
         .fails(1);

@@ -261,7 +261,7 @@ fn refuses_an_invalid_proxy_before_connecting() {
     }
     for option in ["docker-registry", "image-name", "image-tag"] {
         user.types(format!("service-manager start openshift --openshift-{option} \"x'; touch pwned; '\" 2>&1 | head --lines=1"))
-            .stdout("error: invalid value 'x'; touch pwned; '' for '--openshift-[..]': not a valid [..]\n")
+            .stdout("error: invalid value `x'; touch pwned; '` for `--openshift-[..]`: not a valid [..]\n")
             .succeeds();
     }
     assert!(!user.home().join("pwned").exists());

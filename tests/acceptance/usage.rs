@@ -39,13 +39,13 @@ fn suggests_the_nearest_command() {
         .types("service-manager statsu")
         .stderr(
             "
-            error: unrecognized subcommand 'statsu'
+            error: there is no command `statsu`
 
-              hint: some similar subcommands exist: 'start', 'status'
+              hint: did you mean `service-manager status`?
 
             Usage: service-manager [OPTIONS] <COMMAND>
 
-            For more information, try '--help'.
+            For more information, try `--help`.
             ",
         )
         .fails(1);
@@ -57,36 +57,127 @@ fn suggests_the_nearest_option() {
         .types("service-manager status --machin box")
         .stderr(
             "
-            error: unexpected argument '--machin' found
+            error: unexpected argument `--machin` found
 
-              hint: a similar argument exists: '--machine'
+              hint: did you mean `--machine`?
 
-            Usage: service-manager status --machine <NAME> [SERVICE]...
+            Usage: service-manager status [OPTIONS] [SERVICE]...
 
-            For more information, try '--help'.
+            For more information, try `--help`.
             ",
         )
         .fails(1);
 }
 
+/// The words of users who come from docker-machine, minikube, colima, Vagrant, kubectl, docker, gh and ssh.
 #[test]
-fn names_the_option_that_other_programs_call_otherwise() {
-    for (option, own) in
-        [("--format json", "--output json"), ("--json", "--output json"), ("--follow", "--watch")]
-    {
-        let name = option.split(' ').next().unwrap();
+fn names_the_command_that_other_programs_call_otherwise() {
+    for (typed, own) in [
+        ("ls", "did you mean `service-manager machines`?"),
+        ("list", "did you mean `service-manager machines`?"),
+        ("ip --all", "did you mean `service-manager box ip --all`?"),
+        ("use db", "did you mean `service-manager machines use db`?"),
+        ("use", "did you mean `service-manager machines use NAME`?"),
+        ("use 'a b'", "did you mean `service-manager machines use 'a b'`?"),
+        ("docker-env", "did you mean `service-manager env docker`?"),
+        ("podman-env", "`service-manager env docker` is for Docker; [..]"),
+        ("oc-env", "did you mean `service-manager env openshift`?"),
+        ("tunnel list", "did you mean `service-manager tunnel`?"),
+        ("tunnel rm", "did you mean `service-manager tunnel stop`?"),
+        ("machines ls", "did you mean `service-manager machines list`?"),
+        ("machines rm db", "did you mean `service-manager machines forget db`?"),
+        ("clients ls", "did you mean `service-manager clients list`?"),
+        ("up", "`vagrant up` starts a Vagrant machine, and `service-manager start SERVICE` [..]"),
+        ("down", "`vagrant halt` stops a Vagrant machine, and `service-manager stop SERVICE` [..]"),
+        ("url", "did you mean `service-manager env docker` or `service-manager console --print`?"),
+        ("shell", "did you mean `service-manager ssh` or `service-manager exec`?"),
+        ("config", "settings are in `~/.config/service-manager/config.yaml`; [..]"),
+        ("update", "install the newer program as you have installed this one; [..]"),
+        ("version", "did you mean `service-manager --version` or `service-manager box version`?"),
+        ("kubectl get pods", "did you mean `service-manager exec kubernetes -- kubectl get pods`?"),
+        ("dashboard", "did you mean `service-manager console`?"),
+        ("forget db", "did you mean `service-manager machines forget db`?"),
+        ("machines status", "did you mean `service-manager status --all`?"),
+        ("ssh uptime", "did you mean `service-manager ssh -- uptime`? Or the machine: [..]"),
+        ("ssh ls -la '/a b'", "did you mean `service-manager ssh -- ls -la '/a b'`? [..]"),
+        ("box ip db", "did you mean the machine? `service-manager box ip -m db`"),
+    ] {
         User::new()
-            .types(format!("service-manager status {option}"))
-            .stderr(&format!(
-                "error: unexpected argument '{name}' found\n\n  hint: did you mean `{own}`?\n\n\
-                Usage: [..]\n\nFor more information, try '--help'.\n"
-            ))
+            .types(format!("set -o pipefail; service-manager {typed} 2>&1 >/dev/null | grep hint"))
+            .stdout(&format!("  hint: {own}\n"))
             .fails(1);
     }
-    User::new()
-        .types("service-manager status --xyzzy")
-        .stderr("error: unexpected argument '--xyzzy' found\n\nUsage: [..]\n\nFor more information, try '--help'.\n")
-        .fails(1);
+}
+
+#[test]
+fn names_the_option_that_other_programs_call_otherwise() {
+    for (typed, own) in [
+        ("status --format json", "did you mean `--output json`?"),
+        ("status --json", "did you mean `--output json`?"),
+        ("status --follow", "did you mean `--watch`?"),
+        ("status -w", "did you mean `--watch`?"),
+        ("status -A", "did you mean `--all`?"),
+        ("status --profile db", "did you mean `--machine NAME`?"),
+        ("status --no-color", "did you mean `--color never`?"),
+        ("status --interval 2", "did you mean `--watch=SECONDS`?"),
+        ("env --remove", "did you mean `--unset`?"),
+        ("env -u", "did you mean `--unset`?"),
+        ("env --no-cache", "did you mean `--refresh`?"),
+        ("logs docker --lines 5", "did you mean `service-manager logs SERVICE | tail -n 20`?"),
+        ("logs docker --tail=5", "did you mean `service-manager logs SERVICE | tail -n 20`?"),
+        ("logs docker -n 5", "did you mean `service-manager logs SERVICE | tail -n 20`?"),
+        ("logs docker -w", "did you mean `--follow`?"),
+        ("logs docker --since-time 10:00", "did you mean `--since TIME`?"),
+        ("exec docker --cli-version 1.2.3 -- x", "did you mean `--client-version VERSION`?"),
+        ("install-cli oc --client-version 1.2.3", "did you mean `--cli-version VERSION`?"),
+        ("install-cli oc --bin-dir x", "did you mean `--path FOLDER`?"),
+        ("install-cli oc --arch arm64", "did you mean `--platform SYSTEM/PROCESSOR`?"),
+        ("kubeconfig --remove", "did you mean `service-manager machines forget NAME`?"),
+        ("kubeconfig --raw", "did you mean `--print`?"),
+        ("kubeconfig --context x", "did you mean `--machine NAME`?"),
+        ("docker-context --rm", "did you mean `--remove`?"),
+        ("console --url", "did you mean `--print`?"),
+        ("start docker --wait 5", "did you mean `--timeout SECONDS`?"),
+        ("tunnel --stop", "did you mean `service-manager tunnel stop`?"),
+        ("machines trust x --yes", "did you mean `--fingerprint SHA256:DIGEST`?"),
+        ("clients prune --older-than 3", "did you mean `--unused-for DAYS`?"),
+        ("ssh -c uptime", "did you mean `service-manager ssh -- COMMAND`?"),
+        ("ssh -l dev", "did you mean `--host USER@HOST`?"),
+        ("ssh -p 2222", "did you mean `--machine NAME`?"),
+        ("--output json status", "write `--output` behind `status`, the command that it belongs to"),
+    ] {
+        User::new()
+            .types(format!("set -o pipefail; service-manager {typed} 2>&1 >/dev/null | grep hint"))
+            .stdout(&format!("  hint: {own}\n"))
+            .fails(1);
+    }
+}
+
+#[test]
+fn a_wrong_suggestion_is_none() {
+    for typed in ["status --xyzzy", "status --remove", "status --lines", "xyzzy", "clients list x"] {
+        User::new()
+            .types(format!("service-manager {typed}"))
+            .stderr("error: [..] `[..]`[..]\n\nUsage: [..]\n\nFor more information, try `--help`.\n")
+            .fails(1);
+    }
+}
+
+#[test]
+fn a_word_that_is_no_service_may_be_something_else() {
+    let user = User::new();
+    user.types("mkdir --parents project/.vagrant/machines/db/virtualbox && touch project/Vagrantfile")
+        .succeeds();
+    for (command, code) in [("status", 126), ("env", 1), ("start", 126), ("logs", 126), ("doctor", 1)] {
+        user.types(format!("cd project && service-manager {command} db >/dev/null"))
+            .stderr(&format!(
+                "error: there is no service `db`\nhint: `db` is a machine: `service-manager {command} -m db`\n"
+            ))
+            .fails(code);
+    }
+    user.types("service-manager status --watch 1")
+        .stderr("error: there is no service `1`\nhint: did you mean `service-manager status --watch=1`?\n")
+        .fails(126);
 }
 
 #[test]
@@ -110,17 +201,17 @@ fn without_a_command_prints_help_and_fails() {
 #[test]
 fn refuses_invalid_values() {
     for (options, message) in [
-        ("--machine ../x", "'../x' for '--machine <NAME>': not a valid machine name"),
+        ("--machine ../x", "`../x` for `--machine <NAME>`: not a valid machine name"),
         (
             "--host dev@-oProxyCommand=id",
-            "'dev@-oProxyCommand=id' for '--host <ADDRESS>': not a valid host name",
+            "`dev@-oProxyCommand=id` for `--host <ADDRESS>`: not a valid host name",
         ),
-        ("--host dev@box:0", "'dev@box:0' for '--host <ADDRESS>': not a valid port"),
-        ("--timeout 0", "'0' for '--timeout <SECONDS>': 0.1 to 3600 seconds"),
+        ("--host dev@box:0", "`dev@box:0` for `--host <ADDRESS>`: not a valid port"),
+        ("--timeout 0", "`0` for `--timeout <SECONDS>`: 0.1 to 3600 seconds"),
     ] {
         User::new()
             .types(format!("service-manager {options} status"))
-            .stderr(&format!("error: invalid value {message}[..]\n\nFor more information, try '--help'.\n"))
+            .stderr(&format!("error: invalid value {message}[..]\n\nFor more information, try `--help`.\n"))
             .fails(1);
     }
 }
@@ -157,12 +248,12 @@ fn accepts_every_name_of_a_shell() {
         .stdout("(exit 1)\n")
         .stderr(
             "
-            error: invalid value 'bahs' for '--shell <SHELL>'
+            error: invalid value `bahs` for `--shell <SHELL>`
               [possible values: sh, bash, [..]zsh, [..]fish, [..]]
 
-              hint: a similar value exists: 'bash'
+              hint: did you mean `bash`?
 
-            For more information, try '--help'.
+            For more information, try `--help`.
             ",
         )
         .fails(1);

@@ -113,8 +113,8 @@ fn a_port_that_cannot_be_had_is_refused_and_nothing_changes() {
     for odd in ["http", "0", "65536", "8080:", "127.0.0.1:80", "'8080;id'"] {
         fails(
             odd,
-            "error: invalid value '[..]' for '<LOCAL[:REMOTE]>...': a port is 1 to 65535; or `LOCAL:REMOTE`, the port here and \
-             the one in the machine\n\nFor more information, try '--help'.\n",
+            "error: invalid value `[..]` for `<LOCAL[:REMOTE]>...`: a port is 1 to 65535; or `LOCAL:REMOTE`, the port here and \
+             the one in the machine\n\nFor more information, try `--help`.\n",
         );
     }
     fails(
