@@ -35,7 +35,9 @@ pub(crate) const DOCKER_KEYS: Duration = Duration::from_secs(2);
 pub(crate) const LATE_FILES: Duration = Duration::from_secs(30);
 /// Whose units are active for so long has come up as far as it will.
 pub(crate) const LONG_ACTIVE: Duration = Duration::from_mins(1);
-/// For a unit that has failed to be started again by systemd.
+/// For a unit that has failed, and that systemd does not start again, to be started by somebody else.
+pub(crate) const FAILED_UNIT: Duration = Duration::from_secs(2);
+/// For a unit that has failed to be started again by systemd, and to stay up then.
 pub(crate) const RESTART_BY_SYSTEMD: Duration = Duration::from_secs(12);
 /// For another `service-manager` that starts or stops something in the guest.
 pub(crate) const OTHER_ACTION: Duration = Duration::from_mins(2);

@@ -67,8 +67,10 @@ impl Explain for Error {
             }
             Self::ContextUnfit { .. } => "leave out `--context`".into(),
             Self::UnknownContext { service, context, known, .. } => unknown_context(service, context, known),
-            Self::NotRunning { start: Some(start), .. } => start.clone(),
-            Self::NotRunning { service, .. } => format!("`service-manager start {service}`"),
+            Self::NotRunning { start: Some(start), .. } | Self::PartlyDown { start: Some(start), .. } => start.clone(),
+            Self::NotRunning { service, .. }
+            | Self::PartlyDown { service, .. }
+            | Self::NoAnswer { service, failed: Some(_), .. } => format!("`service-manager start {service}`"),
             Self::NoAccess { reason, ssh, .. } => reason.help.replace("{ssh}", &sh_word(ssh)),
             Self::NoSudo { user, stderr, .. } => sudo(user, stderr),
             Self::NotReadable { user, path, .. } => {
@@ -128,7 +130,10 @@ impl Explain for Error {
                     source.iter().flat_map(|source| [source.to_string()].into_iter().chain(source.causes()));
                 said.iter().cloned().chain(before).collect()
             }
-            Self::NotRunning { failed: Some(failed), .. } => vec![failed.to_string()],
+            Self::NotRunning { failed: Some(failed), .. } | Self::PartlyDown { failed: Some(failed), .. } => {
+                vec![failed.to_string()]
+            }
+            Self::NoAnswer { failed: Some(failed), .. } => vec![failed.to_string()],
             Self::Machine(error) => error.causes(),
             Self::Catalogue(error) => error.causes(),
             error => causes(error),
@@ -141,6 +146,7 @@ impl Explain for Error {
             Self::Ssh(error) | Self::Probe(probe::Error::Ssh(error)) => error.doctor(),
             Self::Timeout(_) => Some(DOCTOR.to_owned()),
             Self::NotRunning { service, state: State::Failed | State::Degraded, .. }
+            | Self::PartlyDown { service, .. }
             | Self::NoAnswer { service, .. }
             | Self::Certificate { service, .. }
             | Self::CredentialsExpired { service, .. }

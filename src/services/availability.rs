@@ -32,6 +32,8 @@ pub(crate) struct Assessment<'a> {
     /// None when it is not installed.
     pub(crate) detected: Option<DetectedService<'a>>,
     pub(crate) availability: Availability<'a>,
+    /// Which of its units are down, where it can be used all the same.
+    pub(crate) partly_down: Option<Error>,
 }
 
 /// How far a service is that should come up.
@@ -135,6 +137,12 @@ impl<'a> Assessment<'a> {
             | Availability::NoAccess(error)
             | Availability::Unusable(error) => Err(error),
         }
+    }
+
+    /// Why it cannot be used, or what of it is down all the same.
+    pub(crate) fn into_problem(mut self) -> Option<Error> {
+        let partly_down = self.partly_down.take();
+        self.into_error().or(partly_down)
     }
 
     /// Why it cannot be used, unless it can.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::last_resort::{Destination, KubeconfigLead};
 use super::state::State;
 use crate::base::text::sh_word;
+use crate::base::timeouts;
 use crate::base::types::{GuestPattern, KubeContextName, ServiceName, UnitName, VariantId};
 use crate::catalogue::{Flavour, Hints, Service};
 use crate::guest::control::{Target, Verb};
@@ -21,6 +22,10 @@ pub(crate) struct DetectedService<'a> {
     pub(crate) units: Vec<UnitName>,
     /// Those of them that are not active.
     pub(crate) down: Vec<UnitName>,
+    /// Those of them that have ended with an error.
+    pub(crate) failed: Vec<UnitName>,
+    /// For how long those that are down may stay so before waiting for them is in vain. None where that may always change.
+    pub(super) patience: Option<Duration>,
     /// For how long all of its units are active, where they are and it was asked.
     pub(crate) active_for: Option<Duration>,
     /// Only its answer tells whether it runs.
@@ -100,14 +105,28 @@ impl<'a> DetectedService<'a> {
             .map(|path| if is_active(path) { UnitState::Active } else { UnitState::Inactive });
         let states: Vec<UnitState> = units.iter().filter_map(state_of).chain(sockets).collect();
         let is_down = |unit: &&UnitName| state_of(unit) != Some(UnitState::Active);
-        let down = units.iter().filter(is_down).cloned().collect();
+        let down: Vec<UnitName> = units.iter().filter(is_down).cloned().collect();
+        let has_failed = |unit: &&UnitName| state_of(unit).is_some_and(UnitState::has_failed);
+        let failed = units.iter().filter(has_failed).cloned().collect();
+        let patience = patience(&units.iter().filter_map(state_of).collect::<Vec<_>>());
         // Whether it really runs, the service will say itself.
         let must_be_asked = flavour.must_be_asked() || facts.no_systemd && states.is_empty();
         let ages: Option<Vec<Duration>> =
             units.iter().map(|unit| facts.ages.get(unit.short()).copied()).collect();
         let active_for = ages.and_then(|ages| ages.into_iter().min());
         let state = if must_be_asked { State::Running } else { state(&states) };
-        Self { service, flavour, state, units, down, active_for, must_be_asked, context: None }
+        Self {
+            service,
+            flavour,
+            state,
+            units,
+            down,
+            failed,
+            patience,
+            active_for,
+            must_be_asked,
+            context: None,
+        }
     }
 
     /// `service` as it was when its flavour was the one called `flavour`, used by `context`. None when there is none any more.
@@ -117,9 +136,18 @@ impl<'a> DetectedService<'a> {
         context: Option<UsedContext>,
     ) -> Option<Self> {
         let flavour = service.flavours.iter().find(|known| known.name == *flavour)?;
-        let (units, down, must_be_asked) = (Vec::new(), Vec::new(), flavour.must_be_asked());
-        let (state, active_for) = (State::Running, None);
-        Some(Self { service, flavour, state, units, down, active_for, must_be_asked, context })
+        Some(Self {
+            service,
+            flavour,
+            state: State::Running,
+            units: Vec::new(),
+            down: Vec::new(),
+            failed: Vec::new(),
+            patience: None,
+            active_for: None,
+            must_be_asked: flavour.must_be_asked(),
+            context,
+        })
     }
 
     /// True where a kubeconfig would do, and there is more.
@@ -153,7 +181,7 @@ impl<'a> DetectedService<'a> {
         Target {
             control: &self.flavour.control,
             units: &self.units,
-            down: &self.down,
+            down: self.failed.first().or(self.down.first()),
             static_pods: self.flavour.static_pods,
             has_tls: self.flavour.access.has_docker_keys(),
         }
@@ -198,10 +226,22 @@ fn state(units: &[UnitState]) -> State {
     } else if is(UnitState::Active) {
         let all = units.iter().all(|unit| *unit == UnitState::Active);
         if all { State::Running } else { State::Degraded }
-    } else if is(UnitState::Failed) {
+    } else if units.iter().any(|unit| unit.has_failed()) {
         State::Failed
     } else {
         State::Stopped
+    }
+}
+
+/// What systemd does not start again stays as it is; what is on its way up may take as long as it wants.
+fn patience(units: &[UnitState]) -> Option<Duration> {
+    let is = |wanted| units.contains(&wanted);
+    if is(UnitState::Failed) {
+        Some(timeouts::FAILED_UNIT)
+    } else if is(UnitState::Restarting) || is(UnitState::Inactive) && !is(UnitState::Activating) {
+        Some(timeouts::RESTART_BY_SYSTEMD)
+    } else {
+        None
     }
 }
 
@@ -253,6 +293,23 @@ mod tests {
         }
         let facts = facts(&[("kube-apiserver", Active)], &[]);
         assert_eq!(found(&facts), Some(("plain".into(), State::Running)), "etcd is elsewhere");
+    }
+
+    #[test]
+    fn what_is_down_is_waited_for_as_long_as_it_may_come() {
+        use UnitState::{Activating, Active, Failed, Inactive, Restarting};
+        let soon = Some(timeouts::FAILED_UNIT);
+        let later = Some(timeouts::RESTART_BY_SYSTEMD);
+        for (units, expected) in [
+            ([Active, Active], None),
+            ([Active, Activating], None),
+            ([Inactive, Activating], None),
+            ([Active, Inactive], later),
+            ([Activating, Restarting], later),
+            ([Activating, Failed], soon),
+        ] {
+            assert_eq!(patience(&units), expected, "{units:?}");
+        }
     }
 
     #[test]

@@ -78,6 +78,14 @@ pub(crate) enum Error {
         start: Option<String>,
         failed: Option<FailedUnit>,
     },
+    #[error("{service} in `{machine}` answers, but {}", are_down(.down))]
+    PartlyDown {
+        service: String,
+        machine: String,
+        down: Vec<UnitName>,
+        start: Option<String>,
+        failed: Option<FailedUnit>,
+    },
     #[error("{service} in `{machine}` {}", .reason.because)]
     NoAccess { service: String, machine: String, ssh: String, reason: Reason, ports: Vec<OpenPort> },
 
@@ -141,6 +149,8 @@ pub(crate) enum Error {
         by_vagrant: bool,
         /// The user has it reached directly or not at all.
         only_directly: bool,
+        /// One of its units has failed.
+        failed: Option<Box<FailedUnit>>,
     },
     #[error("the certificate of {service} at {place} is not valid for any address of `{machine}` (it is for {})", some(.names))]
     CertificateNames { service: String, machine: String, place: String, names: Vec<String>, remedy: String },
@@ -218,7 +228,8 @@ impl Error {
     /// The unit whose failure it is about.
     pub(crate) fn failed_unit(&mut self) -> Option<&mut FailedUnit> {
         match self {
-            Self::NotRunning { failed, .. } => failed.as_mut(),
+            Self::NotRunning { failed, .. } | Self::PartlyDown { failed, .. } => failed.as_mut(),
+            Self::NoAnswer { failed, .. } => failed.as_deref_mut(),
             _ => None,
         }
     }
@@ -227,6 +238,7 @@ impl Error {
     pub(super) fn settles_after(&self) -> Option<Duration> {
         match self {
             Self::NotRunning { .. }
+            | Self::PartlyDown { .. }
             | Self::NoAnswer { reason: NoResponse::Timeout | NoResponse::NotReady, .. }
             | Self::NoAnswer { reason: NoResponse::ConnectionRefused, listens: false, .. } => None,
             // Its files are written late, maybe in parts.
@@ -325,6 +337,12 @@ pub(super) struct ErrorKind {
 
 fn list(before: &str, items: &[String]) -> String {
     if items.is_empty() { String::new() } else { format!("{before}{}", items.join(", ")) }
+}
+
+/// `a.service is down`, or several that are.
+fn are_down(units: &[UnitName]) -> String {
+    let names: Vec<String> = units.iter().map(UnitName::full).collect();
+    format!("{} {} down", names.join(", "), if names.len() == 1 { "is" } else { "are" })
 }
 
 /// The first of what may be very many.

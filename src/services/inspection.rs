@@ -15,10 +15,10 @@ use super::tunnel_access::{Reached, TunnelAccess, TunnelLifetime};
 use crate::access::credentials::{Credentials, Expired};
 use crate::access::endpoint::{self, EndpointSearch, Via};
 use crate::base::deadline::{Deadline, WorkerPanicked};
-use crate::base::types::{Port, UnitName};
+use crate::base::types::Port;
 use crate::base::{parallel, timeouts};
 use crate::catalogue::{Access, Service};
-use crate::guest::probe::{Facts, UnitState};
+use crate::guest::probe::Facts;
 use crate::guest::ssh::HostKey;
 use crate::guest::tunnel::{self, LocalEnd};
 use crate::machine::Machine;
@@ -57,6 +57,7 @@ impl Inspection {
             service,
             detected: self.detect(service),
             availability: Availability::Unusable(WorkerPanicked.into()),
+            partly_down: None,
         };
         let assessed = results.into_iter().zip(services);
         assessed.map(|(result, service)| result.unwrap_or_else(|_| panicked(service))).collect()
@@ -69,7 +70,22 @@ impl Inspection {
             Some(detected) => self.availability(detected, deadline),
             None => Availability::NotInstalled(self.why_not_there(service)),
         };
-        Assessment { service, detected, availability }
+        let partly_down = match &availability {
+            Availability::Connected(connected) => self.partly_down(&connected.detected),
+            _ => None,
+        };
+        Assessment { service, detected, availability, partly_down }
+    }
+
+    /// Which of its units are down although it answers.
+    fn partly_down(&self, detected: &DetectedService) -> Option<Error> {
+        (detected.state == State::Degraded && !detected.down.is_empty()).then(|| Error::PartlyDown {
+            service: detected.service.name.to_string(),
+            machine: self.machine.name.to_string(),
+            down: detected.down.clone(),
+            start: detected.hints().start,
+            failed: Self::failed_unit(detected),
+        })
     }
 
     /// The flavour of `service` that is in the guest.
@@ -127,15 +143,14 @@ impl Inspection {
             machine: self.machine.name.to_string(),
             state,
             start: detected.hints().start,
-            failed: self.failed_unit(detected).filter(|_| state == State::Failed),
+            failed: Self::failed_unit(detected).filter(|_| state == State::Failed),
         };
         Availability::Down(state, error)
     }
 
     /// The first of its units that has ended with an error.
-    fn failed_unit(&self, detected: &DetectedService) -> Option<FailedUnit> {
-        let has_failed = |unit: &&UnitName| self.facts.units.get(unit.short()) == Some(&UnitState::Failed);
-        let unit = detected.units.iter().find(has_failed)?.clone();
+    fn failed_unit(detected: &DetectedService) -> Option<FailedUnit> {
+        let unit = detected.failed.first()?.clone();
         Some(FailedUnit { unit, said: None })
     }
 
@@ -317,6 +332,7 @@ impl Inspection {
                     remedy,
                     by_vagrant,
                     only_directly,
+                    failed: Self::failed_unit(detected).map(Box::new),
                 }
             }
             endpoint::Error::OtherNames { address, names } => {

@@ -259,7 +259,7 @@ impl<'c> Lifecycle<'c> {
     ) -> Result<Option<Box<ConnectedService<'s>>>, Error> {
         let wanted = Verb::Start.wanted();
         let _spinner = Spinner::new(self.ui, &format!("waiting until {} answers", service.title));
-        let (mut last, mut failed_since, mut word) = (None, None, LastWord::default());
+        let (mut last, mut word, mut setback) = (None, LastWord::default(), Setback::default());
         loop {
             let Inspected { detected, assessment, .. } = match self.inspect(service) {
                 Err(error) if error.is_timeout() => return Err(self.timed_out(service, wanted, last)),
@@ -270,14 +270,12 @@ impl<'c> Lifecycle<'c> {
                 Readiness::Stuck => return assessment.into_error().map_or(Ok(None), Err),
                 Readiness::Coming | Readiness::Down => {
                     let error =
-                        assessment.into_error().filter(|error| !matches!(error, Error::NoAccess { .. }));
+                        assessment.into_problem().filter(|error| !matches!(error, Error::NoAccess { .. }));
                     // An attempt that was cut short knows less.
                     last = if self.deadline.is_over() { last.or(error) } else { error.or(last) };
                 }
             }
-            if detected.state != State::Failed {
-                failed_since = None;
-            } else if failed_since.get_or_insert_with(Instant::now).elapsed() > timeouts::RESTART_BY_SYSTEMD {
+            if setback.is_final(detected.patience) {
                 // It tells why.
                 self.execute(&Action::report_failure(detected.target()), Verb::Start, &detected)?;
             }
@@ -333,6 +331,27 @@ impl<'c> Lifecycle<'c> {
             limit: self.deadline.limit(),
             source: last.map(Box::new),
         }
+    }
+}
+
+/// Units of a service that are down although it was started.
+#[derive(Default)]
+struct Setback {
+    since: Option<Instant>,
+    /// Since when none is, after that.
+    over_since: Option<Instant>,
+}
+
+impl Setback {
+    /// Whether waiting for what is down is in vain by now. One that fails whenever systemd starts it again is up now and then.
+    fn is_final(&mut self, patience: Option<Duration>) -> bool {
+        let Some(patience) = patience else {
+            let over_since = *self.over_since.get_or_insert_with(Instant::now);
+            self.since = self.since.filter(|_| over_since.elapsed() <= timeouts::RESTART_BY_SYSTEMD);
+            return false;
+        };
+        self.over_since = None;
+        self.since.get_or_insert_with(Instant::now).elapsed() > patience
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::env::KUBECTL;
 use crate::round_trip::journal_while;
-use crate::stopped_services::{HANG, the_api_server_hangs};
+use crate::stopped_services::{HANG, fails_beside_the_api_server, the_api_server_hangs};
 use service_manager_test_support::{Guest, UNTIL_READY, User};
 
 /// What is printed when Kubernetes is up.
@@ -171,6 +171,42 @@ fn explains_a_unit_that_exits() {
             ",
         )
         .fails(126);
+}
+
+/// It ends with what the unit says itself, long before its time is over.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn explains_a_unit_that_fails_again_while_the_service_answers() {
+    for (flavour, unit, restart) in [
+        ("kubeadm", "kubelet", "Restart=no"),
+        ("kubeadm", "kubelet", "Restart=always\\nRestartSec=4"),
+        ("adb", "kube-proxy", "Restart=no"),
+    ] {
+        let guest = Guest::own(flavour, "address");
+        fails_beside_the_api_server(&guest, unit, restart);
+        User::of(&guest)
+            .types("timeout 40 service-manager start kubernetes --timeout 120 2>&1 | grep --extended-regexp '^(error|hint)|swap' | uniq; exit ${PIPESTATUS[0]}")
+            .stdout(&format!(
+                "
+                error: could not start kubernetes in `[NAME]`: {unit}.service failed
+                caused by: swap is on
+                hint: in the machine: `sudo systemctl status {unit}.service`
+                hint: `service-manager doctor kubernetes` says more
+                "
+            ))
+            .fails(126);
+    }
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn starts_what_has_failed_while_the_service_answers() {
+    let guest = Guest::own("kubeadm", "address");
+    fails_beside_the_api_server(&guest, "kubelet", "Restart=no");
+    guest.changes_last_back();
+    let user = User::of(&guest);
+    user.types("service-manager start kubernetes").stdout(STARTED).succeeds();
+    user.types("service-manager status kubernetes").stdout("kubernetes - running\n").succeeds();
 }
 
 #[test]

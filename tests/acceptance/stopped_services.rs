@@ -1,7 +1,7 @@
 //! A service that is stopped, or does not answer: what `status` and `env` say of it.
 
 use crate::flavours::report;
-use service_manager_test_support::{Failure, Guest, User};
+use service_manager_test_support::{Failure, Guest, UNTIL_READY, User};
 
 const MORE: &str = "hint: `service-manager doctor kubernetes` says more\n";
 
@@ -87,6 +87,91 @@ fn reports_a_starting_service() {
         .succeeds();
     Failure::of(&guest).error(silent).hint(restart).more().ends();
     report("kubernetes", "kubeadm", "starting");
+}
+
+/// The API server goes on: it can be used, and what is wrong is said all the same.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn names_the_unit_that_failed_while_the_service_answers() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest).with("NO_COLOR", "1");
+    fails_beside_the_api_server(&guest, "kubelet", "Restart=no");
+    let problem = "
+        warning: kubernetes in `[NAME]` answers, but kubelet.service is down
+        caused by: kubelet.service failed: [..]swap is on
+        hint: `service-manager start kubernetes`
+        hint: `service-manager doctor kubernetes` says more
+        ";
+    user.types("service-manager status kubernetes")
+        .stdout("kubernetes - degraded\n")
+        .stderr(problem)
+        .succeeds();
+    user.types("service-manager status kubernetes").in_a_terminal(120).shows(&format!(
+        "
+        [NAME]  vagrant@[ADDRESS]:22
+        SERVICE     STATE       FLAVOUR  VERSION[..]ENDPOINT
+        kubernetes  ! degraded  kubeadm  v1.[..]https://[ADDRESS]:6443
+        {}
+        ",
+        problem.trim().replace("warning", "PROBLEM")
+    ));
+    user.types("service-manager status kubernetes -o json | jq -r '.services[0].problem | .message, .hint'")
+        .stdout(
+            "
+            kubernetes in `[NAME]` answers, but kubelet.service is down
+            `service-manager start kubernetes`
+            ",
+        )
+        .stderr(problem)
+        .succeeds();
+    user.types("service-manager doctor kubernetes | grep --extended-regexp '^note: kube|failed$|swap|: .*manager start|works'")
+        .stdout(
+            "
+            note: kubernetes in `[NAME]` answers, but kubelet.service is down
+            caused by: kubelet.service failed
+            caused by: kubelet: swap is on
+            hint: `service-manager start kubernetes`
+            kubernetes works: `eval \"$(service-manager env kubernetes)\"`
+            ",
+        )
+        .succeeds();
+}
+
+/// One of many.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn names_the_units_that_are_down_of_a_flavour_with_many() {
+    let guest = Guest::own("adb", "address");
+    fails_beside_the_api_server(&guest, "kube-proxy", "Restart=no");
+    guest.stops("kube-scheduler");
+    User::of(&guest)
+        .types("service-manager status kubernetes")
+        .stdout("kubernetes - degraded\n")
+        .stderr(
+            "
+            warning: kubernetes in `[NAME]` answers, but kube-scheduler.service, kube-proxy.service are down
+            caused by: kube-proxy.service failed: [..]swap is on
+            hint: `service-manager start kubernetes`
+            hint: `service-manager doctor kubernetes` says more
+            ",
+        )
+        .succeeds();
+}
+
+/// From now on `unit` fails as soon as it is started, with these `lines` in it too. The API server answers.
+pub(crate) fn fails_beside_the_api_server(guest: &Guest, unit: &str, lines: &str) {
+    let folder = format!("/run/systemd/system/{unit}.service.d");
+    guest.stops(unit);
+    guest.changes(
+        &format!(
+            "mkdir -p {folder}
+            printf '[Service]\\n{lines}\\nExecStart=\\nExecStart=/bin/sh -c \"echo swap is on; exit 3\"\\n' >{folder}/test.conf
+            systemctl daemon-reload; systemctl start --no-block {unit}
+            timeout 30 bash -c 'until [[ $(systemctl show --property=Result {unit}) == *exit-code ]]; do sleep 0.1; done'
+            {UNTIL_READY}"
+        ),
+        &format!("rm -r {folder}; systemctl daemon-reload; systemctl stop {unit}; systemctl reset-failed {unit} || true"),
+    );
 }
 
 /// Starts the kubelet with these lines in its unit, and waits until systemd says that it is in `state`.

@@ -60,7 +60,8 @@ fn shell(inspection: &Inspection, time: Duration, examination: &mut Examination)
 /// The units of which the last words are worth to know.
 fn failed_units(assessment: &Assessment) -> Vec<UnitName> {
     match (&assessment.availability, &assessment.detected) {
-        (Availability::Connected(_) | Availability::NotInstalled(_), _) | (_, None) => Vec::new(),
+        (Availability::NotInstalled(_), _) | (_, None) => Vec::new(),
+        (Availability::Connected(_), _) if assessment.partly_down.is_none() => Vec::new(),
         // Where they run, one of them may say why it does not answer.
         (
             Availability::Down(..) | Availability::Unusable(services::Error::NoAnswer { .. }),
@@ -141,6 +142,10 @@ fn verdict(
             .zip(last_lines.by_ref())
             .flat_map(|(unit, lines)| lines.iter().map(move |line| format!("{unit}: {line}")))
             .collect();
+        if let Some(error) = assessment.partly_down {
+            let finding = left_out(&error.into(), assessment.service, &said, examination);
+            examination.add(finding);
+        }
         match assessment.availability {
             Availability::Connected(service) => connected.push(*service),
             Availability::NotInstalled(error) if !are_named => {
@@ -185,7 +190,7 @@ fn signs(assessment: &Assessment, examination: &mut Examination) {
     examination.add(Finding::new(ChainStep::Service, FindingState::Ok, &text).about(name));
 }
 
-/// What `env` of all services leaves out.
+/// What does not keep `env` from working.
 fn left_out(error: &Error, service: &Service, said: &[String], examination: &Examination) -> Finding {
     let finding = Finding::of_error(error, examination.context.invocation());
     Finding { state: FindingState::Note, ..finding.with_causes(said).about(service.name.as_str()) }

@@ -81,7 +81,12 @@ impl Inquiry {
     ) -> Result<Report, Error> {
         let services = self.catalogue.select(&self.names)?;
         let inspection = session.inspect(&extend(Questions::about(services.iter().copied())))?;
-        let rows = inspection.assess(&services, deadline).into_iter().map(Row::new).collect();
+        let mut rows: Vec<Row> = inspection.assess(&services, deadline).into_iter().map(Row::new).collect();
+        for row in &mut rows {
+            if let Some(Error::Services(problem)) = &mut row.problem {
+                session.add_last_words(problem);
+            }
+        }
         Ok(Report { rows, problem: None, ..self.report_of_nothing() })
     }
 
@@ -175,8 +180,9 @@ impl Row {
         let state = assessment.state();
         let service = assessment.service.name.clone();
         let flavour = assessment.detected.as_ref().map(|detected| detected.flavour.name.clone());
+        let partly_down = assessment.partly_down.map(Error::from);
         let (connected, problem) = match assessment.availability {
-            Availability::Connected(connected) => (Some(connected), None),
+            Availability::Connected(connected) => (Some(connected), partly_down),
             Availability::NoAccess(error)
             | Availability::Unusable(error)
             | Availability::Down(State::Failed, error) => (None, Some(error.into())),

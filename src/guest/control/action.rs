@@ -67,9 +67,9 @@ impl Action {
         Self { instance: Instance::System, steps: vec![Step::RenewKeys(renewal)] }
     }
 
-    /// Reports why the first unit that is down is so, and does nothing.
+    /// Reports why a unit that is down is so, and does nothing.
     pub(crate) fn report_failure(target: Target) -> Self {
-        let steps = target.down.first().cloned().map(Step::ReportFailure).into_iter().collect();
+        let steps = target.down.cloned().map(Step::ReportFailure).into_iter().collect();
         Self { instance: Instance::of(target.control), steps }
     }
 
@@ -182,7 +182,7 @@ mod tests {
         let services = catalogue.select(&[service.to_owned()]).unwrap();
         let flavour = services[0].flavours.iter().find(|flavour| flavour.name.as_str() == name).unwrap();
         let Flavour { control, units, static_pods, .. } = flavour;
-        let target = Target { control, units, down: &[], static_pods: *static_pods, has_tls: false };
+        let target = Target { control, units, down: None, static_pods: *static_pods, has_tls: false };
         Some(Action::new(verb, target)?.steps.iter().map(script::call).collect())
     }
 

@@ -10,8 +10,8 @@ pub(crate) struct Target<'a> {
     pub control: &'a Control,
     /// Those of its units that the guest has, in the order in which they start.
     pub units: &'a [UnitName],
-    /// Those of them that are not active.
-    pub down: &'a [UnitName],
+    /// One of them that is not active; rather one that has failed.
+    pub down: Option<&'a UnitName>,
     /// Its pods go on without their kubelet.
     pub static_pods: bool,
     /// It has keys for TLS already.

@@ -51,8 +51,17 @@ pub(crate) enum UnitState {
     Activating,
     /// It ended with an error.
     Failed,
+    /// It ended with an error, and systemd starts it again and again.
+    Restarting,
     /// Anything else.
     Inactive,
+}
+
+impl UnitState {
+    /// It ended with an error, whatever becomes of it.
+    pub(crate) fn has_failed(self) -> bool {
+        matches!(self, Self::Failed | Self::Restarting)
+    }
 }
 
 /// What was found of a file.
@@ -248,8 +257,8 @@ fn parse_units(text: &str) -> BTreeMap<String, UnitState> {
         let known = !matches!(load, "not-found" | "error" | "bad-setting");
         let state = match (active, sub) {
             ("active" | "reloading" | "refreshing", _) => UnitState::Active,
-            // It ended with an error and is started again and again.
-            ("activating", "auto-restart") | ("failed", _) => UnitState::Failed,
+            ("activating", "auto-restart" | "auto-restart-queued") => UnitState::Restarting,
+            ("failed", _) => UnitState::Failed,
             ("activating", _) => UnitState::Activating,
             _ => UnitState::Inactive,
         };
@@ -423,7 +432,7 @@ mod tests {
         );
         assert_eq!(units.len(), 4);
         assert_eq!(units["podman.socket"], UnitState::Active);
-        assert_eq!(units["kube-apiserver"], UnitState::Failed);
+        assert_eq!(units["kube-apiserver"], UnitState::Restarting);
         assert_eq!(units["kubelet"], UnitState::Active);
         assert_eq!(units["etcd"], UnitState::Failed);
     }
