@@ -60,7 +60,9 @@ pub fn run(env: &Env) -> ExitCode {
     let ui = if env.plugin.is_some() { ui.without_progress_lines() } else { ui };
     let script = Script::of(&cli.command);
     let invocation = Invocation::new(env, &cli.global);
-    match run_command(env.clone(), cli, ui) {
+    let ended = run_command(env.clone(), cli, ui);
+    ui::end_waiting();
+    match ended {
         Ok(()) => ExitCode::Done,
         Err(error) => {
             if !matches!(error, Error::Diagnosed { .. }) {

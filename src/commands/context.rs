@@ -27,7 +27,7 @@ use crate::services::{
     self, BriefTunnels, ContextChoice, Inspection, MachineSession, TunnelAccess, TunnelLifetime,
 };
 use crate::settings::{Settings, TunnelMode};
-use crate::ui::{self, Ui, json};
+use crate::ui::{self, Spinner, Ui, json};
 
 /// What every command is given.
 #[derive(Clone)]
@@ -147,6 +147,7 @@ impl Context {
             home,
             agent,
             brief: BriefTunnels::default(),
+            ui: self.ui,
         })
     }
 
@@ -410,11 +411,23 @@ impl Context {
         Ok(machine::resolve(&selection, env, &folders, self, self.deadline)?)
     }
 
+    /// The same for what goes on beside something that stands on the terminal.
+    #[must_use]
+    pub(crate) fn that_waits_silently(self) -> Self {
+        Self { ui: self.ui.without_waiting(), ..self }
+    }
+
+    /// Says that `place` is connected to, if that takes a while.
+    pub(crate) fn waits_for(&self, place: &str) -> Spinner {
+        Spinner::after_a_moment(self.ui, &format!("connecting to {place}"))
+    }
+
     /// Logs in to `machine`, which is where it is now from then on.
     pub(crate) fn open_session(&self, machine: &mut Machine) -> Result<MachineSession, Error> {
         let folders = self.folders()?;
         let vagrant = VagrantResolver::new(&self.env, &folders, &self.selection, self);
         let before = self.login_before(machine)?;
+        let _waiting = self.waits_for(&machine.route().target.place());
         let session = MachineSession::open(
             machine,
             &vagrant,
@@ -442,7 +455,9 @@ impl Context {
 
     /// Logs in to `machine` and asks `questions` with one command.
     pub(crate) fn inspect(&self, mut machine: Machine, questions: &Questions) -> Result<Inspection, Error> {
-        Ok(self.open_session(&mut machine)?.inspect(questions)?)
+        let mut session = self.open_session(&mut machine)?;
+        let _waiting = Spinner::after_a_moment(self.ui, &format!("asking {}", machine.name));
+        Ok(session.inspect(questions)?)
     }
 
     /// `error`, with what its unit has written last if it is about one that has failed.

@@ -207,7 +207,9 @@ fn trust(args: &TrustArgs, context: &Context) -> Result<(), Error> {
     let known = context.remembered_machines()?.machines;
     let words = "service-manager machines trust";
     let machine = machine::find_preferring_project(&args.name, &known, &context.env, &folders, words)?;
+    let waiting = context.waits_for(&machine.route().target.place());
     let shown = ShownHostKeys::ask(machine, context.deadline)?;
+    drop(waiting);
     let Some(last) = shown.changes.last() else {
         context.note(&format!("`{}` has the host key that is known", machine.name));
         return Ok(());

@@ -73,7 +73,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<(), Error> {
         Command::Services(args) => services::run(args, context),
         Command::InstallCli(args) => install_cli::run(args, context),
         Command::Clients(args) => clients::run(&args.what, context),
-        Command::Hook(args) => hook::run(args, context),
+        Command::Hook(args) => hook::run(args, &context.clone().that_waits_silently()),
         Command::Forward(args) => forward::run(args, &context.clone().that_leaves_tunnels()),
         Command::Tunnel(args) => tunnel::run(args, &context.clone().that_leaves_tunnels()),
         Command::Man(args) => man::run(args),

@@ -17,6 +17,7 @@ use crate::base::types::{GuestPath, Port};
 use crate::catalogue::{Access, Control, EngineProgram, Flavour};
 use crate::guest::probe::FileFact;
 use crate::guest::tunnel::{ForwardTarget, LocalEnd, SocketFile, StartError};
+use crate::ui::Spinner;
 
 impl Inspection {
     /// Connects to `detected` through a tunnel to its port on the guest's loopback. None where that is not allowed. `directly` is
@@ -30,6 +31,7 @@ impl Inspection {
     ) -> Option<Result<Reached, endpoint::Error>> {
         let port = Port::try_from(credentials.port).ok().filter(|_| self.tunnel.is_allowed())?;
         let target = ForwardTarget::Port(port);
+        let _waiting = self.waits_for_tunnel(detected);
         let place = format!("{target} through SSH");
         let no_response = |reason: String| endpoint::Error::NoResponse {
             reasons: Vec::new(),
@@ -83,6 +85,7 @@ impl Inspection {
         };
         let target = self.tunnel.is_allowed().then(|| self.socket_target(path, *engine)).flatten();
         let Some(target) = target else { return Err(self.no_access(detected)) };
+        let _waiting = self.waits_for_tunnel(detected);
         let failed = |reason: String| Error::NotThroughSsh {
             service: detected.service.name.to_string(),
             machine: self.machine.name.to_string(),
@@ -105,6 +108,11 @@ impl Inspection {
         let brief = lead.keep(&self.machine, deadline)?;
         log::debug!("{} answers at {}", detected.service.title, endpoint.url());
         Ok(ConnectedService { detected: detected.clone(), credentials: None, endpoint, client, brief })
+    }
+
+    fn waits_for_tunnel(&self, detected: &DetectedService) -> Spinner {
+        let what = format!("connecting to {} through SSH", detected.service.title);
+        Spinner::after_a_moment(self.tunnel.ui, &what)
     }
 
     /// Connects to the socket of an engine that talks TLS too, where that has `failed`: its certificate names nothing that leads to

@@ -19,6 +19,7 @@ use crate::guest::tunnel::{
 };
 use crate::machine::Machine;
 use crate::settings::TunnelMode;
+use crate::ui::{Spinner, Ui};
 
 /// Whether services may be reached through SSH, and how long that lasts.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub(crate) struct TunnelAccess {
     pub(crate) agent: Option<PathBuf>,
     /// Those that end with this command, to one machine.
     pub(crate) brief: BriefTunnels,
+    /// Where it is said that a tunnel is waited for.
+    pub(crate) ui: Ui,
 }
 
 /// Tunnels that end with a command. One that asks again and again does not log in each time.
@@ -144,6 +147,7 @@ impl TunnelAccess {
         deadline: Deadline,
     ) -> Result<ControlClient, tunnel::StartError> {
         let route = serde_json::to_string(machine.route()).map_err(std::io::Error::from)?;
+        let _waiting = Spinner::after_a_moment(self.ui, &format!("starting the tunnel to {}", machine.name));
         let way = TunnelWay { agent: self.agent.clone(), route };
         tunnel::find_or_start(&machine.files, self.home.as_deref(), &way, deadline)
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod json;
 pub(crate) mod table;
+mod waiting;
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal, Write};
@@ -20,6 +21,8 @@ use crate::base::files::LogFile;
 use crate::base::platform::reader_goes_away;
 use crate::base::text::{escape_control, sanitize_line};
 use crate::clients::Event;
+
+pub(crate) use self::waiting::{Spinner, end as end_waiting};
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -40,11 +43,19 @@ pub(crate) struct Ui {
     color_stderr: bool,
     quiet: bool,
     progress: ProgressLines,
+    waiting: WaitingLine,
 }
 
 /// Whether lines tell how a download comes along, where there is no terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ProgressLines {
+    Shown,
+    Hidden,
+}
+
+/// Whether a line on the terminal tells what is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WaitingLine {
     Shown,
     Hidden,
 }
@@ -93,6 +104,7 @@ impl Ui {
             color_stderr: on(stderr().is_terminal()),
             quiet,
             progress: ProgressLines::Shown,
+            waiting: WaitingLine::Shown,
         }
     }
 
@@ -102,12 +114,18 @@ impl Ui {
         Self { progress: ProgressLines::Hidden, ..self }
     }
 
+    /// The same for what runs by itself, beside what the user does or sees: it does not say what it waits for.
+    #[must_use]
+    pub(crate) fn without_waiting(self) -> Self {
+        Self { waiting: WaitingLine::Hidden, ..self }
+    }
+
     /// Something the user should know about what was just done.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
             let note = labelled(&Style::new().cyan().bold(), "note", &sanitize_line(text), self.color_stderr);
             // Nothing is left to report to when standard error is gone.
-            let _ = stderr().write_all(note.as_bytes());
+            let _ = waiting::beside(|| stderr().write_all(note.as_bytes()));
         }
     }
 
@@ -122,7 +140,8 @@ impl Ui {
             (Emoji("✗", "x"), Style::new().red())
         };
         let mark = style.force_styling(self.color_stderr).apply_to(mark);
-        let _ = writeln!(stderr(), "{mark} {}  {:.1} s", sanitize_line(name), took.as_secs_f64());
+        let line = format!("{mark} {}  {:.1} s\n", sanitize_line(name), took.as_secs_f64());
+        let _ = waiting::beside(|| stderr().write_all(line.as_bytes()));
     }
 
     /// A failure that ends the command.
@@ -142,7 +161,8 @@ impl Ui {
 
     fn explain(self, style: &Style, label: &str, explanation: &Explanation) {
         // Nothing is left to report to when standard error is gone.
-        let _ = stderr().write_all(self.explanation(style, label, explanation, self.color_stderr).as_bytes());
+        let text = self.explanation(style, label, explanation, self.color_stderr);
+        let _ = waiting::beside(|| stderr().write_all(text.as_bytes()));
     }
 
     fn explanation(self, style: &Style, label: &str, explanation: &Explanation, color: bool) -> String {
@@ -194,7 +214,7 @@ pub(crate) fn print(text: &str) -> Result<(), StdoutError> {
 /// As [`print()`]; false when the reader has gone.
 pub(crate) fn print_to_reader(text: &str) -> Result<bool, StdoutError> {
     let mut stdout = stdout();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match waiting::beside(|| stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(StdoutError(error)),
@@ -331,39 +351,6 @@ impl Progress {
     }
 }
 
-/// Says what is waited for, on a terminal, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Spinner(Option<ProgressBar>);
-
-impl Spinner {
-    pub(crate) fn new(ui: Ui, what: &str) -> Self {
-        // With `-v` the steps stand there.
-        let is_shown = stderr().is_terminal()
-            && !ui.quiet
-            && !log::log_enabled!(log::Level::Debug)
-            && !console::is_dumb();
-        Self(is_shown.then(|| {
-            let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            spinner.set_style(
-                ProgressStyle::with_template(SPINNER).unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            );
-            spinner.set_message(sanitize_line(what));
-            spinner.enable_steady_tick(TICK);
-            spinner
-        }))
-    }
-}
-
-impl Drop for Spinner {
-    fn drop(&mut self) {
-        if let Some(spinner) = self.0.take() {
-            spinner.finish_and_clear();
-        }
-    }
-}
-
-const SPINNER: &str = "{spinner} {msg} ({elapsed})";
-const TICK: Duration = Duration::from_millis(100);
 const WITH_LENGTH: &str = "{msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
 /// For terminals in which little of the bar would be left.
 const WITH_LENGTH_NARROW: &str = "{msg} [{wide_bar}] {percent}% {eta}";
@@ -417,6 +404,7 @@ pub(crate) fn is_person_there() -> bool {
 
 /// Asks the person at the terminal. Nothing but `y` and `yes` means yes.
 pub(crate) fn confirm(question: &str) -> bool {
+    let _hidden = waiting::WaitingPause::begin();
     // Where nobody can read it, nobody answers.
     let asked = stderr().write_all(format!("{} [y/N] ", sanitize_line(question)).as_bytes());
     let mut answer = String::new();
@@ -528,7 +516,7 @@ mod tests {
 
     #[test]
     fn the_templates_of_bars_are_templates() {
-        for template in [WITH_LENGTH, WITH_LENGTH_NARROW, WITHOUT_LENGTH, SPINNER] {
+        for template in [WITH_LENGTH, WITH_LENGTH_NARROW, WITHOUT_LENGTH] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

@@ -87,6 +87,8 @@ mod packages;
 mod round_trip;
 // What fits a terminal of any width.
 mod screens;
+// What is shown while a machine is waited for.
+mod waiting;
 // `services`, and service files of the user's own.
 mod services;
 // `vagrant service-manager`, and what the plugin does by itself.

@@ -51,9 +51,9 @@ impl Follower {
         Self { inquiry, ..self }
     }
 
-    /// The same; from now on the keyboard is not there for answers.
+    /// The same; from now on the keyboard is not there for answers, nor the terminal for what is waited for.
     pub(super) fn that_asks_nobody(self) -> Self {
-        Self { context: self.context.that_may_ask(false), ..self }
+        Self { context: self.context.that_may_ask(false).that_waits_silently(), ..self }
     }
 
     /// Asks, now and whenever `interval` is over, and sends the answers; until nobody takes them or reads standard output.

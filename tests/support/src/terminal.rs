@@ -26,6 +26,8 @@ pub struct Terminal<'u> {
     keys: ChildStdin,
     written: Receiver<Vec<u8>>,
     screen: vt100::Parser,
+    /// All that was written so far.
+    raw: Vec<u8>,
 }
 
 impl<'u> Terminal<'u> {
@@ -52,7 +54,7 @@ impl<'u> Terminal<'u> {
                 }
             }
         });
-        Self { typed, child, keys, written, screen: vt100::Parser::new(rows, columns, 0) }
+        Self { typed, child, keys, written, screen: vt100::Parser::new(rows, columns, 0), raw: Vec::new() }
     }
 
     /// Waits until the whole screen looks like that; the placeholders are those of [`Typed`].
@@ -88,8 +90,21 @@ impl<'u> Terminal<'u> {
             let Ok(bytes) = self.written.recv_timeout(left) else {
                 panic!("the screen (-expected, +shown):\n{}", diff(&expected, &self.contents()));
             };
-            self.screen.process(&bytes);
+            self.process(&bytes);
         }
+    }
+
+    fn process(&mut self, bytes: &[u8]) {
+        self.raw.extend_from_slice(bytes);
+        self.screen.process(bytes);
+    }
+
+    /// Whether this was written, even if something else is there by now.
+    pub fn has_ever_shown(&mut self, text: &str) -> bool {
+        while let Ok(bytes) = self.written.try_recv() {
+            self.process(&bytes);
+        }
+        self.raw.windows(text.len()).any(|part| part == text.as_bytes())
     }
 
     pub fn presses(&mut self, keys: &str) {
