@@ -33,94 +33,50 @@ impl Explain for Error {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Machine(error) => return error.hint(),
-            Self::Ssh(error) => return error.hint(),
-            Self::Probe(error) => return error.hint(),
-            Self::Control(error) => return error.hint(),
-            Self::Proxy(error) => return error.hint(),
-            Self::Files(error) => return error.hint(),
-            Self::Catalogue(error) => return error.hint(),
-            Self::Export(error) => return error.hint(),
-            Self::Timeout(error) => return error.hint(),
-            Self::Tunnel(error) => return error.hint(),
+        match self {
+            Self::Machine(error) => error.hint(),
+            Self::Ssh(error) => error.hint(),
+            Self::Probe(error) => error.hint(),
+            Self::Control(error) => error.hint(),
+            Self::Proxy(error) => error.hint(),
+            Self::Files(error) => error.hint(),
+            Self::Catalogue(error) => error.hint(),
+            Self::Export(error) => error.hint(),
+            Self::Timeout(error) => error.hint(),
+            Self::Tunnel(error) => error.hint(),
             Self::Kubeconfigs(_)
             | Self::WorkerPanicked(_)
             | Self::Unexpected { .. }
             | Self::NoJournal { .. }
-            | Self::NotPrepared { .. } => return None,
-            Self::ForwardingForbidden { .. } => {
-                "`AllowTcpForwarding`, `PermitOpen` or `DisableForwarding` forbids it; in the machine, \
-                 `sudo sshd -T | grep -i -e forwarding -e permitopen` shows which"
-                    .into()
-            }
-            Self::PortTaken { instead, .. } => format!("`service-manager forward {instead}`"),
-            Self::PortLeadsElsewhere { port, instead, .. } => {
-                format!(
-                    "`service-manager forward {instead}`, or `service-manager forward --stop {port}` first"
-                )
-            }
-            Self::NotForwarded { .. } => "`service-manager tunnel` lists what is forwarded".into(),
-            Self::NotInstalled { .. } => "`service-manager status` shows what the machine has".into(),
-            Self::LeadsElsewhere { service, of_guest, .. } | Self::NoContext { service, of_guest, .. } => {
-                choose_context(service, of_guest)
-            }
-            Self::ContextUnfit { .. } => "leave out `--context`".into(),
-            Self::UnknownContext { service, context, known, .. } => unknown_context(service, context, known),
-            Self::NotRunning { start: Some(start), .. } | Self::PartlyDown { start: Some(start), .. } => start.clone(),
-            Self::NotRunning { service, .. }
-            | Self::PartlyDown { service, .. }
-            | Self::NoAnswer { service, failed: Some(_), .. } => format!("`service-manager start {service}`"),
-            Self::NoAccess { reason, ssh, .. } => reason.help.replace("{ssh}", &sh_word(ssh)),
-            Self::NoSudo { user, stderr, .. } => sudo(user, stderr),
-            Self::NotReadable { user, path, .. } => {
-                format!("in the machine: `sudo chown {} {}`", sh_word(user), sh_guest_path(path))
-            }
-            Self::NoCredentials { path, .. } => {
-                format!("in the machine: `sudo ls -l {}`", sh_guest_path(path))
-            }
-            Self::Kubeconfig { path, .. } => format!(
-                "put one there whose user has a certificate, a token or a password: in the machine, \
-                 `kubectl --kubeconfig {} config view` shows it",
-                sh_guest_path(path)
-            ),
-            Self::CredentialsInvalid { remedy, .. }
-            | Self::CertificateNames { remedy, .. }
-            | Self::Certificate { remedy, .. }
-            | Self::CredentialsExpired { remedy, .. }
-            | Self::CredentialsRefused { remedy, .. }
-            | Self::NotThroughSsh { remedy, .. }
-            | Self::NoAnswer { reason: NoResponse::WrongServer, remedy: Some(remedy), .. } => remedy.clone(),
-            Self::NoAnswer { attempts, .. } if attempts.iter().any(|attempt| attempt.ends_with(FORBIDS)) => {
-                "in the machine, `sudo sshd -T | grep -i -e allowtcp -e permitopen -e disableforwarding` shows what sshd forbids"
-                    .into()
-            }
-            Self::NoAnswer { reason: NoResponse::Timeout, by_vagrant: false, only_directly: false, .. } => {
-                "SSH works, but no answer comes from that port: open it in the firewall".into()
-            }
-            Self::NoAnswer { reason: NoResponse::Timeout, by_vagrant: false, .. } => {
-                "SSH works, but no answer comes from that port: open it in the firewall, or have \
-                 `--tunnel auto` go through SSH"
-                    .into()
-            }
-            Self::NoAnswer { reason: NoResponse::ConnectionRefused, only_directly: true, .. } => {
-                "it may be starting, listen on the machine's loopback only, or be behind a firewall that refuses \
-                 it: have `--tunnel auto` go through SSH"
-                    .into()
-            }
-            Self::NoAnswer { reason, unit, path, .. } => return no_answer(*reason, unit.as_deref(), path),
-            Self::NoControl { remedy, .. } => return remedy.clone(),
-            Self::ActionFailed { source: Some(source), .. } => return source.hint(),
-            Self::ActionFailed { step, verb, service, .. } => failed_step(step, verb, service),
-            Self::WouldStop { service, .. } => format!("`service-manager start {service} --replace`"),
-            Self::MutuallyExclusive { service, other, .. } => {
-                format!("`service-manager start {service}`, or `service-manager start {other}`")
-            }
-            Self::StartTimedOut { source, .. } => {
-                let hint = source.as_ref().and_then(|source| source.hint());
-                hint.unwrap_or_else(|| "`--timeout SECONDS` waits longer".into())
-            }
-        })
+            | Self::NotPrepared { .. } => None,
+            Self::ForwardingForbidden { .. }
+            | Self::PortTaken { .. }
+            | Self::PortLeadsElsewhere { .. }
+            | Self::NotForwarded { .. } => of_forwarding(self),
+            Self::NotInstalled { .. }
+            | Self::LeadsElsewhere { .. }
+            | Self::NoContext { .. }
+            | Self::ContextUnfit { .. }
+            | Self::UnknownContext { .. } => of_choice(self),
+            Self::NoAccess { .. }
+            | Self::NoSudo { .. }
+            | Self::NotReadable { .. }
+            | Self::NoCredentials { .. }
+            | Self::Kubeconfig { .. }
+            | Self::CredentialsInvalid { .. }
+            | Self::CertificateNames { .. }
+            | Self::Certificate { .. }
+            | Self::CredentialsExpired { .. }
+            | Self::CredentialsRefused { .. } => of_credentials(self),
+            Self::NotThroughSsh { .. } | Self::NoAnswer { .. } => of_silence(self),
+            Self::NotRunning { .. }
+            | Self::PartlyDown { .. }
+            | Self::NoControl { .. }
+            | Self::ActionFailed { .. }
+            | Self::WouldStop { .. }
+            | Self::MutuallyExclusive { .. }
+            | Self::StartTimedOut { .. } => of_lifecycle(self),
+        }
     }
 
     fn causes(&self) -> Vec<String> {
@@ -157,6 +113,113 @@ impl Explain for Error {
             _ => None,
         }
     }
+}
+
+/// What to type about a port that is led to the machine.
+fn of_forwarding(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::ForwardingForbidden { .. } => {
+            "`AllowTcpForwarding`, `PermitOpen` or `DisableForwarding` forbids it; in the machine, \
+             `sudo sshd -T | grep -i -e forwarding -e permitopen` shows which"
+                .into()
+        }
+        Error::PortTaken { instead, .. } => format!("`service-manager forward {instead}`"),
+        Error::PortLeadsElsewhere { port, instead, .. } => {
+            format!("`service-manager forward {instead}`, or `service-manager forward --stop {port}` first")
+        }
+        Error::NotForwarded { .. } => "`service-manager tunnel` lists what is forwarded".into(),
+        _ => return None,
+    })
+}
+
+/// What to type where another service, or another context, may be meant.
+fn of_choice(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::NotInstalled { .. } => "`service-manager status` shows what the machine has".into(),
+        Error::LeadsElsewhere { service, of_guest, .. } | Error::NoContext { service, of_guest, .. } => {
+            choose_context(service, of_guest)
+        }
+        Error::ContextUnfit { .. } => "leave out `--context`".into(),
+        Error::UnknownContext { service, context, known, .. } => unknown_context(service, context, known),
+        _ => return None,
+    })
+}
+
+/// What to do where credentials are not there or not accepted.
+fn of_credentials(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::NoAccess { reason, ssh, .. } => reason.help.replace("{ssh}", &sh_word(ssh)),
+        Error::NoSudo { user, stderr, .. } => sudo(user, stderr),
+        Error::NotReadable { user, path, .. } => {
+            format!("in the machine: `sudo chown {} {}`", sh_word(user), sh_guest_path(path))
+        }
+        Error::NoCredentials { path, .. } => {
+            format!("in the machine: `sudo ls -l {}`", sh_guest_path(path))
+        }
+        Error::Kubeconfig { path, .. } => format!(
+            "put one there whose user has a certificate, a token or a password: in the machine, \
+             `kubectl --kubeconfig {} config view` shows it",
+            sh_guest_path(path)
+        ),
+        Error::CredentialsInvalid { remedy, .. }
+        | Error::CertificateNames { remedy, .. }
+        | Error::Certificate { remedy, .. }
+        | Error::CredentialsExpired { remedy, .. }
+        | Error::CredentialsRefused { remedy, .. } => remedy.clone(),
+        _ => return None,
+    })
+}
+
+/// What to do where the service is not reached.
+fn of_silence(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::NoAnswer { service, failed: Some(_), .. } => format!("`service-manager start {service}`"),
+        Error::NotThroughSsh { remedy, .. }
+        | Error::NoAnswer { reason: NoResponse::WrongServer, remedy: Some(remedy), .. } => remedy.clone(),
+        Error::NoAnswer { attempts, .. } if attempts.iter().any(|attempt| attempt.ends_with(FORBIDS)) => {
+            "in the machine, `sudo sshd -T | grep -i -e allowtcp -e permitopen -e disableforwarding` shows what sshd forbids"
+                .into()
+        }
+        Error::NoAnswer { reason: NoResponse::Timeout, by_vagrant: false, only_directly: false, .. } => {
+            "SSH works, but no answer comes from that port: open it in the firewall".into()
+        }
+        Error::NoAnswer { reason: NoResponse::Timeout, by_vagrant: false, .. } => {
+            "SSH works, but no answer comes from that port: open it in the firewall, or have \
+             `--tunnel auto` go through SSH"
+                .into()
+        }
+        Error::NoAnswer { reason: NoResponse::ConnectionRefused, only_directly: true, .. } => {
+            "it may be starting, listen on the machine's loopback only, or be behind a firewall that refuses \
+             it: have `--tunnel auto` go through SSH"
+                .into()
+        }
+        Error::NoAnswer { reason, unit, path, .. } => return no_answer(*reason, unit.as_deref(), path),
+        _ => return None,
+    })
+}
+
+/// What to do about a service that does not run, or cannot be started or stopped.
+fn of_lifecycle(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::NotRunning { start: Some(start), .. } | Error::PartlyDown { start: Some(start), .. } => {
+            start.clone()
+        }
+        Error::NotRunning { service, .. } | Error::PartlyDown { service, .. } => {
+            format!("`service-manager start {service}`")
+        }
+        Error::NoControl { remedy, .. } => return remedy.clone(),
+        Error::ActionFailed { source: Some(source), .. } => return source.hint(),
+        Error::ActionFailed { step, verb, service, .. } => failed_step(step, verb, service),
+        Error::WouldStop { service, .. } => format!("`service-manager start {service} --replace`"),
+        Error::MutuallyExclusive { service, other, .. } => {
+            format!("`service-manager start {service}`, or `service-manager start {other}`")
+        }
+        Error::StartTimedOut { source, .. } => {
+            let hint = source.as_ref().and_then(|source| source.hint());
+            hint.unwrap_or_else(|| "`--timeout SECONDS` waits longer".into())
+        }
+        _ => return None,
+    })
 }
 
 fn choose_context(service: &str, of_guest: &[String]) -> String {
