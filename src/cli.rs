@@ -771,7 +771,7 @@ pub(crate) struct ClientsPruneArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager clients uninstall kubernetes 1.36.3")]
 pub(crate) struct ClientsUninstallArgs {
-    /// The service, for example `openshift`
+    /// The service, for example `openshift`, or the program itself: `oc`
     #[arg(value_name = "SERVICE")]
     pub(crate) service: String,
     /// The version; otherwise all

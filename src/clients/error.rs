@@ -46,7 +46,7 @@ pub(crate) enum Error {
     #[error("`{program}` {version} for {platform} is not published")]
     NotPublished { program: String, version: String, platform: String, attempts: Vec<Attempt> },
     #[error("`{program}` {version} is not in the cache")]
-    NotCached { program: String, version: String },
+    NotCached { program: String, version: String, option: &'static str, known: Vec<String> },
     #[error("could not download `{url}`")]
     Download { url: String, source: DownloadError },
     #[error("nothing can be downloaded")]

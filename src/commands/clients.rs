@@ -149,8 +149,14 @@ fn prune(cache: &Cache, args: &ClientsPruneArgs, context: &Context) -> Result<()
 
 fn uninstall(cache: &Cache, args: &ClientsUninstallArgs) -> Result<(), Error> {
     let all = cache.all()?;
+    // By the service or, as for `install-cli`, by the program.
+    let is_service = all.iter().any(|installed| installed.service.as_str() == args.service);
+    let is_named = |installed: &Installed| {
+        let name = if is_service { installed.service.as_str() } else { installed.receipt.program.as_str() };
+        name == args.service
+    };
     let is_meant = |installed: &Installed| {
-        installed.service.as_str() == args.service
+        is_named(installed)
             && args
                 .release
                 .as_ref()
@@ -158,7 +164,7 @@ fn uninstall(cache: &Cache, args: &ClientsUninstallArgs) -> Result<(), Error> {
     };
     let (meant, others): (Vec<Installed>, Vec<Installed>) = all.into_iter().partition(is_meant);
     if meant.is_empty() {
-        let same_service = others.iter().filter(|other| other.service.as_str() == args.service);
+        let same_service = others.iter().filter(|other| is_named(other));
         let known =
             same_service.map(|other| format!("{} {}", other.service, other.receipt.version)).collect();
         let version = args.release.as_ref().map(ToString::to_string);

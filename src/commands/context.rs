@@ -297,8 +297,18 @@ impl Context {
 
     /// What the project around says, if the user has allowed that. Where not, a line says what to type, once.
     ///
-    /// Errors: it is not valid; what is kept about it cannot be read.
+    /// Errors: it is not valid, or names a service that there is not; what is kept about it cannot be read.
     pub(crate) fn project_file(&self) -> Result<Option<ProjectFile>, Error> {
+        let file = self.unchecked_project_file()?;
+        if let (Some(file), Some(found)) = (&file, FoundProjectFile::find(&self.env)) {
+            file.check(&self.catalogue()?)
+                .map_err(|source| machine::Error::ProjectFile { path: found.path, source })?;
+        }
+        Ok(file)
+    }
+
+    /// The same, in which a name of a service may be none.
+    fn unchecked_project_file(&self) -> Result<Option<ProjectFile>, Error> {
         let Some(found) = FoundProjectFile::find(&self.env) else { return Ok(None) };
         if !found.is_foreign && found.consent(&self.folders()?)? == FileConsent::Given {
             let invalid = |source| machine::Error::ProjectFile { path: found.path.clone(), source };
@@ -339,7 +349,7 @@ impl Context {
             // Nor is anybody else told.
             self.is_untold(&found.path.to_string_lossy());
         }
-        self.project_file()
+        self.unchecked_project_file()
     }
 
     /// The machine that the project around names, where nothing is typed that says which one is meant.
@@ -353,7 +363,7 @@ impl Context {
         {
             return Ok(None);
         }
-        Ok(self.project_file()?.and_then(|file| file.machine))
+        Ok(self.unchecked_project_file()?.and_then(|file| file.machine))
     }
 
     /// True the first time that it is asked, here and in every copy.
@@ -407,8 +417,20 @@ impl Context {
                 return Err(Error::MultipleMachines { machines });
             }
         };
+        let is_of_project = machine.is_some() && self.machine_of_project()? == machine;
         let selection = Selection { machine, ..selection.clone() };
-        Ok(machine::resolve(&selection, env, &folders, self, self.deadline)?)
+        let found = machine::resolve(&selection, env, &folders, self, self.deadline);
+        found.map_err(|error| if is_of_project { self.of_project_file(error) } else { error.into() })
+    }
+
+    /// `error` about the machine that the project's file names.
+    fn of_project_file(&self, error: machine::Error) -> Error {
+        match (error, FoundProjectFile::find(&self.env)) {
+            (error @ machine::Error::UnknownMachine { .. }, Some(found)) => {
+                Error::OfProjectFile { path: found.path, error: Box::new(error.into()) }
+            }
+            (error, _) => error.into(),
+        }
     }
 
     /// The same for what goes on beside something that stands on the terminal.

@@ -56,7 +56,9 @@ pub(super) fn run(args: &InstallCliArgs, context: &Context) -> Result<(), Error>
             Err(error) => failures.push(InstallFailure::of(client, error)),
         }
     }
-    show(&handed_out, &failures, names.len() > 1, args, context)?;
+    // What programs read does not depend on a file that happens to be around.
+    let is_list = args.services.len() != 1;
+    show(&handed_out, &failures, is_list, args, context)?;
     context.end(failures.into_iter().map(|failure| failure.error).collect(), 0)
 }
 
@@ -109,7 +111,7 @@ impl<'a> Installer<'a> {
                 request.notify_substitute(&installed, self.watcher);
                 (installed, true)
             }
-            None if self.args.offline => return Err(not_cached(request)),
+            None if self.args.offline => return Err(not_cached(request, &self.cache)?),
             None => (request.install(&self.cache, &self.context.downloads(self.watcher)?)?, false),
         };
         installed.touch();
@@ -155,9 +157,14 @@ fn note_outdated(request: &InstallRequest, installed: &Installed, context: &Cont
     ));
 }
 
-fn not_cached(request: &InstallRequest) -> Error {
+/// Why nothing is taken where nothing may be downloaded.
+///
+/// Errors: what is installed cannot be read.
+fn not_cached(request: &InstallRequest, cache: &Cache) -> Result<Error, Error> {
+    let known = cache.usable(request.service, &request.platform)?;
+    let known = known.iter().map(|installed| installed.receipt.version.to_string()).collect();
     let (program, version) = (request.client.program.to_string(), request.versions[0].to_string());
-    clients::Error::NotCached { program, version }.into()
+    Ok(clients::Error::NotCached { program, version, option: "--cli-version", known }.into())
 }
 
 /// Puts a copy of the program into `folder`. Returns its path, and whether another one, or none, was there.

@@ -44,7 +44,8 @@ fn allow(folder: Option<&Path>, context: &Context) -> Result<(), Error> {
     let (file, folders) = (project_file(folder, context)?, context.folders()?);
     if let Some(file) = &file {
         let invalid = |source| machine::Error::ProjectFile { path: file.path.clone(), source };
-        file.read().map_err(invalid)?;
+        let catalogue = context.catalogue()?;
+        file.read().and_then(|read| read.check(&catalogue)).map_err(invalid)?;
         if file.is_foreign {
             return Err(invalid(ProjectFileError::Foreign).into());
         }

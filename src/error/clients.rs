@@ -35,7 +35,12 @@ impl Explain for Error {
                 `SERVICE_MANAGER_MIRROR=https://=file:///FOLDER`"
                     .into()
             }
-            Self::NotCached { .. } => "leave out `--offline`".into(),
+            Self::NotCached { option, known, .. } => match known.first() {
+                Some(version) => {
+                    format!("`{option} {version}` is in it; to download another one, leave out `--offline` where there is a network")
+                }
+                None => NOT_CACHED.into(),
+            },
             Self::Download { source, .. } | Self::Network { source } => return download_hint(source),
             Self::Mirror { .. } => {
                 "write `FROM=TO`: an address with `https://`, and `https://…`, `file:///…` or, with \
@@ -75,6 +80,9 @@ impl Explain for Error {
     }
 }
 
+const NOT_CACHED: &str = "no version of it is: to download one, leave out `--offline` where there is a network, or a mirror \
+    that SERVICE_MANAGER_MIRROR names";
+
 fn download_hint(error: &DownloadError) -> Option<String> {
     Some(match error {
         DownloadError::Tls(_) | DownloadError::Authorities(_) => {
@@ -91,7 +99,8 @@ fn download_hint(error: &DownloadError) -> Option<String> {
         }
         DownloadError::Disk(source) => return disk_hint(source),
         DownloadError::Network(_) | DownloadError::Slow(_) | DownloadError::Short { .. } => {
-            "try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network `--offline`"
+            "try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network name a mirror \
+            in SERVICE_MANAGER_MIRROR"
                 .into()
         }
         DownloadError::NoAddress => return None,

@@ -83,6 +83,8 @@ pub(crate) enum Error {
     /// The first that is wrong with one of several machines that were named.
     #[error("{error}")]
     OfMachine { machine: String, error: Box<Error> },
+    #[error("{error}, which `machine` in `{}` names", .path.display())]
+    OfProjectFile { path: PathBuf, error: Box<Error> },
     /// With a hint that is better than its own.
     #[error("{error}")]
     Hinted { error: Box<Error>, hint: String },
@@ -157,7 +159,9 @@ impl Explain for Error {
             Self::Proxy(error) => error.exit_code(),
             Self::Settings(error) => error.exit_code(),
             Self::Exec(error) => error.exit_code(),
-            Self::OfMachine { error, .. } | Self::Hinted { error, .. } => error.exit_code(),
+            Self::OfMachine { error, .. }
+            | Self::OfProjectFile { error, .. }
+            | Self::Hinted { error, .. } => error.exit_code(),
             Self::Diagnosed { code } => *code,
             Self::Tunnel(error) => error.exit_code(),
             Self::Files(error) => error.exit_code(),
@@ -210,19 +214,11 @@ impl Explain for Error {
             Self::Proxy(error) => return error.hint(),
             Self::Settings(error) => return error.hint(),
             Self::Exec(error) => return error.hint(),
-            Self::NotPlaced(files::Error::Write { source, .. } | files::Error::Folder { source, .. })
-                if !is_full(source) && !is_no_folder(source) =>
-            {
-                "name a folder that you can write, with `--path FOLDER`".into()
-            }
-            Self::Files(error) | Self::NotPlaced(error) => return error.hint(),
+            Self::Files(error) => return error.hint(),
             Self::Tunnel(error) => return error.hint(),
             Self::Timeout(error) => return error.hint(),
             Self::MachineUnavailable { source, .. } => return source.hint(),
-            Self::OfMachine { error, .. } => return error.hint(),
-            Self::OptionUnfit { option, hint, .. } => {
-                hint.clone().unwrap_or_else(|| format!("leave out `{option}`"))
-            }
+            Self::OfMachine { error, .. } | Self::OfProjectFile { error, .. } => return error.hint(),
             Self::Diagnosed { .. }
             | Self::Stdout(_)
             | Self::WorkerPanicked(_)
@@ -240,57 +236,26 @@ impl Explain for Error {
             Self::UnknownCommand { known, .. } if known.is_empty() => return None,
             Self::UnknownCommand { known, .. } => format!("there are: {}", known.join(", ")),
             Self::MultipleMachines { .. } => "name one; only `env`, `exec` and `status` take several".into(),
-            Self::NoSsh => "install OpenSSH's client, or put its folder on the PATH".into(),
-            Self::NoConsole { .. } => "`service-manager status` shows what the machine has".into(),
-            Self::NoBrowser { address } | Self::BrowserFailed { address, .. } => {
-                format!("open {address} yourself; `service-manager console --print` prints it")
-            }
-            Self::NotFolder { path } => {
-                let folder = path.parent().unwrap_or(path);
-                format!("name the folder for the program, as with `--path {}`", sh_path(folder))
-            }
             Self::Hinted { hint, .. } | Self::NothingToExport { hint: Some(hint), .. } => hint.clone(),
             Self::NothingToExport { .. } | Self::NoKubeconfig { .. } => {
                 "`service-manager status` shows what the machine has".into()
             }
-            Self::ServiceAsFile { service } => {
-                format!(
-                    "`service-manager kubeconfig {service} --merge`, or `--merge ./{service}` for the file"
-                )
+            Self::NoSsh | Self::NoConsole { .. } | Self::NoBrowser { .. } | Self::BrowserFailed { .. } => {
+                return of_opening(self);
             }
-            Self::NotTakenOut { path, contexts, .. } => format!(
-                "what is called `{}` in there is left: `kubectl config --kubeconfig {} delete-context {}` removes it, \
-                 with `delete-cluster` and `delete-user`",
-                contexts.join("`, `"),
-                sh_path(path),
-                sh_word(contexts.first()?)
-            ),
-            Self::DockerContextLeft { name, .. } => format!(
-                "it is left: `docker context use default` and `docker context rm {}` remove it",
-                sh_word(name)
-            ),
-            Self::FingerprintNeeded { machine, offered } => format!(
-                "if the machine says the same: `service-manager machines trust {} --fingerprint {}`",
-                sh_word(machine),
-                sh_word(offered)
-            ),
-            Self::HostKeyNotAccepted { .. } => "somebody may be in between; ask who runs the machine".into(),
-            Self::PrivilegedPort { instead, .. } => format!("`service-manager forward {instead}`"),
-            Self::PortTwice { .. } => {
-                "name each port of this host once: `LOCAL:REMOTE` leads one to another port of the machine"
-                    .into()
-            }
-            Self::NoClientNamed => {
-                "name one, as in `service-manager install-cli kubernetes`, or give versions in `clients` of \
-                 the project's `.service-manager.yaml`"
-                    .into()
-            }
-            Self::OptionForOneClient { option, names } => {
-                format!("name one at a time: `service-manager install-cli {} {option} …`", names.first()?)
-            }
-            Self::OptionMisplaced { option, service } => {
-                format!("name it, as in `service-manager start {service}`, or leave out `{option}`")
-            }
+            Self::NotTakenOut { .. }
+            | Self::DockerContextLeft { .. }
+            | Self::FingerprintNeeded { .. }
+            | Self::HostKeyNotAccepted { .. } => return of_records(self),
+            Self::NotPlaced(_)
+            | Self::NotFolder { .. }
+            | Self::NoClientNamed
+            | Self::OptionForOneClient { .. } => return of_installing(self),
+            Self::OptionUnfit { .. }
+            | Self::OptionMisplaced { .. }
+            | Self::ServiceAsFile { .. }
+            | Self::PrivilegedPort { .. }
+            | Self::PortTwice { .. } => return of_options(self),
         })
     }
 
@@ -300,7 +265,9 @@ impl Explain for Error {
             Self::Machine(error) => error.causes(),
             Self::Clients(error) => error.causes(),
             Self::Catalogue(error) | Self::NoSuchObject(error) => error.causes(),
-            Self::OfMachine { error, .. } | Self::Hinted { error, .. } => error.causes(),
+            Self::OfMachine { error, .. }
+            | Self::OfProjectFile { error, .. }
+            | Self::Hinted { error, .. } => error.causes(),
             error => causes(error),
         }
     }
@@ -320,4 +287,85 @@ impl Explain for Error {
             error => explain(error, typed),
         }
     }
+}
+
+/// What to do where another program should show something.
+fn of_opening(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::NoSsh => "install OpenSSH's client, or put its folder on the PATH".into(),
+        Error::NoConsole { .. } => "`service-manager status` shows what the machine has".into(),
+        Error::NoBrowser { address } | Error::BrowserFailed { address, .. } => {
+            format!("open {address} yourself; `service-manager console --print` prints it")
+        }
+        _ => return None,
+    })
+}
+
+/// What to do about what is kept of a machine, here and in files of the user.
+fn of_records(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::NotTakenOut { path, contexts, .. } => format!(
+            "what is called `{}` in there is left: `kubectl config --kubeconfig {} delete-context {}` removes it, \
+             with `delete-cluster` and `delete-user`",
+            contexts.join("`, `"),
+            sh_path(path),
+            sh_word(contexts.first()?)
+        ),
+        Error::DockerContextLeft { name, .. } => format!(
+            "it is left: `docker context use default` and `docker context rm {}` remove it",
+            sh_word(name)
+        ),
+        Error::FingerprintNeeded { machine, offered } => format!(
+            "if the machine says the same: `service-manager machines trust {} --fingerprint {}`",
+            sh_word(machine),
+            sh_word(offered)
+        ),
+        Error::HostKeyNotAccepted { .. } => "somebody may be in between; ask who runs the machine".into(),
+        _ => return None,
+    })
+}
+
+/// What to type to install a client.
+fn of_installing(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::NotPlaced(files::Error::Write { source, .. } | files::Error::Folder { source, .. })
+            if !is_full(source) && !is_no_folder(source) =>
+        {
+            "name a folder that you can write, with `--path FOLDER`".into()
+        }
+        Error::NotPlaced(error) => return error.hint(),
+        Error::NotFolder { path } => {
+            let folder = path.parent().unwrap_or(path);
+            format!("name the folder for the program, as with `--path {}`", sh_path(folder))
+        }
+        Error::NoClientNamed => {
+            "name one, as in `service-manager install-cli kubernetes`, or give versions in `clients` of \
+             the project's `.service-manager.yaml`"
+                .into()
+        }
+        Error::OptionForOneClient { option, names } => {
+            format!("name one at a time: `service-manager install-cli {} {option} …`", names.first()?)
+        }
+        _ => return None,
+    })
+}
+
+/// What to type in place of an option, or of its value.
+fn of_options(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::OptionUnfit { option, hint, .. } => {
+            hint.clone().unwrap_or_else(|| format!("leave out `{option}`"))
+        }
+        Error::OptionMisplaced { option, service } => {
+            format!("name it, as in `service-manager start {service}`, or leave out `{option}`")
+        }
+        Error::ServiceAsFile { service } => {
+            format!("`service-manager kubeconfig {service} --merge`, or `--merge ./{service}` for the file")
+        }
+        Error::PrivilegedPort { instead, .. } => format!("`service-manager forward {instead}`"),
+        Error::PortTwice { .. } => {
+            "name each port of this host once: `LOCAL:REMOTE` leads one to another port of the machine".into()
+        }
+        _ => return None,
+    })
 }

@@ -18,7 +18,13 @@ pub(crate) enum ExecError {
     #[error("`{}` is this program itself", .path.display())]
     RunsItself { path: PathBuf },
     #[error("no `{program}` that fits {server} is here")]
-    NoFittingClient { program: String, server: String, install: String, on_path: Option<String> },
+    NoFittingClient {
+        program: String,
+        server: String,
+        install: String,
+        is_offline: bool,
+        on_path: Option<String>,
+    },
     #[error("`--client-version` is for a client such as `kubectl`, which `{command}` is not")]
     NotAClient { command: String },
 }
@@ -44,11 +50,12 @@ impl Explain for ExecError {
             Self::NotStarted { .. } => return None,
             Self::NotExecutable { path } => format!("`chmod +x {}` makes it so", sh_path(path)),
             Self::RunsItself { .. } => "name the program that it stands for by its path".into(),
-            Self::NoFittingClient { install, on_path, .. } => {
+            Self::NoFittingClient { install, is_offline, on_path, .. } => {
+                let network = if *is_offline { "where there is a network, " } else { "" };
                 let found = on_path.as_ref().map(|version| {
                     format!("; on the PATH is {version}, which `--any-version` takes all the same")
                 });
-                format!("`{install}` installs one{}", found.unwrap_or_default())
+                format!("{network}`{install}` installs one{}", found.unwrap_or_default())
             }
             Self::NotAClient { .. } => "leave it out".into(),
         })

@@ -30,27 +30,10 @@ impl Explain for Error {
                     .into()
             }
             Self::NoUser => "`--host USER@HOST`, or `User` in the ssh config".into(),
-            Self::UnknownMachine { nearest: Some(nearest), .. }
-            | Self::NoSuchAlias { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
-            Self::UnknownMachine { known, .. } if known.is_empty() => {
-                "name it once with `--ssh-config FILE` or `--host USER@HOST`; it is remembered then".into()
-            }
-            Self::UnknownMachine { known, .. } => format!("known here: {}", known.join(", ")),
-            Self::NoSuchAlias { known, .. } if known.is_empty() => {
-                "`vagrant ssh-config > FILE` writes one that does".into()
-            }
-            Self::NoSuchAlias { name: Some(_), known, .. } => format!("it has: {}", known.join(", ")),
-            Self::NoSuchAlias { known, .. } => format!("name one, as with `--machine {}`", known.first()?),
-            Self::MultipleMachines { known, words } => {
-                // Its project may stand behind the name.
-                format!("name one, as with `{words} {}`", known.first()?.split(' ').next()?)
-            }
-            Self::NoneChosen { known } => {
-                let name = known.first()?;
-                format!(
-                    "`service-manager machines use {name}` chooses one from now on, `--machine {name}` for one command"
-                )
-            }
+            Self::UnknownMachine { .. }
+            | Self::NoSuchAlias { .. }
+            | Self::MultipleMachines { .. }
+            | Self::NoneChosen { .. } => return of_name(self),
             Self::NoSshConfig { .. } => "`vagrant ssh-config > FILE` writes one".into(),
             Self::TooManyJumps { .. } => "name fewer hosts in `ProxyJump`".into(),
             Self::SshConfigRefused { path, .. } => format!("`ssh -G -F {} NAME` says it too", sh_path(path)),
@@ -59,32 +42,102 @@ impl Explain for Error {
             Self::VagrantGone { machine, .. } | Self::KnownHostsDamaged { machine, .. } => {
                 format!("`service-manager machines forget {}`", sh_word(machine))
             }
-            Self::ForeignVagrantfile { path } => {
-                format!("`cd {}`, if you trust it", sh_path(path.parent()?))
-            }
-            Self::VagrantNotAllowed { project, .. } | Self::VagrantDenied { project, .. } => {
-                format!("{}, if you trust it", allow(project))
-            }
-            Self::VagrantEmpty { folder } => format!("in `{}`: `vagrant up`", folder.display()),
-            Self::VagrantNotCreated { machine, folder } | Self::VagrantNotRunning { machine, folder } => {
-                format!("in `{}`: `vagrant up {machine}`", folder.display())
-            }
-            Self::NoVagrant { .. } => {
-                "put Vagrant on the PATH, or name the machine with `--ssh-config FILE` or `--host USER@HOST`"
-                    .into()
-            }
-            Self::VagrantFailed { folder, .. } => format!("in `{}`: `vagrant ssh-config`", folder.display()),
-            Self::ProjectFile {
-                source: ProjectFileError::UnknownKey { nearest: Some(nearest), .. }, ..
-            } => {
-                format!("did you mean `{nearest}`?")
-            }
-            Self::ProjectFile { source: ProjectFileError::UnknownKey { .. }, .. } => {
-                "it may have: machine, services, clients".into()
-            }
-            Self::ProjectFile { source: ProjectFileError::Bare { .. }, .. } => "put it between quotes".into(),
-            Self::NotStarted { .. } | Self::NoProject { .. } | Self::ProjectFile { .. } => return None,
+            Self::ForeignVagrantfile { .. }
+            | Self::VagrantNotAllowed { .. }
+            | Self::VagrantDenied { .. }
+            | Self::VagrantEmpty { .. }
+            | Self::VagrantNotCreated { .. }
+            | Self::VagrantNotRunning { .. }
+            | Self::NoVagrant { .. }
+            | Self::VagrantFailed { .. } => return of_vagrant(self),
+            Self::ProjectFile { source, .. } => return what_to_write(source),
+            Self::NotStarted { .. } | Self::NoProject { .. } => return None,
         })
+    }
+}
+
+/// What to type in place of a name.
+fn of_name(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::UnknownMachine { nearest: Some(nearest), .. }
+        | Error::NoSuchAlias { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+        Error::UnknownMachine { known, .. } if known.is_empty() => {
+            "name it once with `--ssh-config FILE` or `--host USER@HOST`; it is remembered then".into()
+        }
+        Error::UnknownMachine { known, .. } => format!("known here: {}", known.join(", ")),
+        Error::NoSuchAlias { known, .. } if known.is_empty() => {
+            "`vagrant ssh-config > FILE` writes one that does".into()
+        }
+        Error::NoSuchAlias { name: Some(_), known, .. } => format!("it has: {}", known.join(", ")),
+        Error::NoSuchAlias { known, .. } => format!("name one, as with `--machine {}`", known.first()?),
+        Error::MultipleMachines { known, words } => {
+            // Its project may stand behind the name.
+            format!("name one, as with `{words} {}`", known.first()?.split(' ').next()?)
+        }
+        Error::NoneChosen { known } => {
+            let name = known.first()?.split(' ').next()?;
+            format!(
+                "`service-manager machines use {name}` chooses one from now on, `--machine {name}` for one command"
+            )
+        }
+        _ => return None,
+    })
+}
+
+/// What to do where Vagrant has to say how the machine is reached.
+fn of_vagrant(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::ForeignVagrantfile { path } => {
+            format!("`cd {}`, if you trust it", sh_path(path.parent()?))
+        }
+        Error::VagrantNotAllowed { project, .. } | Error::VagrantDenied { project, .. } => {
+            format!("{}, if you trust it", allow(project))
+        }
+        Error::VagrantEmpty { folder } => format!("in `{}`: `vagrant up`", folder.display()),
+        Error::VagrantNotCreated { machine, folder } | Error::VagrantNotRunning { machine, folder } => {
+            format!("in `{}`: `vagrant up {machine}`", folder.display())
+        }
+        Error::NoVagrant { .. } => {
+            "put Vagrant on the PATH, or name the machine with `--ssh-config FILE` or `--host USER@HOST`"
+                .into()
+        }
+        Error::VagrantFailed { folder, .. } => format!("in `{}`: `vagrant ssh-config`", folder.display()),
+        _ => return None,
+    })
+}
+
+/// What to write into a project's file instead.
+fn what_to_write(error: &ProjectFileError) -> Option<String> {
+    Some(match error {
+        ProjectFileError::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+        ProjectFileError::UnknownKey { .. } => "it may have: machine, services, clients".into(),
+        ProjectFileError::Bare { field } if field.starts_with("clients") => "put it between quotes".into(),
+        ProjectFileError::Program { field, service } => {
+            let program = field.trim_start_matches("clients.");
+            format!("write `{service}: VERSION` in place of `{program}: VERSION`")
+        }
+        ProjectFileError::Service { source, .. } => return source.hint(),
+        ProjectFileError::Value { field, .. }
+        | ProjectFileError::Kind { field, .. }
+        | ProjectFileError::Bare { field }
+        | ProjectFileError::NoClient { field } => example(field).into(),
+        ProjectFileError::Yaml(_) | ProjectFileError::NoMapping | ProjectFileError::NotUtf8 => {
+            "write `machine: default`, `services: [docker]` or `clients: {kubernetes: 1.31.5}`, each in a line of its own"
+                .into()
+        }
+        ProjectFileError::NotReadable | ProjectFileError::Foreign => return None,
+    })
+}
+
+/// What stands at `field` in a file that is right.
+fn example(field: &str) -> &'static str {
+    match field.split(['.', '[']).next() {
+        Some("machine") => "write a name as `service-manager machines` lists it: `machine: default`",
+        Some("services") => {
+            "write names as `service-manager services list` shows them: `services: [docker, kubernetes]`"
+        }
+        Some("clients") => "write versions of services' clients: `clients: {kubernetes: '1.31.5'}`",
+        _ => "its keys are `machine`, `services` and `clients`",
     }
 }
 

@@ -15,9 +15,9 @@ pub(super) fn only(known: &[Machine]) -> Result<&Machine, Error> {
     match known {
         [] => Err(Error::NoMachine),
         [machine] => Ok(machine),
-        several => {
-            Err(Error::NoneChosen { known: several.iter().map(|machine| machine.label(known)).collect() })
-        }
+        several => Err(Error::NoneChosen {
+            known: several.iter().map(|machine| machine.label_with_place(known)).collect(),
+        }),
     }
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn find<'m>(
             Err(Error::UnknownMachine { name: wanted.to_owned(), nearest, known: names })
         }
         several => Err(Error::MultipleMachines {
-            known: several.iter().map(|machine| machine.label(known)).collect(),
+            known: several.iter().map(|machine| machine.label_with_place(known)).collect(),
             words,
         }),
     }

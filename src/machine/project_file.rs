@@ -13,6 +13,7 @@ use crate::base::files;
 use crate::base::platform;
 use crate::base::suggest::nearest;
 use crate::base::types::{Invalid, MachineName, ServiceName, Version};
+use crate::catalogue::{self, Catalogue, Service};
 
 /// What a project says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +58,12 @@ pub(crate) enum ProjectFileError {
     Bare { field: String },
     #[error("`{field}` is {source}")]
     Value { field: String, source: Invalid },
+    #[error("`{field}`: {source}")]
+    Service { field: String, source: Box<catalogue::Error> },
+    #[error("`{field}` names a program; the key is the service that it is for")]
+    Program { field: String, service: ServiceName },
+    #[error("`{field}`: there is no client for it")]
+    NoClient { field: String },
 }
 
 impl FoundProjectFile {
@@ -128,6 +135,39 @@ impl ProjectFile {
             }
         }
         Ok(file)
+    }
+}
+
+impl ProjectFile {
+    /// Compares the names of services with those that `catalogue` has.
+    ///
+    /// Errors: one is none, or nothing of it can be in a machine, or there is no client for it.
+    pub(crate) fn check(&self, catalogue: &Catalogue) -> Result<(), ProjectFileError> {
+        for (place, name) in self.services.iter().enumerate() {
+            let field = || format!("services[{place}]");
+            let invalid = |source: catalogue::Error| ProjectFileError::Service {
+                field: field(),
+                source: source.into(),
+            };
+            catalogue.select(&[name.to_string()]).map_err(invalid)?;
+        }
+        self.clients.keys().try_for_each(|name| check_client(name, catalogue))
+    }
+}
+
+fn check_client(name: &ServiceName, catalogue: &Catalogue) -> Result<(), ProjectFileError> {
+    let field = format!("clients.{name}");
+    let source = match catalogue.find(name.as_str()) {
+        Ok(entry) if entry.service.client.is_some() => return Ok(()),
+        Ok(_) => return Err(ProjectFileError::NoClient { field }),
+        Err(source) => source,
+    };
+    let has_program = |service: &&Service| {
+        service.client.as_ref().is_some_and(|client| client.program.as_str() == name.as_str())
+    };
+    match catalogue.entries().iter().map(|entry| &entry.service).find(has_program) {
+        Some(service) => Err(ProjectFileError::Program { field, service: service.name.clone() }),
+        None => Err(ProjectFileError::Service { field, source: source.into() }),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::base::deadline::Deadline;
 use crate::base::env::Env;
 use crate::base::files::{self, Error, PrivateFolder};
 use crate::base::paths::{Folders, MachineFiles};
+use crate::base::text::sanitize;
 use crate::base::types::{DockerContextName, MachineName};
 use crate::guest::ssh::{Hop, Route};
 
@@ -204,6 +205,16 @@ impl Machine {
     pub(crate) fn label(&self, machines: &[Machine]) -> String {
         let namesakes = machines.iter().filter(|machine| machine.name == self.name).count();
         if namesakes > 1 { self.key() } else { self.name.to_string() }
+    }
+
+    /// The same for people, who have to tell namesakes apart: with the folder of the Vagrant project, or the address.
+    pub(crate) fn label_with_place(&self, machines: &[Machine]) -> String {
+        let label = self.label(machines);
+        if label == self.name.as_str() {
+            return label;
+        }
+        let folder = self.origin().map(|origin| sanitize(&origin.project.folder.to_string_lossy()));
+        format!("{label} ({})", folder.unwrap_or_else(|| self.route().to_string()))
     }
 
     /// True when `wanted` is the machine's name, its key, or the beginning of that with eight digits at least.

@@ -215,7 +215,8 @@ fn uninstalls_one_version_or_all() {
     )
     .stdout("error: invalid value `../1.36.3` for `[VERSION]`: [..]\n")
     .fails(1);
-    user.types("service-manager clients uninstall kubernetes")
+    // By the program's name, as for `install-cli`.
+    user.types("service-manager clients uninstall kubectl")
         .stdout(&format!(
             "
             removed [HOME]/{BIN}/kubernetes/1.35.0/kubectl
@@ -224,6 +225,9 @@ fn uninstalls_one_version_or_all() {
         ))
         .succeeds();
     assert!(!user.home().join(BIN).join("kubernetes").exists());
+    user.types("service-manager clients uninstall kubectl")
+        .stderr("error: `kubectl` is not installed\nhint: [..]\n")
+        .fails(126);
     user.types("service-manager clients uninstall docker 99.1.2 --output json")
         .stdout("[..]\"99.1.2\"[..]\n")
         .succeeds();

@@ -136,6 +136,17 @@ fn completes_a_value_behind_a_sign() {
     completes_in(shells, &user, "service-manager kubeconfig --merge=ow", whole);
 }
 
+/// A service there would be taken for a file.
+#[test]
+fn what_follows_merge_is_a_file() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        User::new()
+            .types(format!("service-manager completions {shell} -- 3 service-manager kubeconfig --merge ''"))
+            .stdout(":files\n")
+            .succeeds();
+    }
+}
+
 #[test]
 fn completes_a_service_of_the_users_own() {
     let user = User::new();

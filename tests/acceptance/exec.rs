@@ -42,7 +42,7 @@ fn a_client_that_does_not_fit_is_run_on_request_only() {
         .stderr(
             "
             error: no `kubectl` that fits Kubernetes v1.36.3 is here
-            hint: `service-manager install-cli kubernetes --cli-version 1.36.3` installs one; on the PATH is [..], \
+            hint: where there is a network, `service-manager install-cli kubernetes --cli-version 1.36.3` installs one; on the PATH is [..], \
              which `--any-version` takes all the same
             ",
         )
@@ -51,7 +51,9 @@ fn a_client_that_does_not_fit_is_run_on_request_only() {
         .stdout("namespace/default\n")
         .succeeds();
     user.types("service-manager exec --offline --client-version 1.2.3 kubernetes -- kubectl version")
-        .stderr("error: `kubectl` 1.2.3 is not in the cache\nhint: leave out `--offline`\n")
+        .stderr(
+            "error: `kubectl` 1.2.3 is not in the cache\nhint: no version of it is: to download one, [..]\n",
+        )
         .fails(126);
     user.types("service-manager exec --client-version 1.2.3 kubernetes -- true")
         .stderr(

@@ -3,6 +3,7 @@
 use service_manager_test_support::download::Download;
 use service_manager_test_support::{Guest, User};
 
+use crate::env::SHELLS;
 use crate::start::docker;
 
 /// Types each command with `user` and compares how it ends.
@@ -71,6 +72,83 @@ fn words_that_name_nothing() {
         ],
     );
 }
+
+/// But for the names of things that there are not: those are above.
+#[test]
+fn wrong_usage_of_any_command() {
+    for command in COMMANDS {
+        // Behind a word, `exec` leaves all to its command.
+        for wrong in
+            ["--bogus", "-m ../x", "--timeout x", "--color sometimes", "--host a --ssh-config b", "-m"]
+        {
+            ends(&User::new(), &[(&format!("{command} {wrong}"), 1)]);
+        }
+    }
+    for command in ["machines", "services", "clients", "tunnel", "box"] {
+        ends(&User::new(), &[(&format!("{command} bogus"), 1)]);
+    }
+    for command in
+        ["status", "doctor", "kubeconfig", "machines", "services list", "clients list", "forward", "tunnel"]
+    {
+        ends(&User::new(), &[(&format!("{command} --output xml"), 1)]);
+    }
+    for missing in
+        ["logs", "services show", "machines use", "machines forget", "machines trust", "clients uninstall"]
+    {
+        ends(&User::new(), &[(missing, 1)]);
+    }
+}
+
+#[test]
+fn wrong_usage_within_eval() {
+    for shell in SHELLS {
+        for command in ["env --bogus", "install-cli --bogus", "hook", "hook bash --bogus", "env -m ../x"] {
+            let line = format!("eval \"$(service-manager {command} 2>/dev/null)\"; echo $?");
+            User::new().types(line).to(shell).stdout("1\n").succeeds();
+        }
+    }
+}
+
+const COMMANDS: [&str; 38] = [
+    "env",
+    "exec",
+    "status",
+    "doctor",
+    "start docker",
+    "stop docker",
+    "restart docker",
+    "kubeconfig",
+    "docker-context",
+    "box ip",
+    "box version",
+    "ssh",
+    "logs docker",
+    "console",
+    "machines",
+    "machines use x",
+    "machines list",
+    "machines forget x",
+    "machines trust x",
+    "machines allow",
+    "machines deny",
+    "services list",
+    "services show docker",
+    "services validate",
+    "services schema",
+    "install-cli docker",
+    "clients list",
+    "clients verify",
+    "clients prune",
+    "clients uninstall docker",
+    "clients export x",
+    "hook bash",
+    "forward 8080",
+    "tunnel",
+    "tunnel stop",
+    "tunnel log",
+    "completions bash",
+    "man",
+];
 
 #[test]
 fn a_client_that_cannot_be_installed() {

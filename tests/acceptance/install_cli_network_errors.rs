@@ -473,9 +473,9 @@ const HASTY: &str = "service-manager -q --timeout 1 install-cli kubernetes --cli
 const BROKE_OFF: &str = "
     error: could not download `https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl`
     caused by: the connection broke off
-    hint: try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network `--offline`
+    hint: try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network name a mirror in SERVICE_MANAGER_MIRROR
     ";
-const TRY_AGAIN: &str = "try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network `--offline`";
+const TRY_AGAIN: &str = "try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network name a mirror in SERVICE_MANAGER_MIRROR";
 /// What is in the cache when something has come.
 const BEGUN: [&str; 3] =
     ["kubernetes/1.36.3/.lock", "kubernetes/1.36.3/.partial", "kubernetes/1.36.3/.partial.json"];

@@ -62,7 +62,7 @@ fn a_failed_download_removes_the_bar() {
     let mut terminal = typed.in_a_terminal(200);
     let again = format!("note: trying again: `{KUBECTL}`: the connection broke off\n");
     terminal.shows(&format!(
-        "{}error: could not download `{KUBECTL}`\ncaused by: the connection broke off\nhint: try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network `--offline`",
+        "{}error: could not download `{KUBECTL}`\ncaused by: the connection broke off\nhint: try again: it goes on from where it ended; behind a proxy set HTTPS_PROXY, without a network name a mirror in SERVICE_MANAGER_MIRROR",
         again.repeat(3)
     ));
     assert_eq!(terminal.ends(), 126);

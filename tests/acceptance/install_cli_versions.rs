@@ -272,11 +272,16 @@ fn does_not_confuse_versions() {
 #[test]
 fn works_offline_from_the_cache() {
     let download = Download::new();
-    let missing = |version: &str| {
-        format!("error: `kubectl` {version} is not in the cache\nhint: leave out `--offline`\n")
-    };
-    download.user.complains(&format!("{INSTALL} --offline"), 126, &missing("1.36.3"));
+    let missing =
+        |version: &str, hint: &str| format!("error: `kubectl` {version} is not in the cache\nhint: {hint}\n");
+    // A mirror or a network: never back to `--offline`.
+    let none = "no version of it is: to download one, leave out `--offline` where there is a network, or a mirror that \
+                SERVICE_MANAGER_MIRROR names";
+    download.user.complains(&format!("{INSTALL} --offline"), 126, &missing("1.36.3", none));
     download.succeeds();
+    let another = "`--cli-version 1.36.3` is in it; to download another one, leave out `--offline` where there is a network";
+    let line = format!("{INSTALL} --offline").replace("1.36.3", "1.36.9");
+    download.user.complains(&line, 126, &missing("1.36.9", another));
     download.publisher.requests();
     let line = format!("{INSTALL} --offline");
     download.user.types(format!("eval \"$({line})\" && kubectl")).stdout("kubectl 1.36.3\n").succeeds();

@@ -193,8 +193,10 @@ fn tells_machines_of_the_same_name_apart() {
             .stdout(&format!("{address}\n"))
             .succeeds();
     }
-    let several =
-        format!("error: several machines may be meant: {first}, {second}\nhint: name one, as with ");
+    let several = format!(
+        "error: several machines may be meant: {first} (vagrant@{address}:22), {second} (vagrant@{other_address}:22)\n\
+                 hint: name one, as with "
+    );
     user.types("service-manager box ip --machine default")
         .stderr(&format!("{several}`--machine {first}`\n"))
         .fails(1);

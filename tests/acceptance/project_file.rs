@@ -86,6 +86,13 @@ fn install_cli_takes_its_versions() {
     user.types("cd project && eval \"$(service-manager -q install-cli)\" && helm && kubectl")
         .stdout("helm 3.15.2\nkubectl 1.36.3\n")
         .succeeds();
+    // The form does not depend on how many clients the file has.
+    for clients in ["kubernetes: 1.36.3", "kubernetes: 1.36.3, helm: 3.15.2"] {
+        user.writes("project/.service-manager.yaml", &format!("clients: {{{clients}}}"));
+        user.types(format!("cd project && {ALLOW} -q && service-manager -q install-cli -o json"))
+            .stdout("{\"version\":1,\"clients\":[[..]],\"failed\":[]}\n")
+            .succeeds();
+    }
     // What is typed counts more.
     let newer = KUBECTL.replace("1.36.3", "1.36.4");
     download.publisher.offers_with_checksum(&newer, kubectl());
@@ -101,9 +108,42 @@ fn what_is_wrong_with_it_is_told_and_never_allowed() {
         ("machin: a", "there is no key `machin`\nhint: did you mean `machine`?"),
         ("command: id", "there is no key `command`\nhint: it may have: machine, services, clients"),
         ("clients: {docker: 27.3}", "`clients.docker` is a number to YAML\nhint: put it between quotes"),
-        ("machine: $(id)", "`machine` is [..]"),
-        ("machine: ../../x", "`machine` is [..]"),
-        ("services: [\"\\e[2J\"]", "`services[0]` is [..]"),
+        ("machine: $(id)", "`machine` is [..]\nhint: write a name as [..]: `machine: default`"),
+        ("machine: ../../x", "`machine` is [..]\nhint: write a name as [..]: `machine: default`"),
+        ("machine: [a]", "`machine` is not text\nhint: write a name as [..]: `machine: default`"),
+        ("machine: 1", "`machine` is a number to YAML\nhint: write a name as [..]: `machine: default`"),
+        ("services: docker", "`services` is not a list[..]\nhint: write names as [..]"),
+        ("services: [\"\\e[2J\"]", "`services[0]` is [..]\nhint: write names as [..]"),
+        ("services: [dokcer]", "`services[0]`: there is no service `dokcer`\nhint: did you mean `docker`?"),
+        ("services: [xyzzy]", "`services[0]`: there is no service `xyzzy`\nhint: known services: [..]"),
+        (
+            "services: [docker, helm]",
+            "`services[1]`: `helm` is a client only, [..]\nhint: `service-manager install-cli helm`",
+        ),
+        (
+            "clients: {kubectl: 1.31.5}",
+            "`clients.kubectl` names a program; the key is the service that it is for\n\
+            hint: write `kubernetes: VERSION` in place of `kubectl: VERSION`",
+        ),
+        (
+            "clients: {oc: 4.16.1}",
+            "`clients.oc` names a program; [..]\nhint: write `openshift: VERSION` [..]",
+        ),
+        (
+            "clients: {xyzzy: 1.2.3}",
+            "`clients.xyzzy`: there is no service `xyzzy`\nhint: known services: [..]",
+        ),
+        (
+            "clients: {kubernetes: stable}",
+            "`clients.kubernetes` is [..]\nhint: write versions of services' clients: [..]",
+        ),
+        (
+            "clients: {kubernetes: $(id)}",
+            "`clients.kubernetes` is [..]\nhint: write versions of services' clients: [..]",
+        ),
+        ("clients: [kubernetes]", "`clients` is not a list of versions[..]\nhint: write versions of [..]"),
+        ("- a", "it has no keys: [..]\nhint: write `machine: default`, [..]"),
+        ("machine: a\nmachine: b", "duplicate [..]\nhint: write `machine: default`, [..]"),
     ] {
         user.writes("project/.service-manager.yaml", text);
         user.types(format!("cd project && {ALLOW}"))
@@ -112,6 +152,12 @@ fn what_is_wrong_with_it_is_told_and_never_allowed() {
             ))
             .fails(1);
     }
+    // A machine that there is not is found out when it is used.
+    user.writes("project/.service-manager.yaml", "machine: nowhere");
+    user.types(format!("cd project && {ALLOW}")).stderr(COUNTS).succeeds();
+    user.types("cd project && service-manager status")
+        .stderr("error: [..]`nowhere`[..], which `machine` in `[HOME]/project/.service-manager.yaml` names\nhint: [..]\n")
+        .fails(1);
     // What lies behind a link is not looked at, nor what is too long.
     user.writes("secret", "machine: a");
     user.types("cd project && ln -sf ../secret .service-manager.yaml && service-manager machines allow")

@@ -134,7 +134,7 @@ fn names_the_option_that_other_programs_call_otherwise() {
         ("install-cli oc --arch arm64", "did you mean `--platform SYSTEM/PROCESSOR`?"),
         ("kubeconfig --remove", "did you mean `service-manager machines forget NAME`?"),
         ("kubeconfig --raw", "did you mean `--print`?"),
-        ("kubeconfig --context x", "did you mean `--machine NAME`?"),
+        ("ssh --context x", "did you mean `--machine NAME`?"),
         ("docker-context --rm", "did you mean `--remove`?"),
         ("console --url", "did you mean `--print`?"),
         ("start docker --wait 5", "did you mean `--timeout SECONDS`?"),

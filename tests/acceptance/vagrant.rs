@@ -479,9 +479,28 @@ fn prefers_the_project_around() {
         there.types(&format!("service-manager box ip{option}")).stdout("[ADDRESS]\n").succeeds();
     }
     user.types("VAGRANT_CWD=here service-manager box ip").stdout(&address).succeeds();
-    user.types("service-manager box ip -m default")
-        .stderr("error: several machines may be meant: default-[..], default-[..]\nhint: [..]\n")
+    for command in ["box ip -m", "machines use", "machines forget"] {
+        let words =
+            command.replace("box ip -m", "--machine").replace("machines ", "service-manager machines ");
+        user.types(format!("service-manager {command} default"))
+            .stderr(&format!(
+                "error: several machines may be meant: default-[..] ([HOME]/[..]), default-[..] ([HOME]/[..])\n\
+                 hint: name one, as with `{words} default-[..]`\n"
+            ))
+            .fails(1);
+    }
+    user.types("service-manager box ip")
+        .stderr(
+            "error: several machines are known here: default-[..] ([HOME]/[..]), default-[..] ([HOME]/[..])\n\
+             hint: `service-manager machines use default-[..]` chooses one from now on, `--machine default-[..]` for one \
+             command\n",
+        )
         .fails(1);
+    for key in user.machine_folders().iter().filter_map(|folder| folder.file_name()?.to_str()) {
+        user.types(format!("service-manager machines use {key}"))
+            .stderr(&format!("note: from now on commands outside of Vagrant projects mean `{key}`\n"))
+            .succeeds();
+    }
     // Nowhere is one silently taken for another.
     fs::remove_file(here.folder().join(".vagrant/machines/default/fake/id")).unwrap();
     here.types("service-manager box ip -m default")

@@ -45,10 +45,21 @@ pub(super) fn complete(
     if !is_option && found.iter().any(is_other) {
         found.retain(is_other);
     }
+    // Behind `--merge`, a word is the name of a file, not of a service.
+    let is_behind_option = index > 0 && typed.last().is_some_and(|word| word.starts_with('-'));
+    if is_behind_option && found.iter().any(is_of_shell) {
+        found.retain(is_of_shell);
+    }
     command + &found.iter().map(|candidate| row(shell, candidate)).collect::<String>()
 }
 
 /// Has the shell complete what begins with the word of this number as if it stood alone.
+/// True for what the shell knows: files and folders.
+fn is_of_shell(candidate: &CompletionCandidate) -> bool {
+    let value = candidate.get_value().to_string_lossy();
+    [FILES, FOLDERS].into_iter().any(|files| value.ends_with(files))
+}
+
 fn command(begin: usize) -> String {
     format!(":command {begin}\n")
 }

@@ -108,6 +108,11 @@ impl Typed {
         Self { words, context: context.clone() }
     }
 
+    /// The word before the one that is completed.
+    pub(super) fn last(&self) -> Option<&str> {
+        self.words.last().map(String::as_str)
+    }
+
     /// None where they cannot be found out.
     fn values(&self, list: ValueList) -> Option<Vec<CompletionCandidate>> {
         Some(match list {

@@ -82,7 +82,7 @@ impl<'a> ClientSearch<'a> {
         match installed {
             Some((_, installed)) => Ok(handed_out(&installed)),
             None if args.offline || request.versions.is_empty() => {
-                Err(self.none_fits(server, &request, on_path.as_ref()).into())
+                Err(self.none_fits(server, &request, on_path.as_ref(), args.offline).into())
             }
             None => install(&request, &cache, context),
         }
@@ -100,8 +100,10 @@ impl<'a> ClientSearch<'a> {
         match request.find(cache)? {
             Some(installed) => Ok(handed_out(&installed)),
             None if args.offline => {
-                let program = self.client.program.to_string();
-                Err(clients::Error::NotCached { program, version: version.to_string() }.into())
+                let known = cache.usable(&self.service.name, &request.platform)?;
+                let known = known.iter().map(|installed| installed.receipt.version.to_string()).collect();
+                let (program, version) = (self.client.program.to_string(), version.to_string());
+                Err(clients::Error::NotCached { program, version, option: "--client-version", known }.into())
             }
             None => install(&request, cache, context),
         }
@@ -160,6 +162,7 @@ impl<'a> ClientSearch<'a> {
         server: Option<&ServerRelease>,
         request: &InstallRequest,
         on_path: Option<&ClientOnPath>,
+        is_offline: bool,
     ) -> ExecError {
         let service = &self.service.name;
         let own = server.map(|server| server.name(self.service));
@@ -172,6 +175,7 @@ impl<'a> ClientSearch<'a> {
             program: self.client.program.to_string(),
             server: own.unwrap_or_else(|| "these services".to_owned()),
             install,
+            is_offline,
             on_path: on_path.map(|own| own.version.as_ref().map_or_else(unknown, ToString::to_string)),
         }
     }
