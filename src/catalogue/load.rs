@@ -31,7 +31,22 @@ impl Catalogue {
                 .map_err(|source| Error::ServiceFile { file: format!("services/{name}.yaml"), source })?;
             Ok::<_, Error>(Entry { service, built_in: true, files: Vec::new(), text: Some((*text).into()) })
         };
-        Ok(Self { entries: BUILT_IN.iter().map(entry).collect::<Result<_, Error>>()? })
+        let mut catalogue = Self { entries: BUILT_IN.iter().map(entry).collect::<Result<_, Error>>()? };
+        catalogue.add_provided();
+        Ok(catalogue)
+    }
+
+    /// Has each service know the flavours of those that are this one too.
+    fn add_provided(&mut self) {
+        for index in 0..self.entries.len() {
+            let names = &self.entries[index].service.provided_by;
+            let others = names.iter().filter_map(|name| {
+                let other = self.entries.iter().find(|entry| entry.service.name == *name);
+                other.map(|other| &other.service)
+            });
+            let provided = others.flat_map(Service::provides).collect();
+            self.entries[index].service.provided = provided;
+        }
     }
 
     /// The built-in services with what the user's own files add to them.
@@ -67,6 +82,7 @@ impl Catalogue {
             let diagnostics = catalogue.add(&path).err().unwrap_or_default();
             checked.push((path.clone(), in_file(&path, diagnostics)));
         }
+        catalogue.add_provided();
         Ok((catalogue, checked))
     }
 
@@ -216,7 +232,9 @@ mod tests {
             let changed = Entry { service: service.clone(), built_in: true, files: Vec::new(), text: None };
             let text = changed.text().unwrap();
             let read = file::read(&text, [].into_iter()).unwrap_or_else(|m| panic!("{m:#?}\n{text}"));
-            assert_eq!(format!("{:?}", read.merge_into(None)), format!("{service:?}"));
+            // The catalogue adds what is in another service's file.
+            let read = Service { provided: service.provided.clone(), ..read.merge_into(None) };
+            assert_eq!(format!("{read:?}"), format!("{service:?}"));
         }
     }
 

@@ -20,5 +20,5 @@ pub(crate) use self::load::{Catalogue, CheckedFile};
 pub(crate) use self::template::Template;
 pub(crate) use self::types::{
     Access, ApiQuestion, Control, DOCKER_FILES, EngineProgram, ExportTemplate, Flavour, Hints, OpenPort,
-    Reason, Service, Source, VERSION,
+    ProvidedFlavour, Reason, Service, Source, VERSION,
 };

@@ -33,8 +33,23 @@ pub(crate) struct Service {
     /// The ways it comes, the more specific ones first. Without any it is nothing in the guest, only a client.
     #[serde(default)]
     pub flavours: Vec<Flavour>,
+    /// Services that are this one too. Where it has no flavour of its own in the machine, theirs count, with this one's exports.
+    #[serde(default)]
+    pub provided_by: Vec<ServiceName>,
+    /// The flavours of those services, as the catalogue has them.
+    #[serde(skip)]
+    pub provided: Vec<ProvidedFlavour>,
     /// The program that uses it from the host.
     pub client: Option<Client>,
+}
+
+/// A flavour of another service that counts for this one.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ProvidedFlavour {
+    /// The other service.
+    pub by: ServiceName,
+    /// The flavour, without values: those are about the other service.
+    pub flavour: Flavour,
 }
 
 /// A variable to export. It is left out when a placeholder in its value has none.
@@ -78,7 +93,7 @@ pub(crate) struct Flavour {
     /// Its control plane is pods that go on when the units are down, so that the service itself is asked then.
     #[serde(default)]
     pub static_pods: bool,
-    /// Its kubeconfig is its only sign. It counts where no other flavour of the service has its signs, and where that kubeconfig
+    /// Its kubeconfig is its only sign. It counts where nothing else of the service is in the machine, and where that kubeconfig
     /// leads to the machine itself.
     #[serde(default)]
     pub last_resort: bool,
@@ -287,6 +302,20 @@ impl Service {
     /// True for a program of the host alone: nothing of it can be in a guest.
     pub(crate) fn is_client_only(&self) -> bool {
         self.flavours.is_empty()
+    }
+
+    /// Its own flavours, and those of services that are this one too.
+    pub(crate) fn all_flavours(&self) -> impl Iterator<Item = &Flavour> {
+        self.flavours.iter().chain(self.provided.iter().map(|provided| &provided.flavour))
+    }
+
+    /// What the flavours of this service are for one that it provides.
+    pub(super) fn provides(&self) -> impl Iterator<Item = ProvidedFlavour> {
+        let own = self.flavours.iter().filter(|flavour| !flavour.last_resort);
+        own.map(|flavour| ProvidedFlavour {
+            by: self.name.clone(),
+            flavour: Flavour { values: BTreeMap::new(), ..flavour.clone() },
+        })
     }
 }
 

@@ -72,6 +72,9 @@ struct CachedContexts {
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct CachedConnection {
     flavour: ServiceName,
+    /// The service whose flavour that is, if it is another one.
+    #[serde(default)]
+    provider: Option<ServiceName>,
     /// The context of the guest's kubeconfig, where that is the only sign of the service.
     #[serde(default)]
     context: Option<KubeContextName>,
@@ -192,7 +195,8 @@ impl ServiceCache {
                 of_guest: known.of_guest,
                 name,
             });
-            let detected = DetectedService::remembered(service, &connection.flavour, context)?;
+            let provider = connection.provider.as_ref();
+            let detected = DetectedService::remembered(service, &connection.flavour, provider, context)?;
             let credentials = connection.credentials(now).ok()?;
             ConnectedService::reconnect(detected, credentials, &connection.endpoint(), deadline)
         };
@@ -342,12 +346,28 @@ impl ServiceCache {
         for service in services {
             let known = self.services.get(&service.name).filter(|known| known.holds(service, scope, now));
             match (known.map(|known| &known.connection), scope) {
+                (Some(Some(connection)), _) if self.is_another_one(connection, services, scope) => {}
                 (Some(Some(connection)), _) => connections.push((*service, connection)),
                 (Some(None), Scope::All) | (_, Scope::Known) => {}
                 (Some(None), Scope::Named) | (None, _) => return None,
             }
         }
         (!connections.is_empty()).then_some(connections)
+    }
+}
+
+impl ServiceCache {
+    /// True when everything is asked for, and another one of `services` leads to the same.
+    fn is_another_one(&self, connection: &CachedConnection, services: &[&Service], scope: Scope) -> bool {
+        let Some(provider) = &connection.provider else { return false };
+        let is_asked_for = services.iter().any(|service| service.name == *provider);
+        match scope {
+            Scope::Named => false,
+            Scope::All => is_asked_for,
+            Scope::Known => {
+                is_asked_for && self.services.get(provider).is_some_and(|known| known.connection.is_some())
+            }
+        }
     }
 }
 
@@ -382,6 +402,7 @@ impl CachedConnection {
         let written = credentials.as_ref().map(|credentials| kubeconfig::write(&[entry(credentials)]));
         Ok(Self {
             flavour: detected.flavour.name.clone(),
+            provider: detected.provider.cloned(),
             context: detected.context.as_ref().map(|context| context.name.clone()),
             place: endpoint.place.clone(),
             via: endpoint.via,
@@ -476,7 +497,7 @@ fn digest(service: &Service) -> Result<String, Error> {
         let (file, source) = (service.name.to_string(), serde::ser::Error::custom(error));
         catalogue::Error::ServiceFile { file, source }
     };
-    let text = serde_json::to_vec(service).map_err(failed)?;
+    let text = serde_json::to_vec(&(service, &service.provided)).map_err(failed)?;
     Ok(hex(&Sha256::digest(text)[..8]))
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn connect<'a>(
         services.iter().try_for_each(|service| inspection.require_installed(service))?;
     }
     let (mut connected, mut left_out, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-    for Assessment { availability, service, .. } in inspection.assess(services, deadline) {
+    for Assessment { availability, service, .. } in inspection.assess(services, all, deadline) {
         match availability {
             Availability::Connected(service) => connected.push(*service),
             Availability::NotInstalled(_) if all => {}

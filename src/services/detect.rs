@@ -7,7 +7,7 @@ use super::state::State;
 use crate::base::text::sh_word;
 use crate::base::timeouts;
 use crate::base::types::{GuestPattern, KubeContextName, ServiceName, UnitName, VariantId};
-use crate::catalogue::{Flavour, Hints, Service};
+use crate::catalogue::{Flavour, Hints, ProvidedFlavour, Service};
 use crate::guest::control::{Target, Verb};
 use crate::guest::probe::{Facts, UnitState};
 
@@ -32,6 +32,8 @@ pub(crate) struct DetectedService<'a> {
     pub(crate) must_be_asked: bool,
     /// The context that is used of the kubeconfig that is its only sign.
     pub(crate) context: Option<UsedContext>,
+    /// The service whose flavour it is, if that is another one.
+    pub(crate) provider: Option<&'a ServiceName>,
 }
 
 /// The context that is used of a kubeconfig of the guest.
@@ -44,21 +46,36 @@ pub(crate) struct UsedContext {
     pub(crate) of_guest: Vec<KubeContextName>,
 }
 
-/// Finds the flavour of `service` that is in the guest: the first of which something runs, else the first. One of last resort
-/// only without any other, for the context that is `chosen`.
+/// Finds the flavour of `service` that is in the guest: the first of which something runs, else the first. One of another service
+/// that is this one too only without any of its own; one of last resort only without both, for the context that is `chosen`.
 pub(crate) fn detect<'a>(
     service: &'a Service,
     facts: &Facts,
     chosen: Option<&KubeContextName>,
 ) -> Option<DetectedService<'a>> {
-    let there = service.flavours.iter().filter(|flavour| !flavour.last_resort);
-    let there = there.filter(|flavour| is_there(flavour, service, facts));
-    let mut detected: Vec<_> = there.map(|flavour| DetectedService::new(service, flavour, facts)).collect();
+    let own = service.flavours.iter().filter(|flavour| !flavour.last_resort).map(|flavour| (flavour, None));
+    let provided = service.provided.iter().map(|provided| (&provided.flavour, Some(&provided.by)));
+    first_up(service, own, facts)
+        .or_else(|| first_up(service, provided, facts))
+        .or_else(|| last_resorts(service).find_map(|flavour| last_resort(service, flavour, facts, chosen)))
+}
+
+/// The first of `flavours` that is there and of which something runs, else the first that is there. Each comes with the service
+/// that it is of, if that is another one.
+fn first_up<'a>(
+    service: &'a Service,
+    flavours: impl Iterator<Item = (&'a Flavour, Option<&'a ServiceName>)>,
+    facts: &Facts,
+) -> Option<DetectedService<'a>> {
+    let there = flavours.filter(|(flavour, _)| is_there(flavour, service, facts));
+    let mut detected: Vec<_> = there
+        .map(|(flavour, provider)| DetectedService {
+            provider,
+            ..DetectedService::new(service, flavour, facts)
+        })
+        .collect();
     let up = detected.iter().position(|detected| detected.state.is_up()).unwrap_or(0);
-    if detected.is_empty() {
-        return last_resorts(service).find_map(|flavour| last_resort(service, flavour, facts, chosen));
-    }
-    Some(detected.swap_remove(up))
+    (!detected.is_empty()).then(|| detected.swap_remove(up))
 }
 
 /// The flavours of `service` of which a kubeconfig is the only sign.
@@ -126,16 +143,27 @@ impl<'a> DetectedService<'a> {
             active_for,
             must_be_asked,
             context: None,
+            provider: None,
         }
     }
 
-    /// `service` as it was when its flavour was the one called `flavour`, used by `context`. None when there is none any more.
+    /// `service` as it was when its flavour was the one called `flavour` of the service `provider`, or its own, used by `context`. None
+    /// when there is none any more.
     pub(crate) fn remembered(
         service: &'a Service,
         flavour: &ServiceName,
+        provider: Option<&ServiceName>,
         context: Option<UsedContext>,
     ) -> Option<Self> {
-        let flavour = service.flavours.iter().find(|known| known.name == *flavour)?;
+        let (flavour, provider) = if provider.is_none() {
+            (service.flavours.iter().find(|known| known.name == *flavour)?, None)
+        } else {
+            let known = |of_other: &&ProvidedFlavour| {
+                Some(&of_other.by) == provider && of_other.flavour.name == *flavour
+            };
+            let of_other = service.provided.iter().find(known)?;
+            (&of_other.flavour, Some(&of_other.by))
+        };
         Some(Self {
             service,
             flavour,
@@ -147,6 +175,7 @@ impl<'a> DetectedService<'a> {
             active_for: None,
             must_be_asked: flavour.must_be_asked(),
             context,
+            provider,
         })
     }
 
@@ -374,6 +403,34 @@ mod tests {
         let with_k3s = facts(&[("k3s", Inactive)], &[]);
         assert_eq!(last(with_k3s, &[("kind-dev", LOCAL)]), stopped("k3s"));
         assert_eq!(last(facts(&[("kube-apiserver", Inactive)], &[]), &[("a", LOCAL)]), stopped("plain"));
+    }
+
+    #[test]
+    fn an_openshift_is_a_kubernetes_where_there_is_no_other() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let services = catalogue.select(&["kubernetes".to_owned()]).unwrap();
+        let provider = |facts: &Facts| {
+            let found = detect(services[0], facts, None).unwrap();
+            assert!(found.flavour.values.is_empty(), "those are about OpenShift");
+            (found.flavour.name.to_string(), found.provider.map(ToString::to_string))
+        };
+        let openshift = || Some("openshift".to_owned());
+        let microshift = |state| facts(&[("microshift", state)], &[]);
+        assert_eq!(provider(&microshift(UnitState::Inactive)), ("microshift".into(), openshift()));
+        let copied = with_user_kubeconfig(microshift(UnitState::Active), &[("microshift", LOCAL)]);
+        assert_eq!(
+            provider(&copied),
+            ("microshift".into(), openshift()),
+            "a copy of its kubeconfig is no other one"
+        );
+        let both = facts(&[("microshift", UnitState::Active), ("k3s", UnitState::Inactive)], &[]);
+        assert_eq!(provider(&both), ("k3s".into(), None));
+        let remembered = |name: &str, by: Option<&str>| {
+            let by: Option<ServiceName> = by.map(|by| by.parse().unwrap());
+            DetectedService::remembered(services[0], &name.parse().unwrap(), by.as_ref(), None).is_some()
+        };
+        assert!(remembered("microshift", Some("openshift")) && remembered("k3s", None));
+        assert!(!remembered("microshift", None) && !remembered("k3s", Some("openshift")));
     }
 
     #[test]

@@ -49,13 +49,23 @@ enum PortUse {
 }
 
 impl Inspection {
-    /// Detects each of `services` and connects to it, all at once; in their order.
-    pub(crate) fn assess<'a>(&self, services: &[&'a Service], deadline: Deadline) -> Vec<Assessment<'a>> {
-        let results =
-            parallel::map(services.to_vec(), MOST_AT_ONCE, |service| self.assess_one(service, deadline));
+    /// Detects each of `services` and connects to it, all at once; in their order. Where `all` are asked for, one that comes as the
+    /// flavour of another one of them is not there by itself.
+    pub(crate) fn assess<'a>(
+        &self,
+        services: &[&'a Service],
+        all: bool,
+        deadline: Deadline,
+    ) -> Vec<Assessment<'a>> {
+        let is_another_one = |detected: &DetectedService| {
+            all && services.iter().any(|other| Some(&other.name) == detected.provider)
+        };
+        let detect = |service| self.detect(service).filter(|detected| !is_another_one(detected));
+        let assess = |service| self.assess_detected(service, detect(service), deadline);
+        let results = parallel::map(services.to_vec(), MOST_AT_ONCE, assess);
         let panicked = |service: &'a Service| Assessment {
             service,
-            detected: self.detect(service),
+            detected: detect(service),
             availability: Availability::Unusable(WorkerPanicked.into()),
             partly_down: None,
         };
@@ -65,7 +75,15 @@ impl Inspection {
 
     /// Detects `service` and connects to it.
     pub(crate) fn assess_one<'a>(&self, service: &'a Service, deadline: Deadline) -> Assessment<'a> {
-        let detected = self.detect(service);
+        self.assess_detected(service, self.detect(service), deadline)
+    }
+
+    fn assess_detected<'a>(
+        &self,
+        service: &'a Service,
+        detected: Option<DetectedService<'a>>,
+        deadline: Deadline,
+    ) -> Assessment<'a> {
         let availability = match &detected {
             Some(detected) => self.availability(detected, deadline),
             None => Availability::NotInstalled(self.why_not_there(service)),

@@ -22,7 +22,7 @@ fn a_context_is_chosen_and_stays_so() {
         user.types(who(options)).stdout("kind-other-admin\n").succeeds();
     }
     let hooked = format!(
-        "eval \"$(service-manager hook bash)\"; eval \"$(service-manager hook bash --now 2>/dev/null)\"; {WHO}"
+        "eval \"$(service-manager hook bash)\"; eval \"$(service-manager hook bash --now --timeout 5 2>/dev/null)\"; {WHO}"
     );
     user.types(hooked).stdout("kind-other-admin\n").succeeds();
     user.types(format!("service-manager -q exec kubernetes --context kind-dev -- bash -c \"{WHO}\""))
@@ -62,7 +62,7 @@ fn a_wrong_context_gets_the_nearest() {
         .fails(126);
     user.types("service-manager env kubernetes --context '`id`'")
         .stdout("(exit 1)\n")
-        .stderr("error: invalid value '`id`' for '--context <CONTEXT>': not a valid name of a context ([..])\n\nFor more information, try '--help'.\n")
+        .stderr("error: invalid value ``id`` for `--context <CONTEXT>`: not a valid name of a context ([..])\n\nFor more information, try `--help`.\n")
         .fails(1);
     user.types("service-manager env docker --context kind-dev --script-readable")
         .stderr("error: `--context` is not for docker\nhint: leave out `--context`\n")
@@ -71,12 +71,12 @@ fn a_wrong_context_gets_the_nearest() {
     user.types("service-manager -q env kubernetes --context kind-other --script-readable")
         .stdout("KUBECONFIG=[MACHINE]/kubernetes/kubeconfig\n")
         .succeeds();
-    let without = guest.run(&format!("sed 's/kind-other/kind-new/' {CONFIG}"));
+    let without = guest.run(&format!("sed 's/kind-other/kind-others/' {CONFIG}"));
     guest.replaces(CONFIG, &without);
     user.types("service-manager env kubernetes --refresh --script-readable")
         .stderr(
             "error: `~/.kube/config` of `[NAME]` has no context `kind-other`\n\
-             hint: `service-manager env kubernetes --context kind-new`; it has kind-dev, kind-new\n",
+             hint: `service-manager env kubernetes --context kind-others`; it has kind-dev, kind-others\n",
         )
         .fails(126);
 }

@@ -1,5 +1,6 @@
 //! `env openshift`: what its routes tell, and the names in its certificates.
 
+use crate::doctor::agrees_with_env;
 use crate::flavours::report;
 use service_manager_test_support::{Guest, UNTIL_READY, User};
 
@@ -64,6 +65,43 @@ fn finds_the_console_of_openshift_4() {
             ",
         )
         .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn an_openshift_is_a_kubernetes_too() {
+    let guest = Guest::own("microshift", "address");
+    let user = User::of(&guest);
+    let get = "kubectl get namespace default -o name";
+    let by_name = format!("eval \"$(service-manager -q env kubernetes)\" && {get} && echo $KUBECONFIG");
+    user.types(&by_name).stdout("namespace/default\n[MACHINE]/kubernetes/kubeconfig\n").succeeds();
+    user.types("service-manager status kubernetes").stdout("kubernetes - running\n").succeeds();
+    // Nobody else has found out more.
+    user.types(format!("eval \"$(service-manager hook bash --now --timeout 5 2>/dev/null)\"; {get}"))
+        .stdout("namespace/default\n")
+        .succeeds();
+    agrees_with_env(&user, "", "kubernetes");
+    // With everything it is the OpenShift alone, whether the machine is asked or not.
+    for options in ["", " --refresh", ""] {
+        user.types(format!("service-manager -q env{options} --script-readable | cut -d= -f1"))
+            .stdout("OPENSHIFT_URL\nKUBECONFIG\n")
+            .succeeds();
+        user.types(&by_name).stdout("namespace/default\n[MACHINE]/kubernetes/kubeconfig\n").succeeds();
+    }
+    user.types("service-manager status")
+        .stdout("docker - stopped\nopenshift - running\nkubernetes - not installed\n")
+        .succeeds();
+    user.types("service-manager -q exec kubernetes -- sh -c 'basename $(dirname $KUBECONFIG)'")
+        .stdout("kubernetes\n")
+        .succeeds();
+    guest.stops("microshift");
+    user.types("service-manager env kubernetes --script-readable")
+        .stderr("error: kubernetes is stopped in `[NAME]`\nhint: `service-manager start kubernetes`\n")
+        .fails(126);
+    user.types("service-manager -q start kubernetes")
+        .stdout("Kubernetes service configured successfully...\n")
+        .succeeds();
+    user.types(&by_name).stdout("namespace/default\n[MACHINE]/kubernetes/kubeconfig\n").succeeds();
 }
 
 /// A name that leads to the machine needs no `tls-server-name`, which `oc` 3.x and others ignore.

@@ -40,6 +40,10 @@ impl Lint<'_> {
                 self.unless(!is_needed || root.get(key).is_some(), root, &whole.key(key), what);
             }
         }
+        for (field, provider) in list(root, &whole, "provided_by") {
+            let is_itself = root.get("name").is_some_and(|name| name.text() == provider.text());
+            self.unless(!is_itself, provider, &field, "is the service itself");
+        }
         let values = self.values(root);
         for (field, export) in list(root, &whole, "exports") {
             self.placeholders(export, &field, "value", &values);

@@ -256,6 +256,17 @@ flavours:
     }
 
     #[test]
+    fn a_service_is_not_provided_by_itself() {
+        assert_eq!(told("name: kubernetes\nprovided_by: [openshift, other]\n"), [""; 0]);
+        assert_eq!(
+            told("name: kubernetes\nprovided_by: [openshift, kubernetes]\n"),
+            ["2: provided_by[1]: is the service itself"]
+        );
+        let told = told("name: kubernetes\nprovided_by: [\"$(id)\"]\n");
+        assert!(told.len() == 1 && told[0].starts_with("2: provided_by[0]: "), "{told:?}");
+    }
+
+    #[test]
     fn what_several_aliases_share_is_told_once() {
         let text = FULL.replace("units: [podman, other]", "units: &u [$]").replace("[/opt/podman]", "*u");
         assert_eq!(told(&text).len(), 2, "{:?}", told(&text));

@@ -29,6 +29,8 @@ pub(crate) struct ServiceFile {
     /// The ways it comes, the more specific ones first. One with the name of a known flavour replaces it.
     #[schemars(length(min = 1))]
     flavours: Option<Vec<Flavour>>,
+    /// Services that are this one too. Where it has no flavour of its own in the machine, theirs count, with this one's exports.
+    provided_by: Option<Vec<ServiceName>>,
     /// The program that uses it from the host. A service with a client may do without exports and flavours.
     #[serde(default)]
     #[schemars(with = "Client")]
@@ -45,6 +47,8 @@ impl ServiceFile {
             exports: Vec::new(),
             overrides: Vec::new(),
             flavours: Vec::new(),
+            provided_by: Vec::new(),
+            provided: Vec::new(),
             client: None,
         });
         let mut flavours = self.flavours.unwrap_or_default();
@@ -58,6 +62,8 @@ impl ServiceFile {
             exports: self.exports.unwrap_or(known.exports),
             overrides: self.overrides.unwrap_or(known.overrides),
             flavours,
+            provided_by: self.provided_by.unwrap_or(known.provided_by),
+            provided: Vec::new(),
             client: self.client.or(known.client),
         }
     }

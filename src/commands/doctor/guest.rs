@@ -30,7 +30,7 @@ pub(super) fn examine(
         }
     };
     shell(&inspection, begin.elapsed(), examination);
-    let assessed = inspection.assess(services, examination.context.deadline);
+    let assessed = inspection.assess(services, !are_named, examination.context.deadline);
     let down: Vec<UnitName> = assessed.iter().flat_map(failed_units).collect();
     let health = match session.health(&down) {
         Ok(health) => health,

@@ -81,7 +81,8 @@ impl Inquiry {
     ) -> Result<Report, Error> {
         let services = self.catalogue.select(&self.names)?;
         let inspection = session.inspect(&extend(Questions::about(services.iter().copied())))?;
-        let mut rows: Vec<Row> = inspection.assess(&services, deadline).into_iter().map(Row::new).collect();
+        let assessments = inspection.assess(&services, self.names.is_empty(), deadline);
+        let mut rows: Vec<Row> = assessments.into_iter().map(Row::new).collect();
         for row in &mut rows {
             if let Some(Error::Services(problem)) = &mut row.problem {
                 session.add_last_words(problem);

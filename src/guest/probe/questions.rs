@@ -72,7 +72,7 @@ impl Questions {
 
     fn with<'a>(self, services: impl IntoIterator<Item = &'a Service>) -> Self {
         let mut questions = self;
-        for flavour in services.into_iter().flat_map(|service| &service.flavours) {
+        for flavour in services.into_iter().flat_map(Service::all_flavours) {
             questions.add_flavour(flavour);
         }
         questions
