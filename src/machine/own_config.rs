@@ -51,7 +51,7 @@ impl OwnConfig {
 
     /// The route to the machine `name`, if a `Host` is about it; `identity` was typed for it.
     ///
-    /// Errors: a value there is not of its kind, or `ssh` refuses the config.
+    /// Errors: a value there is not of its kind, or others can write the config, or `ssh` refuses it.
     pub(super) fn route(
         &self,
         name: &MachineName,
@@ -62,9 +62,11 @@ impl OwnConfig {
         if !self.config.knows(name.as_str()) {
             return Ok(None);
         }
-        let config = match OpenSsh::find(env) {
-            Some(program) => ConfigReader::OpenSsh { program, own: true, deadline },
-            None => ConfigReader::Own(&self.config),
+        let config = if let Some(program) = OpenSsh::find(env) {
+            ConfigReader::OpenSsh { program, own: true, deadline }
+        } else {
+            self.config.refuse_writable_by_others(&self.path)?;
+            ConfigReader::Own(&self.config)
         };
         let mut route = RouteReader { config, file: &self.path, env }.route(name)?;
         // Its address may change, its host key may not.

@@ -20,6 +20,8 @@ pub(super) struct SshConfig {
     blocks: Vec<HostBlock>,
     /// Of all that was read: another one says that something may have changed.
     digest: String,
+    /// The files that it includes.
+    included: Vec<PathBuf>,
 }
 
 /// What a config says of one alias, as it stands there: not validated, `~` and tokens not replaced.
@@ -73,7 +75,7 @@ impl SshConfig {
     }
 
     fn read_all(text: &str, mut included: Included) -> Self {
-        let mut config = Self { blocks: Vec::new(), digest: String::new() };
+        let mut config = Self { blocks: Vec::new(), digest: String::new(), included: Vec::new() };
         included.digest.update(text);
         config.add(text, &[], &mut included);
         config.digest = hex(&included.digest.finalize());
@@ -92,6 +94,16 @@ impl SshConfig {
     /// Stands for the text of the config and of all that it includes.
     pub(super) fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// Refuses what others could have written: it may name a program. OpenSSH does so with `path`, which is the user's own config,
+    /// and with all that it includes.
+    ///
+    /// Errors: one of them can be written by others, or its mode cannot be read.
+    pub(super) fn refuse_writable_by_others(&self, path: &Path) -> Result<(), Error> {
+        let own = path.exists().then_some(path);
+        let mut all = own.into_iter().chain(self.included.iter().map(PathBuf::as_path));
+        all.try_for_each(files::refuse_writable_by_others)
     }
 
     /// Adds the lines of `text`, which hold below `outer` only.
@@ -127,6 +139,7 @@ impl SshConfig {
             included.left -= 1;
             if let Ok(Some(text)) = files::read_text(&path, LONGEST_CONFIG) {
                 included.add_to_digest(&path, &text);
+                self.included.push(path.clone());
                 included.depth += 1;
                 self.add(&text, hosts, included);
                 included.depth -= 1;
@@ -317,6 +330,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::base::platform::testing::set_mode;
 
     const VAGRANT: &str = r#"
 Host default
@@ -444,6 +458,29 @@ Host default
         // Included below `Host vm`, it is never meant.
         assert_eq!(config.settings("other").user, None);
         assert_eq!(config.settings("last").port.as_deref(), Some("9"));
+    }
+
+    #[test]
+    fn what_others_can_write_is_refused() {
+        let home = Home::new(&[
+            (".ssh/config", "Include config.d/*\nHost last\nProxyCommand nc %h\n"),
+            (".ssh/config.d/1", "Host one\n"),
+        ]);
+        let own = home.0.path().join(".ssh/config");
+        let files = [own.clone(), home.0.path().join(".ssh/config.d/1")];
+        for path in &files {
+            set_mode(path, 0o644);
+        }
+        home.config().refuse_writable_by_others(&own).unwrap();
+        for path in &files {
+            for mode in [0o664, 0o646, 0o666] {
+                set_mode(path, mode);
+                let refused = home.config().refuse_writable_by_others(&own).unwrap_err();
+                assert!(refused.to_string().contains(path.to_str().unwrap()), "{mode:o}: {refused}");
+            }
+            set_mode(path, 0o600);
+        }
+        Home::new(&[]).config().refuse_writable_by_others(Path::new("/nowhere/config")).unwrap();
     }
 
     #[test]

@@ -194,6 +194,24 @@ fn finds_hosts_in_included_files_and_by_patterns() {
     }
 }
 
+/// OpenSSH refuses it by itself.
+#[test]
+fn what_others_can_write_is_no_config_without_openssh() {
+    let user = User::new();
+    user.writes(".ssh/config", "Host vm\n  HostName 127.0.0.1\n  Port 1\n  ProxyCommand touch ran\n");
+    user.types("chmod g+w .ssh/config").succeeds();
+    user.types(format!("{WITHOUT_SSH}\nservice-manager -m vm status"))
+        .stderr(
+            "
+            error: others than you can write `[HOME]/.ssh/config`
+            hint: `chmod go-w [HOME]/.ssh/config`, if it is yours
+            ",
+        )
+        .fails(1);
+    user.types("chmod go-w .ssh/config; [ ! -e ran ]").succeeds();
+    user.types(format!("{WITHOUT_SSH}\nservice-manager -m vm status 2>/dev/null")).fails(3);
+}
+
 /// As Lima does it, which chooses a port anew each time that a machine starts.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
