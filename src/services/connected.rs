@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::detect::DetectedService;
+use super::tunnel_access::led_to;
 use crate::access::credentials::Credentials;
 use crate::access::endpoint::{Api, ApiClient, Endpoint};
 use crate::base::deadline::Deadline;
 use crate::base::types::Version;
 use crate::catalogue::{Access, ApiQuestion, Source, VERSION};
 use crate::export::ServiceAccess;
-use crate::guest::tunnel::BriefTunnel;
+use crate::guest::tunnel::{BriefTunnel, LocalEnd};
+use crate::machine::Machine;
 
 /// A service that the host has connected to, with the very credentials that are exported.
 #[derive(Debug)]
@@ -22,7 +24,6 @@ pub(crate) struct ConnectedService<'a> {
     pub(crate) endpoint: Endpoint,
     pub(super) client: ApiClient,
     /// What leads there, if that is to end with this.
-    #[allow(dead_code, reason = "it ends when it is dropped")]
     pub(super) brief: Option<Arc<BriefTunnel>>,
 }
 
@@ -45,6 +46,17 @@ impl<'a> ConnectedService<'a> {
         match self.detected.flavour.values.get(VERSION) {
             Some(Source::Ask(questions)) => Version::parse(&ask(&self.client, questions)?).ok(),
             _ => self.endpoint.version.clone(),
+        }
+    }
+
+    /// Where it can be used when this command has ended. None where only a tunnel of this command's own leads there.
+    pub(crate) fn lasting_endpoint(&self, machine: &Machine) -> Option<Endpoint> {
+        if self.brief.is_none() {
+            return Some(self.endpoint.clone());
+        }
+        match led_to(machine, &self.detected.service.name)? {
+            LocalEnd::Port(port) => self.endpoint.at_port(port),
+            LocalEnd::Socket(path) => self.endpoint.behind_socket(path),
         }
     }
 

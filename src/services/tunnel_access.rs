@@ -228,6 +228,14 @@ impl Lead {
     }
 }
 
+/// Where the tunnel of `machine` that runs in the background leads to `service`, if it does.
+pub(super) fn led_to(machine: &Machine, service: &ServiceName) -> Option<LocalEnd> {
+    tunnel::find(&machine.files)?;
+    let purpose = ForwardPurpose::Service(service.clone());
+    let forwards = tunnel::read_forwards(&machine.files).ok()?;
+    forwards.into_iter().find(|forward| forward.purpose == purpose).map(|forward| forward.local)
+}
+
 /// Changes what the tunnel of `machine` begins with when it is started again.
 ///
 /// Errors: the machine's folder is locked or cannot be written.

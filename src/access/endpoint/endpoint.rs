@@ -94,6 +94,18 @@ impl Endpoint {
         }
     }
 
+    /// The same at another port of its address. None where it is a socket.
+    pub(crate) fn at_port(&self, port: u16) -> Option<Self> {
+        let place = EndpointPlace::Address(EndpointAddress { port, ..self.address()?.clone() });
+        Some(Self { place, ..self.clone() })
+    }
+
+    /// The same behind another socket. None where it is none.
+    pub(crate) fn behind_socket(&self, path: PathBuf) -> Option<Self> {
+        let is_socket = matches!(self.place, EndpointPlace::Socket(_));
+        is_socket.then(|| Self { place: EndpointPlace::Socket(path), ..self.clone() })
+    }
+
     /// The container engine behind the socket `path` of the host.
     ///
     /// Errors: why nobody answers there.

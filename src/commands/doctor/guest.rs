@@ -11,6 +11,7 @@ use crate::base::types::UnitName;
 use crate::catalogue::Service;
 use crate::error::{Error, ExitCode, Explain};
 use crate::guest::probe::{Health, Questions};
+use crate::machine::Machine;
 use crate::services::{self, Assessment, Availability, ConnectedService, Inspection, MachineSession};
 
 /// Examines `services` over `session`. Those that can be used.
@@ -168,7 +169,7 @@ fn verdict(
             }
         }
     }
-    works(&connected, examination);
+    works(&connected, &inspection.machine, examination);
     if let Some(code) = failures.first().filter(|_| are_named || connected.is_empty()) {
         examination.ends_with(*code);
     } else if connected.is_empty() {
@@ -196,17 +197,17 @@ fn left_out(error: &Error, service: &Service, said: &[String], examination: &Exa
     Finding { state: FindingState::Note, ..finding.with_causes(said).about(service.name.as_str()) }
 }
 
-fn works(connected: &[ConnectedService], examination: &mut Examination) {
+fn works(connected: &[ConnectedService], machine: &Machine, examination: &mut Examination) {
     for service in connected {
         let detected = &service.detected;
         let name = detected.service.name.as_str();
         credentials(service, examination);
+        let place = service.lasting_endpoint(machine).map(|endpoint| format!("at {}", endpoint.url()));
+        let place = place.unwrap_or_else(|| "through SSH".to_owned());
         let version = service.version().map(|version| format!(" {version}")).unwrap_or_default();
         let text = format!(
-            "{}{version} ({}) answers at {} and accepts the credentials",
-            detected.service.title,
-            detected.flavour.name,
-            service.endpoint.url()
+            "{}{version} ({}) answers {place} and accepts the credentials",
+            detected.service.title, detected.flavour.name
         );
         examination.add(Finding::new(ChainStep::Endpoint, FindingState::Ok, &text).about(name));
         for note in service.notes() {

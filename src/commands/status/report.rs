@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::access::endpoint::Endpoint;
+use crate::access::endpoint::{Endpoint, Via};
 #[cfg(test)]
-use crate::access::endpoint::{EndpointAddress, EndpointPlace, Via};
+use crate::access::endpoint::{EndpointAddress, EndpointPlace};
 use crate::base::deadline::Deadline;
 use crate::base::text::escape_control;
 use crate::base::types::{ServiceName, Version};
@@ -15,7 +15,7 @@ use crate::commands::context::Context;
 use crate::error::{Error, Explain, Invocation};
 use crate::guest::probe::Questions;
 use crate::machine::Machine;
-use crate::services::{self, Assessment, Availability, MachineSession, State};
+use crate::services::{self, Assessment, Availability, ConnectedService, MachineSession, State};
 use crate::ui::Explanation;
 
 /// Whose state is asked for.
@@ -44,7 +44,7 @@ pub(super) struct Row {
     pub(super) state: Option<State>,
     pub(super) flavour: Option<ServiceName>,
     pub(super) version: Option<Version>,
-    pub(super) endpoint: Option<Endpoint>,
+    pub(super) endpoint: Option<ShownEndpoint>,
     /// Why it cannot be used, unless its state says that.
     problem: Option<Error>,
     /// Which of its [`Row::values`] the last change has changed.
@@ -82,7 +82,8 @@ impl Inquiry {
         let services = self.catalogue.select(&self.names)?;
         let inspection = session.inspect(&extend(Questions::about(services.iter().copied())))?;
         let assessments = inspection.assess(&services, self.names.is_empty(), deadline);
-        let mut rows: Vec<Row> = assessments.into_iter().map(Row::new).collect();
+        let row = |assessment| Row::new(assessment, &self.machine);
+        let mut rows: Vec<Row> = assessments.into_iter().map(row).collect();
         for row in &mut rows {
             if let Some(Error::Services(problem)) = &mut row.problem {
                 session.add_last_words(problem);
@@ -177,7 +178,7 @@ impl Row {
         Self { service, state, flavour, version, endpoint, problem, changed: [false; 4] }
     }
 
-    fn new(assessment: Assessment) -> Self {
+    fn new(assessment: Assessment, machine: &Machine) -> Self {
         let state = assessment.state();
         let service = assessment.service.name.clone();
         let flavour = assessment.detected.as_ref().map(|detected| detected.flavour.name.clone());
@@ -191,7 +192,7 @@ impl Row {
             Availability::NotInstalled(_) | Availability::Down(..) => (None, None),
         };
         let version = connected.as_ref().and_then(|connected| connected.version());
-        let endpoint = connected.map(|connected| connected.endpoint);
+        let endpoint = connected.map(|connected| ShownEndpoint::of(&connected, machine));
         Self { service, state: Some(state), flavour, version, endpoint, problem, changed: [false; 4] }
     }
 
@@ -201,7 +202,7 @@ impl Row {
             Some(self.state_name().to_owned()),
             self.flavour.as_ref().map(ToString::to_string),
             self.version.as_ref().map(ToString::to_string),
-            self.endpoint.as_ref().map(Endpoint::url),
+            self.endpoint.as_ref().map(ShownEndpoint::text),
         ]
     }
 
@@ -220,6 +221,46 @@ impl Row {
     }
 }
 
+/// Where a service can be used.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum ShownEndpoint {
+    Lasting(Endpoint),
+    /// A tunnel has led there that ends with this command; `env` makes one that stays.
+    ThroughSsh {
+        url: Option<String>,
+        host: Option<String>,
+        port: Option<u16>,
+        server_name: Option<String>,
+        via: Via,
+    },
+}
+
+impl ShownEndpoint {
+    fn of(connected: &ConnectedService, machine: &Machine) -> Self {
+        connected.lasting_endpoint(machine).map_or_else(Self::through_ssh, Self::Lasting)
+    }
+
+    fn through_ssh() -> Self {
+        Self::ThroughSsh { url: None, host: None, port: None, server_name: None, via: Via::Ssh }
+    }
+
+    /// True when a tunnel leads there.
+    pub(super) fn is_through_ssh(&self) -> bool {
+        match self {
+            Self::Lasting(endpoint) => endpoint.is_through_ssh(),
+            Self::ThroughSsh { .. } => true,
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Lasting(endpoint) => endpoint.url(),
+            Self::ThroughSsh { .. } => "through SSH".to_owned(),
+        }
+    }
+}
+
 /// A service in JSON.
 #[derive(Serialize)]
 struct ServiceStatusJson<'a> {
@@ -227,7 +268,7 @@ struct ServiceStatusJson<'a> {
     state: &'static str,
     flavour: Option<&'a ServiceName>,
     version: Option<&'a Version>,
-    endpoint: Option<&'a Endpoint>,
+    endpoint: Option<&'a ShownEndpoint>,
     problem: Option<Explanation>,
 }
 
@@ -249,22 +290,24 @@ impl<'a> ServiceStatusJson<'a> {
 impl Row {
     /// A row for tests of what is shown.
     pub(super) fn of(service: &str, state: Option<State>, problem: Option<Error>) -> Self {
-        let endpoint = (state == Some(State::Running)).then(|| Endpoint {
-            place: EndpointPlace::Address(EndpointAddress {
-                host: "192.168.56.7".parse().unwrap(),
-                address: "192.168.56.7".parse().unwrap(),
-                port: 6443,
-                server_name: None,
-            }),
-            via: Via::Direct,
-            version: Some("v1.36.3".parse().unwrap()),
-            api_version: None,
+        let endpoint = (state == Some(State::Running)).then(|| {
+            ShownEndpoint::Lasting(Endpoint {
+                place: EndpointPlace::Address(EndpointAddress {
+                    host: "192.168.56.7".parse().unwrap(),
+                    address: "192.168.56.7".parse().unwrap(),
+                    port: 6443,
+                    server_name: None,
+                }),
+                via: Via::Direct,
+                version: None,
+                api_version: None,
+            })
         });
         Self {
             service: service.parse().unwrap(),
             state,
             flavour: endpoint.as_ref().map(|_| "kubeadm".parse().unwrap()),
-            version: endpoint.as_ref().and_then(|endpoint| endpoint.version.clone()),
+            version: endpoint.as_ref().map(|_| "v1.36.3".parse().unwrap()),
             endpoint,
             problem,
             changed: [false; 4],
@@ -305,6 +348,17 @@ mod tests {
                 {"service": "kubernetes", "state": "not installed", "flavour": null, "version": null,
                  "endpoint": null, "problem": null},
             ]})
+        );
+    }
+
+    #[test]
+    fn a_tunnel_of_this_command_alone_has_no_address_to_use() {
+        let mut report = Report::of(vec![Row::of("docker", Some(State::Running), None)], None);
+        report.rows[0].endpoint = Some(ShownEndpoint::through_ssh());
+        assert_eq!(report.rows[0].values()[3].as_deref(), Some("through SSH"));
+        assert_eq!(
+            document(&report)["services"][0]["endpoint"],
+            json!({"url": null, "host": null, "port": null, "server_name": null, "via": "ssh"})
         );
     }
 

@@ -2,8 +2,7 @@
 
 use console::{Emoji, Style};
 
-use super::report::{Report, Row};
-use crate::access::endpoint::Endpoint;
+use super::report::{Report, Row, ShownEndpoint};
 use crate::error::{Explain, Invocation};
 use crate::services::State;
 use crate::ui::Ui;
@@ -27,7 +26,7 @@ fn render(rows: &[Row], width: Option<usize>, ui: Ui) -> String {
 fn machine_line(report: &Report, by: Option<&str>, width: Option<usize>, ui: Ui) -> String {
     let by = by.map(|by| format!(" ({by})")).unwrap_or_default();
     let through_ssh =
-        report.rows.iter().filter_map(|row| row.endpoint.as_ref()).any(Endpoint::is_through_ssh);
+        report.rows.iter().filter_map(|row| row.endpoint.as_ref()).any(ShownEndpoint::is_through_ssh);
     let services = if through_ssh { ", services through SSH" } else { "" };
     let place = report.place.as_ref().map(|place| format!("  {place}{services}")).unwrap_or_default();
     let line = shorten(&format!("{}{by}{place}", report.machine), width.unwrap_or(usize::MAX));

@@ -40,6 +40,27 @@ fn watching_does_not_log_in_each_time() {
     });
 }
 
+/// `status` opens a tunnel of its own, which ends with it.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn status_shows_an_address_that_lasts_or_none() {
+    let guest = behind_a_nat("socket");
+    let port = ssh_port_of(&guest);
+    let user = user_of(&guest, &port);
+    let urls = "service-manager status docker kubernetes -o json | jq -r '.services[].endpoint | .via, .url'";
+    user.types(urls).stdout("ssh\nnull\nssh\nnull\n").succeeds();
+    let typed = user.types("service-manager status kubernetes");
+    typed.in_a_terminal(200).shows_somewhere("through SSH");
+    user.types("service-manager env --quiet >exported").succeeds();
+    user.types(format!(
+        "{urls} >shown; . ./exported; grep --line-regexp --fixed-strings \"$DOCKER_HOST\" shown | wc -l
+        grep --fixed-strings \"$(grep https: shown)\" ${{KUBECONFIG%%:*}} | wc -l"
+    ))
+    .stdout("1\n1\n")
+    .succeeds();
+    end(&user);
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_path_that_is_too_long_for_a_socket_is_named() {
