@@ -1,6 +1,7 @@
 //! `service-manager status --watch`
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
@@ -21,7 +22,7 @@ fn redraws_the_table_until_ctrl_c() {
     // What the last change has changed is marked.
     terminal.shows(
         "
-        [..] UTC, every 0.1 s, q ends, changed [..]
+        [..]:[..]:[..], every 0.1 s, q ends, changed [..]
         [NAME]  vagrant@[ADDRESS]:22
         SERVICE     STATE            FLAVOUR  VERSION[..]ENDPOINT
         docker      o stopped        tls      -[..]-
@@ -73,7 +74,7 @@ fn waits_for_a_machine_that_goes_away() {
     let typed = user.types("service-manager status --watch=0.1 kubernetes");
     let mut terminal = typed.in_a_terminal(80);
     let running = "
-        [..] UTC, every 0.1 s, q ends[..]
+        [..]:[..]:[..], every 0.1 s, q ends[..]
         [NAME]  vagrant@[ADDRESS]:22
         SERVICE     STATE[..]FLAVOUR[..]VERSION[..]ENDPOINT
         kubernetes  * running[..]kubeadm[..]v1.[..]https://[ADDRESS]:6443[..]
@@ -82,7 +83,7 @@ fn waits_for_a_machine_that_goes_away() {
     guest.changes("systemctl stop ssh; pkill -x sshd", "systemctl start ssh");
     terminal.shows(
         "
-        [..] UTC, every 0.1 s, q ends, changed [..]
+        [..]:[..]:[..], every 0.1 s, q ends, changed [..]
         [NAME]  vagrant@[ADDRESS]:22
         SERVICE     STATE        FLAVOUR  VERSION  ENDPOINT
         kubernetes  ? unknown <  - <      - <      - <
@@ -123,6 +124,20 @@ fn ends_when_the_pipe_closes() {
         .succeeds();
 }
 
+/// Nor is what is typed before that echoed.
+#[test]
+fn q_ends_it_before_the_first_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap();
+    let user = User::new();
+    let typed = user.types(format!("service-manager --host dev@{place} status --watch --timeout 30"));
+    let mut terminal = typed.in_a_terminal(80);
+    terminal.shows_somewhere(&format!("connecting to {place}"));
+    terminal.presses("xyzq");
+    assert_eq!(terminal.ends(), 0);
+    assert!(!terminal.has_ever_shown("xyz"));
+}
+
 #[test]
 fn fails_without_a_first_answer() {
     User::new()
@@ -161,7 +176,7 @@ fn watches_several_machines_until_q() {
             let mut terminal = typed.in_a_terminal(columns);
             let table = format!(
                 "
-                [..] UTC, every 0.1 s, q ends
+                [..]:[..]:[..], every 0.1 s, q ends
                 MACHINE  {head}
                 kubeadm  kubernetes  {row}
                 nat      kubernetes  {row}
@@ -246,7 +261,7 @@ fn goes_on_after_it_was_stopped() {
 }
 
 const RUNNING: &str = "
-        [..] UTC, every 0.1 s, q ends[..]
+        [..]:[..]:[..], every 0.1 s, q ends[..]
         [NAME]  vagrant@[ADDRESS]:22
         SERVICE     STATE            FLAVOUR  VERSION[..]ENDPOINT
         docker      o stopped        tls      -[..]-

@@ -601,7 +601,7 @@ fn passes_the_terminal_to_the_program() {
     let mut terminal = line.in_a_terminal(80);
     terminal.shows(
         "
-        [..] UTC, every 2 s, q ends
+        [..]:[..]:[..], every 2 s, q ends
         box  [..], Vagrant in [..]
         SERVICE  STATE      FLAVOUR  VERSION  ENDPOINT
         docker   o stopped  tls      -        -

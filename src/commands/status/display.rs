@@ -1,6 +1,9 @@
 //! What `status --watch` shows: on a terminal the table, in place; elsewhere what has changed.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::format::StatusFormat;
 use super::report::{Report, Row};
@@ -24,6 +27,8 @@ pub(super) struct Display {
     changed_at: Option<SystemTime>,
     frame: TerminalFrame,
     document: String,
+    /// That of the host.
+    zone: TimeZone,
 }
 
 /// What is known of a machine, and what was told of it.
@@ -64,6 +69,7 @@ impl Display {
             changed_at: None,
             frame: TerminalFrame::default(),
             document: String::new(),
+            zone: TimeZone::system(),
         }
     }
 
@@ -123,10 +129,12 @@ impl Display {
         } else {
             String::new()
         };
-        let changed =
-            self.changed_at.map(|time| format!(", changed {}", time_of_day(time))).unwrap_or_default();
-        let (now, seconds) = (time_of_day(now), self.interval.as_secs_f64());
-        format!("{now} UTC, every {seconds} s, {key} ends{missing}{changed}")
+        let changed = self
+            .changed_at
+            .map(|time| format!(", changed {}", time_of_day(time, &self.zone)))
+            .unwrap_or_default();
+        let (now, seconds) = (time_of_day(now, &self.zone), self.interval.as_secs_f64());
+        format!("{now}, every {seconds} s, {key} ends{missing}{changed}")
     }
 
     /// The document when anything in it has changed and all have answered.
@@ -177,14 +185,17 @@ impl WatchedMachine {
     }
 }
 
-/// The host's time zone is not known here.
-fn time_of_day(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % 86_400;
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+/// By the clock of the host, or in UTC where that does not know its time zone.
+fn time_of_day(time: SystemTime, zone: &TimeZone) -> String {
+    let time = Timestamp::try_from(time).unwrap_or_default().to_zoned(zone.clone());
+    let utc = if zone.is_unknown() { " UTC" } else { "" };
+    format!("{}{utc}", time.strftime("%H:%M:%S"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
     use crate::services::State;
     use crate::ui::ColorChoice;
@@ -241,13 +252,24 @@ mod tests {
     #[test]
     fn the_clock_says_what_matters_first() {
         let mut display = display(StatusFormat::Table, 2);
+        display.zone = TimeZone::UTC;
         let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
         assert_eq!(
             display.clock(at(3661), 1),
-            "01:01:01 UTC, every 2 s, Ctrl-C ends, 1 of 2 machines have answered"
+            "01:01:01, every 2 s, Ctrl-C ends, 1 of 2 machines have answered"
         );
         display.has_keys(true);
         display.changed_at = Some(at(86_399));
-        assert_eq!(display.clock(at(0), 2), "00:00:00 UTC, every 2 s, q ends, changed 23:59:59");
+        assert_eq!(display.clock(at(0), 2), "00:00:00, every 2 s, q ends, changed 23:59:59");
+    }
+
+    #[test]
+    fn the_clock_is_that_of_the_host() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        // In winter and in summer.
+        assert_eq!(time_of_day(at(1_768_478_400), &berlin), "13:00:00");
+        assert_eq!(time_of_day(at(1_784_116_800), &berlin), "14:00:00");
+        assert_eq!(time_of_day(at(0), &TimeZone::unknown()), "00:00:00 UTC");
     }
 }

@@ -15,6 +15,8 @@ use crate::ui;
 
 /// What happens while machines are watched.
 pub(super) enum WatchEvent {
+    /// The only machine has answered for the first time, or could not be asked.
+    Begun(Box<(Follower, Result<Report, Error>)>),
     /// The machine at this place has answered, or could not be asked.
     Answer(usize, Box<Result<Report, Error>>),
     /// The user has pressed `q`, or nobody reads the output any more.
@@ -54,6 +56,12 @@ impl Follower {
     /// The same; from now on the keyboard is not there for answers, nor the terminal for what is waited for.
     pub(super) fn that_asks_nobody(self) -> Self {
         Self { context: self.context.that_may_ask(false).that_waits_silently(), ..self }
+    }
+
+    /// Asks for the first time.
+    pub(super) fn begin(mut self) -> WatchEvent {
+        let first = self.ask();
+        WatchEvent::Begun(Box::new((self, first)))
     }
 
     /// Asks, now and whenever `interval` is over, and sends the answers; until nobody takes them or reads standard output.
@@ -103,7 +111,7 @@ impl Follower {
 
     /// Asks once, over the session or a new one, which is there for the next time unless this fails. What was found out
     /// about the route is kept even then.
-    pub(super) fn ask(&mut self) -> Result<Report, Error> {
+    fn ask(&mut self) -> Result<Report, Error> {
         let inquiry = self.inquiry()?;
         let (limit, context) = (self.context.deadline.limit(), self.context.clone());
         let (mut asking, open) = (inquiry, self.session.take());

@@ -1,7 +1,7 @@
 //! `status --watch`: every machine is asked now and then, and what changes is shown.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -29,10 +29,18 @@ impl Watch<'_> {
     /// Errors: those of the first question. Later ones are shown, and the next question connects anew.
     pub(super) fn one(&self, context: &Context) -> Result<(), Error> {
         let machine = context.machine()?;
-        let mut follower = Follower::new(context.clone(), self.catalogue, self.names).of(machine);
-        let first = follower.ask()?;
+        let (keyboard, (sender, events)) = (self.keyboard(), mpsc::channel());
+        // What is typed from now on is no answer to anybody.
+        let context = &context.clone().that_may_ask(context.may_ask() && keyboard.is_none());
+        let follower = Follower::new(context.clone(), self.catalogue, self.names).of(machine);
+        watch_keys(keyboard.as_ref(), &sender);
+        let begins = sender.clone();
+        thread::spawn(move || begins.send(follower.begin()));
+        let Ok(WatchEvent::Begun(begun)) = events.recv() else { return Ok(()) };
+        let (follower, first) = *begun;
+        let first = first?;
         let display = Display::of_one(self.format, self.interval, context);
-        self.run(vec![follower], display, |display| display.answer(0, first))
+        self.run(vec![follower], display, (keyboard, sender, events), |display| display.answer(0, first))
     }
 
     /// The same for several machines. One that cannot be asked is no reason to go without the others.
@@ -47,24 +55,25 @@ impl Watch<'_> {
             }
         });
         let display = Display::of_several(self.format, self.interval, contexts, ui);
-        self.run(followers.collect(), display, |_| Ok(()))
+        let (keyboard, (sender, events)) = (self.keyboard(), mpsc::channel());
+        watch_keys(keyboard.as_ref(), &sender);
+        self.run(followers.collect(), display, (keyboard, sender, events), |_| Ok(()))
+    }
+
+    /// The terminal is as it was when this is dropped.
+    fn keyboard(&self) -> Option<Keyboard> {
+        if self.format == StatusFormat::Table { Keyboard::open() } else { None }
     }
 
     fn run(
         &self,
         followers: Vec<Follower>,
         mut display: Display,
+        (keyboard, sender, events): (Option<Keyboard>, Sender<WatchEvent>, Receiver<WatchEvent>),
         begin: impl FnOnce(&mut Display) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        // The terminal is as it was when this is dropped.
-        let keyboard = if self.format == StatusFormat::Table { Keyboard::open() } else { None };
         display.has_keys(keyboard.is_some());
         begin(&mut display)?;
-        let (sender, events) = mpsc::channel();
-        if keyboard.is_some() {
-            let sender = sender.clone();
-            thread::spawn(move || wait_for_q(&sender));
-        }
         for (place, follower) in followers.into_iter().enumerate() {
             let (sender, interval, is_new) = (sender.clone(), self.interval, !display.has_answer(place));
             let follower = follower.that_asks_nobody();
@@ -75,6 +84,14 @@ impl Watch<'_> {
             display.answer(place, (*report)?)?;
         }
         Ok(())
+    }
+}
+
+/// From now on `q` ends it, where there is a keyboard.
+fn watch_keys(keyboard: Option<&Keyboard>, events: &Sender<WatchEvent>) {
+    if keyboard.is_some() {
+        let events = events.clone();
+        thread::spawn(move || wait_for_q(&events));
     }
 }
 
