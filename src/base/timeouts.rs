@@ -1,5 +1,5 @@
 //! How long the program waits, each time named for what it limits. All of it is within the limit of the whole command
-//! (`--timeout`, whose defaults are in `src/cli.rs`), but for [`UNLOCK`] and [`GRACE`], which come after it.
+//! (`--timeout`, whose defaults are in `src/cli/mod.rs`), but for [`UNLOCK`] and [`GRACE`], which come after it.
 
 use std::time::Duration;
 
