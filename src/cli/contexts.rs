@@ -1,0 +1,54 @@
+//! What writes into files of kubectl and docker.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::values::{KubeContext, OutputFormat};
+use crate::base::types::DockerContextName;
+
+/// Prints where the kubeconfig is, or puts it into your own
+///
+/// Connects to the service with what is in it before anything is printed or changed.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager kubeconfig kubernetes --merge --use")]
+pub(crate) struct KubeconfigArgs {
+    /// The service, for example `kubernetes`; without one, all that run
+    pub(crate) service: Option<String>,
+    /// Print the kubeconfig itself; it holds credentials
+    #[arg(long, conflicts_with = "merge")]
+    pub(crate) print: bool,
+    /// Add it to your own kubeconfig: to FILE, else where `kubectl config` would
+    ///
+    /// Keeps all else that is in there, comments too, and the text from before beside it.
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[allow(clippy::option_option, reason = "not given, given alone, given with a file")]
+    pub(crate) merge: Option<Option<PathBuf>>,
+    /// Make it the current context as well
+    #[arg(long = "use", requires = "merge")]
+    pub(crate) switch: bool,
+    #[command(flatten)]
+    pub(crate) kube_context: KubeContext,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with = "print")]
+    pub(crate) output: OutputFormat,
+}
+
+/// Makes a docker context that leads to the Docker of the machine, and prints its name
+///
+/// Connects to it before anything is changed. In docker's own files, which all that use contexts read: `docker --context
+/// NAME`, compose, IDEs. Typed again, it brings new keys and an address that has changed.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager docker-context --use")]
+pub(crate) struct DockerContextArgs {
+    /// The name of the context; otherwise `MACHINE-docker`
+    #[arg(long, value_name = "NAME", conflicts_with = "remove")]
+    pub(crate) name: Option<DockerContextName>,
+    /// Make it the current context as well
+    #[arg(long = "use", conflicts_with = "remove")]
+    pub(crate) switch: bool,
+    /// Remove it; where it is the current context, that is what it was before. Asks no machine
+    #[arg(long)]
+    pub(crate) remove: bool,
+}

@@ -1,0 +1,122 @@
+//! What changes the services of a machine: `start`, `stop`, `restart`.
+
+use std::convert::Infallible;
+use std::str::FromStr;
+
+use clap::Args;
+use secrecy::SecretString;
+
+use super::values::OutputFormat;
+use crate::base::types::{ImageName, ImageRegistry, ImageTag};
+use crate::guest::control::Image;
+
+/// Starts services, now and whenever the machine boots
+///
+/// Returns when they answer, and then has written what their clients need, as `env` does.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager start kubernetes")]
+pub(crate) struct StartArgs {
+    /// The services, for example `kubernetes`
+    #[arg(value_name = "SERVICE", required = true)]
+    pub(crate) services: Vec<String>,
+    /// Stop what cannot run beside it
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Say what is wrong with this command, as far as that is known without asking the machine; start nothing
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Have Docker talk TLS, which restarts it once: makes keys, and a drop-in for its unit
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with = "check")]
+    pub(crate) output: OutputFormat,
+
+    #[command(flatten)]
+    pub(crate) proxy: ProxyArgs,
+
+    /// The registry of the image, for `sccli` and for units that read `DOCKER_REGISTRY`, `IMAGE_NAME` and `IMAGE_TAG`
+    #[arg(long, value_name = "HOST", help_heading = "OpenShift")]
+    openshift_docker_registry: Option<ImageRegistry>,
+    /// The name of that image
+    #[arg(long, value_name = "NAME", help_heading = "OpenShift")]
+    openshift_image_name: Option<ImageName>,
+    /// Its tag
+    #[arg(long, value_name = "TAG", help_heading = "OpenShift")]
+    openshift_image_tag: Option<ImageTag>,
+}
+
+/// The proxy of services that are started.
+#[derive(Debug, Args)]
+pub(crate) struct ProxyArgs {
+    // Their values are looked at later: clap would show those that are not good, or that look like options.
+    /// Have the services go through this proxy: `http://HOST:PORT`
+    #[arg(long, value_name = "URL", help_heading = "Proxy", allow_hyphen_values = true)]
+    pub(crate) proxy: Option<String>,
+    /// The user of the proxy
+    #[arg(long, value_name = "USER", help_heading = "Proxy", allow_hyphen_values = true)]
+    pub(crate) proxy_user: Option<String>,
+    /// The user's password, which others see here; in `SERVICE_MANAGER_PROXY_PASSWORD` they do not
+    #[arg(long, value_name = "PASSWORD", help_heading = "Proxy", allow_hyphen_values = true)]
+    proxy_password: Option<HiddenArgument>,
+    /// Have nothing in the machine go through one any more, whatever services are named
+    #[arg(long, help_heading = "Proxy", conflicts_with_all = ["proxy", "proxy_user", "proxy_password"])]
+    pub(crate) no_proxy: bool,
+}
+
+/// What was typed and must not show.
+#[derive(Clone, Debug)]
+struct HiddenArgument(SecretString);
+
+impl FromStr for HiddenArgument {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.into()))
+    }
+}
+
+impl ProxyArgs {
+    pub(crate) fn password(&self) -> Option<SecretString> {
+        self.proxy_password.as_ref().map(|HiddenArgument(password)| password.clone())
+    }
+}
+
+impl StartArgs {
+    pub(crate) fn image(&self) -> Image {
+        Image {
+            registry: self.openshift_docker_registry.clone(),
+            name: self.openshift_image_name.clone(),
+            tag: self.openshift_image_tag.clone(),
+        }
+    }
+}
+
+/// Stops services, and whatever would start them again
+///
+/// Returns when they are gone.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager stop kubernetes")]
+pub(crate) struct StopArgs {
+    /// The services, for example `kubernetes`
+    #[arg(value_name = "SERVICE", required = true)]
+    pub(crate) services: Vec<String>,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
+}
+
+/// Stops services that run, and starts them again
+///
+/// Returns when they answer, and then has written what their clients need, as `env` does.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager restart docker")]
+pub(crate) struct RestartArgs {
+    /// The services, for example `kubernetes`
+    #[arg(value_name = "SERVICE", required = true)]
+    pub(crate) services: Vec<String>,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
+}

@@ -1,0 +1,153 @@
+//! What is about the machine itself: its address, a terminal, the journal, consoles, ports.
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+
+use super::values::OutputFormat;
+use crate::guest::journal::JournalTime;
+use crate::guest::tunnel::PortMapping;
+
+/// Tells about the machine itself
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager box ip")]
+pub(crate) struct BoxArgs {
+    #[command(subcommand)]
+    pub(crate) what: BoxCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BoxCommand {
+    Ip(BoxIpArgs),
+    Version(BoxVersionArgs),
+}
+
+/// Prints an address of the machine that the host can reach
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager box ip")]
+pub(crate) struct BoxIpArgs {
+    /// Print all addresses, those that the host can reach first
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print a NAME=value line
+    #[arg(long)]
+    pub(crate) script_readable: bool,
+    /// Print text, or JSON for programs; that has all addresses
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with = "script_readable")]
+    pub(crate) output: OutputFormat,
+}
+
+/// Prints the product that runs in the machine, and its version
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager box version")]
+pub(crate) struct BoxVersionArgs {
+    /// Print NAME=value lines
+    #[arg(long)]
+    pub(crate) script_readable: bool,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with = "script_readable")]
+    pub(crate) output: OutputFormat,
+}
+
+/// Opens a terminal in the machine, or runs a command there
+///
+/// It is your own `ssh`, with the machine's keys, jump hosts and pinned host key.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager ssh -- uptime")]
+pub(crate) struct SshArgs {
+    /// The command, after `--`; `ssh` joins its words, and the user's shell in the machine reads them
+    #[arg(value_name = "COMMAND", last = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Shows what the units of a service have written to the machine's journal
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager logs kubernetes --since -1h")]
+pub(crate) struct LogsArgs {
+    /// The service, for example `kubernetes`
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: String,
+    /// Go on with what they write, until Ctrl-C
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Begin at this time: `10:30`, `yesterday`, `-1h`, `2 hours ago`
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) since: Option<JournalTime>,
+}
+
+/// Opens the web console of a service in your browser
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager console openshift")]
+pub(crate) struct ConsoleArgs {
+    /// The service, for example `openshift`; otherwise the first that has a console
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    /// Print its address instead
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+/// Leads ports of this host to applications in the machine
+///
+/// `8080:80` leads port 8080 of 127.0.0.1 here to port 80 of 127.0.0.1 in the machine, as `ssh -L` and `kubectl port-forward` have
+/// it; `8080` leads to the same port there. It lasts as the tunnel does, which `service-manager tunnel` shows: until it is stopped,
+/// or nobody has used the tunnel for 12 hours. The next `env` brings back what was not stopped.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager forward 8080:80")]
+pub(crate) struct ForwardArgs {
+    /// The port here, and the one in the machine if it is another one
+    #[arg(value_name = "LOCAL[:REMOTE]", required = true)]
+    pub(crate) ports: Vec<PortMapping>,
+    /// Take back what was forwarded from these ports
+    #[arg(long)]
+    pub(crate) stop: bool,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(conflicts_with = "stop")]
+    pub(crate) output: OutputFormat,
+}
+
+/// Shows the tunnels to machines of which only SSH is reachable
+///
+/// `env`, `kubeconfig` and `start` make one where a service is not reached otherwise. A process in the background holds it, until
+/// nobody has used it for 12 hours.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "Example: service-manager tunnel")]
+pub(crate) struct TunnelArgs {
+    #[command(subcommand)]
+    pub(crate) what: Option<TunnelCommand>,
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub(crate) output: OutputFormat,
+    /// Have what containers and clusters publish in the machine at the same ports of 127.0.0.1 here, while it is there
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) publish: bool,
+    /// Hold the tunnel of the machine with this key
+    #[arg(long, value_name = "KEY", hide = true)]
+    pub(crate) serve: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TunnelCommand {
+    Stop(TunnelStopArgs),
+    /// Prints what the tunnel of a machine has written down
+    Log,
+}
+
+/// Ends the tunnel of a machine; `env` makes a new one
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager tunnel stop --all")]
+pub(crate) struct TunnelStopArgs {
+    /// Those of all machines
+    #[arg(long, conflicts_with = "machines")]
+    pub(crate) all: bool,
+    /// Keep the ports that you forward and publish: the next `env` brings them back
+    #[arg(long)]
+    pub(crate) keep_ports: bool,
+    /// Where the machine is not known, there is nothing to do and that is no failure
+    #[arg(long)]
+    pub(crate) ignore_unknown: bool,
+}

@@ -1,0 +1,63 @@
+//! What is for shells and readers: `hook`, `completions`, `man`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::export::shell::HookTarget;
+
+/// Prints a shell hook that sets the variables when you enter a project
+///
+/// For its start-up file, evaluated there as `env` is. When you enter a Vagrant project whose machine was used before, its
+/// variables are set, if they are good still; when you leave, they are what they were. Nothing is started, and nobody waits:
+/// `env` asks the machine. With direnv, in `direnvrc`: `eval "$(service-manager hook direnv)"`, and in `.envrc`:
+/// `use service_manager [SERVICE...]`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: eval \"$(service-manager hook bash)\"")]
+pub(crate) struct HookArgs {
+    /// The shell
+    pub(crate) shell: HookTarget,
+    /// The service, for example `kubernetes`; without one, all that were used
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Print what changes now: what the shell is told to run
+    #[arg(long, hide_short_help = true)]
+    pub(crate) now: bool,
+}
+
+/// Prints what has a shell complete commands, options and names with Tab
+///
+/// Evaluate it in the shell's start-up file; in bash: `eval "$(service-manager completions bash)"`. Completion asks no
+/// machine and starts nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: eval \"$(service-manager completions bash)\"")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: CompletionShell,
+    /// What the shell asks: the number of the word, and the line
+    #[arg(last = true, hide = true)]
+    pub(crate) line: Vec<OsString>,
+}
+
+/// A shell that completes what is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompletionShell {
+    Bash,
+    Elvish,
+    Fish,
+    #[value(alias = "pwsh")]
+    Powershell,
+    Zsh,
+}
+
+/// Prints a page of the manual, for `man -l -`
+#[derive(Debug, Args)]
+#[command(after_help = "Example: service-manager man env | man -l -")]
+pub(crate) struct ManArgs {
+    /// The command, for example `env` or `clients list`; without one, the program
+    pub(crate) command: Vec<String>,
+    /// Write all pages into this folder instead, for a package: `service-manager.1` and one for each command
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    pub(crate) to: Option<PathBuf>,
+}
