@@ -17,8 +17,9 @@ pub(crate) fn ancestors() -> impl Iterator<Item = String> {
 #[cfg(target_os = "macos")]
 pub(crate) fn ancestors() -> impl Iterator<Item = String> {
     use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
-    let mut system = System::new();
+    let mut system = System::new().ok();
     let mut look_at = move |pid: Pid| {
+        let system = system.as_mut()?;
         system.refresh_processes_specifics(
             ProcessesToUpdate::Some(&[pid]),
             false,
