@@ -20,7 +20,10 @@ fn status_never_calls_sccli() {
     let guest = Guest::own("adb", "address");
     let user = User::of(&guest);
     guest.changes("systemctl stop kube-proxy", "systemctl start kube-proxy");
-    user.types("service-manager status kubernetes").stdout("kubernetes - degraded\n").succeeds();
+    user.types("service-manager status kubernetes")
+        .stdout("kubernetes - degraded\n")
+        .stderr("warning: kubernetes in `[NAME]` answers, but kube-proxy.service is down\nhint: [..]\nhint: [..]\n")
+        .succeeds();
     user.types(KUBECTL).stdout("namespace/default\n").succeeds();
     assert_eq!(
         guest.run("systemctl is-active kube-apiserver; ls /var/log/sccli 2>/dev/null || true"),

@@ -43,10 +43,25 @@ fn caches_all_services_together() {
         let docker = user.types("service-manager -q env docker --script-readable");
         docker.stdout("[..]\n".repeat(3).as_str()).succeeds();
     });
-    // That it is not there was found out as well, but who names it wants to know.
+    // It is no service beside the OpenShift that provides it, until it is named.
     logs_in(1, &guest, || {
-        let kubernetes = user.types("service-manager env kubernetes 2>/dev/null");
-        kubernetes.stdout("(exit 126)\n").fails(126);
+        let kubernetes = user.types("service-manager -q env kubernetes --script-readable");
+        kubernetes.stdout("KUBECONFIG=[..]\n").succeeds();
+    });
+}
+
+/// That it is not there was found out as well, but whoever names it wants to know.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_was_not_there_is_looked_for_by_name() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    user.types("service-manager -q env >/dev/null").succeeds();
+    logs_in(0, &guest, || {
+        user.types("service-manager -q env >/dev/null").succeeds();
+    });
+    logs_in(1, &guest, || {
+        user.types("service-manager env openshift 2>/dev/null").stdout("(exit 126)\n").fails(126);
     });
 }
 

@@ -184,7 +184,14 @@ fn recognises_every_unit_name_of_an_origin_master() {
         .succeeds();
         if !others.is_empty() {
             guest.run(&format!("systemctl stop {others}"));
-            user.types(status).stdout("openshift - degraded\n").succeeds();
+            user.types(status)
+                .stdout("openshift - degraded\n")
+                .stderr(&format!(
+                    "warning: openshift in `[NAME]` answers, but {others}.service is down\n\
+                     hint: `service-manager start openshift`\n\
+                     hint: `service-manager doctor openshift` says more\n"
+                ))
+                .succeeds();
         }
         guest.run(&format!("systemctl stop {server}"));
         user.types(status).stdout("openshift - stopped\n").succeeds();
