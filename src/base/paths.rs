@@ -133,6 +133,11 @@ impl MachineFiles {
         self.0.join("docker-contexts.json")
     }
 
+    /// The contexts of its own kubeconfigs that were chosen.
+    pub(crate) fn chosen_contexts(&self) -> PathBuf {
+        self.0.join("chosen-contexts.json")
+    }
+
     /// The forwards of its tunnel.
     pub(crate) fn forwards(&self) -> PathBuf {
         self.0.join("tunnel.json")

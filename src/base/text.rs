@@ -87,6 +87,12 @@ pub(crate) fn sh_word(text: &str) -> String {
     if !text.is_empty() && text.chars().all(is_bare) { text.to_owned() } else { sh_quote(text) }
 }
 
+/// True when `text` is one word without quotes to each shell that completes words: PowerShell makes a list at `,` and looks up
+/// what begins with `@`, as fish does with `%`; what begins with `-` is an option.
+pub(crate) fn is_bare_everywhere(text: &str) -> bool {
+    sh_word(text) == text && !text.contains(',') && !text.starts_with(['@', '%', '-'])
+}
+
 /// A path of the host as one word of a shell there: on Windows of PowerShell and cmd, else [`sh_word`].
 pub(crate) fn sh_path(path: &Path) -> String {
     let text = path.to_string_lossy();
@@ -144,6 +150,19 @@ mod tests {
             "Größe e\u{301} 日本",
             "marks and other scripts stay"
         );
+    }
+
+    #[test]
+    fn what_is_completed_needs_no_quotes_in_any_shell() {
+        for text in ["kind-dev", "default/api:6443/kubeadmin", "admin@kubernetes", "v1.31.5+k3s1"] {
+            assert!(is_bare_everywhere(text), "{text}");
+        }
+        for text in [
+            "", "$(id)", "a;id", "a b", "'a", "a\"b", "a`id`", "(id)", "a&id", "~a", "=id", "a,b", "@a",
+            "%a", "-a", "a\nid",
+        ] {
+            assert!(!is_bare_everywhere(text), "{text:?}");
+        }
     }
 
     proptest! {

@@ -328,11 +328,7 @@ impl Default for Control {
 impl Hints {
     /// The same with the `values` of placeholders.
     pub(crate) fn with(&self, values: &[(&str, &str)]) -> Self {
-        let fill = |text: &String| {
-            values
-                .iter()
-                .fold(text.clone(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
-        };
+        let fill = |text: &String| fill(text, values);
         Self {
             names: fill(&self.names),
             expired: fill(&self.expired),
@@ -340,6 +336,23 @@ impl Hints {
             stop: self.stop.as_ref().map(fill),
         }
     }
+}
+
+/// `text` with the `values` of its placeholders, in one pass: what looks like one in a value stays, as a value is quoted as it
+/// is.
+fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    let (mut filled, mut rest) = (String::new(), text);
+    while let Some(begin) = rest.find('{') {
+        let (before, placeholder) = rest.split_at(begin);
+        let value = values.iter().find_map(|(name, value)| {
+            let after = placeholder[1..].strip_prefix(name)?.strip_prefix('}')?;
+            Some((*value, after))
+        });
+        let (value, after) = value.unwrap_or(placeholder.split_at(1));
+        filled.extend([before, value]);
+        rest = after;
+    }
+    filled + rest
 }
 
 impl Access {

@@ -42,18 +42,19 @@ impl Invocation {
         while let Some((begin, closing)) = first_command(rest) {
             let (before, command) = rest.split_at(begin);
             let words = &command[PROGRAM.len()..];
-            let (words, after) = words.split_at(words.find(closing).unwrap_or(words.len()));
+            let bare = without_quoted(words);
+            let end = bare.find(closing).or_else(|| words.find(closing)).unwrap_or(words.len());
+            let (words, after) = words.split_at(end);
             // What stands behind `--` is another command.
-            let own = words.find(" -- ").unwrap_or(words.len());
-            let (own, others) = words.split_at(own);
-            let selection = self.selection_for(own);
+            let (own, others) = words.split_at(bare[..end].find(" -- ").unwrap_or(end));
+            let selection = self.selection_for(&bare[..own.len()]);
             completed.extend([before, self.program, " ", own, selection.as_str(), others]);
             rest = after;
         }
         completed + rest
     }
 
-    /// The options to add to the command `words`.
+    /// The options to add to the command `words`, which has nothing in quotes.
     fn selection_for(&self, words: &str) -> String {
         let command = words.split(' ').next().unwrap_or_default();
         let selects = |word: &str| matches!(word, "-m" | "--machine" | "--host" | "--ssh-config");
@@ -62,6 +63,18 @@ impl Invocation {
         }
         self.selection.iter().map(|option| format!(" {option}")).collect()
     }
+}
+
+/// `text` of the same length, without what stands in the quotes of a POSIX shell: that is a name or a path.
+fn without_quoted(text: &str) -> String {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let hide = |c: char| {
+        let is_hidden = is_quoted || is_escaped;
+        is_escaped = c == '\\' && !is_hidden;
+        is_quoted ^= c == '\'' && (is_quoted || !is_hidden);
+        if is_hidden || is_quoted { "_".repeat(c.len_utf8()) } else { c.to_string() }
+    };
+    text.chars().map(hide).collect()
 }
 
 /// Where the first command of this program begins in `text`, and what ends it.
@@ -106,6 +119,21 @@ mod tests {
         assert_eq!(
             invocation(&["-m a"]).complete("`service-manager exec docker -- docker ps -m 1` runs it"),
             "`service-manager exec docker -m a -- docker ps -m 1` runs it"
+        );
+    }
+
+    #[test]
+    fn what_stands_in_quotes_is_a_name() {
+        for name in ["'x --host y'", "'x -- y'", "'x'\\'' --host '\\'' -- y'", "'ä -m b'", "'$(id) -- x'"] {
+            assert_eq!(
+                invocation(&["-m a"])
+                    .complete(&format!("`service-manager env kubernetes --context {name}`; it's it")),
+                format!("`service-manager env kubernetes --context {name} -m a`; it's it")
+            );
+        }
+        assert_eq!(
+            invocation(&["-m a"]).complete("`eval \"$(service-manager env --context 'a) -m b')\"`"),
+            "`eval \"$(service-manager env --context 'a) -m b' -m a)\"`"
         );
     }
 

@@ -1,5 +1,6 @@
 //! What is kept of a machine between two commands.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -16,7 +17,7 @@ use crate::base::env::Env;
 use crate::base::files::{self, Error, PrivateFolder};
 use crate::base::paths::{Folders, MachineFiles};
 use crate::base::text::sanitize;
-use crate::base::types::{DockerContextName, MachineName};
+use crate::base::types::{DockerContextName, KubeContextName, MachineName, ServiceName};
 use crate::guest::ssh::{Hop, Route};
 
 /// A guest as the host knows it.
@@ -293,6 +294,15 @@ impl Machine {
     ) -> Result<(), Error> {
         folder.write_json(&self.files.docker_contexts(), &contexts)
     }
+
+    /// Keeps which contexts of its own kubeconfigs were chosen, by service.
+    pub(crate) fn remember_chosen_contexts(
+        &self,
+        folder: &PrivateFolder,
+        chosen: &BTreeMap<ServiceName, KubeContextName>,
+    ) -> Result<(), Error> {
+        folder.write_json(&self.files.chosen_contexts(), chosen)
+    }
 }
 
 /// A docker context that leads to a machine.
@@ -317,9 +327,18 @@ pub(crate) fn merges(machine: &MachineFiles) -> Result<Vec<PathBuf>, Error> {
     read_list(machine.merged())
 }
 
+/// The contexts of the own kubeconfigs of `machine` that were chosen, by service.
+///
+/// Errors: the list cannot be read.
+pub(crate) fn chosen_contexts(
+    machine: &MachineFiles,
+) -> Result<BTreeMap<ServiceName, KubeContextName>, Error> {
+    read_list(machine.chosen_contexts())
+}
+
 /// Empty where there is no file.
-fn read_list<T: DeserializeOwned>(path: PathBuf) -> Result<Vec<T>, Error> {
-    let Some(text) = files::read(&path, LONGEST_RECORD)? else { return Ok(Vec::new()) };
+fn read_list<T: DeserializeOwned + Default>(path: PathBuf) -> Result<T, Error> {
+    let Some(text) = files::read(&path, LONGEST_RECORD)? else { return Ok(T::default()) };
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
     let list = serde_json::from_slice(&text).map_err(invalid);
     list.map_err(|source| Error::Read { path, source })
@@ -485,6 +504,21 @@ mod tests {
         assert_eq!(merges(&machine.files).unwrap(), [Path::new("/home/dev/.kube/config"), Path::new("/b")]);
         fs::write(machine.files.merged(), "{").unwrap();
         assert!(matches!(merges(&machine.files), Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn a_chosen_context_is_remembered_as_what_may_be_one() {
+        let below = tempfile::tempdir().unwrap();
+        let machine = machine(&folders(&below), "box");
+        let folder = machine.lock(Deadline::after(Duration::from_secs(1))).unwrap();
+        assert!(chosen_contexts(&machine.files).unwrap().is_empty());
+        let chosen = BTreeMap::from([("kubernetes".parse().unwrap(), "kind-b".parse().unwrap())]);
+        machine.remember_chosen_contexts(&folder, &chosen).unwrap();
+        assert_eq!(chosen_contexts(&machine.files).unwrap(), chosen);
+        for text in ["{", r#"{"kubernetes":"`id`"}"#, r#"{"../x":"a"}"#] {
+            fs::write(machine.files.chosen_contexts(), text).unwrap();
+            assert!(matches!(chosen_contexts(&machine.files), Err(Error::Read { .. })), "{text}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::base::types::{KubeContextName, ServiceName};
 use crate::base::{parallel, timeouts};
 use crate::catalogue::{self, Control, Service};
 use crate::export::Block;
-use crate::machine::Machine;
+use crate::machine::{Machine, chosen_contexts};
 
 /// `services.json`: what is known of a machine's services.
 #[derive(Default, PartialEq, Serialize, Deserialize)]
@@ -98,24 +98,34 @@ pub(crate) enum Scope {
 }
 
 impl ServiceCache {
-    /// Reads what is cached for `machine`. Empty when the file is damaged, or from another version of the program, another
-    /// route, or an earlier machine of that name.
+    /// Reads what is cached for `machine`. Empty, but for the contexts that were chosen, when the file is damaged, or from
+    /// another version of the program, another route, an earlier machine of that name, or before another choice.
     pub(crate) fn of(machine: &Machine) -> Self {
+        // Whoever asks the machine is told that they cannot be read.
+        let chosen = chosen_contexts(&machine.files);
         let read = || {
             files::refuse_shared(machine.files.folder()).ok()?;
             let text = files::read(&machine.files.services(), LONGEST).ok()??;
             let cache: Self = serde_json::from_slice(&text).ok()?;
-            (cache.program == PROGRAM && cache.route_key == route_key(machine)).then_some(cache)
+            let is_of_choice = chosen.as_ref().is_ok_and(|chosen| cache.chosen_contexts() == *chosen);
+            (is_of_choice && cache.program == PROGRAM && cache.route_key == route_key(machine))
+                .then_some(cache)
         };
-        read().unwrap_or_else(|| Self {
+        read().unwrap_or_else(|| Self::new(machine, chosen.unwrap_or_default()))
+    }
+
+    fn new(machine: &Machine, chosen: BTreeMap<ServiceName, KubeContextName>) -> Self {
+        let known = |name| CachedContexts { chosen: Some(name), of_guest: Vec::new() };
+        Self {
             program: PROGRAM.to_owned(),
             route_key: route_key(machine),
+            contexts: chosen.into_iter().map(|(service, name)| (service, known(name))).collect(),
             ..Self::default()
-        })
+        }
     }
 
     /// The contexts of the guest's kubeconfigs that were chosen, by service.
-    pub(super) fn chosen_contexts(&self) -> BTreeMap<ServiceName, KubeContextName> {
+    fn chosen_contexts(&self) -> BTreeMap<ServiceName, KubeContextName> {
         let chosen = |(service, known): (&ServiceName, &CachedContexts)| {
             Some((service.clone(), known.chosen.clone()?))
         };
@@ -333,6 +343,11 @@ impl ServiceCache {
             path: machine.files.services(),
             source: source.into(),
         };
+        // A choice cannot be found out again. It comes first: a cache that does not fit it is not used.
+        let chosen = self.chosen_contexts();
+        if chosen_contexts(&machine.files).ok().as_ref() != Some(&chosen) {
+            machine.remember_chosen_contexts(folder, &chosen)?;
+        }
         Ok(folder.write_unsynced(&machine.files.services(), &serde_json::to_vec(self).map_err(failed)?)?)
     }
 

@@ -455,6 +455,10 @@ mod tests {
         let services = catalogue.select(&["kubernetes".to_owned()]).unwrap();
         let hints = detect(services[0], &facts, None).unwrap().hints();
         assert_eq!(hints.start.as_deref(), Some("in the machine: `k3d cluster start '$(id)'`"));
+        // What looks like a placeholder in a name is none.
+        let facts = with_user_kubeconfig(Facts::default(), &[(";id;{cluster}", LOCAL)]);
+        let hints = detect(services[0], &facts, None).unwrap().hints();
+        assert!(hints.start.is_some_and(|start| start.contains("the context ';id;{cluster}' in")));
     }
 
     #[test]

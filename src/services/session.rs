@@ -1,8 +1,8 @@
 //! A connection to a machine, over which it is asked and told.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::cache::ServiceCache;
 use super::context_choice::{ChosenContexts, ContextChoice};
 use super::detect::DetectedService;
 use super::error::Error;
@@ -17,7 +17,7 @@ use crate::guest::control::{Action, ActionOutcome};
 use crate::guest::journal::{JournalQuery, JournalTime};
 use crate::guest::probe::{self, Health, Questions};
 use crate::guest::ssh::{Connection, HostKeyChange, KnownHosts};
-use crate::machine::{Machine, VagrantResolver};
+use crate::machine::{Machine, VagrantResolver, chosen_contexts};
 
 /// A machine that is logged in to.
 pub(crate) struct MachineSession {
@@ -86,7 +86,11 @@ impl MachineSession {
         log::debug!("the guest answered; units: {}, files: {}", facts.units.len(), facts.files.len());
         let (machine, tunnel) = (self.machine.clone(), self.tunnel.clone());
         let (address, host_key) = (self.connection.address(), self.connection.host_key().clone());
-        let remembered = ServiceCache::of(&machine).chosen_contexts();
+        // What is typed replaces a list that cannot be read.
+        let remembered = match self.context {
+            Some(_) => BTreeMap::new(),
+            None => chosen_contexts(&machine.files)?,
+        };
         let contexts = ChosenContexts { typed: self.context.clone(), remembered };
         Ok(Inspection { machine, facts, address, host_key, tunnel, contexts })
     }

@@ -40,6 +40,13 @@ fn a_context_is_chosen_and_stays_so() {
     .stdout("kind-other-admin\n")
     .succeeds();
     user.types(who("")).stdout("kind-other-admin\n").succeeds();
+    // Nor does it go when what was found out is lost.
+    for lost in ["", "{", "{\"program\":\"1.9.0\"}"] {
+        std::fs::write(user.machine_folder().join("services.json"), lost).unwrap();
+        user.types(who("")).stdout("kind-other-admin\n").succeeds();
+    }
+    std::fs::remove_file(user.machine_folder().join("services.json")).unwrap();
+    user.types(who("")).stdout("kind-other-admin\n").succeeds();
     // The other context's user is not on this host.
     let kubeconfig = user.kubeconfig();
     for list in ["clusters", "users", "contexts"] {
@@ -86,6 +93,15 @@ fn a_wrong_context_gets_the_nearest() {
 fn names_of_contexts_are_completed() {
     let guest = Guest::own("kind", "address");
     let user = User::of(&guest);
+    // A shell that does not quote what it puts on the line would execute these.
+    let config = guest.run(&format!("cat {CONFIG}"));
+    let more: String = ["kind-$(id)", "kind-;id", "kind- id", "kind-'", "kind-,id"]
+        .iter()
+        .map(|name| format!("- context:\n    cluster: kind-dev\n    user: kind-dev\n  name: \"{name}\"\n"))
+        .collect();
+    let with_more = config.replacen("\ncontexts:\n", &format!("\ncontexts:\n{more}"), 1);
+    assert_ne!(with_more, config);
+    guest.replaces(CONFIG, &with_more);
     user.types("service-manager -q env kubernetes --script-readable")
         .stdout("KUBECONFIG=[MACHINE]/kubernetes/kubeconfig\n")
         .succeeds();
@@ -95,6 +111,13 @@ fn names_of_contexts_are_completed() {
     )
     .stdout("kind-dev\nkind-other\n")
     .succeeds();
+    for shell in ["bash", "elvish", "powershell"] {
+        user.types(format!(
+            "service-manager completions {shell} -- 4 service-manager env kubernetes --context '' | cut -f1"
+        ))
+        .stdout("kind-dev\nkind-other\n")
+        .succeeds();
+    }
 }
 
 #[test]

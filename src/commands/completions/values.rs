@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::{Arg, Command, CommandFactory};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 
+use crate::base::text::is_bare_everywhere;
 use crate::base::types::ServiceName;
 use crate::catalogue::platform::Platform;
 use crate::catalogue::{Catalogue, Service};
@@ -113,8 +114,15 @@ impl Typed {
         self.words.last().map(String::as_str)
     }
 
-    /// None where they cannot be found out.
+    /// Those that need no quotes: some shells put them on the line as they are, and some come from a machine. None where they
+    /// cannot be found out.
     fn values(&self, list: ValueList) -> Option<Vec<CompletionCandidate>> {
+        let mut values = self.all_values(list)?;
+        values.retain(|value| value.get_value().to_str().is_some_and(is_bare_everywhere));
+        Some(values)
+    }
+
+    fn all_values(&self, list: ValueList) -> Option<Vec<CompletionCandidate>> {
         Some(match list {
             ValueList::Machines => self.machines(false)?,
             ValueList::RememberedMachines => self.machines(true)?,
