@@ -4,10 +4,10 @@ GUEST := tests/acceptance/guest/guest
 # Tests, benchmarks and the demo find the program they built, not one that is installed.
 PROGRAM := $(CURDIR)/target/release/service-manager
 
-# The programs of a release, as TARGET/service-manager.
-PROGRAMS := target/programs
+# Programs for people that were built elsewhere.
+PROGRAMS :=
 
-.PHONY: help setup build unit demo test test-vm lint advisories bench fuzz docs dist dist-test guest-up guest-down clean
+.PHONY: help setup build program unit demo test test-vm lint advisories bench fuzz docs dist dist-test guest-up guest-down clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -18,6 +18,10 @@ setup: ## install what is missing here, and say what
 build: ## build the program
 	@tools/setup build
 	cargo build --release --locked
+
+program: ## build the program for people: TARGET=aarch64-apple-darwin PROGRAMS=FOLDER
+	@mkdir -p $(PROGRAMS)/$(TARGET)
+	@program=$$(tools/program $(TARGET)) && cp "$$program" $(PROGRAMS)/$(TARGET)/
 
 unit: ## build the program and run the tests that need nothing else, on any system; with an OpenSSL of its own: FEATURES=vendored
 	cargo test --locked --lib $(FEATURES:%=--features %)
@@ -43,10 +47,10 @@ docs: ## write the documentation as web pages into target/docs
 	@tools/setup build
 	@tools/docs target/docs
 
-dist: ## make a release in target/dist of the programs in PROGRAMS=target/programs
+dist: ## make a release in target/dist; many minutes. With programs built elsewhere: PROGRAMS=FOLDER
 	@tools/setup dist
 	@rm -rf target/dist
-	@tools/dist target/dist $(PROGRAMS)
+	@SERVICE_MANAGER_PROGRAMS=$(PROGRAMS) tools/dist target/dist
 
 dist-test: ## install, use and remove the release that is in target/dist
 	@tools/setup dist
