@@ -1,5 +1,5 @@
 //! The rules of docs/architecture.md that a compiler does not check: imports point down, no files import each other in
-//! circles, no type's name stands for two things, and every path that a document names exists.
+//! circles, and no type's name stands for two things.
 
 #![allow(missing_docs, reason = "the names of tests are sentences")]
 #![allow(clippy::disallowed_methods, reason = "this is another program")]
@@ -7,9 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use regex::Regex;
 use syn::visit::Visit;
 use syn::{
     Attribute, Item, ItemEnum, ItemMod, ItemStruct, ItemTrait, ItemType, ItemUse, UseTree, Visibility,
@@ -103,31 +102,6 @@ fn what_differs_between_systems_is_in_one_folder() {
     };
     let odd: Vec<&str> = texts.iter().filter(|file| is_odd(file)).map(|(path, _)| path.as_str()).collect();
     assert_eq!(odd, Vec::<&str>::new());
-}
-
-#[test]
-fn every_path_that_a_document_names_exists() {
-    let documents = fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().path());
-    let documents = documents.chain(["README.md", "CONTRIBUTING.md", "fuzz/README.md"].map(PathBuf::from));
-    let named = Regex::new(
-        r"(?:^|[`(\s])((?:src|tests|docs|services|tools|fuzz|benches|examples|vagrant-plugin)/[\w./-]*\w/?)",
-    )
-    .unwrap();
-    let mut missing = Vec::new();
-    for document in documents.filter(|path| path.extension().is_some_and(|ending| ending == "md")) {
-        let text = fs::read_to_string(&document).unwrap();
-        for found in named.captures_iter(&text) {
-            let path = &found[1];
-            let beside = document.parent().unwrap().join(path);
-            // In capitals stands what the reader chooses.
-            let is_pattern =
-                path.split(['/', '.']).any(|part| part.len() > 2 && part.chars().all(char::is_uppercase));
-            if !is_pattern && !Path::new(path).exists() && !beside.exists() {
-                missing.push(format!("{}: {path}", document.display()));
-            }
-        }
-    }
-    assert_eq!(missing, Vec::<String>::new());
 }
 
 /// The files of a crate, and what each imports.
