@@ -19,7 +19,7 @@ use crate::base::timeouts;
 use crate::base::types::{ServiceName, SshUser, UnitName};
 use crate::catalogue::{Access, Catalogue, Control, DOCKER_FILES, Service};
 use crate::guest::control::{self, Action, ActionOutcome, Changes, Failure, Keys, KeysRenewal, Verb};
-use crate::guest::probe::{FileFact, Questions};
+use crate::guest::probe::{Facts, FileFact, Questions};
 use crate::ui::{Spinner, Ui};
 
 /// A machine whose services are started or stopped.
@@ -100,8 +100,7 @@ impl<'c> Lifecycle<'c> {
         }
         let others = self.catalogue.select(&names)?;
         let facts = self.session.inspect(&Questions::about(others.iter().copied()))?.facts;
-        let runs =
-            |service: &&&Service| detect(service, &facts, None).is_some_and(|found| found.state.is_up());
+        let runs = |service: &&&Service| own(service, &facts).is_some_and(|found| found.state.is_up());
         Ok(others.iter().filter(runs).map(|service| service.name.to_string()).collect())
     }
 
@@ -113,7 +112,7 @@ impl<'c> Lifecycle<'c> {
             return Ok(None);
         }
         let facts = self.session.inspect(&Questions::about(services.iter().copied()))?.facts;
-        let detected: Vec<_> = services.iter().filter_map(|service| detect(service, &facts, None)).collect();
+        let detected: Vec<_> = services.iter().filter_map(|service| own(service, &facts)).collect();
         let pairs = detected.iter().flat_map(|detected| {
             let stopped = stopped_by(&detected.flavour.control, services);
             stopped.map(|other| (&detected.service.name, other))
@@ -402,6 +401,11 @@ pub(crate) fn exclusive_under_sccli<'s>(
         let mut controls = service.flavours.iter().map(|flavour| &flavour.control);
         controls.find_map(|control| Some((&service.name, stopped_by(control, services).next()?)))
     })
+}
+
+/// `service` as it is in the guest, unless it is merely what another one provides there: that one does not stop itself.
+fn own<'s>(service: &'s Service, facts: &Facts) -> Option<DetectedService<'s>> {
+    detect(service, facts, None).filter(|found| found.provider.is_none())
 }
 
 /// Those of `services` that stop when one with this `control` is started.

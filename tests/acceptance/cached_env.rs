@@ -55,6 +55,7 @@ fn caches_all_services_together() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_service_that_was_not_there_is_looked_for_by_name() {
     let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker("tls");
     let user = User::of(&guest);
     user.types("service-manager -q env >/dev/null").succeeds();
     logs_in(0, &guest, || {

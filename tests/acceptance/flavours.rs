@@ -58,11 +58,15 @@ impl Check {
             .stdout(&format!("{service} - running\n"))
             .succeeds();
         // Nothing else leads to the guest's loopback.
-        let through = if self.layout == "kind" { ", services through SSH" } else { "" };
+        let (through, endpoint) = if self.layout == "kind" {
+            (", services through SSH", "through SSH")
+        } else {
+            ("", "https://[..]")
+        };
         user.with("NO_COLOR", "1")
             .types(on_a_terminal(&format!("service-manager status {service}")))
             .stdout(&format!(
-                "[NAME]  vagrant@[ADDRESS]:22{through}\nSERVICE[..]\n{service}[..]running[..]{}[..]https://[..]\n",
+                "[NAME]  vagrant@[ADDRESS]:22{through}\nSERVICE[..]\n{service}[..]running[..]{}[..]{endpoint}\n",
                 self.flavour
             ))
             .succeeds();
