@@ -173,13 +173,13 @@ fn of_credentials(error: &Error) -> Option<String> {
 /// What to do where the service is not reached.
 fn of_silence(error: &Error) -> Option<String> {
     Some(match error {
-        Error::NoAnswer { service, failed: Some(_), .. } => format!("`service-manager start {service}`"),
         Error::NotThroughSsh { remedy, .. }
         | Error::NoAnswer { reason: NoResponse::WrongServer, remedy: Some(remedy), .. } => remedy.clone(),
         Error::NoAnswer { attempts, .. } if attempts.iter().any(|attempt| attempt.ends_with(FORBIDS)) => {
             "in the machine, `sudo sshd -T | grep -i -e allowtcp -e permitopen -e disableforwarding` shows what sshd forbids"
                 .into()
         }
+        Error::NoAnswer { service, failed: Some(_), .. } => format!("`service-manager start {service}`"),
         Error::NoAnswer { reason: NoResponse::Timeout, by_vagrant: false, only_directly: false, .. } => {
             "SSH works, but no answer comes from that port: open it in the firewall".into()
         }
