@@ -13,8 +13,8 @@ use crate::access::certificate::Certificates;
 use crate::access::credentials::{ClientAuth, CredentialError, Credentials};
 use crate::base::types::{HostName, KubeContextName, Token};
 
-/// Reads a kubeconfig of the guest: its context `chosen`, else the current one. `file_of_guest` has the content of the files it names, by their paths as they stand
-/// in it.
+/// Reads the context `chosen` of a kubeconfig of the guest, or its current one. `file_of_guest` returns the content of a file that
+/// the kubeconfig names, by the path as it stands there.
 ///
 /// Errors: it is no kubeconfig, wants to run a program, or holds nothing to log in with.
 pub(crate) fn read(
