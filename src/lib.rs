@@ -5,7 +5,7 @@
 //! `ui` shows, `export` makes variables and files, `services` joins all of that. `cli` is the command line, `error` what a
 //! command ends with, `commands` has a file for each command. Imports point down, in this order from right to left.
 //!
-//! `docs/architecture.md` follows one command through the files and gives the reasons.
+//! `docs/explanation/architecture.md` follows one command through the files and gives the reasons.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests set their own scene"))]
 

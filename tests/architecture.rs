@@ -1,4 +1,4 @@
-//! The rules of docs/architecture.md that a compiler does not check: imports point down, no files import each other in
+//! The rules of docs/explanation/architecture.md that a compiler does not check: imports point down, no files import each other in
 //! circles, and no type's name stands for two things.
 
 #![allow(missing_docs, reason = "the names of tests are sentences")]

@@ -50,11 +50,22 @@ fn every_link_of_a_document_leads_somewhere() {
 }
 
 fn documents() -> impl Iterator<Item = PathBuf> {
-    let folders = [".", "docs", "fuzz", "vagrant-plugin", "tests/acceptance/guest"];
-    let files = folders.into_iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+    let folders = ["docs", "fuzz", "vagrant-plugin", "tests/acceptance/guest"].map(below);
+    let files = entries(".").into_iter().chain(folders.into_iter().flatten());
+    files.filter(|path| path.extension().is_some_and(|ending| ending == "md"))
+}
+
+/// The files in `folder` and all that are in it.
+fn below(folder: &str) -> Vec<PathBuf> {
+    let (folders, mut files): (Vec<_>, Vec<_>) = entries(folder).into_iter().partition(|path| path.is_dir());
+    files.extend(folders.iter().flat_map(|inner| below(inner.to_str().unwrap())));
     files
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "md"))
+}
+
+fn entries(folder: &str) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
 }
 
 /// True when the file of `target`, a link in `document`, is there, and its heading too, if it names one.

@@ -1,4 +1,4 @@
-//! The table: line by line for who waits, and in `target/bench/` as text, as JSON and for docs/performance.md.
+//! The table: line by line for who waits, and in `target/bench/` as text, as JSON and for docs/explanation/performance.md.
 
 use std::process::{Command, ExitCode};
 use std::{fmt, fs, thread};

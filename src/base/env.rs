@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use crate::base::platform::variable_name;
 use crate::base::types::MachineName;
 
-/// What this process was given. The fields are all the variables the program reads (docs/files.md);
+/// What this process was given. The fields are all the variables the program reads (docs/reference/files.md);
 /// what `hook` and `env` have set, and the proxy of the host, are looked up in `environment`; libssh2 itself reads
 /// `SSH_AUTH_SOCK`, and reqwest, where something is downloaded, `HTTPS_PROXY`, `NO_PROXY` and their like, on Linux also
 /// `SSL_CERT_FILE` and `SSL_CERT_DIR`.

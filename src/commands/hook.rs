@@ -323,7 +323,7 @@ fn export(name: VariableName, value: String) -> Export {
     Export { name, value, quoted: false, list: false }
 }
 
-/// The variable that keeps [`HookState`] (docs/files.md).
+/// The variable that keeps [`HookState`] (docs/reference/files.md).
 const STATE_VARIABLE: &str = "SERVICE_MANAGER_HOOK";
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ const COLUMNS: [Column; 5] = [
     Column::new("FROM").path_cut_to(8).optional(1),
 ];
 
-/// docs/json.md
+/// docs/reference/json.md
 #[derive(Serialize)]
 struct ServicesJson<'a> {
     services: Vec<ServiceJson<'a>>,

@@ -7,7 +7,7 @@ use crate::base::causes::causes;
 use crate::base::deadline::Timeout;
 use crate::ui::Explanation;
 
-/// How the program ends; part of its interface (docs/commands.md, "Exit codes").
+/// How the program ends; part of its interface (docs/reference/commands.md, "Exit codes").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {

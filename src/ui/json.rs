@@ -1,4 +1,4 @@
-//! The documents of `--output json`. docs/json.md says what they mean; a change that breaks a reader changes
+//! The documents of `--output json`. docs/reference/json.md says what they mean; a change that breaks a reader changes
 //! [`VERSION`].
 
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! `--output json`, compared with docs/json.md.
+//! `--output json`, compared with docs/reference/json.md.
 
 use serde_json::Value;
 
@@ -250,7 +250,7 @@ fn refuses_a_second_output_format() {
     }
 }
 
-/// The example in a section of docs/json.md.
+/// The example in a section of docs/reference/json.md.
 fn example(command: &str) -> String {
     let (_, section) = DOCUMENTATION.split_once(&format!("## `{command}`\n")).unwrap();
     let (_, block) = section.split_once("```json\n").unwrap();
@@ -279,4 +279,4 @@ fn form(value: &Value) -> String {
     }
 }
 
-const DOCUMENTATION: &str = include_str!("../../docs/json.md");
+const DOCUMENTATION: &str = include_str!("../../docs/reference/json.md");

@@ -208,9 +208,9 @@ fn in_config(name: &str) -> String {
     format!(".config/service-manager/services/{name}")
 }
 
-/// The service files that `docs/services.md` shows.
+/// The service files that `docs/reference/services.md` shows.
 fn documented() -> [&'static str; 3] {
-    let blocks = include_str!("../../docs/services.md").split("```yaml\n").skip(1);
+    let blocks = include_str!("../../docs/reference/services.md").split("```yaml\n").skip(1);
     let files: Vec<&str> = blocks.map(|block| block.split("```").next().unwrap()).collect();
     files.try_into().unwrap()
 }
