@@ -49,6 +49,23 @@ fn every_link_of_a_document_leads_somewhere() {
     assert_eq!(broken, Vec::<String>::new());
 }
 
+#[test]
+fn the_contents_of_the_book_name_every_page_once() {
+    let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let contents = fs::read_to_string("docs/SUMMARY.md").unwrap();
+    let mut named: Vec<_> =
+        link.captures_iter(&contents).map(|found| Path::new("docs").join(&found[1])).collect();
+    named.sort();
+    let mut pages = Vec::new();
+    for document in documents() {
+        if document.starts_with("docs") && !document.ends_with("SUMMARY.md") {
+            pages.push(document);
+        }
+    }
+    pages.sort();
+    assert_eq!(named, pages);
+}
+
 fn documents() -> impl Iterator<Item = PathBuf> {
     let folders = ["docs", "fuzz", "vagrant-plugin", "tests/acceptance/guest"].map(below);
     let files = entries(".").into_iter().chain(folders.into_iter().flatten());
