@@ -1,8 +1,10 @@
-//! What the documents name is there: paths, and the headings that links lead to.
+//! What the documents name is there: paths, the headings that links lead to, and an entry for each error.
 
 #![allow(missing_docs, reason = "the names of tests are sentences")]
 #![allow(clippy::disallowed_methods, reason = "this is another program")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails in no other way")]
+
+mod errors;
 
 use std::collections::BTreeSet;
 use std::fs;
