@@ -18,6 +18,8 @@ mod credentials;
 mod stopped_services;
 // What may be run of a project, and what not without its user's consent.
 mod consent;
+// The console blocks of the documents.
+mod documented;
 // `doctor`: each step broken once.
 mod doctor;
 // `env docker`, with a real `docker`.

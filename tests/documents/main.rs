@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
+use service_manager_test_support::document::{Mark, blocks, documents};
 
 #[test]
 fn every_path_that_a_document_names_exists() {
@@ -58,33 +59,53 @@ fn the_contents_of_the_book_name_every_page_once() {
     let mut named: Vec<_> =
         link.captures_iter(&contents).map(|found| Path::new("docs").join(&found[1])).collect();
     named.sort();
-    let mut pages = Vec::new();
-    for document in documents() {
-        if document.starts_with("docs") && !document.ends_with("SUMMARY.md") {
-            pages.push(document);
-        }
-    }
+    let is_page = |path: &PathBuf| path.starts_with("docs") && !path.ends_with("SUMMARY.md");
+    let mut pages: Vec<_> = documents().into_iter().filter(is_page).collect();
     pages.sort();
     assert_eq!(named, pages);
 }
 
-fn documents() -> impl Iterator<Item = PathBuf> {
-    let folders = ["docs", "fuzz", "vagrant-plugin", "tests/acceptance/guest"].map(below);
-    let files = entries(".").into_iter().chain(folders.into_iter().flatten());
-    files.filter(|path| path.extension().is_some_and(|ending| ending == "md"))
+#[test]
+fn every_console_block_is_run_or_says_why_not() {
+    let all = documents().into_iter().flat_map(|document| blocks(&document));
+    let consoles = all.filter(|block| block.language == "console");
+    let unmarked: Vec<_> =
+        consoles.filter(|block| block.mark == Mark::Missing).map(|block| block.place).collect();
+    assert_eq!(unmarked, Vec::<String>::new());
 }
 
-/// The files in `folder` and all that are in it.
-fn below(folder: &str) -> Vec<PathBuf> {
-    let (folders, mut files): (Vec<_>, Vec<_>) = entries(folder).into_iter().partition(|path| path.is_dir());
-    files.extend(folders.iter().flat_map(|inner| below(inner.to_str().unwrap())));
-    files
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    let named = Regex::new(r"tests? `(\w+)`").unwrap();
+    let texts = documents().into_iter().map(|document| (document.clone(), read(&document)));
+    let known = tests_in(Path::new("tests"));
+    let mut missing = Vec::new();
+    for (document, text) in texts {
+        for found in named.captures_iter(&text) {
+            if !known.contains(&format!("fn {}(", &found[1]))
+                && !known.contains(&format!("mod {};", &found[1]))
+            {
+                missing.push(format!("{}: {}", document.display(), &found[1]));
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
 }
 
-fn entries(folder: &str) -> Vec<PathBuf> {
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+/// The text of all tests in `folder`.
+fn tests_in(folder: &Path) -> String {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     paths
+        .map(|path| match path.extension() {
+            Some(ending) if ending == "rs" => read(&path),
+            _ if path.is_dir() => tests_in(&path),
+            _ => String::new(),
+        })
+        .collect()
 }
 
 /// True when the file of `target`, a link in `document`, is there, and its heading too, if it names one.

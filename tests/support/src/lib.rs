@@ -18,6 +18,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "this is another program")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails in no other way")]
 
+pub mod document;
 pub mod download;
 mod failure;
 mod gem;
@@ -44,7 +45,7 @@ pub use places::{repository, temporary};
 pub use port::Port;
 pub use proxy::Proxy;
 pub use socks::SocksProxy;
-pub use terminal::Terminal;
+pub use terminal::{Terminal, rendered};
 pub use text::unindent;
 pub use typed::{Typed, Written, execx, program, programs};
 pub use user::User;

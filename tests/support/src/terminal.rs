@@ -133,6 +133,14 @@ impl<'u> Terminal<'u> {
     }
 }
 
+/// What a terminal of so many columns, and without end, shows of what was `written` to it.
+pub fn rendered(written: &str, columns: u16) -> String {
+    let rows = u16::try_from(written.lines().count() + 1).unwrap().saturating_mul(4);
+    let mut screen = vt100::Parser::new(NonZero::new(rows).unwrap(), NonZero::new(columns).unwrap(), 0);
+    screen.process(written.as_bytes());
+    screen.screen().contents()
+}
+
 impl Drop for Terminal<'_> {
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
