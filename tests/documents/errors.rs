@@ -4,11 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use regex::Regex;
+use service_manager_test_support::document::below;
 use syn::buffer::Cursor;
 use syn::visit::{self, Visit};
 use syn::{Attribute, ImplItemFn, ItemFn, ItemMod, LitStr, Macro};
-
-use super::below;
 
 const PAGES: &str = "docs/troubleshooting";
 
@@ -100,8 +99,9 @@ struct Page {
 
 impl Page {
     fn all() -> Vec<Self> {
-        let pages =
-            below(PAGES).into_iter().filter(|path| path.file_name().is_none_or(|name| name != "README.md"));
+        let pages = below(Path::new(PAGES))
+            .into_iter()
+            .filter(|path| path.file_name().is_none_or(|name| name != "README.md"));
         pages.map(|path| Self::of(&fs::read_to_string(path).unwrap())).collect()
     }
 
@@ -218,7 +218,9 @@ fn error_texts() -> Vec<Text> {
         FUNCTIONS.iter().find(|(file, _)| Path::new(file) == path).map_or(&[][..], |(_, functions)| functions)
     };
     let mut texts = Vec::new();
-    for path in below("src").into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+    for path in below(Path::new("src"))
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
     {
         texts.extend(Collector::of(&fs::read_to_string(&path).unwrap(), functions(&path)).texts);
     }
@@ -229,7 +231,9 @@ fn error_texts() -> Vec<Text> {
 /// All texts of the program.
 fn all_texts() -> Vec<Text> {
     let mut texts = reasons();
-    for path in below("src").into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+    for path in below(Path::new("src"))
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
     {
         texts.extend(Collector::of_all(&fs::read_to_string(&path).unwrap()).texts);
     }
@@ -241,8 +245,9 @@ fn all_texts() -> Vec<Text> {
 fn reasons() -> Vec<Text> {
     let reason = Regex::new(r"(?m)^ +because: (.+)$").unwrap();
     let mut texts = Vec::new();
-    for path in
-        below("services").into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+    for path in below(Path::new("services"))
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
     {
         let text = fs::read_to_string(path).unwrap();
         texts.extend(

@@ -112,8 +112,8 @@ impl Mark {
     }
 }
 
-/// The files in `folder` and all that are in it.
-fn below(folder: &Path) -> Vec<PathBuf> {
+/// The files in a folder of the repository and all that are in it.
+pub fn below(folder: &Path) -> Vec<PathBuf> {
     let (folders, mut files): (Vec<_>, Vec<_>) =
         entries(folder).into_iter().partition(|path| repository().join(path).is_dir());
     files.extend(folders.iter().flat_map(|inner| below(inner)));
