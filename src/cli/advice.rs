@@ -13,14 +13,9 @@ use crate::base::suggest::nearest;
 use crate::base::text::sh_word;
 use crate::base::types::MachineName;
 
-/// Says in `refusal` of `arguments` what to type instead, and nothing else that clap would say. `program` is what the user types to
-/// start this program, whose definition `root` is.
-pub(super) fn advise(
-    mut refusal: Refusal,
-    root: &mut Command,
-    program: &str,
-    arguments: &[OsString],
-) -> Refusal {
+/// Says in `refusal` of `arguments` what to type instead, and nothing else that clap would say. `root` is the definition of this
+/// program, which the hints call `service-manager`.
+pub(super) fn advise(mut refusal: Refusal, root: &mut Command, arguments: &[OsString]) -> Refusal {
     let kind = refusal.kind();
     if !matches!(kind, ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand | ErrorKind::InvalidValue) {
         return refusal;
@@ -44,7 +39,6 @@ pub(super) fn advise(
         refusal.remove(advice);
     }
     if let Some(hint) = hint {
-        let hint = hint.replace("service-manager ", &format!("{program} "));
         let hints = vec![StyledStr::from(hint)];
         refusal.insert(ContextKind::Suggested, ContextValue::StyledStrs(hints));
     }
@@ -77,14 +71,14 @@ fn did_you_mean(instead: impl IntoIterator<Item = String>) -> String {
 }
 
 /// The command that is named, and the words behind its name.
-struct TypedPlace<'a> {
+pub(super) struct TypedPlace<'a> {
     /// The program, and the commands that are named below it.
-    commands: Vec<&'a Command>,
-    rest: &'a [OsString],
+    pub(super) commands: Vec<&'a Command>,
+    pub(super) rest: &'a [OsString],
 }
 
 impl<'a> TypedPlace<'a> {
-    fn find(root: &'a Command, arguments: &'a [OsString]) -> Self {
+    pub(super) fn find(root: &'a Command, arguments: &'a [OsString]) -> Self {
         let mut place = Self { commands: vec![root], rest: arguments.get(1..).unwrap_or_default() };
         while let Some(next) = place.below() {
             place = next;
@@ -99,19 +93,22 @@ impl<'a> TypedPlace<'a> {
         Some(Self { commands, rest: &self.rest[index + 1..] })
     }
 
-    fn command(&self) -> &'a Command {
+    pub(super) fn command(&self) -> &'a Command {
         self.commands[self.commands.len() - 1]
     }
 
     /// As in `box ip`; empty for the program.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.commands[1..].iter().map(|command| command.get_name()).collect::<Vec<_>>().join(" ")
     }
 
     /// What stands behind `word`, quoted for a shell.
     fn behind(&self, word: &str) -> String {
-        let behind = self.rest.iter().skip_while(|other| *other != word).skip(1);
-        behind.map(|word| format!(" {}", sh_word(&word.to_string_lossy()))).collect()
+        // The value of an option may be the same word.
+        let options = OptionsWithValues::of(&self.commands);
+        let index = options.words(self.rest, 0).find(|index| self.rest[*index] == word);
+        let behind = index.map_or(&[][..], |index| &self.rest[index + 1..]);
+        behind.iter().map(|word| format!(" {}", sh_word(&word.to_string_lossy()))).collect()
     }
 
     /// For a `word` where a command should be.

@@ -14,6 +14,9 @@ pub(super) enum Counterpart {
 
 use Counterpart::{Commands, Followed, Instead};
 
+/// Programs that run a Kubernetes in the machine, and are no services.
+pub(crate) const KUBERNETES: &[&str] = &["kind", "k3d", "minikube"];
+
 /// Commands, by where they are typed.
 pub(super) const COMMANDS: &[(&str, &[&str], Counterpart)] = &[
     ("", &["ls", "list", "list-machines", "global-status", "active", "machine"], Commands(&["machines"])),
@@ -21,6 +24,14 @@ pub(super) const COMMANDS: &[(&str, &[&str], Counterpart)] = &[
     ("", &["rm", "remove", "delete"], Followed("machines forget", "NAME")),
     ("", &["ip", "ips", "address"], Followed("box ip", "")),
     ("", &["version"], Commands(&["--version", "box version"])),
+    (
+        "",
+        KUBERNETES,
+        Instead(
+            "`service-manager env kubernetes` uses what it runs in the machine; of several, `--context NAME` means one",
+        ),
+    ),
+    ("", &["use-context"], Followed("env kubernetes --context", "NAME")),
     ("", &["docker-env"], Commands(&["env docker"])),
     (
         "",
@@ -197,7 +208,7 @@ pub(super) const OPTIONS: &[(&[&str], &[&str], &str)] = &[
         "service-manager services list",
     ),
     // What each command has.
-    (&[], &["--name", "--profile", "-p", "--vm", "--instance", "--context"], "--machine NAME"),
+    (&[], &["--name", "--profile", "-p", "--vm", "--instance"], "--machine NAME"),
     (&[], &["--user", "-u", "--login", "-l", "--ssh-user"], "--host USER@HOST"),
     (&[], &["--port", "-P", "--ssh-port"], "--host HOST:PORT"),
     (&[], &["--ip", "--address", "--hostname", "-H", "--server"], "--host ADDRESS"),

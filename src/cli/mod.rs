@@ -11,6 +11,7 @@ mod lifecycle;
 mod machine;
 mod machines;
 mod refusal;
+mod retyped;
 mod service_files;
 mod shells;
 mod values;
@@ -28,6 +29,7 @@ pub(crate) use self::clients::{
 };
 pub(crate) use self::command_of_exec::{CommandPlace, Separated, separate};
 pub(crate) use self::contexts::{DockerContextArgs, KubeconfigArgs};
+pub(crate) use self::elsewhere::KUBERNETES;
 pub(crate) use self::environment::{DoctorArgs, EnvArgs, ExecArgs, StatusArgs};
 pub(crate) use self::global::Global;
 pub(crate) use self::lifecycle::{ProxyArgs, RestartArgs, StartArgs, StopArgs};
@@ -38,11 +40,13 @@ pub(crate) use self::machine::{
 pub(crate) use self::machines::{
     AllowArgs, DenyArgs, ForgetArgs, MachinesArgs, MachinesCommand, TrustArgs, UseArgs,
 };
-pub(crate) use self::refusal::Refusal;
+pub(crate) use self::refusal::{Refusal, with_hints};
+pub(crate) use self::retyped::Meaning;
+use self::retyped::{retyped, selection_options};
 pub(crate) use self::service_files::{ServicesArgs, ServicesCommand};
 pub(crate) use self::shells::{CompletionShell, CompletionsArgs, HookArgs, ManArgs};
-pub(crate) use self::values::{EnvFormat, OutputFormat};
-pub(crate) use self::words::is_about_a_machine;
+pub(crate) use self::values::{EnvFormat, OutputFormat, parse_seconds};
+pub(crate) use self::words::{is_about_a_machine, selects_machine};
 
 /// Makes the services inside a development VM usable from here
 #[derive(Debug, Parser)]
@@ -70,7 +74,7 @@ impl Cli {
         }
         let matches = command
             .try_get_matches_from_mut(arguments)
-            .map_err(|refusal| advise(refusal.apply(), &mut command, program, arguments))?;
+            .map_err(|refusal| advise(refusal.apply(), &mut command, arguments))?;
         Self::from_arg_matches(&matches).map_err(|refusal| refusal.format(&mut command).apply())
     }
 }
@@ -153,6 +157,19 @@ pub(crate) fn command_name(arguments: &[OsString]) -> String {
     name_of_command(Cli::command(), arguments)
 }
 
+/// The line `arguments` to be pasted, with what `meaning` says in place of `word`.
+pub(crate) fn retyped_line(arguments: &[OsString], word: &str, meaning: Meaning) -> String {
+    retyped(Cli::command(), arguments, word, meaning)
+}
+
+/// What `arguments` say about the machine, though `refusal` is about a word of them; none where that is wrong too.
+pub(crate) fn selection_in_refused(arguments: &[OsString], refusal: &Refusal) -> Option<Global> {
+    let selection = selection_options(&Cli::command(), arguments, refusal);
+    let words: Vec<OsString> =
+        ["service-manager", "status"].map(OsString::from).into_iter().chain(selection).collect();
+    Cli::parse_as("service-manager", &words).ok().map(|cli| cli.global)
+}
+
 /// True when the parser misses the service of a command that starts, stops or installs, or refuses the version to
 /// install or the folder for it. The old plugin's scripts take the exit code of that from any other wrong usage.
 pub(crate) fn lacks_object(refusal: &Refusal, arguments: &[OsString]) -> bool {
@@ -191,7 +208,6 @@ pub(crate) fn option_in<'a>(arguments: &'a [OsString], name: &str) -> Option<&'a
 mod tests {
     use clap::CommandFactory;
 
-    use super::values::parse_seconds;
     use super::*;
 
     #[test]

@@ -118,6 +118,15 @@ fn hints(refusal: &Refusal) -> Vec<String> {
     }
 }
 
+/// `refusal` with each of its hints as `change` makes it.
+pub(crate) fn with_hints(mut refusal: Refusal, change: impl Fn(&str) -> String) -> Refusal {
+    if let Some(ContextValue::StyledStrs(hints)) = refusal.remove(ContextKind::Suggested) {
+        let hints = hints.iter().map(|hint| StyledStr::from(change(&hint.to_string()))).collect();
+        refusal.insert(ContextKind::Suggested, ContextValue::StyledStrs(hints));
+    }
+    refusal
+}
+
 /// The text that the parser has kept as `kind`, or none.
 pub(super) fn text_of(refusal: &Refusal, kind: ContextKind) -> String {
     match refusal.get(kind) {

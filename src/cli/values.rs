@@ -47,7 +47,7 @@ pub(super) fn shell_parser() -> impl TypedValueParser<Value = Shell> {
     PossibleValuesParser::new(names).try_map(|name| Shell::from_str(&name, true))
 }
 
-pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     let in_range = (0.1..=3600.0).contains(&seconds);
     in_range.then(|| Duration::from_secs_f64(seconds)).ok_or_else(|| "0.1 to 3600 seconds".to_owned())

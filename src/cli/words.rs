@@ -14,7 +14,10 @@ impl OptionsWithValues {
     /// Those of `commands`, of which each is below the one before.
     pub(super) fn of(commands: &[&Command]) -> Self {
         let options = commands.iter().flat_map(|command| command.get_arguments());
-        let with_values = |option: &&Arg| !option.is_positional() && option.get_action().takes_values();
+        let with_values = |option: &&Arg| {
+            let takes_values = option.get_action().takes_values() && !option.is_require_equals_set();
+            !option.is_positional() && takes_values
+        };
         let (mut long, mut short) = (Vec::new(), Vec::new());
         for option in options.filter(with_values) {
             long.extend(
@@ -80,6 +83,13 @@ pub(crate) fn is_about_a_machine(name: &str) -> bool {
             | "forward"
             | "tunnel"
     )
+}
+
+/// True when `word` is an option that says which machine is meant, its value in the same word or in the next one.
+pub(crate) fn selects_machine(word: &str) -> bool {
+    let name = word.split('=').next().unwrap_or_default();
+    let is_short = word.starts_with("-m") && !word.starts_with("--");
+    is_short || matches!(name, "--machine" | "--host" | "--ssh-config")
 }
 
 /// What ends the options.

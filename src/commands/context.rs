@@ -118,7 +118,7 @@ impl Context {
         let has_contexts = |service: &&Service| service.flavours.iter().any(|flavour| flavour.last_resort);
         if chosen.is_some() && !services.iter().any(has_contexts) {
             let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
-            return Err(services::Error::ContextUnfit { what: names.join(" and ") }.into());
+            return Err(Error::ContextUnfit { what: names.join(" and ") });
         }
         Ok(Self { in_kubeconfig: chosen.cloned(), ..self.clone() })
     }

@@ -26,9 +26,12 @@ mod status;
 mod stop;
 mod tunnel;
 
+use std::ffi::OsString;
+
 use self::context::Context;
-use crate::base::text::sh_word;
-use crate::cli::{Command, StatusArgs, command_name, is_about_a_machine};
+use crate::cli::{
+    Command, KUBERNETES, Meaning, StatusArgs, command_name, is_about_a_machine, parse_seconds, retyped_line,
+};
 use crate::error::Error;
 
 /// Runs `command`. An error about a word that is no service says what else it may be.
@@ -43,15 +46,30 @@ pub(crate) fn run(command: &Command, context: &Context) -> Result<(), Error> {
 fn other_meaning(error: &Error, command: &Command, context: &Context) -> Option<String> {
     let word = error.unknown_word()?;
     if let Command::Status(StatusArgs { watch: Some(_), .. }) = command
-        && word.parse::<f64>().is_ok()
+        && parse_seconds(word).is_ok()
     {
         return Some(format!("did you mean `service-manager status --watch={word}`?"));
     }
-    let name = command_name(&context.env.arguments);
-    if !is_about_a_machine(&name) || !context.knows_machine(word) {
+    let typed = exec::separated(&context.env).arguments;
+    let (name, line) = (command_name(&typed), |meaning| retyped_line(&typed, word, meaning));
+    if !is_about_a_machine(&name) {
         return None;
     }
-    Some(format!("`{word}` is a machine: `service-manager {name} -m {}`", sh_word(word)))
+    if context.knows_machine(word) {
+        return Some(format!("`{word}` is a machine: `{}`", line(Meaning::Machine)));
+    }
+    // Without a `--` behind it, it is the program that makes one.
+    let is_service = |words: &[OsString]| words[0] == word && words[1] == "--";
+    let is_program = matches!(error, Error::Exec(_)) && !typed.windows(2).any(is_service);
+    (KUBERNETES.contains(&word) && !is_program).then(|| {
+        let choice = if takes_context(command) { "; of several, `--context NAME` means one" } else { "" };
+        format!("`{word}` is a Kubernetes here: `{}`{choice}", line(Meaning::Service("kubernetes")))
+    })
+}
+
+/// True for the commands that have `--context`.
+fn takes_context(command: &Command) -> bool {
+    matches!(command, Command::Env(_) | Command::Exec(_) | Command::Status(_) | Command::Kubeconfig(_))
 }
 
 fn dispatch(command: &Command, context: &Context) -> Result<(), Error> {

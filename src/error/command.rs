@@ -120,6 +120,8 @@ pub(crate) enum Error {
     OptionForOneClient { option: &'static str, names: Vec<String> },
     #[error("`{option}` is not for {service} as {flavour} has it")]
     OptionUnfit { option: &'static str, service: String, flavour: String, hint: Option<String> },
+    #[error("`--context` is not for {what}")]
+    ContextUnfit { what: String },
     #[error("nobody can be asked whether that is the key of `{machine}`")]
     FingerprintNeeded { machine: String, offered: String },
     #[error("the host key of `{machine}` stays the one that was known")]
@@ -177,6 +179,7 @@ impl Explain for Error {
             | Self::OptionUnfit { .. } => ExitCode::NotRunning,
             Self::Stdout(_)
             | Self::WorkerPanicked(_)
+            | Self::ContextUnfit { .. }
             | Self::NoHome(_)
             | Self::NoSsh
             | Self::SshConfig(_)
@@ -252,6 +255,7 @@ impl Explain for Error {
             | Self::NoClientNamed
             | Self::OptionForOneClient { .. } => return of_installing(self),
             Self::OptionUnfit { .. }
+            | Self::ContextUnfit { .. }
             | Self::OptionMisplaced { .. }
             | Self::ServiceAsFile { .. }
             | Self::PrivilegedPort { .. }
@@ -356,6 +360,7 @@ fn of_options(error: &Error) -> Option<String> {
         Error::OptionUnfit { option, hint, .. } => {
             hint.clone().unwrap_or_else(|| format!("leave out `{option}`"))
         }
+        Error::ContextUnfit { .. } => "leave out `--context`".into(),
         Error::OptionMisplaced { option, service } => {
             format!("name it, as in `service-manager start {service}`, or leave out `{option}`")
         }

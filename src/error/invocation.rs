@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::base::env::Env;
 use crate::base::text::{sh_path, sh_word};
-use crate::cli::{Global, is_about_a_machine};
+use crate::cli::{Global, is_about_a_machine, selects_machine};
 
 /// The program as it is typed, and the options that selected the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +26,11 @@ impl Invocation {
         Self { program: env.program(), selection }
     }
 
+    /// What was typed in a line of which no option can be read.
+    pub(crate) fn of_program(env: &Env) -> Self {
+        Self { program: env.program(), selection: Vec::new() }
+    }
+
     /// The same for one machine of several.
     #[must_use]
     pub(crate) fn of_machine(&self, name: &str) -> Self {
@@ -45,8 +50,9 @@ impl Invocation {
             let bare = without_quoted(words);
             let end = bare.find(closing).or_else(|| words.find(closing)).unwrap_or(words.len());
             let (words, after) = words.split_at(end);
-            // What stands behind `--` is another command.
-            let (own, others) = words.split_at(bare[..end].find(" -- ").unwrap_or(end));
+            // What stands behind `--` or a pipe is another command.
+            let others = [" -- ", " | "].iter().filter_map(|begin| bare[..end].find(begin)).min();
+            let (own, others) = words.split_at(others.unwrap_or(end));
             let selection = self.selection_for(&bare[..own.len()]);
             completed.extend([before, self.program, " ", own, selection.as_str(), others]);
             rest = after;
@@ -57,8 +63,8 @@ impl Invocation {
     /// The options to add to the command `words`, which has nothing in quotes.
     fn selection_for(&self, words: &str) -> String {
         let command = words.split(' ').next().unwrap_or_default();
-        let selects = |word: &str| matches!(word, "-m" | "--machine" | "--host" | "--ssh-config");
-        if !is_about_a_machine(command) || words.split(' ').any(selects) {
+        let is_about_all = command == "status" && words.split(' ').any(|word| word == "--all");
+        if !is_about_a_machine(command) || is_about_all || words.split(' ').any(selects_machine) {
             return String::new();
         }
         self.selection.iter().map(|option| format!(" {option}")).collect()
@@ -138,10 +144,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_pipe_leads_to_stays_as_it_is() {
+        assert_eq!(
+            invocation(&["-m a"]).complete("`service-manager logs SERVICE | tail -n 20`"),
+            "`service-manager logs SERVICE -m a | tail -n 20`"
+        );
+    }
+
+    #[test]
     fn a_command_about_no_machine_or_another_one_stays_as_it_is() {
-        for hint in
-            ["`service-manager machines forget box`", "`service-manager status -m other`", "no command"]
-        {
+        for hint in [
+            "`service-manager machines forget box`",
+            "`service-manager status -m other`",
+            "`service-manager status -mother`",
+            "`service-manager status --host=other`",
+            "`service-manager status --all`",
+            "no command",
+        ] {
             assert_eq!(invocation(&["-m a"]).complete(hint), hint);
         }
     }

@@ -101,6 +101,30 @@ fn names_the_command_that_other_programs_call_otherwise() {
         ("ssh uptime", "did you mean `service-manager ssh -- uptime`? Or the machine: [..]"),
         ("ssh ls -la '/a b'", "did you mean `service-manager ssh -- ls -la '/a b'`? [..]"),
         ("box ip db", "did you mean the machine? `service-manager box ip -m db`"),
+        ("use-context kind-dev", "did you mean `service-manager env kubernetes --context kind-dev`?"),
+        (
+            "kind get clusters",
+            "`service-manager env kubernetes` uses what it runs [..]; of several, `--context NAME` [..]",
+        ),
+        ("k3d", "`service-manager env kubernetes` uses [..]"),
+        ("minikube start", "`service-manager env kubernetes` uses [..]"),
+        // The machine that was typed is meant, wherever its option stands.
+        ("-m ip ip --all", "did you mean `service-manager box ip --all -m ip`?"),
+        (
+            "-m other kubectl get pods",
+            "did you mean `service-manager exec kubernetes -m other -- kubectl get pods`?",
+        ),
+        (
+            "--host a@b docker exec -it x sh",
+            "did you mean `service-manager exec docker --host a@b -- docker exec -it x sh`?",
+        ),
+        ("ip -mother", "did you mean `service-manager box ip -mother`?"),
+        ("-m other machines status", "did you mean `service-manager status --all`?"),
+        (
+            "logs docker --lines 5 -m other",
+            "did you mean `service-manager logs SERVICE -m other | tail -n 20`?",
+        ),
+        ("forget db -m other", "did you mean `service-manager machines forget db -m other`?"),
     ] {
         User::new()
             .types(format!("set -o pipefail; service-manager {typed} 2>&1 >/dev/null | grep hint"))
@@ -134,7 +158,9 @@ fn names_the_option_that_other_programs_call_otherwise() {
         ("install-cli oc --arch arm64", "did you mean `--platform SYSTEM/PROCESSOR`?"),
         ("kubeconfig --remove", "did you mean `service-manager machines forget NAME`?"),
         ("kubeconfig --raw", "did you mean `--print`?"),
-        ("ssh --context x", "did you mean `--machine NAME`?"),
+        ("ssh --instance x", "did you mean `--machine NAME`?"),
+        ("--context a env", "write `--context` behind `env`, the command that it belongs to"),
+        ("docker-context --context x", "did you mean `--name NAME`?"),
         ("docker-context --rm", "did you mean `--remove`?"),
         ("console --url", "did you mean `--print`?"),
         ("start docker --wait 5", "did you mean `--timeout SECONDS`?"),
@@ -155,7 +181,14 @@ fn names_the_option_that_other_programs_call_otherwise() {
 
 #[test]
 fn a_wrong_suggestion_is_none() {
-    for typed in ["status --xyzzy", "status --remove", "status --lines", "xyzzy", "clients list x"] {
+    for typed in [
+        "status --xyzzy",
+        "start --context a",
+        "status --remove",
+        "status --lines",
+        "xyzzy",
+        "clients list x",
+    ] {
         User::new()
             .types(format!("service-manager {typed}"))
             .stderr("error: [..] `[..]`[..]\n\nUsage: [..]\n\nFor more information, try `--help`.\n")
@@ -168,12 +201,48 @@ fn a_word_that_is_no_service_may_be_something_else() {
     let user = User::new();
     user.types("mkdir --parents project/.vagrant/machines/db/virtualbox && touch project/Vagrantfile")
         .succeeds();
-    for (command, code) in [("status", 126), ("env", 1), ("start", 126), ("logs", 126), ("doctor", 1)] {
-        user.types(format!("cd project && service-manager {command} db >/dev/null"))
+    for (typed, instead, code) in [
+        ("status db", "status -m db", 126),
+        ("status --watch db", "status --watch -m db", 126),
+        ("status --all db", "status -m db", 126),
+        ("env db kubernetes --shell fish", "env -m db kubernetes --shell fish", 1),
+        ("start db", "start -m db SERVICE", 126),
+        (
+            "--color never --host a@b start db --timeout 9",
+            "--color never start -m db --timeout 9 SERVICE",
+            126,
+        ),
+        ("stop db docker", "stop -m db docker", 126),
+        ("logs db", "logs -m db SERVICE", 126),
+        ("doctor db", "doctor -m db", 1),
+        ("exec db -- ls '/a b'", "exec -m db -- ls '/a b'", 127),
+        ("exec docker db ls", "exec docker -m db -- ls", 127),
+        ("exec db", "exec -m db", 127),
+    ] {
+        user.types(format!("cd project && service-manager {typed} >/dev/null"))
+            .stderr(&format!("error: [..] `db`[..]\nhint: `db` is a machine: `service-manager {instead}`\n"))
+            .fails(code);
+    }
+    for (typed, hint, code) in [
+        ("env kind", "env kubernetes`; of several, `--context NAME` means one", 1),
+        (
+            "status -m db k3d docker",
+            "status -m db kubernetes docker`; of several, `--context NAME` means one",
+            126,
+        ),
+        ("exec kind -- ls -l", "exec kubernetes -- ls -l`; of several, `--context NAME` means one", 127),
+        ("stop minikube", "stop kubernetes`", 126),
+    ] {
+        user.types(format!("service-manager {typed} >/dev/null"))
             .stderr(&format!(
-                "error: there is no service `db`\nhint: `db` is a machine: `service-manager {command} -m db`\n"
+                "error: there is no [..] `[..]`\nhint: `[..]` is a Kubernetes here: `service-manager {hint}\n"
             ))
             .fails(code);
+    }
+    for word in ["nan", "0"] {
+        user.types(format!("service-manager status --watch {word}"))
+            .stderr(&format!("error: there is no service `{word}`\nhint: known services: [..]\n"))
+            .fails(126);
     }
     user.types("service-manager status --watch 1")
         .stderr("error: there is no service `1`\nhint: did you mean `service-manager status --watch=1`?\n")
