@@ -91,7 +91,7 @@ impl Text {
 /// A page of docs/troubleshooting.
 struct Page {
     text: String,
-    /// Its headings, the first cells of its tables, and the code in lines with "The same for".
+    /// Its headings, the first cells of its tables, and the code in paragraphs with "The same for".
     entries: Vec<String>,
     /// Those of them that say nothing but an error's text.
     own: Vec<String>,
@@ -106,7 +106,7 @@ impl Page {
     }
 
     fn of(text: &str) -> Self {
-        let code = Regex::new("``(.+?)``|`([^`]+)`").unwrap();
+        let code = Regex::new("(?s)``(.+?)``|`([^`]+)`").unwrap();
         let mut page = Self { text: plain(text), entries: Vec::new(), own: Vec::new() };
         let mut header: Option<String> = None;
         for line in text.lines() {
@@ -122,11 +122,12 @@ impl Page {
                     Some(_) => page.entries.push(plain(&cell)),
                 }
                 continue;
-            } else if line.contains("he same for ") {
-                let codes = code.captures_iter(line).filter_map(|found| found.get(1).or(found.get(2)));
-                page.entries.extend(codes.map(|code| plain(code.as_str())));
             }
             header = None;
+        }
+        for paragraph in text.split("\n\n").filter(|paragraph| paragraph.contains("he same for ")) {
+            let codes = code.captures_iter(paragraph).filter_map(|found| found.get(1).or(found.get(2)));
+            page.entries.extend(codes.map(|code| plain(code.as_str())));
         }
         page.entries.extend_from_slice(&page.own);
         page
