@@ -7,7 +7,7 @@ PROGRAM := $(CURDIR)/target/release/service-manager
 # Programs for people that were built elsewhere.
 PROGRAMS :=
 
-.PHONY: help setup build program unit demo test test-vm lint advisories bench fuzz docs dist dist-test guest-up guest-down clean
+.PHONY: help setup build program unit demo test test-vm lint advisories bench fuzz docs recording dist dist-test guest-up guest-down clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,9 +43,11 @@ lint: setup ## check format, lints, dependencies and scripts
 advisories: ## ask what is known of the dependencies
 	@tools/lint advisories
 
-docs: ## write the documentation as web pages into target/docs
-	@tools/setup build
-	@tools/docs target/docs
+docs: build ## write the documentation as web pages into target/docs
+	@tools/docs target/docs $(PROGRAM)
+
+recording: setup build ## record the README's picture again, with a real guest
+	@tools/recording docs/recording.svg $(PROGRAM)
 
 dist: ## make a release in target/dist; many minutes. With programs built elsewhere: PROGRAMS=FOLDER
 	@tools/setup dist
