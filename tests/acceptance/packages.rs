@@ -35,6 +35,15 @@ fn a_gem_carries_the_program_whatever_its_file_is_called() {
 }
 
 #[test]
+fn the_notes_of_a_release_are_its_text_and_its_changes() {
+    let notes = stdout(&mut Command::new(repository().join("tools/release-notes")));
+    assert!(notes.contains("This is the first release of the program."), "{notes}");
+    assert!(notes.contains("\n### Added\n"), "{notes}");
+    assert!(!notes.contains("## [") && !notes.contains("](../"), "{notes}");
+    assert!(notes.contains(&format!("/blob/v{VERSION}/docs/how-to/install.md)")), "{notes}");
+}
+
+#[test]
 fn a_gem_is_all_that_vagrant_needs() {
     let folder = TempDir::new_in(temporary()).unwrap();
     let given = folder.path().join("build-of-today");
