@@ -147,7 +147,10 @@ fn person<'g>(guest: &'g Guest, layout: &[String]) -> User<'g> {
 /// A command with what stands for the guest, its user and the home folder in the documents.
 fn for_real(command: &str, guest: &Guest, user: &User<'_>) -> String {
     let address = Regex::new(r"192\.168\.56\.\d+").unwrap();
-    let command = command.replace("dev@", "vagrant@").replace("/home/dev", user.home().to_str().unwrap());
+    let command = command
+        .replace("dev@", "vagrant@")
+        .replace("User dev", "User vagrant")
+        .replace("/home/dev", user.home().to_str().unwrap());
     address.replace_all(&command, guest.address().as_str()).into_owned()
 }
 
