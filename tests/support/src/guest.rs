@@ -14,7 +14,7 @@ use std::time::Duration;
 use tempfile::tempfile;
 
 use crate::places::repository;
-use crate::times;
+use crate::{rest, times};
 
 /// A guest, held until it is dropped: shared with other tests, or by this one alone.
 pub struct Guest {
@@ -23,7 +23,9 @@ pub struct Guest {
     /// What makes it again what it was; none where other tests use it at the same time.
     undo: Option<RefCell<Vec<String>>>,
     /// Unlocked when it is closed. A file and no `RwLock`: another test process has the same guests.
-    _lock: File,
+    lock: File,
+    /// Whether its Kubernetes was woken for a test.
+    is_awake: bool,
 }
 
 impl Guest {
@@ -51,6 +53,7 @@ impl Guest {
             times::took("boot", guest.name(), || guest.recipe.remake());
         }
         fs::write(guest.in_use(), "").unwrap();
+        guest.wakes();
         guest.undo = Some(RefCell::default());
         if !guest.is_laid_out_as(&layout) {
             let _ = fs::remove_file(guest.folder.join(LAYOUT));
@@ -148,7 +151,9 @@ impl Guest {
     fn shared(recipe: &'static Recipe) -> Self {
         let (folder, lock) = recipe.start();
         lock.lock_shared().unwrap();
-        Self { recipe, folder, undo: None, _lock: lock }
+        let mut guest = Self { recipe, folder, undo: None, lock, is_awake: false };
+        guest.wakes();
+        guest
     }
 
     /// A spare guest that nobody uses: one that is laid out so already, else a new one, else the one whose layout was
@@ -199,12 +204,29 @@ impl Guest {
         done
     }
 
+    /// The number that its first process has on this host.
+    fn first_process(&self) -> String {
+        fs::read_to_string(self.folder.join("pid")).unwrap().trim().to_owned()
+    }
+
+    fn wakes(&mut self) {
+        rest::wake(&self.first_process());
+        self.is_awake = true;
+    }
+
+    /// Lets its Kubernetes rest, unless another test uses it.
+    fn rests(&self) {
+        if self.is_awake && self.lock.unlock().is_ok() && self.lock.try_lock().is_ok() {
+            rest::rest(&self.first_process());
+        }
+    }
+
     /// Without the engine, which takes far longer to let somebody in than most lines take: tests run thousands of them.
     fn exec(&self, line: &str, input: &str) -> Output {
-        let pid = fs::read_to_string(self.folder.join("pid")).unwrap();
+        let pid = self.first_process();
         let mut command = Command::new("nsenter");
         command
-            .args(["--all", "--root", "--wd", "--target", pid.trim(), "--", "bash", "-e", "-c", line])
+            .args(["--all", "--root", "--wd", "--target", &pid, "--", "bash", "-e", "-c", line])
             .env_clear()
             .envs([
                 ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
@@ -221,6 +243,7 @@ impl Drop for Guest {
         if self.undo.is_some() && self.has_undone_all() {
             let _ = fs::remove_file(self.in_use());
         }
+        self.rests();
     }
 }
 
@@ -257,7 +280,7 @@ impl Recipe {
     fn take(&'static self) -> Option<Guest> {
         let (folder, lock) = self.start();
         lock.try_lock().ok()?;
-        Some(Guest { recipe: self, folder, undo: None, _lock: lock })
+        Some(Guest { recipe: self, folder, undo: None, lock, is_awake: false })
     }
 
     #[track_caller]
@@ -322,7 +345,7 @@ static SPARE: [Recipe; 8] = [
 ];
 
 /// A line that waits until the guest's API server answers.
-pub const UNTIL_READY: &str = "timeout 60 bash -c 'until [[ $(curl -sk https://127.0.0.1:$(</var/lib/lay-out/port)/readyz) == ok ]]; do sleep 0.1; done'";
+pub const UNTIL_READY: &str = "timeout 60 bash -c 'port=$(</var/lib/lay-out/port); until (: </dev/tcp/127.0.0.1/$port) 2>/dev/null && [[ $(curl -sk https://127.0.0.1:$port/readyz) == ok ]]; do sleep 0.1; done'";
 /// A file in a spare guest's folder: how many tests have used its layout, and what that is.
 const LAYOUT: &str = "layout";
 const POLL: Duration = Duration::from_millis(20);

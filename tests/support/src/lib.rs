@@ -27,6 +27,7 @@ mod places;
 mod port;
 mod proxy;
 pub mod publisher;
+mod rest;
 mod socks;
 pub mod ssh_peer;
 mod terminal;
