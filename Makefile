@@ -1,9 +1,6 @@
 # What can be done here. On a fresh machine `make demo` and `make test` do their own set-up.
 
 GUEST := tests/acceptance/guest/guest
-# Tests, benchmarks and the demo find the program they built, not one that is installed.
-PROGRAM := $(CURDIR)/target/release/service-manager
-
 # Programs for people that were built elsewhere.
 PROGRAMS :=
 
@@ -27,8 +24,8 @@ unit: ## build the program and run the tests that need nothing else, on any syst
 	cargo test --locked --lib $(FEATURES:%=--features %)
 	cargo build --locked $(FEATURES:%=--features %)
 
-demo: setup build ## boot a real guest and use the Kubernetes in it
-	@tools/demo $(PROGRAM)
+demo: ## boot a real guest and use the Kubernetes in it
+	@tools/demo
 
 test: setup ## run all tests; the guest is built the first time, which takes some minutes
 	@tools/test
