@@ -14,7 +14,7 @@ use super::context::{Context, print};
 use crate::base::env::Env;
 use crate::base::timeouts;
 use crate::base::types::VariableName;
-use crate::catalogue::Service;
+use crate::catalogue::{Catalogue, Service};
 use crate::cli::HookArgs;
 use crate::error::Error;
 use crate::export::shell::{HookTarget, watch_file};
@@ -24,28 +24,40 @@ use crate::services::{ExportedService, Scope, ServiceCache, export_cached};
 use crate::ui::StdoutError;
 
 pub(super) fn run(args: &HookArgs, context: &Context) -> Result<(), Error> {
-    let catalogue = context.catalogue()?;
-    let services = catalogue.select(&args.services)?;
     if !args.now {
+        context.catalogue()?.select(&args.services)?;
         return print(&args.shell.snippet(&command(&context.env))?);
     }
-    // What is wrong in a project is no reason to fail at every prompt.
-    let project =
-        context.project_file_for_hook().inspect_err(|error| log::debug!("{error}")).unwrap_or_default();
-    let names = project.map(|file| file.services).unwrap_or_default();
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let services = match catalogue.select(&names) {
-        _ if !args.services.is_empty() => services,
-        Ok(wanted) => wanted,
-        // More than the project wants is not what it wants.
-        Err(error) => {
-            log::debug!("{error}");
-            Vec::new()
-        }
-    };
+    let wanted = HookServices::find(&args.services, context);
     match args.shell {
-        HookTarget::Direnv => in_direnv(&services, context),
-        target => print_change(target, &services, context),
+        HookTarget::Direnv => in_direnv(&wanted, context),
+        target => print_change(target, &wanted, context),
+    }
+}
+
+/// The names of the services that are meant; all where both lists are empty.
+struct HookServices<'a> {
+    typed: &'a [String],
+    of_project: Vec<String>,
+}
+
+impl<'a> HookServices<'a> {
+    /// Reads the project's own file, and says so once if it does not count yet.
+    fn find(typed: &'a [String], context: &Context) -> Self {
+        // What is wrong in a project is no reason to fail at every prompt.
+        let project =
+            context.project_file_for_hook().inspect_err(|error| log::debug!("{error}")).unwrap_or_default();
+        let names = project.map(|file| file.services).unwrap_or_default();
+        Self { typed, of_project: names.iter().map(ToString::to_string).collect() }
+    }
+
+    /// The services themselves. Most folders have no machine, so nothing is read of them before there is one.
+    fn of<'c>(&self, catalogue: &'c Catalogue) -> Result<Vec<&'c Service>, Error> {
+        if !self.typed.is_empty() {
+            return Ok(catalogue.select(self.typed)?);
+        }
+        // More than the project wants is not what it wants.
+        Ok(catalogue.select(&self.of_project).inspect_err(|error| log::debug!("{error}")).unwrap_or_default())
     }
 }
 
@@ -62,11 +74,16 @@ fn command(env: &Env) -> Vec<OsString> {
 
 /// Prints what changes in the current folder, and tells the user: nothing, unless another machine belongs to it, or more has
 /// been found out about the one that does.
-fn print_change(target: HookTarget, services: &[&Service], context: &Context) -> Result<(), Error> {
+fn print_change(target: HookTarget, wanted: &HookServices, context: &Context) -> Result<(), Error> {
     let before = HookState::read(&context.env);
     let machine = context.machine_here().inspect_err(|error| log::debug!("{error}")).unwrap_or_default();
+    if machine.is_none() && before.is_none() {
+        return Ok(());
+    }
+    let catalogue = context.catalogue()?;
+    let services = &wanted.of(&catalogue)?;
     let now = machine.as_ref().map(|machine| Circumstances::of(machine, services, &context.env));
-    if before.as_ref().map_or(now.is_none(), |before| before.holds(now.as_ref())) {
+    if before.as_ref().is_some_and(|before| before.holds(now.as_ref())) {
         return Ok(());
     }
     let exported = machine.as_ref().and_then(|machine| reconnect(services, machine, context));
@@ -87,10 +104,12 @@ fn print_change(target: HookTarget, services: &[&Service], context: &Context) ->
 }
 
 /// Prints exports for an `.envrc`, and the files that direnv has to watch. direnv itself restores the environment.
-fn in_direnv(services: &[&Service], context: &Context) -> Result<(), Error> {
+fn in_direnv(wanted: &HookServices, context: &Context) -> Result<(), Error> {
     let mut text = watch_file(&context.folders()?.machines())?;
     match context.remembered_machine() {
         Ok(machine) => {
+            let catalogue = context.catalogue()?;
+            let services = &wanted.of(&catalogue)?;
             text += &watch_file(&machine.files.services())?;
             match reconnect(services, &machine, context) {
                 Some(exported) => {
