@@ -93,14 +93,17 @@ fn run_command(env: Env, cli: Cli, ui: Ui) -> Result<(), Error> {
 
 /// Help and version go to standard output, wrong usage to standard error.
 fn answer_of_the_parser(env: &Env, arguments: &[OsString], answer: Refusal) -> ExitCode {
+    let color = cli::option_in(arguments, "--color").and_then(|when| ColorChoice::from_str(when, true).ok());
+    let ui = Ui::new(color.unwrap_or_default(), env.no_color, false);
+    if !answer.use_stderr() {
+        // No hint is in there, so the line need not be read again for one.
+        ui.parser(&answer);
+        return ExitCode::Done;
+    }
     let typed = cli::selection_in_refused(arguments, &answer)
         .map_or_else(|| Invocation::of_program(env), |global| Invocation::new(env, &global));
     let answer = cli::with_hints(answer, |hint| typed.complete(hint));
-    let color = cli::option_in(arguments, "--color").and_then(|when| ColorChoice::from_str(when, true).ok());
-    Ui::new(color.unwrap_or_default(), env.no_color, false).parser(&answer);
-    if !answer.use_stderr() {
-        return ExitCode::Done;
-    }
+    ui.parser(&answer);
     let lacks_object = cli::lacks_object(&answer, arguments);
     let code = if lacks_object { ExitCode::NotRunning } else { ExitCode::Failure };
     fail(env, Script::of_arguments(arguments), code)
