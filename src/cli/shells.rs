@@ -21,7 +21,7 @@ pub(crate) struct HookArgs {
     /// The service, for example `kubernetes`; without one, all that were used
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
-    /// Print what changes now: what the shell is told to run
+    /// Print what changes now: the command that the hook runs
     #[arg(long, hide_short_help = true)]
     pub(crate) now: bool,
 }

@@ -19,7 +19,10 @@ use crate::error::{Error, ExitCode};
 pub(super) fn run(args: &DoctorArgs, context: &Context) -> Result<(), Error> {
     let catalogue = context.catalogue()?;
     // What is wrong with the project's file is one of the findings.
-    let of_project = services_of_project(&args.services, context).unwrap_or_default();
+    let (of_project, fault) = match services_of_project(&args.services, context) {
+        Ok(services) => (services, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     let named = if args.services.is_empty() { &of_project } else { &args.services };
     let services = catalogue.select(named).map_err(|error| match error {
         catalogue::Error::UnknownService { .. } => Error::NoSuchObject(error),
@@ -27,7 +30,7 @@ pub(super) fn run(args: &DoctorArgs, context: &Context) -> Result<(), Error> {
     })?;
     // With `-v`, as the steps on standard error.
     let all = log::log_enabled!(log::Level::Debug);
-    let diagnosis = examine(&services, !named.is_empty(), context);
+    let diagnosis = examine(&services, !named.is_empty(), fault.as_ref(), context);
     match args.output {
         OutputFormat::Json => print_json(&DiagnosisJson::of(&diagnosis))?,
         OutputFormat::Text if args.report => print(&paste(&diagnosis, args, context))?,

@@ -13,6 +13,7 @@ use self::format::StatusFormat;
 use self::report::{Inquiry, Report};
 use self::watch::Watch;
 use super::context::{Context, at_once, print, print_json};
+use super::env::services_of_project;
 use crate::base::deadline::in_time;
 use crate::catalogue::Catalogue;
 use crate::cli::StatusArgs;
@@ -26,6 +27,9 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<(), Error> {
     // A wrong name is no machine's problem.
     let services = catalogue.select(&args.services)?;
     let context = &context.that_uses(args.kube_context.as_ref(), &services)?;
+    if let Err(fault) = services_of_project(&args.services, context) {
+        context.warn(&fault);
+    }
     let contexts = if args.all { context.of_all_machines()? } else { context.of_each_machine() };
     if let Some(interval) = args.watch {
         let watch = Watch { catalogue: &catalogue, names: &args.services, interval, format };

@@ -201,7 +201,7 @@ impl<'a> DetectedService<'a> {
         match verb {
             Verb::Start => start,
             Verb::Stop => stop,
-            Verb::Restart => None,
+            Verb::Restart => restart(stop, start),
         }
     }
 
@@ -220,6 +220,16 @@ impl<'a> DetectedService<'a> {
     pub(crate) fn may_answer(&self) -> bool {
         self.state.is_up() || self.flavour.static_pods
     }
+}
+
+/// To stop and to start, as one hint. Both may begin with where to do it.
+fn restart(stop: Option<String>, start: Option<String>) -> Option<String> {
+    let (Some(stop), Some(start)) = (stop, start) else { return None };
+    let is_same_place = |place: &&str| stop.starts_with(place);
+    let place = start.split_inclusive(": ").next().filter(is_same_place).unwrap_or_default();
+    let start = &start[place.len()..];
+    // What stops it may say what starts it already.
+    Some(if stop.contains(start) { stop } else { format!("{stop}, then {start}") })
 }
 
 fn is_there(flavour: &Flavour, service: &Service, facts: &Facts) -> bool {
@@ -299,6 +309,21 @@ mod tests {
     const ADMIN: &str = "/etc/kubernetes/admin.conf";
     const MANIFEST: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
     const K3S: &str = "/etc/rancher/k3s/k3s.yaml";
+
+    #[test]
+    fn to_restart_is_to_stop_and_to_start() {
+        let hint = |stop: &str, start: &str| restart(Some(stop.into()), Some(start.into())).unwrap();
+        assert_eq!(
+            hint("in the machine: `oc cluster down`", "in the machine: `oc cluster up`"),
+            "in the machine: `oc cluster down`, then `oc cluster up`"
+        );
+        assert_eq!(
+            hint("on the host: `stop`", "in the machine: `start`"),
+            "on the host: `stop`, then in the machine: `start`"
+        );
+        let both = "in the machine: `stop`; `install` makes a unit for it";
+        assert_eq!(hint(both, "in the machine: `install` makes a unit for it"), both);
+    }
 
     #[test]
     fn nothing_is_found_in_an_empty_guest() {

@@ -276,6 +276,28 @@ impl Error {
         *only_directly || attempts.iter().any(|attempt| attempt.ends_with(FORBIDS))
     }
 
+    /// True when nothing in the guest speaks for the service any more.
+    pub(super) fn says_that_it_is_gone(&self) -> bool {
+        matches!(
+            self,
+            Self::NotInstalled { .. }
+                | Self::LeadsElsewhere { .. }
+                | Self::NoContext { .. }
+                | Self::UnknownContext { .. }
+        )
+    }
+
+    /// How the server lets the user in whose keys it does not accept.
+    pub(crate) fn login_methods(&self) -> Option<&[String]> {
+        match self {
+            Self::Ssh(ssh::Error::AuthenticationFailed { methods, .. })
+            | Self::Probe(probe::Error::Ssh(ssh::Error::AuthenticationFailed { methods, .. })) => {
+                Some(methods)
+            }
+            _ => None,
+        }
+    }
+
     /// The same error, with `source` as what was wrong before, where that is why a Docker daemon's TLS is left as it is.
     pub(crate) fn caused_by(self, trouble: impl FnOnce() -> Option<Error>) -> Self {
         match self {

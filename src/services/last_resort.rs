@@ -33,7 +33,7 @@ pub(super) enum Destination {
         /// Contexts of it that do.
         of_guest: Vec<KubeContextName>,
     },
-    /// It has no context of the wanted name.
+    /// It has no context of the wanted name, or of that which it calls the current one.
     Unknown {
         wanted: KubeContextName,
         known: Vec<KubeContextName>,
@@ -115,7 +115,12 @@ impl Destination {
             return Self::Nowhere { of_guest: of_guest() };
         };
         match leads.iter().find(|lead| lead.name == *context) {
-            None => Self::Unknown { wanted: context.clone(), known },
+            None if chosen.is_some() => Self::Unknown { wanted: context.clone(), known },
+            // Where nothing else leads to the guest, the file speaks for nothing there.
+            None => match of_guest() {
+                known if known.is_empty() => Self::Nowhere { of_guest: known },
+                known => Self::Unknown { wanted: context.clone(), known },
+            },
             Some(lead) if leads_to_guest(&lead.place) => {
                 Self::Guest { context: lead.name.clone(), of_guest: of_guest() }
             }

@@ -292,7 +292,7 @@ impl<'c> Lifecycle<'c> {
                 // What had no time to answer may be there all the same.
                 Ok(_) if self.deadline.is_over() => break,
                 Ok(inspected) if inspected.assessment.readiness() == Readiness::Down => return Ok(()),
-                Err(Error::NotInstalled { .. }) => return Ok(()),
+                Err(error) if error.says_that_it_is_gone() => return Ok(()),
                 Ok(_) => {}
                 Err(error) if error.is_timeout() => break,
                 Err(error) => return Err(error),

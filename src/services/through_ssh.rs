@@ -63,7 +63,9 @@ impl Inspection {
                 },
             },
             Err(endpoint::Error::NoResponse { attempts, .. }) => {
-                Err(no_response(lead.withdraw(deadline).unwrap_or_else(|| attempts.join(", "))))
+                let heard =
+                    || if attempts.is_empty() { "no time was left".to_owned() } else { attempts.join(", ") };
+                Err(no_response(lead.withdraw(deadline).unwrap_or_else(heard)))
             }
             Err(error) => {
                 lead.withdraw(deadline);

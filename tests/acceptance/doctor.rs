@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
+use crate::tunnel::sets_sshd;
 use serde_json::Value;
 use service_manager_test_support::{Guest, Port, UNTIL_READY, User};
 
@@ -136,6 +137,7 @@ fn tells_which_keys_were_tried() {
             note: the key `[HOME]/key` (SHA256:[..]) can be read by others
             hint: `chmod 600 [HOME]/key`
             note: [..]
+            note: [ADDRESS]:22 offers `vagrant` these ways to log in: [..]publickey[..]
 
             1 problem
             ",
@@ -190,6 +192,45 @@ fn shows_the_last_words_of_a_failed_unit() {
     let found = user.types("service-manager doctor kubernetes >found; cat found").run_freely();
     assert!(found.contains("caused by: kubelet: out of luck\n"), "{found}");
     agrees_with_env(&user, "", "kubernetes");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_was_stopped_in_an_orderly_way_has_no_last_words() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    user.types("service-manager -q stop docker >/dev/null").succeeds();
+    user.types("service-manager doctor docker")
+        .stdout(
+            "
+            problem: docker is stopped in `[NAME]`
+            hint: `service-manager start docker`
+
+            1 problem
+            ",
+        )
+        .fails(126);
+    user.types("service-manager -q start docker").run_freely();
+    agrees_with_env(&user, "", "docker");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_server_that_takes_no_keys_is_named() {
+    let guest = Guest::own("kubeadm", "address");
+    let user = User::of(&guest);
+    sets_sshd(&guest, "PubkeyAuthentication no\nPasswordAuthentication yes");
+    user.types("service-manager doctor docker | tail -n 4")
+        .stdout(
+            "
+            note: [ADDRESS]:22 offers `vagrant` these ways to log in: password[..]
+            hint: let sshd in the machine accept keys: `PubkeyAuthentication yes`
+
+            1 problem
+            ",
+        )
+        .succeeds();
+    agrees_with_env(&user, "", "docker");
 }
 
 #[test]

@@ -90,6 +90,24 @@ fn a_wrong_context_gets_the_nearest() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_current_context_that_is_not_there_is_named() {
+    let guest = Guest::own("kind", "address");
+    let gone = guest.run(&format!("sed 's/^current-context: .*/current-context: kind-gone/' {CONFIG}"));
+    guest.replaces(CONFIG, &gone);
+    let user = User::of(&guest);
+    user.types("service-manager env kubernetes --script-readable")
+        .stderr(
+            "error: `~/.kube/config` of `[NAME]` has no context `kind-gone`\n\
+             hint: `service-manager env kubernetes --context kind-[..]`; it has kind-dev, kind-other\n",
+        )
+        .fails(126);
+    user.types("service-manager -q env kubernetes --context kind-other --script-readable")
+        .stdout("KUBECONFIG=[MACHINE]/kubernetes/kubeconfig\n")
+        .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn names_of_contexts_are_completed() {
     let guest = Guest::own("kind", "address");
     let user = User::of(&guest);

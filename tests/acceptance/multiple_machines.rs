@@ -91,6 +91,29 @@ fn status_all_shows_every_machine() {
 }
 
 #[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn the_table_of_all_fits_the_terminal() {
+    let guests = [Guest::kubeadm(), Guest::nat()];
+    let user = user_of_both(&guests).with("NO_COLOR", "1");
+    let typed = user.types("service-manager status kubernetes --all");
+    for (columns, head, row) in [
+        (120, "FLAVOUR  VERSION[..]ENDPOINT", "kubeadm  v1.[..]https://[..]:6443"),
+        (80, "FLAVOUR  VERSION[..]ENDPOINT", "kubeadm  v1.[..]https://[..]"),
+        (40, "VERSION", "v1.[..]"),
+    ] {
+        let mut terminal = typed.in_a_terminal(columns);
+        terminal.shows(&format!(
+            "
+            MACHINE  SERVICE     STATE      {head}
+            kubeadm  kubernetes  * running  {row}
+            nat      kubernetes  * running  {row}
+            "
+        ));
+        assert_eq!(terminal.ends(), 0);
+    }
+}
+
+#[test]
 fn all_without_machines_prints_nothing() {
     User::new()
         .types("service-manager status --all")

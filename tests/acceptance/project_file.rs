@@ -101,6 +101,39 @@ fn install_cli_takes_its_versions() {
         .succeeds();
 }
 
+/// Somebody who has allowed it may have removed a service file since.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_in_it_that_is_gone_is_told_by_every_command() {
+    let guest = Guest::kubeadm();
+    let user = User::near(&guest);
+    let config = guest.folder().join("ssh_config");
+    user.types(format!("service-manager --ssh-config {} box ip", config.display()))
+        .stdout("[ADDRESS]\n")
+        .succeeds();
+    user.types(
+        "mkdir -p .config/service-manager/services && service-manager services show kubernetes \
+         | sed 's/^name: .*/name: mine/; s/^title: .*/title: Mine/' >mine.yaml && mv mine.yaml .config/service-manager/services",
+    )
+    .succeeds();
+    user.writes("project/.service-manager.yaml", "services: [kubernetes, mine]\n");
+    user.types(format!("cd project && {ALLOW}")).stderr(COUNTS).succeeds();
+    user.types("rm .config/service-manager/services/mine.yaml").succeeds();
+    let fault = "the project file `[HOME]/project/.service-manager.yaml` is not valid\n\
+                 caused by: `services[1]`: there is no service `mine`\nhint: known services: [..]\n";
+    user.types("cd project && service-manager status kubernetes >/dev/null && service-manager status")
+        .stdout("docker - running\nopenshift - not installed\nkubernetes - running\n")
+        .stderr(&format!("warning: {fault}"))
+        .succeeds();
+    user.types("cd project && service-manager env")
+        .stdout("(exit 1)\n")
+        .stderr(&format!("error: {fault}"))
+        .fails(1);
+    user.types("cd project && service-manager doctor >found; code=$?; head -n 3 found; exit $code")
+        .stdout(&format!("problem: {fault}"))
+        .fails(1);
+}
+
 #[test]
 fn what_is_wrong_with_it_is_told_and_never_allowed() {
     let user = User::new();

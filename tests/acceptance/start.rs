@@ -519,6 +519,15 @@ fn explains_a_service_that_cannot_be_started() {
             ",
         )
         .fails(126);
+    User::of(&guest)
+        .types("service-manager restart openshift")
+        .stderr(
+            "
+            error: nothing in `[NAME]` can restart openshift, as cluster-up has it
+            hint: in the machine: `oc cluster down`, then `oc cluster up`
+            ",
+        )
+        .fails(126);
     guest.stops("guest-api");
     for (verb, error) in [
         ("start", "nothing in `[NAME]` can start openshift, as cluster-up has it"),

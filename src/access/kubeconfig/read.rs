@@ -60,7 +60,7 @@ pub(crate) fn guest_contexts(content: &[u8]) -> Result<GuestContexts, Credential
         let place = server.and_then(|server| split_server(server));
         Some(ContextLead { name: KubeContextName::parse(&context.name).ok()?, place })
     };
-    let current = file.context(None).and_then(|context| KubeContextName::parse(&context.name).ok());
+    let current = file.name_of_current().and_then(|name| KubeContextName::parse(name).ok());
     Ok(GuestContexts { leads: file.contexts.iter().flatten().filter_map(lead).collect(), current })
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn guest_contexts(content: &[u8]) -> Result<GuestContexts, Credential
 pub(crate) struct GuestContexts {
     /// In its order.
     pub(crate) leads: Vec<ContextLead>,
-    /// The one that counts where none is chosen: the current one, or the only one.
+    /// The one that counts where none is chosen: the current one, which need not be among them, or the only one.
     pub(crate) current: Option<KubeContextName>,
 }
 
@@ -270,13 +270,17 @@ impl GuestKubeconfig {
 
     /// The context that is `chosen`, else the current one, or the only one.
     fn context(&self, chosen: Option<&KubeContextName>) -> Option<&NamedContext> {
-        let contexts = self.contexts.as_deref().unwrap_or_default();
+        let name = chosen.map(KubeContextName::as_str).or_else(|| self.name_of_current())?;
+        self.contexts.iter().flatten().find(|context| context.name == name)
+    }
+
+    /// The name of the context that is current, or else of the only one. The first need not be there.
+    fn name_of_current(&self) -> Option<&str> {
         let current = filled(self.current_context.as_ref()).map(String::as_str);
-        match (chosen.map(KubeContextName::as_str).or(current), contexts) {
-            (Some(name), contexts) => contexts.iter().find(|context| context.name == name),
-            (None, [only]) => Some(only),
-            (None, _) => None,
-        }
+        current.or_else(|| match self.contexts.as_deref().unwrap_or_default() {
+            [only] => Some(&only.name),
+            _ => None,
+        })
     }
 
     fn cluster_of(&self, context: &GuestContext) -> Option<&GuestCluster> {

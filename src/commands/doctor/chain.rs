@@ -1,7 +1,7 @@
 //! The chain of questions, in the order of `env`, each answered by the same functions as there. What depends on an answer
 //! that is missing is not asked.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::examination::{Examination, names};
 use super::finding::{ChainStep, Finding};
@@ -12,7 +12,7 @@ use crate::base::text::humanize_duration;
 use crate::base::{files, timeouts};
 use crate::catalogue::Service;
 use crate::commands::context::Context;
-use crate::error::ExitCode;
+use crate::error::{Error, ExitCode, Explain};
 use crate::machine::Machine;
 use crate::services::{ConnectedService, Scope, reconnect_cached};
 
@@ -26,12 +26,21 @@ pub(super) struct Diagnosis {
     pub(super) machine: Option<Machine>,
 }
 
-/// Examines `services` of the machine that is meant; `are_named` by the user, so that all of them have to work.
-pub(super) fn examine(services: &[&Service], are_named: bool, context: &Context) -> Diagnosis {
+/// Examines `services` of the machine that is meant; `are_named` by the user, so that all of them have to work. `fault` is what is
+/// wrong with the project's file.
+pub(super) fn examine(
+    services: &[&Service],
+    are_named: bool,
+    fault: Option<&Error>,
+    context: &Context,
+) -> Diagnosis {
     let mut examination = Examination::new(context);
     let machine = machine(&mut examination);
     let mut working = Vec::new();
     if let Some(machine) = &machine {
+        if let Some(fault) = fault {
+            examination.fails(fault, Duration::ZERO);
+        }
         let has_state = state(machine, &mut examination);
         let scope = if are_named { Scope::Named } else { Scope::All };
         let cached = if has_state { cache(services, machine, scope, &mut examination) } else { Vec::new() };
@@ -50,6 +59,7 @@ pub(super) fn examine(services: &[&Service], are_named: bool, context: &Context)
         if is_cached {
             // Then `env` asks nobody else.
             examination.forgive();
+            fault.inspect(|fault| examination.ends_with(fault.exit_code()));
         }
     } else {
         examination.not_asked(ChainStep::Connection, "which machine is meant is not known");

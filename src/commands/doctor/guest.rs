@@ -31,16 +31,20 @@ pub(super) fn examine(
         }
     };
     shell(&inspection, begin.elapsed(), examination);
-    let assessed = inspection.assess(services, !are_named, examination.context.deadline);
+    // A service that does not answer leaves some of the time to ask the guest how it is.
+    let deadline = examination.context.deadline;
+    let assessed = inspection.assess(services, !are_named, deadline.at_most(deadline.left() * 3 / 4));
     let down: Vec<UnitName> = assessed.iter().flat_map(failed_units).collect();
     let health = match session.health(&down) {
-        Ok(health) => health,
+        Ok(health) => {
+            condition(&health, examination);
+            health
+        }
         Err(error) => {
             examination.not_asked(ChainStep::Guest, &format!("the guest does not say how it is: {error}"));
             Health::default()
         }
     };
-    condition(&health, examination);
     verdict(assessed, &inspection, &health, are_named, examination)
 }
 
@@ -68,7 +72,8 @@ fn failed_units(assessment: &Assessment) -> Vec<UnitName> {
             Availability::Down(..) | Availability::Unusable(services::Error::NoAnswer { .. }),
             Some(detected),
         ) if detected.down.is_empty() => detected.units.last().cloned().into_iter().collect(),
-        (_, Some(detected)) => detected.down.clone(),
+        // What somebody has stopped has nothing to say about it.
+        (_, Some(detected)) => detected.failed.clone(),
     }
 }
 

@@ -16,7 +16,10 @@ pub(super) fn look_closer(error: &Error, machine: &Machine, examination: &mut Ex
             let first = route.jumps.first().unwrap_or(&route.target);
             connection(first, examination);
         }
-        ChainStep::Login => keys(&route.target, examination),
+        ChainStep::Login => {
+            keys(&route.target, examination);
+            methods(error, &route.target, examination);
+        }
         ChainStep::HostKey => known_hosts(machine, examination),
         _ => {}
     }
@@ -79,6 +82,21 @@ fn key(KeyReport { path, fingerprint, condition }: &KeyReport, examination: &mut
         }
     };
     examination.note(ChainStep::Login, &format!("the key `{path_text}`{shown} {what}"), hint.as_deref());
+}
+
+fn login_methods(error: &Error) -> Option<&[String]> {
+    let Error::Services(error) = error else { return None };
+    error.login_methods()
+}
+
+/// How the server would let the user in.
+fn methods(error: &Error, hop: &Hop, examination: &mut Examination) {
+    let Some(methods) = login_methods(error).filter(|methods| !methods.is_empty()) else { return };
+    let (place, user, list) = (hop.place(), &hop.user, methods.join(", "));
+    let text = format!("{place} offers `{user}` these ways to log in: {list}");
+    let takes_keys = methods.iter().any(|method| method == "publickey");
+    let hint = "let sshd in the machine accept keys: `PubkeyAuthentication yes`";
+    examination.note(ChainStep::Login, &text, (!takes_keys).then_some(hint));
 }
 
 /// Where the keys stand that were known.

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use libssh2_sys as code;
 use secrecy::{ExposeSecret, SecretString};
 use ssh_key::{PrivateKey, PublicKey};
-use ssh2::{Agent, ErrorCode};
+use ssh2::{Agent, ErrorCode, Session};
 
 use super::error::Error;
 use super::route::{AgentChoice, Hop};
@@ -24,13 +25,33 @@ pub(super) fn authenticate(transport: &Transport, hop: &Hop) -> Result<(), Error
     let missing = login.missing();
     let Login { unusable, refused, .. } = login;
     let (user, place) = (hop.user.to_string(), hop.place());
+    let methods = || methods(transport, &user);
     // A key that could not be used explains the failure better than those that were refused; one that is not there does not.
     Err(match unusable.filter(|error| refused.is_empty() || !is_missing_file(error)) {
         Some(unusable) => unusable,
         None if refused.len() == MOST_OFFERS => Error::TooManyKeys { user, place, tried: refused },
-        None if refused.is_empty() => Error::AuthenticationFailed { user, place, tried: missing },
-        None => Error::AuthenticationFailed { user, place, tried: refused },
+        None => {
+            let tried = if refused.is_empty() { missing } else { refused };
+            Error::AuthenticationFailed { methods: methods(), user, place, tried }
+        }
     })
+}
+
+/// How the server lets `user` in; empty when it does not say. It is asked once no key is accepted, which it says then too.
+fn methods(transport: &Transport, user: &str) -> Vec<String> {
+    // The crate takes for granted that it is text.
+    let ask = |session: &Session| {
+        panic::catch_unwind(AssertUnwindSafe(|| session.auth_methods(user).map(methods_in)))
+            .unwrap_or_else(|_| Ok(Vec::new()))
+    };
+    transport.attempt(ask).ok().and_then(Result::ok).unwrap_or_default()
+}
+
+/// The names in `list`, as far as they are names (RFC 4251, 6).
+fn methods_in(list: &str) -> Vec<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-.@_".contains(c);
+    let is_name = |name: &&str| (1..=64).contains(&name.len()) && name.chars().all(is_plain);
+    list.split(',').filter(is_name).take(MOST_METHODS).map(str::to_owned).collect()
 }
 
 /// A private key's file, as far as it can be used.
@@ -299,6 +320,8 @@ fn is_bad_key(error: &ssh2::Error) -> bool {
 
 /// OpenSSH's server hangs up at the sixth failure (`MaxAuthTries` in `sshd_config(5)`).
 const MOST_OFFERS: usize = 5;
+/// A server has three or four.
+const MOST_METHODS: usize = 8;
 const LONGEST_KEY: u64 = 64 << 10;
 
 #[cfg(test)]
@@ -308,6 +331,15 @@ mod tests {
     fn wire(strings: &[&[u8]]) -> Vec<u8> {
         let string = |text: &&[u8]| [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text].concat();
         strings.iter().flat_map(string).collect()
+    }
+
+    #[test]
+    fn only_names_are_taken_for_methods() {
+        assert_eq!(methods_in("publickey,gssapi-with-mic,x@example.com").len(), 3);
+        assert_eq!(methods_in(""), [""; 0]);
+        let hostile = format!("\u{1b}[2J,a b,{},password", "x".repeat(65));
+        assert_eq!(methods_in(&hostile), ["password"]);
+        assert_eq!(methods_in(&"a,".repeat(1000)).len(), MOST_METHODS);
     }
 
     #[test]

@@ -47,7 +47,13 @@ pub(crate) enum Error {
     #[error("could not read your known hosts in `{}`", .file.display())]
     KnownHosts { file: PathBuf, source: io::Error },
     #[error("no key of `{user}` is accepted by {place}{}", list(.tried))]
-    AuthenticationFailed { user: String, place: String, tried: Vec<String> },
+    AuthenticationFailed {
+        user: String,
+        place: String,
+        tried: Vec<String>,
+        /// How the server lets the user in (RFC 4252, 5.1), as `publickey`; empty when it does not say.
+        methods: Vec<String>,
+    },
     #[error("none of the first keys of `{user}` is accepted by {place}, and it takes no more{}", list(.tried))]
     TooManyKeys { user: String, place: String, tried: Vec<String> },
     #[error("the key `{}` is protected by a passphrase and no agent holds it", .path.display())]
