@@ -14,7 +14,7 @@ use crate::export::shell::Shell;
 /// Installs the programs that use services, and puts them on the PATH
 ///
 /// The version is that of the service in the machine; with `--cli-version`, for one program at a time, no machine is asked.
-/// What is in the cache is not downloaded again. If one fails, the others are installed all the same.
+/// A client in the cache is not downloaded again. If one fails, the others are still installed.
 #[derive(Debug, Args)]
 // Whoever types `--version` here means the client's, and within `eval` nothing else would be seen.
 #[command(disable_version_flag = true)]
@@ -29,10 +29,10 @@ pub(crate) struct InstallCliArgs {
     /// Put a copy of the program into this folder, in place of any that is there
     #[arg(long, value_name = "FOLDER")]
     pub(crate) path: Option<PathBuf>,
-    /// What it should run on; otherwise what this does
+    /// The system and processor that it is for; those of this host by default
     #[arg(long, value_name = "SYSTEM/PROCESSOR")]
     pub(crate) platform: Option<Platform>,
-    /// Accept the download with this checksum, whatever others say
+    /// Accept the download with this checksum, even if the publisher's differs
     #[arg(long, value_name = "sha256:HEX", value_parser = parse_sha256, hide_short_help = true)]
     pub(crate) checksum: Option<Checksum>,
     /// Take nothing whose checksum nobody publishes
@@ -141,7 +141,7 @@ pub(crate) struct ClientsUninstallArgs {
 
 /// Downloads what they are from into a folder that serves as a mirror, for hosts without a network
 ///
-/// There `SERVICE_MANAGER_MIRROR=https://=file:///FOLDER` has `install-cli` use it.
+/// There `install-cli` uses it with `SERVICE_MANAGER_MIRROR=https://=file:///FOLDER`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager clients export /mnt/mirror")]
 pub(crate) struct ClientsExportArgs {

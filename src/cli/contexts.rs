@@ -1,4 +1,4 @@
-//! What writes into files of kubectl and docker.
+//! Commands that write into files of kubectl and docker.
 
 use std::path::PathBuf;
 

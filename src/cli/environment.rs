@@ -1,4 +1,4 @@
-//! What uses the services of a machine, or looks at them: `env`, `exec`, `status`, `doctor`.
+//! Commands that use the services of a machine, or look at them: `env`, `exec`, `status`, `doctor`.
 
 use std::ffi::OsString;
 use std::time::Duration;

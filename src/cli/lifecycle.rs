@@ -1,4 +1,4 @@
-//! What changes the services of a machine: `start`, `stop`, `restart`.
+//! Commands that change the services of a machine: `start`, `stop`, `restart`.
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -25,7 +25,7 @@ pub(crate) struct StartArgs {
     /// Say what is wrong with this command, as far as that is known without asking the machine; start nothing
     #[arg(long)]
     pub(crate) check: bool,
-    /// Have Docker talk TLS, which restarts it once: makes keys, and a drop-in for its unit
+    /// Make Docker listen with TLS: make keys and a drop-in for its unit, and restart it once
     #[arg(long)]
     pub(crate) tls: bool,
     /// Print text, or JSON for programs
@@ -51,7 +51,7 @@ pub(crate) struct StartArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ProxyArgs {
     // Their values are looked at later: clap would show those that are not good, or that look like options.
-    /// Have the services go through this proxy: `http://HOST:PORT`
+    /// The services use this proxy: `http://HOST:PORT`
     #[arg(long, value_name = "URL", help_heading = "Proxy", allow_hyphen_values = true)]
     pub(crate) proxy: Option<String>,
     /// The user of the proxy
@@ -60,7 +60,7 @@ pub(crate) struct ProxyArgs {
     /// The user's password, which others see here; in `SERVICE_MANAGER_PROXY_PASSWORD` they do not
     #[arg(long, value_name = "PASSWORD", help_heading = "Proxy", allow_hyphen_values = true)]
     proxy_password: Option<HiddenArgument>,
-    /// Have nothing in the machine go through one any more, whatever services are named
+    /// Remove the proxy from all services of the machine, even from those that are not named
     #[arg(long, help_heading = "Proxy", conflicts_with_all = ["proxy", "proxy_user", "proxy_password"])]
     pub(crate) no_proxy: bool,
 }

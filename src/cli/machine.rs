@@ -1,4 +1,4 @@
-//! What is about the machine itself: its address, a terminal, the journal, consoles, ports.
+//! Commands about the machine itself: its address, a terminal, the journal, consoles, ports.
 
 use std::ffi::OsString;
 

@@ -91,7 +91,7 @@ pub(crate) struct AllowArgs {
 
 /// Keeps Vagrant from running the Vagrantfile of a project, even if you have run `vagrant up` with it
 ///
-/// `machines allow` takes it back. What is known of the project's machines can still be used.
+/// `machines allow` takes it back. Known machines of the project can still be used.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager machines deny ~/project")]
 pub(crate) struct DenyArgs {

@@ -1,4 +1,4 @@
-//! What is for shells and readers: `hook`, `completions`, `man`.
+//! Commands for shells and readers: `hook`, `completions`, `man`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ pub(crate) struct HookArgs {
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: CompletionShell,
-    /// What the shell asks: the number of the word, and the line
+    /// The shell's question: the number of the word, and the line
     #[arg(last = true, hide = true)]
     pub(crate) line: Vec<OsString>,
 }
