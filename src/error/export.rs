@@ -1,6 +1,7 @@
 //! Exports.
 
 use super::explain::{ExitCode, Explain};
+use crate::base::platform::LIST_SEPARATOR;
 use crate::export::Error;
 
 impl Explain for Error {
@@ -25,7 +26,9 @@ impl Explain for Error {
             }
             Self::Namesakes { .. } => "name one of them".into(),
             Self::PathNotText { .. } => "set SERVICE_MANAGER_HOME to a folder whose path is".into(),
-            Self::ColonInPath { .. } => "set SERVICE_MANAGER_HOME to a folder without `:`".into(),
+            Self::SeparatorInPath { .. } => {
+                format!("set SERVICE_MANAGER_HOME to a folder without `{LIST_SEPARATOR}`")
+            }
         })
     }
 }

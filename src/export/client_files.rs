@@ -27,9 +27,9 @@ impl<'a> ClientFiles<'a> {
     pub(crate) fn new(machine: &'a Machine, services: Vec<ServiceAccess<'a>>) -> Result<Self, Error> {
         let names: Vec<&str> = services.iter().filter(|service| has_kubeconfig(service)).map(name).collect();
         let kubeconfig = machine.files.kubeconfig(&names);
-        let has_colon = kubeconfig.as_os_str().as_encoded_bytes().contains(&b':');
-        if has_colon && !names.is_empty() {
-            return Err(Error::ColonInPath { path: kubeconfig });
+        let is_two_paths = std::env::split_paths(&kubeconfig).nth(1).is_some();
+        if is_two_paths && !names.is_empty() {
+            return Err(Error::SeparatorInPath { path: kubeconfig });
         }
         Ok(Self { machine, services, kubeconfig })
     }

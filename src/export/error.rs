@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::access::kubeconfig;
 use crate::base::files;
+use crate::base::platform::LIST_SEPARATOR;
 
 /// Why something cannot be exported.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +24,8 @@ pub enum Error {
     Namesakes { machine: String },
     #[error("`{}` cannot be written for every shell: it is not UTF-8", .path.display())]
     PathNotText { path: PathBuf },
-    #[error("kubectl takes `:` for the end of a path, and there is one in `{}`", .path.display())]
-    ColonInPath { path: PathBuf },
+    #[error("kubectl takes `{}` for the end of a path, and there is one in `{}`", LIST_SEPARATOR, .path.display())]
+    SeparatorInPath { path: PathBuf },
     #[error(transparent)]
     Kubeconfigs(#[from] kubeconfig::Error),
     #[error(transparent)]

@@ -10,6 +10,7 @@ use super::cache::ServiceCache;
 use crate::base::env::Env;
 use crate::base::files;
 use crate::base::paths::{Folders, MachineFiles};
+use crate::base::platform::LIST_SEPARATOR;
 use crate::base::types::VariableName;
 use crate::catalogue::Service;
 use crate::export::{Block, Export};
@@ -73,7 +74,7 @@ pub(crate) fn set_by_env(env: &Env, folders: &Folders, services: &[&Service]) ->
 fn owner(folders: &Folders, value: &str) -> Option<String> {
     let paths = match value.strip_prefix("unix://") {
         Some(socket) => vec![socket],
-        None => value.split(':').filter(|path| !path.is_empty()).collect(),
+        None => value.split(LIST_SEPARATOR).filter(|path| !path.is_empty()).collect(),
     };
     let keys: Option<Vec<String>> =
         paths.into_iter().map(|path| owner_of_path(folders, Path::new(path))).collect();

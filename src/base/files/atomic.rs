@@ -62,9 +62,13 @@ pub(super) fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
 /// As [`persist`] for what need not survive the loss of power: the disk is not waited for.
 pub(super) fn persist_unsynced(file: NamedTempFile, path: &Path) -> io::Result<File> {
     let (file, from) = file.into_parts();
-    platform::rename(&from, path)?;
-    // Nothing is left to remove under that name.
-    from.keep().map_err(|error| error.error)?;
+    // Before it has another name: on Windows keeping it changes its attributes.
+    let from = from.keep().map_err(|error| error.error)?;
+    if let Err(error) = platform::rename(&from, path) {
+        // The first error says more.
+        let _ = fs::remove_file(&from);
+        return Err(error);
+    }
     Ok(file)
 }
 

@@ -1,6 +1,6 @@
 //! One process at a time in a folder.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -64,6 +64,15 @@ impl FolderLock {
     pub(super) fn is_there(&self) -> bool {
         FileId::of(&self.file).is_ok_and(|held| FileId::at(&self.path).is_ok_and(|there| there == held))
     }
+}
+
+/// Removes the folder `path` and everything in it, also its `lock`.
+pub(super) fn remove_locked(path: &Path, lock: FolderLock) -> io::Result<()> {
+    fs::remove_dir_all(path).or_else(|_| {
+        // Not every disk of Windows lets go of a file that is open.
+        drop(lock);
+        fs::remove_dir_all(path)
+    })
 }
 
 fn try_lock(file: &File, path: &Path) -> Result<bool, Error> {

@@ -78,7 +78,12 @@ impl PrivateFolder {
 
     /// Removes the folder and everything in it.
     pub(crate) fn remove(self) -> Result<(), Error> {
-        remove_folder(&self.path)
+        let Self { path, lock } = self;
+        remove_folder(&path).or_else(|_| {
+            // Not every disk of Windows lets go of a file that is open.
+            drop(lock);
+            remove_folder(&path)
+        })
     }
 
     fn unfinished(&self) -> Unfinished<'_> {

@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 use super::atomic::{Unfinished, persist};
 use super::error::Error;
-use super::lock::FolderLock;
+use super::lock::{FolderLock, remove_locked};
 use super::partial::PartialFile;
 use crate::base::deadline::Deadline;
 use crate::base::platform::{FileAccess, create_folders};
@@ -17,7 +17,7 @@ use crate::base::platform::{FileAccess, create_folders};
 #[derive(Debug)]
 pub(crate) struct ProgramFolder {
     path: PathBuf,
-    _lock: FolderLock,
+    lock: FolderLock,
 }
 
 impl ProgramFolder {
@@ -30,7 +30,7 @@ impl ProgramFolder {
         let prepare = || create_folders(path, FileAccess::Program).map_err(failed);
         let lock = FolderLock::take(path, LOCK, deadline, prepare, on_wait)?;
         Unfinished::of_folder(path).remove_leftovers().map_err(failed)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), lock })
     }
 
     /// The download that was begun here, or a new one.
@@ -88,8 +88,10 @@ impl ProgramFolder {
     ///
     /// Errors: it cannot be removed.
     pub(crate) fn remove(self) -> Result<(), Error> {
-        fs::remove_dir_all(&self.path).map_err(|source| Error::Write { path: self.path.clone(), source })?;
-        self.remove_empty_parent();
+        let Self { path, lock } = self;
+        let removed = remove_locked(&path, lock);
+        removed.map_err(|source| Error::Write { path: path.clone(), source })?;
+        remove_empty_parent(&path);
         Ok(())
     }
 
@@ -98,14 +100,19 @@ impl ProgramFolder {
         let is_empty = fs::read_dir(&self.path)
             .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == LOCK)));
         // What stays is in nobody's way.
-        if is_empty && fs::remove_file(self.path.join(LOCK)).is_ok() && fs::remove_dir(&self.path).is_ok() {
-            self.remove_empty_parent();
+        if is_empty && fs::remove_file(self.path.join(LOCK)).is_ok() {
+            let Self { path, lock } = self;
+            // On Windows the file is there for as long as it is open.
+            drop(lock);
+            if fs::remove_dir(&path).is_ok() {
+                remove_empty_parent(&path);
+            }
         }
     }
+}
 
-    fn remove_empty_parent(&self) {
-        let _ = self.path.parent().map(fs::remove_dir);
-    }
+fn remove_empty_parent(path: &Path) {
+    let _ = path.parent().map(fs::remove_dir);
 }
 
 const LOCK: &str = ".lock";
