@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use reqwest::blocking::ClientBuilder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::super::readiness::{Interest, Ready};
 
@@ -115,8 +115,12 @@ pub(crate) fn reader_goes_away(stream: &impl AsFd, time: Duration) -> bool {
         && waiting[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
-/// Has the kernel acknowledge what arrives next at once (`TCP_QUICKACK` in `tcp(7)`), where it can; it forgets that soon.
+/// Has the kernel acknowledge what arrives next at once (`TCP_QUICKACK` in `tcp(7)`); it forgets that soon.
+#[cfg(target_os = "linux")]
 pub(crate) fn acknowledge_at_once(socket: &dyn AsFd) {
-    #[cfg(target_os = "linux")]
-    let _ = SockRef::from(&socket.as_fd()).set_tcp_quickack(true);
+    let _ = socket2::SockRef::from(&socket.as_fd()).set_tcp_quickack(true);
 }
+
+/// macOS has no such option.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn acknowledge_at_once(_: &dyn AsFd) {}
