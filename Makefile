@@ -4,7 +4,7 @@ GUEST := tests/acceptance/guest/guest
 # Programs for people that were built elsewhere.
 PROGRAMS :=
 
-.PHONY: help setup build program unit demo test test-vm lint advisories bench fuzz docs recording dist dist-test guest-up guest-down clean
+.PHONY: help setup build program windows unit demo test test-vm lint advisories bench fuzz docs recording dist dist-test guest-up guest-down clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,6 +19,11 @@ build: ## build the program
 program: ## build the program for people: TARGET=aarch64-apple-darwin PROGRAMS=FOLDER
 	@mkdir -p $(PROGRAMS)/$(TARGET)
 	@program=$$(tools/program $(TARGET)) && cp "$$program" $(PROGRAMS)/$(TARGET)/
+
+windows: ## build the program for Windows that `make test` runs, and what runs it: some minutes
+	@tools/setup build
+	@tools/cross wine
+	@tools/cross windows
 
 unit: ## build the program and run the tests that need nothing else, on any system; with an OpenSSL of its own: FEATURES=vendored
 	cargo test --locked --lib $(FEATURES:%=--features %)

@@ -1,7 +1,7 @@
 //! Turns `services/*.yaml` into JSON, which the program reads ten times as fast; it does so whenever it starts.
 //!
-//! Tells the acceptance tests whether there is a test guest: `SERVICE_MANAGER_TEST_GUEST=none` leaves out those that
-//! need one.
+//! Tells the tests whether there is a test guest, and Wine: `SERVICE_MANAGER_TEST_GUEST=none` and
+//! `SERVICE_MANAGER_TEST_WINDOWS=none` leave out those that need one.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -10,7 +10,9 @@ use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
     embed_services()?;
-    has_guest();
+    println!("cargo::rerun-if-changed=build.rs");
+    tell_if_left_out("SERVICE_MANAGER_TEST_GUEST", "no_guest");
+    tell_if_left_out("SERVICE_MANAGER_TEST_WINDOWS", "no_windows");
     Ok(())
 }
 
@@ -36,14 +38,13 @@ fn embed_services() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn has_guest() {
-    const VARIABLE: &str = "SERVICE_MANAGER_TEST_GUEST";
-    println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-env-changed={VARIABLE}");
-    println!("cargo::rustc-check-cfg=cfg(no_guest)");
+/// Sets `condition` for the compiler where the variable `variable` is `none`.
+fn tell_if_left_out(variable: &str, condition: &str) {
+    println!("cargo::rerun-if-env-changed={variable}");
+    println!("cargo::rustc-check-cfg=cfg({condition})");
     #[allow(clippy::disallowed_methods, reason = "a build script has no `base::env`")]
-    if env::var_os(VARIABLE).is_some_and(|value| value == "none") {
-        println!("cargo::rustc-cfg=no_guest");
+    if env::var_os(variable).is_some_and(|value| value == "none") {
+        println!("cargo::rustc-cfg={condition}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use service_manager::{Block, ExitCode, Export, Shell, VariableName};
 
-use service_manager_test_support::{Guest, User, execx, programs};
+use service_manager_test_support::{Guest, User, VALUES, execx, programs};
 
 /// A shell program, the dialect it reads, and how it evaluates a file as the hint says. `$FILE` is the file,
 /// `$THEN` what runs afterwards.
@@ -57,57 +57,6 @@ const PROGRAMS: [Program; 10] = [
         arguments: &["-n", "-c"],
         evaluate: "cat $FILE | from json | load-env; $THEN",
     },
-];
-
-/// What shells treat specially, one thing after the other. A value from a guest is held to a stricter form;
-/// these reach us through paths of the host.
-const VALUES: [&str; 46] = [
-    "tcp://10.0.0.2:2376",
-    "a b  c",
-    " a ",
-    "it's",
-    "''",
-    r"a\'b",
-    "say \"hi\"",
-    "'''x\"\"\"",
-    "$HOME ${HOME} $$",
-    "$(id)",
-    "`id`",
-    r"C:\dir\new",
-    r"a\",
-    r"\\",
-    r"a\nb\x41\u0041",
-    "a!b!!c!",
-    "!",
-    "a! b",
-    r"a\!b",
-    "%PATH% 100% %%",
-    "a^b^",
-    "a&b|c;d<e>f",
-    "(a)",
-    "[a]*?",
-    "{a,/bin/echo}",
-    "{a}",
-    "{a: 1}",
-    "{a,b}",
-    "~root",
-    "a:~root",
-    "#x",
-    "a # b",
-    "'#x'##y",
-    "-n",
-    "--",
-    "=ls",
-    "a=b",
-    "@(1+1) @x",
-    "$env:PATH",
-    "a`nb",
-    "é漢字 🚀\u{a0}\u{2028}‘a’b‚c‛ “d”",
-    "007",
-    "true",
-    "null",
-    "/a:/b:",
-    "a,b",
 ];
 
 #[test]

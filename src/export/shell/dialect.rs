@@ -1,7 +1,7 @@
 //! How each shell writes an assignment, a removal, a comment, a quoted word, and how it evaluates output.
 //!
-//! The rules were tried in the shells themselves, but for `PowerShell` and cmd, which follow their
-//! documentation (`about_Quoting_Rules`; `set /?`, `for /?`).
+//! The rules were tried in the shells themselves, cmd in Wine, but for `PowerShell`, which follows its documentation
+//! (`about_Quoting_Rules`).
 
 use std::ffi::OsString;
 

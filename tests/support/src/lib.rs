@@ -36,6 +36,7 @@ mod times;
 mod typed;
 mod user;
 mod vagrant;
+mod values;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,6 +52,7 @@ pub use text::unindent;
 pub use typed::{Typed, Written, execx, program, programs};
 pub use user::User;
 pub use vagrant::{Defined, Project, free_port};
+pub use values::VALUES;
 
 /// Waits until `condition` holds, which it has to within a minute, however busy the host is.
 #[track_caller]
