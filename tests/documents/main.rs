@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails in no other way")]
 
 mod errors;
+mod prose;
 
 use std::collections::BTreeSet;
 use std::fs;
