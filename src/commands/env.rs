@@ -35,7 +35,7 @@ pub(super) fn run(args: &EnvArgs, context: &Context) -> Result<(), Error> {
     let context = &context.that_uses(args.kube_context.chosen.as_ref(), &services)?;
     let contexts = context.of_each_machine();
     if args.freshness.cached {
-        let all = all_at_once(&contexts, |context| printed(args, context))?;
+        let all = all_at_once(&contexts, |context| printed(&services, args, context))?;
         return print_cached(&known, &all, args, context);
     }
     let all = all_at_once(&contexts, |context| exports(&services, args, context))?;
@@ -261,10 +261,12 @@ fn print_blocks(blocks: &[Block], shell: Shell, args: &EnvArgs, context: &Contex
 }
 
 /// What was printed last, whatever has become of it. Nothing is started and nobody asked.
-fn printed(args: &EnvArgs, context: &Context) -> Result<(Machine, Vec<Block>), Error> {
+fn printed(services: &[&Service], args: &EnvArgs, context: &Context) -> Result<(Machine, Vec<Block>), Error> {
     let machine = context.remembered_machine()?;
     let nothing = || machine::Error::NoCachedOutput { machine: machine.name.to_string() };
-    let blocks = ServiceCache::of(&machine).printed(&args.services.join(" ")).ok_or_else(nothing)?.to_vec();
+    let cache = ServiceCache::of(&machine);
+    let blocks = cache.printed(&args.services.join(" ")).ok_or_else(nothing)?.to_vec();
+    cache.left_out(services).for_each(|reason| context.note_left_out(reason));
     Ok((machine, blocks))
 }
 

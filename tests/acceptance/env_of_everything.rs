@@ -17,8 +17,8 @@ fn names_what_is_left_out_each_time() {
     user.types("eval \"$(service-manager -q env)\"").succeeds();
     // What cannot be used from outside is remembered, and said all the same.
     guest.lays_out_docker("socket");
-    for _ in 0..2 {
-        user.types("eval \"$(service-manager --tunnel never env)\" && echo ${DOCKER_HOST-none}")
+    for command in ["--tunnel never env", "--tunnel never env", "env --cached"] {
+        user.types(format!("eval \"$(service-manager {command})\" && echo ${{DOCKER_HOST-none}}"))
             .stdout("none\n")
             .stderr("note: left out: docker in `[NAME]` only listens on its socket\n")
             .succeeds();

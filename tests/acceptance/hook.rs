@@ -250,6 +250,25 @@ fn notices_at_the_next_prompt_what_was_found_out_since() {
 }
 
 #[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_service_that_was_started_is_there_at_the_next_prompt() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker("tls");
+    let user = User::near(&guest).with_vagrant();
+    let project = Project::fake(&user, "project", &guest);
+    project.types("service-manager -q stop docker >/dev/null").succeeds();
+    project.types("service-manager -q env >/dev/null").succeeds();
+    let lines = [
+        "eval \"$(service-manager hook bash --timeout 10)\"",
+        "cd project",
+        "echo ${DOCKER_HOST-none}",
+        "service-manager -q start docker >/dev/null",
+        "echo ${DOCKER_HOST-none}",
+    ];
+    user.types(session("bash --norc -i 2>log", &lines)).stdout("none\ntcp://[ADDRESS]:2376\n").succeeds();
+}
+
+#[test]
 fn an_exported_prompt_command_breaks_no_child() {
     let lines = [
         "PROMPT_COMMAND='echo \"ended with $?\" >>seen'",
