@@ -2,6 +2,7 @@
 
 pub(crate) mod causes;
 pub(crate) mod deadline;
+pub(crate) mod distribution;
 pub(crate) mod env;
 pub(crate) mod files;
 #[cfg(any(test, fuzzing))]

@@ -41,6 +41,10 @@ pub(crate) const FAILED_UNIT: Duration = Duration::from_secs(2);
 pub(crate) const RESTART_BY_SYSTEMD: Duration = Duration::from_secs(12);
 /// For another `service-manager` that starts or stops something in the guest.
 pub(crate) const OTHER_ACTION: Duration = Duration::from_mins(2);
+/// For another program that installs packages in the guest: a fresh machine upgrades itself for minutes.
+pub(crate) const PACKAGE_LOCK: Duration = Duration::from_mins(5);
+/// To install a service in the guest.
+pub(crate) const INSTALLATION: Duration = Duration::from_mins(15);
 /// For a file that is being changed when the time of the command is over.
 pub(crate) const UNLOCK: Duration = Duration::from_secs(5);
 /// For work whose time is over to say itself what it was waiting for.

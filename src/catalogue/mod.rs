@@ -5,6 +5,7 @@ mod client;
 mod entry;
 mod error;
 mod file;
+mod installation;
 mod load;
 pub(crate) mod platform;
 mod template;
@@ -16,6 +17,7 @@ pub(crate) use self::entry::Entry;
 pub(crate) use self::error::Error;
 pub(crate) use self::file::diagnostic::FileDiagnostic;
 pub(crate) use self::file::schema::schema_text;
+pub(crate) use self::installation::{InstallMethod, InstallStep, Needs, PackageManager};
 pub(crate) use self::load::{Catalogue, CheckedFile};
 pub(crate) use self::template::Template;
 pub(crate) use self::types::{

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_yaml::with::{singleton_map, singleton_map_recursive};
 
 use super::client::Client;
+use super::installation::InstallMethod;
 use super::template::Template;
 use crate::base::types::{
     ApiPath, GuestPath, GuestPattern, JsonPointer, KubeContextPattern, Port, ServiceName, UnitName,
@@ -39,6 +40,9 @@ pub(crate) struct Service {
     /// The flavours of those services, as the catalogue has them.
     #[serde(skip)]
     pub provided: Vec<ProvidedFlavour>,
+    /// The ways to install it where it is not, the more specific ones first.
+    #[serde(default)]
+    pub install: Vec<InstallMethod>,
     /// The program that uses it from the host.
     pub client: Option<Client>,
 }

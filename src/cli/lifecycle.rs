@@ -14,7 +14,9 @@ use crate::guest::control::Image;
 ///
 /// Returns when they answer, and then has written what their clients need, as `env` does.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: service-manager start kubernetes")]
+#[command(
+    after_help = "Example: service-manager start kubernetes\n         service-manager start docker --install"
+)]
 pub(crate) struct StartArgs {
     /// The services, for example `kubernetes`
     #[arg(value_name = "SERVICE", required = true)]
@@ -34,6 +36,9 @@ pub(crate) struct StartArgs {
     pub(crate) output: OutputFormat,
 
     #[command(flatten)]
+    pub(crate) install: InstallArgs,
+
+    #[command(flatten)]
     pub(crate) proxy: ProxyArgs,
 
     /// The registry of the image, for `sccli` and for units that read `DOCKER_REGISTRY`, `IMAGE_NAME` and `IMAGE_TAG`
@@ -45,6 +50,17 @@ pub(crate) struct StartArgs {
     /// Its tag
     #[arg(long, value_name = "TAG", help_heading = "OpenShift")]
     openshift_image_tag: Option<ImageTag>,
+}
+
+/// Whether services are installed first.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct InstallArgs {
+    /// Install what is not in the machine, from the packages of its distribution
+    #[arg(long)]
+    pub(crate) install: bool,
+    /// Print the commands that would install it, and change nothing
+    #[arg(long, requires = "install", conflicts_with_all = ["check", "output"])]
+    pub(crate) dry_run: bool,
 }
 
 /// The proxy of services that are started.

@@ -32,7 +32,7 @@ pub(crate) use self::contexts::{DockerContextArgs, KubeconfigArgs};
 pub(crate) use self::elsewhere::KUBERNETES;
 pub(crate) use self::environment::{DoctorArgs, EnvArgs, ExecArgs, StatusArgs};
 pub(crate) use self::global::Global;
-pub(crate) use self::lifecycle::{ProxyArgs, RestartArgs, StartArgs, StopArgs};
+pub(crate) use self::lifecycle::{InstallArgs, ProxyArgs, RestartArgs, StartArgs, StopArgs};
 pub(crate) use self::machine::{
     BoxArgs, BoxCommand, BoxIpArgs, BoxVersionArgs, ConsoleArgs, ForwardArgs, LogsArgs, SshArgs, TunnelArgs,
     TunnelCommand, TunnelStopArgs,
@@ -143,6 +143,7 @@ impl Command {
         matches!(
             self,
             Self::Status(_)
+                | Self::Start(StartArgs { install: InstallArgs { install: true, .. }, .. })
                 | Self::InstallCli(_)
                 | Self::Exec(_)
                 | Self::Clients(_)

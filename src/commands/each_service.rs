@@ -30,6 +30,8 @@ pub(super) enum ServiceOutcome {
     Restarted,
     /// It was so already.
     Unchanged,
+    /// What would be done was shown.
+    Shown,
     Failed,
     /// What failed before leaves nothing to do.
     NotTried,
@@ -93,7 +95,9 @@ impl Request<'_> {
             Verb::Stop => "stopped",
             Verb::Restart => "restarted",
         };
-        if self.format == OutputFormat::Text && outcome != ServiceOutcome::NotTried {
+        if self.format == OutputFormat::Text
+            && !matches!(outcome, ServiceOutcome::NotTried | ServiceOutcome::Shown)
+        {
             print(&format!("{} service {done} successfully...\n", service.title))?;
         }
         Ok(outcome)

@@ -1,5 +1,7 @@
 //! `service-manager start SERVICE...`
 
+mod install;
+
 use std::cell::RefCell;
 use std::time::SystemTime;
 
@@ -8,7 +10,7 @@ use secrecy::ExposeSecret;
 use super::context::Context;
 use super::each_service::{Request, ServiceOutcome, for_each_service};
 use crate::catalogue::{Access, Control, Service};
-use crate::cli::{ProxyArgs, StartArgs};
+use crate::cli::{InstallArgs, ProxyArgs, StartArgs};
 use crate::error::Error;
 use crate::guest::control::{Changes, Image, Keys, Proxy, ProxyChange, ProxyInput, Verb};
 use crate::services::{
@@ -68,6 +70,7 @@ fn check(args: &StartArgs, context: &Context) -> Result<(), Error> {
 /// What the user wants beside the services.
 struct StartOptions {
     replace: bool,
+    install: InstallArgs,
     proxy: Option<ProxyChange>,
     /// For `openshift` alone.
     image: Image,
@@ -89,7 +92,8 @@ impl StartOptions {
         if args.tls {
             needs("--tls", DOCKER)?;
         }
-        Ok(Self { replace: args.replace, proxy: proxy(&args.proxy, context)?, image, tls: args.tls })
+        let StartArgs { replace, install, tls, .. } = *args;
+        Ok(Self { replace, install, proxy: proxy(&args.proxy, context)?, image, tls })
     }
 }
 
@@ -121,7 +125,10 @@ fn start(
     machine: &mut Lifecycle,
     context: &Context,
 ) -> Result<ServiceOutcome, Error> {
-    let inspected = machine.inspect(service)?;
+    let proxy = options.proxy.as_ref();
+    let Some(inspected) = install::inspect(service, options.install, proxy, machine, context)? else {
+        return Ok(ServiceOutcome::Shown);
+    };
     let changes = changes(&inspected, options)?;
     let Inspected { detected, assessment, inspection } = inspected;
     let (readiness, needs_new_keys) = (assessment.readiness(), assessment.needs_new_keys());

@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod files;
 mod guest;
+mod installation;
 mod invocation;
 mod kubeconfig;
 mod machine;

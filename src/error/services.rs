@@ -53,6 +53,10 @@ impl Explain for Error {
             | Self::PortTaken { .. }
             | Self::PortLeadsElsewhere { .. }
             | Self::NotForwarded { .. } => of_forwarding(self),
+            Self::Installable { .. }
+            | Self::HalfInstalled { .. }
+            | Self::NoInstallation { .. }
+            | Self::InstallByHand { .. } => super::installation::hint(self),
             Self::NotInstalled { .. }
             | Self::LeadsElsewhere { .. }
             | Self::NoContext { .. }
@@ -282,6 +286,10 @@ fn failed_step(step: &FailedStep, verb: &str, service: &str) -> String {
         }
         FailedStep::Clock(_) => {
             "set the clock that is wrong: `date` shows it, here and in the machine".into()
+        }
+        FailedStep::Install(failure) => super::installation::failure(failure, service),
+        FailedStep::Busy if verb == "install" => {
+            format!("when that has ended: `service-manager start {service} --install`")
         }
         FailedStep::Busy => format!("when that has ended: `service-manager {verb} {service}`"),
         FailedStep::Socket(_) | FailedStep::Sccli(_) => {

@@ -82,6 +82,34 @@ impl End {
     }
 }
 
+/// Finds the frames of one kind in an answer that grows.
+pub(crate) struct Arrivals {
+    mark: Vec<u8>,
+    searched: usize,
+}
+
+impl Arrivals {
+    pub(crate) fn of(nonce: &Nonce, kind: &str) -> Self {
+        Self { mark: format!("@{nonce} {kind} ").into_bytes(), searched: 0 }
+    }
+
+    /// The body of the next one, once all of it is in `answer`, which is the one of the last time and more.
+    pub(crate) fn next_in<'a>(&mut self, answer: &'a [u8]) -> Option<&'a [u8]> {
+        let Some(found) = find(answer.get(self.searched..)?, &self.mark) else {
+            // The mark's beginning may have arrived.
+            self.searched = answer.len().saturating_sub(self.mark.len()).max(self.searched);
+            return None;
+        };
+        self.searched += found;
+        let header = &answer[self.searched + self.mark.len()..];
+        let end = header.iter().take(LONGEST_HEADER).position(|byte| *byte == b'\n')?;
+        let length: usize = std::str::from_utf8(&header[..end]).ok()?.parse().ok()?;
+        let body = header.get(end + 1..)?.get(..length)?;
+        self.searched += self.mark.len() + end + 1 + length;
+        Some(body)
+    }
+}
+
 /// True when `answer` has begun, whatever has become of the rest.
 pub(crate) fn has_begun(answer: &[u8], nonce: &Nonce) -> bool {
     find(answer, format!("@{nonce} begin ").as_bytes()).is_some()
@@ -177,6 +205,23 @@ mod tests {
             assert!(!end.is_in(&text[..cut]), "{cut}");
             assert!(end.is_in(&text), "{cut}");
         }
+    }
+
+    #[test]
+    fn arrivals_are_found_once_however_the_answer_is_cut() {
+        let nonce = Nonce::random().unwrap();
+        let text = answer(&nonce, &[("progress", b"a"), ("unit", b"x"), ("progress", b"bc")]);
+        for step in 1..text.len() {
+            let (mut arrivals, mut found) = (Arrivals::of(&nonce, "progress"), Vec::new());
+            for end in (0..text.len()).step_by(step).chain([text.len()]) {
+                while let Some(body) = arrivals.next_in(&text[..end]) {
+                    found.push(body.to_vec());
+                }
+            }
+            assert_eq!(found, [b"a".to_vec(), b"bc".to_vec()], "{step}");
+        }
+        let lie = format!("@{nonce} progress 99999999999999999999\nx\n");
+        assert_eq!(Arrivals::of(&nonce, "progress").next_in(lie.as_bytes()), None);
     }
 
     #[test]

@@ -54,6 +54,19 @@ pub(crate) enum Error {
     // How it is.
     #[error("there is no {service} in `{machine}`{}", if *.no_systemd { ", as far as can be seen without systemd there" } else { "" })]
     NotInstalled { service: String, machine: String, no_systemd: bool },
+    #[error("there is no {service} in `{machine}`")]
+    Installable {
+        service: String,
+        machine: String,
+        /// What would be installed, and with what.
+        plan: String,
+    },
+    #[error("the installation of {service} in `{machine}` was broken off")]
+    HalfInstalled { service: String, machine: String },
+    #[error("`{machine}` is {system}, on which this program does not know how to install {service}")]
+    NoInstallation { service: String, machine: String, system: String },
+    #[error("{service} in `{machine}` {because}")]
+    InstallByHand { service: String, machine: String, because: String },
     #[error("there is no {service} in `{machine}`: the context `{context}` of its `{path}` leads to {}, not to the machine itself", .place.as_deref().unwrap_or("another one"))]
     LeadsElsewhere {
         service: String,

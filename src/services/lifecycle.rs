@@ -1,5 +1,7 @@
 //! Starting and stopping services: one connection, over which the guest is asked, told, and asked again.
 
+mod install;
+
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,7 +20,9 @@ use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::timeouts;
 use crate::base::types::{ServiceName, SshUser, UnitName};
 use crate::catalogue::{Access, Catalogue, Control, DOCKER_FILES, Service};
-use crate::guest::control::{self, Action, ActionOutcome, Changes, Failure, Keys, KeysRenewal, Verb};
+use crate::guest::control::{
+    self, Action, ActionOutcome, Changes, Failure, Keys, KeysRenewal, Verb, installation_mark,
+};
 use crate::guest::probe::{Facts, FileFact, Questions};
 use crate::ui::{Spinner, Ui};
 
@@ -29,13 +33,30 @@ pub(crate) struct Lifecycle<'c> {
     ui: Ui,
     /// Of the whole command.
     whole: Deadline,
+    /// The part of that time that each service has.
+    part: Duration,
     /// Of the service whose turn it is.
     deadline: Deadline,
 }
 
+/// How an action is spoken of.
+#[derive(Clone, Copy, Debug)]
+struct ActionWords {
+    /// What is done: `start`.
+    verb: &'static str,
+    /// What it leads to: `up`.
+    wanted: &'static str,
+}
+
+impl From<Verb> for ActionWords {
+    fn from(verb: Verb) -> Self {
+        Self { verb: verb.as_str(), wanted: verb.wanted() }
+    }
+}
+
 impl<'c> Lifecycle<'c> {
     pub(crate) fn new(session: MachineSession, catalogue: &'c Catalogue, ui: Ui, deadline: Deadline) -> Self {
-        Self { session, catalogue, ui, whole: deadline, deadline }
+        Self { session, catalogue, ui, whole: deadline, part: deadline.limit(), deadline }
     }
 
     /// Does `step` for each of `services`; each has an equal part of the command's time. One that fails is no reason not
@@ -51,14 +72,19 @@ impl<'c> Lifecycle<'c> {
         let limit = self.whole.limit() / u32::try_from(services.len()).unwrap_or(1).max(1);
         let mut results = Vec::new();
         for service in services {
-            self.deadline = self.whole.at_most(limit);
-            self.session.set_deadline(self.deadline);
+            self.part = limit;
+            self.set_deadline(self.whole.at_most(limit));
             results.push(step(self, service));
             if results.last().is_some_and(&is_final) {
                 break;
             }
         }
         results
+    }
+
+    fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+        self.session.set_deadline(deadline);
     }
 
     pub(crate) fn machine_name(&self) -> String {
@@ -69,7 +95,8 @@ impl<'c> Lifecycle<'c> {
     ///
     /// Errors: those of asking; there is no such service in the machine.
     pub(crate) fn inspect<'s>(&mut self, service: &'s Service) -> Result<Inspected<'s>, Error> {
-        self.ask(service, &Questions::to_use([service]).of_what_comes_up())
+        let mark = installation_mark(&service.name).filter(|_| !service.install.is_empty());
+        self.ask(service, &Questions::to_use([service]).of_what_comes_up().with_file(mark))
     }
 
     /// Detects `service` and sees whether it answers; for that no token is made.
@@ -159,7 +186,7 @@ impl<'c> Lifecycle<'c> {
         let action = action.with(changes, target, &user)?;
         let text = format!("{} {}", verb.participle(), detected.service.title);
         let spinner = Spinner::new(self.ui, &text);
-        let restarted = self.execute(&action, verb, detected)?;
+        let restarted = self.execute(&action, verb, detected.service)?;
         drop(spinner);
         self.note_restarted(&restarted);
         Ok(())
@@ -170,7 +197,7 @@ impl<'c> Lifecycle<'c> {
     /// Errors: those of the connection; systemd refuses.
     pub(crate) fn enable(&mut self, detected: &DetectedService) -> Result<(), Error> {
         let Some(action) = Action::enable(detected.target()) else { return Ok(()) };
-        match self.execute(&action, Verb::Start, detected) {
+        match self.execute(&action, Verb::Start, detected.service) {
             Err(Error::NoSudo { user, .. }) => {
                 let service = &detected.service.title;
                 self.ui.note(&format!(
@@ -183,30 +210,35 @@ impl<'c> Lifecycle<'c> {
     }
 
     /// Returns the units that had to start anew for changes.
-    fn execute(
-        &mut self,
-        action: &Action,
-        verb: Verb,
-        detected: &DetectedService,
-    ) -> Result<Vec<UnitName>, Error> {
-        let user = self.session.machine().route().target.user.clone();
-        let service = detected.service.name.to_string();
+    fn execute(&mut self, action: &Action, verb: Verb, service: &Service) -> Result<Vec<UnitName>, Error> {
         // Before this side has given up.
         let patience = (self.deadline.left() / 2).min(timeouts::OTHER_ACTION);
-        match self.session.execute(action, patience) {
+        self.execute_patiently(action, verb.into(), service, patience)
+    }
+
+    /// As [`Self::execute`]; what holds a lock in the guest has `patience` to end.
+    fn execute_patiently(
+        &mut self,
+        action: &Action,
+        words: ActionWords,
+        service: &Service,
+        patience: Duration,
+    ) -> Result<Vec<UnitName>, Error> {
+        let user = self.session.machine().route().target.user.clone();
+        let (ui, ActionWords { verb, wanted }, name) = (self.ui, words, service.name.to_string());
+        match self.session.execute(action, patience, |progress| ui.note(&progress.to_string())) {
             Ok(ActionOutcome::Done(restarted)) => Ok(restarted),
             Ok(ActionOutcome::NotRoot(stderr)) => Err(Error::NoSudo {
                 user: user.to_string(),
                 machine: self.machine_name(),
-                what: format!("only root can {} {service}", verb.as_str()),
+                what: format!("only root can {verb} {name}"),
                 stderr,
             }),
             Ok(ActionOutcome::Failed(Failure { step, said })) => {
                 let machine = self.machine_name();
-                let verb = verb.as_str();
-                Err(Error::ActionFailed { verb, service, machine, step, said, source: None })
+                Err(Error::ActionFailed { verb, service: name, machine, step, said, source: None })
             }
-            Err(error) if error.is_timeout() => Err(self.timed_out(detected.service, verb.wanted(), None)),
+            Err(error) if error.is_timeout() => Err(self.timed_out(service, wanted, None)),
             Err(error) => Err(error),
         }
     }
@@ -239,7 +271,7 @@ impl<'c> Lifecycle<'c> {
         let user = self.session.machine().route().target.user.clone();
         let Some(renewal) = inspected.keys_renewal(user)? else { return Err(error) };
         self.ui.note(&format!("{} is given new certificates: {error}", service.title));
-        let restarted = self.execute(&Action::renew_keys(renewal), Verb::Start, &inspected.detected)?;
+        let restarted = self.execute(&Action::renew_keys(renewal), Verb::Start, service)?;
         self.note_restarted(&restarted);
         Ok(())
     }
@@ -276,7 +308,7 @@ impl<'c> Lifecycle<'c> {
             }
             if setback.is_final(detected.patience) {
                 // It tells why.
-                self.execute(&Action::report_failure(detected.target()), Verb::Start, &detected)?;
+                self.execute(&Action::report_failure(detected.target()), Verb::Start, service)?;
             }
             self.pause().map_err(|()| self.timed_out(service, wanted, last.take()))?;
         }

@@ -13,7 +13,7 @@ use crate::base::deadline::Deadline;
 use crate::base::files;
 use crate::base::types::UnitName;
 use crate::catalogue::Control;
-use crate::guest::control::{Action, ActionOutcome};
+use crate::guest::control::{Action, ActionOutcome, InstallProgress};
 use crate::guest::journal::{JournalQuery, JournalTime};
 use crate::guest::probe::{self, Health, Questions};
 use crate::guest::ssh::{Connection, HostKeyChange, KnownHosts};
@@ -107,12 +107,18 @@ impl MachineSession {
         self.connection.host_key().fingerprint()
     }
 
-    /// Executes `action`; another one that is going on in the guest is waited for with `patience`.
+    /// Executes `action`; another one that is going on in the guest is waited for with `patience`. How an installation
+    /// comes along goes to `progress`.
     ///
     /// Errors: those of the connection; the answer is not of the agreed form.
-    pub(super) fn execute(&mut self, action: &Action, patience: Duration) -> Result<ActionOutcome, Error> {
+    pub(super) fn execute(
+        &mut self,
+        action: &Action,
+        patience: Duration,
+        progress: impl FnMut(InstallProgress),
+    ) -> Result<ActionOutcome, Error> {
         let user_is_root = self.user_is_root();
-        Ok(action.execute(&mut self.connection, user_is_root, patience)?)
+        Ok(action.execute(&mut self.connection, user_is_root, patience, progress)?)
     }
 
     /// Gives each line of the journal of the units of `detected` to `show`, made harmless,

@@ -111,6 +111,8 @@ mod shell;
 mod ssh_config;
 // `start`, of every kind of service.
 mod start;
+// `start --install`.
+mod start_install;
 // `start` where `sccli` does it.
 mod start_adb;
 // `start --proxy`.

@@ -576,7 +576,7 @@ fn examples_are_valid() {
     let user = User::new().with_plugin();
     let project = Project::real(&user, "project");
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    for example in ["kubernetes", "openshift", "two-machines"] {
+    for example in ["docker", "kubernetes", "openshift", "two-machines"] {
         let text = fs::read_to_string(examples.join(example).join("Vagrantfile")).unwrap();
         project.writes("Vagrantfile", &text);
         project
@@ -584,7 +584,7 @@ fn examples_are_valid() {
             .stdout("Vagrantfile validated successfully.\n")
             .succeeds();
     }
-    assert_eq!(fs::read_dir(examples).unwrap().count(), 3);
+    assert_eq!(fs::read_dir(examples).unwrap().count(), 4);
 }
 
 #[test]

@@ -12,8 +12,11 @@ use syn::{Attribute, ImplItemFn, ItemFn, ItemMod, LitStr, Macro};
 const PAGES: &str = "docs/troubleshooting";
 
 /// Functions whose texts are errors, or parts of errors, though no `#[error("...")]` has them.
-const FUNCTIONS: &[(&str, &[&str])] =
-    &[("src/cli/refusal.rs", &["sentence", "conflict"]), ("src/guest/control/answer.rs", &["fmt"])];
+const FUNCTIONS: &[(&str, &[&str])] = &[
+    ("src/cli/refusal.rs", &["sentence", "conflict"]),
+    ("src/guest/control/answer.rs", &["fmt"]),
+    ("src/guest/control/install_obstacle.rs", &["fmt"]),
+];
 
 /// Fewer letters than these are no text: `{what} is {source}` joins texts that stand elsewhere.
 const FEWEST_LETTERS: usize = 6;

@@ -42,6 +42,15 @@ RSpec.describe VagrantPlugins::ServiceManager::Config do
     expect(mistakes("config.servicemanager.publish = 'yes'")).to eq(['`publish` has to be `true` or `false`.'])
   end
 
+  it 'takes only yes and no for whether services are installed' do
+    expect(config('config.servicemanager.install = true').install).to be(true)
+    expect(config('').install).to be_nil
+    expect(config('config.servicemanager.install = true')).not_to be_in_use
+    ["'docker'", ':yes', '1', '{}'].each do |value|
+      expect(mistakes("config.servicemanager.install = #{value}")).to eq(['`install` has to be `true` or `false`.'])
+    end
+  end
+
   it 'is in use when anything is set, even to nothing' do
     expect(config('')).not_to be_in_use
     expect(config('').services).to eq([])

@@ -68,6 +68,13 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::StartServices do
     expect(started("config.servicemanager.services = 'kubernetes'", variant: 'cdk')).to eq(%w[docker kubernetes])
   end
 
+  it 'has what is not there installed when that is switched on' do
+    services = "config.servicemanager.services = 'docker'\n"
+    expect(calls("#{services}config.servicemanager.install = true").last).to eq(%w[start --install -- docker])
+    expect(calls("#{services}config.servicemanager.install = false").last).to eq(%w[start -- docker])
+    expect(calls('config.servicemanager.install = true')).to eq([])
+  end
+
   it 'publishes ports when that is switched on, after the start' do
     words = calls("config.servicemanager.services = 'docker'\nconfig.servicemanager.publish = true")
     expect(words.map { |call| call.first(2) }.last(2)).to eq([['start', '--'], ['tunnel', '--publish']])

@@ -53,6 +53,10 @@ impl Lint<'_> {
             self.flavour(flavour, &field);
         }
         self.unique_names(root, "flavours");
+        for (field, installation) in list(root, &whole, "install") {
+            self.installation(installation, &field);
+        }
+        self.unique_names(root, "install");
         if let Some(client) = root.get("client") {
             self.client(client, &whole.key("client"));
         }
@@ -100,6 +104,20 @@ impl Lint<'_> {
             }
         }
         self.text_values(flavour, field);
+    }
+
+    /// It is for some guests and not for all.
+    fn installation(&mut self, installation: &Node, field: &Field) {
+        let Some(when) = installation.get("when").filter(|when| when.is_mapping()) else { return };
+        let has = |key| when.get(key).is_some_and(|list| list.items().next().is_some());
+        let field = field.key("when");
+        let what = "has neither `id` nor `files`, so it would be chosen everywhere";
+        self.unless(has("id") || has("files"), when, &field, what);
+        for key in ["since", "until"] {
+            if let Some(version) = when.get(key) {
+                self.unless(has("id"), version, &field.key(key), "is a version of nothing without `id`");
+            }
+        }
     }
 
     /// Where a kubeconfig is all there is, nothing else tells of it.

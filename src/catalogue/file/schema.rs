@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::service_file::ServiceFile;
+use crate::base::distribution::{DistributionId, DistributionVersion, GroupName, PackageName};
 use crate::base::types::{
     AliasPattern, ApiPath, ChecksumName, Commit, GuestPath, GuestPattern, Invalid, JsonPointer,
     KubeContextPattern, MemberPattern, Port, ProgramName, ServiceName, UnitName, ValueName, VariableName,
@@ -65,11 +66,15 @@ kinds! {
     ApiPath, r"^/(\.?[A-Za-z0-9_/-])*\.?$", 255;
     ChecksumName, r"^(\.?[A-Za-z0-9_-])*\.?[A-Za-z0-9]$", 64;
     Commit, r"^[0-9a-f]{7,40}$";
+    DistributionId, r"^[a-z0-9][a-z0-9._-]{0,31}$";
+    DistributionVersion, r"^[0-9]{1,6}(\.[0-9]{1,6}){0,3}$";
+    GroupName, r"^[a-z_][a-z0-9_-]{0,30}$";
     GuestPath, r"^(~|%t)?/(\.?[A-Za-z0-9_/@:+-])*\.?$", 255;
     GuestPattern, r"^(~|%t)?/(\*/)?(\.?[A-Za-z0-9_@:+-]|\.?/(\*/)?)*\.?$", 255;
     JsonPointer, r"^/[A-Za-z0-9._/-]*$", 255;
     KubeContextPattern, r"^[A-Za-z0-9_.-]{1,64}\*$";
     MemberPattern, r"^[A-Za-z0-9][A-Za-z0-9._-]*(\*[A-Za-z0-9._-]*)?$", 64;
+    PackageName, r"^[A-Za-z0-9]([A-Za-z0-9.+_-]{0,98}[A-Za-z0-9._])?$";
     Platform, r"^(linux|darwin|windows|freebsd)/(386|amd64|arm64|armv[567]|ppc64le|riscv64|s390x)$";
     ProgramName, r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$";
     ReleaseVersion, r"^[0-9]{1,9}(\.[0-9]{1,9})+(-[A-Za-z0-9](\.?[A-Za-z0-9-])*\.?)?$", 64;

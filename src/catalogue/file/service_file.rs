@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::base::types::{ServiceName, VariableName};
 use crate::catalogue::client::Client;
+use crate::catalogue::installation::InstallMethod;
 use crate::catalogue::types::{ExportTemplate, Flavour, Service};
 
 /// A service: how it comes, and what the host's programs need to use it.
@@ -31,6 +32,9 @@ pub(crate) struct ServiceFile {
     flavours: Option<Vec<Flavour>>,
     /// Services that are this one too. Where it has no flavour of its own in the machine, theirs count, with this one's exports.
     provided_by: Option<Vec<ServiceName>>,
+    /// The ways to install it where it is not, the more specific ones first. One with the name of a known way replaces it.
+    #[schemars(length(min = 1))]
+    install: Option<Vec<InstallMethod>>,
     /// The program that uses it from the host. A service with a client may do without exports and flavours.
     #[serde(default)]
     #[schemars(with = "Client")]
@@ -49,12 +53,17 @@ impl ServiceFile {
             flavours: Vec::new(),
             provided_by: Vec::new(),
             provided: Vec::new(),
+            install: Vec::new(),
             client: None,
         });
         let mut flavours = self.flavours.unwrap_or_default();
         let is_replaced = |old: &Flavour| flavours.iter().any(|new| new.name == old.name);
         let kept: Vec<Flavour> = known.flavours.into_iter().filter(|old| !is_replaced(old)).collect();
         flavours.extend(kept);
+        let mut install = self.install.unwrap_or_default();
+        let is_replaced = |old: &InstallMethod| install.iter().any(|new| new.name == old.name);
+        let kept: Vec<InstallMethod> = known.install.into_iter().filter(|old| !is_replaced(old)).collect();
+        install.extend(kept);
         Service {
             name: known.name,
             title: self.title.unwrap_or(known.title),
@@ -64,6 +73,7 @@ impl ServiceFile {
             flavours,
             provided_by: self.provided_by.unwrap_or(known.provided_by),
             provided: Vec::new(),
+            install,
             client: self.client.or(known.client),
         }
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::answer::{ActionOutcome, outcome};
 use super::changes::{Changes, ProxyChange};
 use super::error::Error;
+use super::install::GuestInstall;
+use super::install_progress::{InstallProgress, PROGRESS};
 use super::proxy::ProxyError;
 use super::script;
 use super::step::{Instance, KeysRenewal, Step};
@@ -12,7 +14,7 @@ use super::target::Target;
 use super::verb::Verb;
 use crate::base::types::{GuestPath, ServiceName, SshUser, UnitName};
 use crate::catalogue::Control;
-use crate::guest::frame::{End, Malformed, Nonce, has_begun, parse};
+use crate::guest::frame::{Arrivals, End, Malformed, Nonce, has_begun, parse};
 use crate::guest::ssh::Connection;
 
 /// What is done for it in the guest.
@@ -67,13 +69,19 @@ impl Action {
         Self { instance: Instance::System, steps: vec![Step::RenewKeys(renewal)] }
     }
 
+    /// Installs a service, through `proxy`.
+    pub(crate) fn install(request: &GuestInstall, proxy: Option<&ProxyChange>) -> Self {
+        Self { instance: Instance::System, steps: request.steps(proxy) }
+    }
+
     /// Reports why a unit that is down is so, and does nothing.
     pub(crate) fn report_failure(target: Target) -> Self {
         let steps = target.down.cloned().map(Step::ReportFailure).into_iter().collect();
         Self { instance: Instance::of(target.control), steps }
     }
 
-    /// Does it, over `connection`. Another one that is at work there has `patience` to end.
+    /// Does it, over `connection`. Another one that is at work there has `patience` to end. How an installation comes along goes to
+    /// `progress`.
     ///
     /// Errors: those of the connection; the answer is cut off, too long or not of the agreed form.
     pub(crate) fn execute(
@@ -81,13 +89,18 @@ impl Action {
         connection: &mut Connection,
         user_is_root: bool,
         patience: Duration,
+        mut progress: impl FnMut(InstallProgress),
     ) -> Result<ActionOutcome, Error> {
         let nonce = Nonce::random()?;
         let command = script::command(self.instance == Instance::System && !user_is_root);
         let script = script::script(self.instance, &self.steps, &nonce, patience);
-        let mut end = End::of(&nonce);
-        let output =
-            connection.run_with(command, script.as_bytes(), LONGEST_ANSWER, |stdout| end.is_in(stdout))?;
+        let (mut end, mut arrivals) = (End::of(&nonce), Arrivals::of(&nonce, PROGRESS));
+        let output = connection.run_with(command, script.as_bytes(), LONGEST_ANSWER, |stdout| {
+            while let Some(body) = arrivals.next_in(stdout) {
+                progress(InstallProgress::read(body));
+            }
+            end.is_in(stdout)
+        })?;
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         match parse(&output.stdout, &nonce) {
             Ok(frames) => outcome(&frames),
@@ -103,7 +116,7 @@ fn proxy_steps(changes: &Changes, target: Target) -> Result<Vec<Step>, ProxyErro
         (_, None) => Vec::new(),
         (Control::Sccli { .. }, Some(ProxyChange::Remove)) => vec![Step::RemoveSccliProxy],
         (Control::Sccli { .. }, Some(ProxyChange::Set(proxy))) => {
-            vec![Step::SccliVariables(proxy.for_sccli()?)]
+            vec![Step::Variables(proxy.for_sccli()?)]
         }
         (_, Some(ProxyChange::Remove)) => vec![Step::RemoveProxy],
         (_, Some(ProxyChange::Set(proxy))) => {
@@ -119,7 +132,7 @@ fn image_steps(changes: &Changes, target: Target) -> Vec<Step> {
     }
     let variables = changes.image.variables();
     match target.control {
-        Control::Sccli { .. } => vec![Step::SccliVariables(variables), Step::CompleteSccliImage],
+        Control::Sccli { .. } => vec![Step::Variables(variables), Step::CompleteSccliImage],
         Control::System { .. } | Control::User { .. } => {
             vec![Step::SetImage { variables, units: target.units.to_vec() }]
         }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::error::Error;
+use super::install_obstacle::InstallObstacle;
+use super::install_progress::PROGRESS;
 use crate::base::text::sanitize_line;
 use crate::base::types::{GuestPath, UnitName};
 use crate::guest::frame::Frame;
@@ -45,6 +47,8 @@ pub(crate) enum FailedStep {
     Clock(u32),
     /// Another one that starts or stops something there.
     Busy,
+    /// A part of an installation.
+    Install(InstallObstacle),
 }
 
 impl fmt::Display for FailedStep {
@@ -53,6 +57,7 @@ impl fmt::Display for FailedStep {
             Self::Unit(unit) => write!(f, "{unit} failed"),
             Self::Socket(path) => write!(f, "nothing answers at {path}"),
             Self::File(path) => write!(f, "{path} cannot be written"),
+            Self::Install(failure) => failure.fmt(f),
             Self::Busy => f.write_str("another `service-manager` is at it"),
             Self::Clock(hours) => write!(
                 f,
@@ -96,6 +101,8 @@ pub(super) fn outcome(frames: &[Frame]) -> Result<ActionOutcome, Error> {
                 restarted.push(read(&text)?);
                 continue;
             }
+            (PROGRESS, None) => continue,
+            ("install", None) => FailedStep::Install(read(&text)?),
             ("unit", None) => FailedStep::Unit(read(&text)?),
             ("socket", None) => FailedStep::Socket(read(&text)?),
             ("file", None) => FailedStep::File(read(&text)?),
@@ -120,8 +127,8 @@ fn lines(text: &str) -> Vec<String> {
     lines.iter().skip(lines.len().saturating_sub(MOST_LINES)).map(|text| sanitize_line(text)).collect()
 }
 
-/// Of what a unit said.
-pub(super) const MOST_LINES: usize = 10;
+/// Of what a unit or a package manager said.
+pub(super) const MOST_LINES: usize = 20;
 
 #[cfg(test)]
 mod tests {
@@ -156,7 +163,7 @@ mod tests {
         {
             assert!(outcome(hostile).is_err());
         }
-        for kind in ["unit", "restarted", "file", "socket", "sccli", "clock"] {
+        for kind in ["unit", "restarted", "file", "socket", "sccli", "clock", "install"] {
             for hostile in ["", "a;reboot", "$(reboot)", "a b", "/a'; reboot; '", "-a", "\x1b[2J", "\u{202e}"]
             {
                 assert!(outcome(&[frame(kind, hostile.as_bytes())]).is_err(), "{kind} {hostile:?}");

@@ -88,6 +88,11 @@ impl Proxy {
         Ok(variables)
     }
 
+    /// The variables that package managers and other programs take it from.
+    pub(super) fn for_programs(&self) -> Vec<(&'static str, SecretString)> {
+        vec![("http_proxy", self.url()), ("https_proxy", self.url())]
+    }
+
     /// The text of a file that systemd reads variables from (`EnvironmentFile=` in `systemd.exec(5)`). The guest's own
     /// `addresses`, and those of clusters and home networks, are not gone to through the proxy. The first line is the same
     /// whatever these are (`set_proxy` in guest.sh).

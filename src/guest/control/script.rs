@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::install::{install_command, refresh_command};
 use super::keys::Keys;
 use super::step::{Instance, KeysRenewal, Step};
 use crate::base::text::sh_quote;
 use crate::base::types::{GuestPath, UnitName};
+use crate::catalogue::{Needs, PackageManager};
 use crate::guest::frame::Nonce;
 
 /// The command that reads the program.
@@ -27,9 +29,14 @@ pub(super) fn script(instance: Instance, steps: &[Step], nonce: &Nonce, patience
     };
     let calls: String = steps.iter().map(|step| format!("    {}\n", call(step))).collect();
     let patience = patience.as_secs();
+    let functions = if steps.iter().any(Step::installs) {
+        [FUNCTIONS, INSTALL_FUNCTIONS].concat()
+    } else {
+        FUNCTIONS.to_owned()
+    };
     // Between braces, so that sh reads it to its end before it does anything.
     format!(
-        "{{\nn={nonce}\npatience={patience}\n{instance}{FUNCTIONS}main() {{\n{calls}}}\nrun_all </dev/null\n}}\n"
+        "{{\nn={nonce}\npatience={patience}\n{instance}{functions}main() {{\n{calls}}}\nrun_all </dev/null\n}}\n"
     )
 }
 
@@ -53,7 +60,8 @@ pub(super) fn call(step: &Step) -> String {
         Step::StartSccli { service, units } => {
             on(&format!("start_sccli {}", sh_quote(service.as_str())), units)
         }
-        Step::SccliVariables(variables) => variables
+        Step::Variables(variables) if variables.is_empty() => ":".to_owned(),
+        Step::Variables(variables) => variables
             .iter()
             .map(|(name, value)| format!("export {name}={}; ", sh_quote(value.expose_secret())))
             .collect(),
@@ -85,8 +93,44 @@ pub(super) fn call(step: &Step) -> String {
             };
             format!("renew_keys {unit} {user} {} {daemon}{old}", key_words(keys))
         }
+        Step::KnownProxy
+        | Step::BeginInstallation { .. }
+        | Step::Packages { .. }
+        | Step::JoinGroup { .. }
+        | Step::FinishInstallation(_) => install_call(step),
         Step::WaitForEngine(socket) => format!("wait_for_engine {}", path(socket)),
     }
+}
+
+/// The call of a function of `install.sh`.
+fn install_call(step: &Step) -> String {
+    match step {
+        Step::BeginInstallation { service, needs, unless } => {
+            let Needs { disk, memory, processors } = needs;
+            let unless: String = unless.iter().map(|file| format!(" {}", path(file))).collect();
+            format!("begin_installation {} {disk} {memory} {processors}{unless}", sh_quote(service.as_str()))
+        }
+        Step::Packages { manager, names } => {
+            let by = match manager {
+                PackageManager::Apt => "packages_by_apt",
+            };
+            let (refresh, install) = (refresh_command(*manager), install_command(*manager, names));
+            format!(
+                "refresh_packages() {{ {}; }}; install_packages() {{ {}; }}; {by}",
+                quoted(&refresh),
+                quoted(&install)
+            )
+        }
+        Step::JoinGroup { group, user } => {
+            format!("join_group {} {}", sh_quote(group.as_str()), sh_quote(user.as_str()))
+        }
+        Step::FinishInstallation(service) => format!("finish_installation {}", sh_quote(service.as_str())),
+        _ => "known_proxy".to_owned(),
+    }
+}
+
+fn quoted(command: &[String]) -> String {
+    command.iter().map(|word| sh_quote(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// The authority, the server's certificate and key, the client's, and when they were made.
@@ -120,6 +164,7 @@ lock=/run
 pending=/run/service-manager
 units=/etc/systemd/system
 settings=/etc/service-manager
+installing=/var/lib/service-manager
 engines=\"docker.service containerd.service crio.service\"
 options=/etc/sysconfig/openshift_option
 systemctl() { command systemctl \"$@\"; }
@@ -140,6 +185,8 @@ journal() { journalctl --quiet --no-pager --output=cat --user-unit=\"$1\" \"$2\"
 
 /// The functions that are called.
 const FUNCTIONS: &str = include_str!("guest.sh");
+/// Those that install.
+const INSTALL_FUNCTIONS: &str = include_str!("install.sh");
 
 #[cfg(test)]
 mod tests {
@@ -156,7 +203,7 @@ mod tests {
     #[test]
     fn nothing_of_a_program_that_is_cut_off_runs() {
         let script = script();
-        for cut in (0..script.trim_end().len()).step_by(13) {
+        for cut in (0..script.trim_end().len()).step_by(13).filter(|cut| script.is_char_boundary(*cut)) {
             let output = Command::new("sh").args(["-c", &script[..cut]]).output().unwrap();
             assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{cut}");
         }

@@ -1,6 +1,6 @@
 //! What is asked of a guest to find services there.
 
-use crate::base::types::{GuestPattern, UnitName, VariantId};
+use crate::base::types::{GuestPath, GuestPattern, UnitName, VariantId};
 use crate::catalogue::{Access, Flavour, Service};
 
 /// What to ask in the guest.
@@ -68,6 +68,23 @@ impl Questions {
     /// The same, and what tells whether a service that comes up has had its time.
     pub(crate) fn of_what_comes_up(self) -> Self {
         Self { settling: true, ..self.with_listening() }
+    }
+
+    /// What tells how `service` can be installed.
+    pub(crate) fn to_install(service: &Service) -> Self {
+        let mut questions = Self { release: true, ..Self::default() };
+        for path in service.install.iter().flat_map(|installation| &installation.when.files) {
+            questions.add_file(path.into(), false, Detail::Presence);
+        }
+        questions
+    }
+
+    /// The same, and whether `path` exists, if there is one.
+    pub(crate) fn with_file(mut self, path: Option<GuestPath>) -> Self {
+        if let Some(path) = path {
+            self.add_file((&path).into(), false, Detail::Presence);
+        }
+        self
     }
 
     fn with<'a>(self, services: impl IntoIterator<Item = &'a Service>) -> Self {

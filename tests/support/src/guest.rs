@@ -44,6 +44,16 @@ impl Guest {
         Self::shared(&LIGHT)
     }
 
+    /// A Debian 12 without any service, as it comes from its packages; for this test alone, and new.
+    pub fn stock_12() -> Self {
+        Self::new(&STOCK_12)
+    }
+
+    /// The same of Debian 13.
+    pub fn stock_13() -> Self {
+        Self::new(&STOCK_13)
+    }
+
     /// One for this test alone, laid out as `flavour` with `certificate`.
     pub fn own(flavour: &str, certificate: &str) -> Self {
         let layout = format!("{flavour} {certificate}");
@@ -148,6 +158,19 @@ impl Guest {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// A guest that nobody has used.
+    fn new(recipe: &'static Recipe) -> Self {
+        let (folder, lock) = recipe.start();
+        lock.lock().unwrap();
+        let guest = Self { recipe, folder, undo: Some(RefCell::default()), lock, is_awake: false };
+        if guest.in_use().exists() {
+            times::took("boot", guest.name(), || recipe.remake());
+        }
+        // Stays: what is installed there is not taken away again.
+        fs::write(guest.in_use(), "").unwrap();
+        guest
+    }
+
     fn shared(recipe: &'static Recipe) -> Self {
         let (folder, lock) = recipe.start();
         lock.lock_shared().unwrap();
@@ -240,7 +263,7 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         // Else the next test has it made anew.
-        if self.undo.is_some() && self.has_undone_all() {
+        if self.undo.is_some() && self.has_undone_all() && !self.recipe.is_stock() {
             let _ = fs::remove_file(self.in_use());
         }
         self.rests();
@@ -257,6 +280,11 @@ struct Recipe {
 impl Recipe {
     const fn new(name: &'static str, options: &'static [&'static str]) -> Self {
         Self { name, options, folder: OnceLock::new() }
+    }
+
+    /// True of those without any service.
+    fn is_stock(&self) -> bool {
+        self.options.contains(&"--stock")
     }
 
     /// The guest's folder, and the file that is locked by its users. Without a guest the test ends here,
@@ -329,6 +357,8 @@ fn output(command: &mut Command, input: &str) -> Output {
 
 static KUBEADM: Recipe = Recipe::new("kubeadm", &[]);
 static NAT: Recipe = Recipe::new("nat", &["--certificate", "nat"]);
+static STOCK_12: Recipe = Recipe::new("stock-12", &["--stock", "bookworm"]);
+static STOCK_13: Recipe = Recipe::new("stock-13", &["--stock", "trixie"]);
 static LIGHT: Recipe = Recipe::new("light", &["--light"]);
 /// Light, since tests lay them out. Laying one out anew takes five seconds of one's time and three of a processor's, so
 /// there are more than are used at once. More of them run into a limit of the kernel: each has eight of root's 128

@@ -23,6 +23,7 @@ pub mod download;
 mod failure;
 mod gem;
 mod guest;
+mod package_proxy;
 mod places;
 mod port;
 mod proxy;
@@ -43,6 +44,7 @@ use std::time::{Duration, Instant};
 
 pub use failure::Failure;
 pub use guest::{Guest, UNTIL_READY};
+pub use package_proxy::PackageProxy;
 pub use places::{repository, temporary};
 pub use port::Port;
 pub use proxy::Proxy;

@@ -9,12 +9,14 @@ module VagrantPlugins
     class Config < Vagrant.plugin('2', :config)
       TEXTS = %i[openshift_docker_registry openshift_image_name openshift_image_tag proxy proxy_user
                  proxy_password].freeze
-      SWITCHES = %i[network publish].freeze
+      SWITCHES = %i[install network publish].freeze
       KEYS = [:services, *SWITCHES, *TEXTS].freeze
       private_constant :TEXTS, :SWITCHES, :KEYS
 
       # The services: names with commas between them, or an array of names. Once finalized, the names.
       attr_accessor :services
+      # True to have services that are not in the box installed from the packages of its distribution.
+      attr_accessor :install
       # Whether a machine of VirtualBox, which the host reaches through forwarded ports alone, gets a private network.
       # Services are reached without one, through SSH.
       attr_accessor :network
@@ -32,7 +34,8 @@ module VagrantPlugins
 
       def finalize!
         given = KEYS.reject { |key| get(key) == UNSET_VALUE }
-        @in_use = (given - [:network]).any?
+        # These two say how, and not that there is anything to do.
+        @in_use = (given - %i[install network]).any?
         (KEYS - given).each { |key| set(key, nil) }
         @services = names(@services)
       end
@@ -55,7 +58,7 @@ module VagrantPlugins
         keys += %i[proxy proxy_user] if proxy?
         given = keys.select { |key| get(key) }
         # In one word each: a value may begin with a `-`.
-        given.map { |key| "--#{key.to_s.tr('_', '-')}=#{get(key)}" }
+        (install ? %w[--install] : []) + given.map { |key| "--#{key.to_s.tr('_', '-')}=#{get(key)}" }
       end
 
       # The rest, in variables.

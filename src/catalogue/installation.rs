@@ -1,0 +1,149 @@
+//! How a service is installed in a guest that has none of it, as `services/*.yaml` describe it. Rust knows the kinds of steps.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_yaml::with::singleton_map_recursive;
+
+use crate::base::distribution::{DistributionId, DistributionVersion, GroupName, PackageName};
+use crate::base::types::{GuestPath, ServiceName};
+
+/// A way to install a service.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InstallMethod {
+    /// Its name.
+    pub name: ServiceName,
+    /// The guests it is for.
+    pub when: GuestConditions,
+    /// Why this program does not do it itself, after the service's name; its steps are shown then.
+    #[serde(default)]
+    pub by_hand: Option<String>,
+    /// What the guest must have.
+    #[serde(default)]
+    pub needs: Needs,
+    /// Files of other installations of the service, beside which this one is not made.
+    #[serde(default)]
+    pub unless: Vec<GuestPath>,
+    /// What is done, in this order. Each can be done twice.
+    #[serde(with = "singleton_map_recursive")]
+    #[schemars(with = "Vec<InstallStep>", length(min = 1))]
+    pub steps: Vec<InstallStep>,
+}
+
+/// What a guest is, all of it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GuestConditions {
+    /// `ID` of `/etc/os-release` is one of these, if there are any.
+    #[serde(default)]
+    pub id: Vec<DistributionId>,
+    /// `VERSION_ID` is this one or a later one. A guest without one is of a distribution that has no versions, and newer than any.
+    #[serde(default)]
+    #[schemars(with = "DistributionVersion")]
+    pub since: Option<DistributionVersion>,
+    /// `VERSION_ID` is an earlier one.
+    #[serde(default)]
+    #[schemars(with = "DistributionVersion")]
+    pub until: Option<DistributionVersion>,
+    /// Files or folders that exist.
+    #[serde(default)]
+    pub files: Vec<GuestPath>,
+}
+
+/// What a guest must have before anything is installed in it; zero is anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Needs {
+    /// Megabytes free below `/var` and `/usr`.
+    pub disk: u32,
+    /// Megabytes of memory. A machine that was given so much shows somewhat less, and passes with nine tenths of it.
+    pub memory: u32,
+    /// Processors.
+    pub processors: u32,
+}
+
+/// The kinds of steps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum InstallStep {
+    /// Installs packages of the distribution. No package is removed or replaced for them.
+    Packages {
+        /// The program that does it.
+        manager: PackageManager,
+        /// The packages.
+        #[schemars(length(min = 1))]
+        names: Vec<PackageName>,
+    },
+    /// Adds the user who logs in to a group, unless that is root. It counts from the next login on.
+    Group {
+        /// The group.
+        name: GroupName,
+    },
+}
+
+/// The programs that install packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PackageManager {
+    Apt,
+}
+
+impl GuestConditions {
+    /// True of a guest with these values of `/etc/os-release`, of which `exists` tells what files it has.
+    pub(crate) fn fit(
+        &self,
+        id: Option<&str>,
+        version: Option<&str>,
+        exists: impl Fn(&GuestPath) -> bool,
+    ) -> bool {
+        let version = version.and_then(|text| DistributionVersion::parse(text).ok());
+        let is_before = |limit: &DistributionVersion| {
+            version.as_ref().is_some_and(|version| version.compare(limit).is_lt())
+        };
+        (self.id.is_empty() || id.is_some_and(|id| self.id.iter().any(|known| known.as_str() == id)))
+            && self.since.as_ref().is_none_or(|since| !is_before(since))
+            && self.until.as_ref().is_none_or(is_before)
+            && self.files.iter().all(exists)
+    }
+}
+
+impl InstallMethod {
+    /// The packages that it installs.
+    pub(crate) fn packages(&self) -> impl Iterator<Item = &PackageName> {
+        self.steps.iter().flat_map(|step| match step {
+            InstallStep::Packages { names, .. } => names.as_slice(),
+            InstallStep::Group { .. } => &[],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalogue::Catalogue;
+
+    /// Real ones: `ID` and `VERSION_ID` as the distributions have them, and what is installed there.
+    const GUESTS: &[(&str, &str, &str)] = &[
+        ("debian", "11", "debian"),
+        ("debian", "12", "debian"),
+        ("debian", "13", "debian-13"),
+        ("debian", "", "debian-13"),
+        ("ubuntu", "22.04", "ubuntu"),
+        ("ubuntu", "24.04", "ubuntu"),
+        ("ubuntu", "16.04", ""),
+        ("linuxmint", "22", ""),
+        ("$(id)", "12", ""),
+        ("", "", ""),
+    ];
+
+    #[test]
+    fn each_distribution_has_its_own_way() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let docker = &catalogue.find("docker").unwrap().service;
+        for (id, version, name) in GUESTS {
+            let some = |text: &'static str| (!text.is_empty()).then_some(text);
+            let fitting = docker.install.iter().find(|way| way.when.fit(some(id), some(version), |_| false));
+            let found = fitting.map(|way| way.name.as_str()).unwrap_or_default();
+            assert_eq!(found, *name, "{id} {version}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+# What is done in the guest to install a service. It comes after guest.sh and uses what is there. Every function can be called
+# twice, and a run that was killed anywhere is finished by the next one.
+#
+# $installing   the folder with a mark for each installation that has begun and not ended; it outlives a boot
+# refresh_packages, install_packages   the commands of the package manager, which script.rs puts before the call
+# shellcheck shell=sh
+# shellcheck disable=SC2154  # these variables come from script.rs and guest.sh
+
+# begin_installation SERVICE DISK MEMORY PROCESSORS FILE…: fails where the guest lacks what the service needs, or one of the files
+# is there: they are of other installations. Changes nothing but the mark, which is there until all is done.
+begin_installation() {
+    mark=$installing/installing-$1
+    [ -d /run/systemd/system ] || failed install 'no-systemd' ''
+    for d in /usr /var; do [ -w "$d" ] || failed install "read-only $d" ''; done
+    has_disk "$2" /var
+    has_disk "$2" /usr
+    has_memory "$3"
+    has_processors "$4"
+    shift 4
+    # What this program has begun itself is no other installation.
+    if [ ! -e "$mark" ]; then
+        for f; do [ ! -e "$f" ] || failed install "other $f" ''; done
+    fi
+    put "$mark" '# service-manager'
+    # Whether it is there is no secret.
+    chmod 0755 "$installing"
+}
+
+finish_installation() {
+    rm -f "$installing/installing-$1"
+    rmdir "$installing" 2>/dev/null || :
+}
+
+# has_disk MEGABYTES FOLDER
+has_disk() {
+    a=$(df -Pk "$2" 2>/dev/null | sed -n '$s/.* \([0-9][0-9]*\)  *[0-9]*% .*/\1/p')
+    [ "$((${a:-0} / 1000))" -ge "$1" ] || failed install "disk $1 $((${a:-0} / 1000))" ''
+}
+
+# has_memory MEGABYTES: a kernel keeps some of it for itself.
+has_memory() {
+    a=$(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo)
+    [ "$((${a:-0} / 900))" -ge "$1" ] || failed install "memory $1 $((${a:-0} / 1000))" ''
+}
+
+has_processors() {
+    a=$(getconf _NPROCESSORS_ONLN 2>/dev/null)
+    [ "${a:-1}" -ge "$1" ] || failed install "processors $1 ${a:-1}" ''
+}
+
+# Lets the package manager use the proxy that `start --proxy` has set before. That file is data: nothing in it is run.
+known_proxy() {
+    [ -r "$settings/proxy.env" ] || return 0
+    while IFS='=' read -r k v; do
+        v=${v#\"}
+        v=${v%\"}
+        case $k in
+            http_proxy) export http_proxy="$v" ;;
+            https_proxy) export https_proxy="$v" ;;
+            no_proxy) export no_proxy="$v" ;;
+        esac
+    done <"$settings/proxy.env"
+}
+
+# packages_by_apt: reads the lists only where a package is not found or cannot be fetched by those that are there, and finishes what
+# dpkg was killed at.
+packages_by_apt() {
+    tried=
+    until in_turn install_packages; do
+        case $o in
+            *'dpkg was interrupted'* | *'--fix-broken'* | *'-f install'*) next=repair ;;
+            *'Unable to locate package'* | *'no installation candidate'* | *'Unable to fetch'* | *'Failed to fetch'* | *'could not be parsed'*) next=refresh ;;
+            *) packages_failed install ;;
+        esac
+        case $tried in *"$next"*) packages_failed install ;; esac
+        tried="$tried $next"
+        if [ "$next" = repair ]; then
+            in_turn repair_apt || packages_failed repair
+        else
+            frame progress 'lists'
+            in_turn refresh_packages || packages_failed lists
+        fi
+    done
+}
+
+repair_apt() {
+    dpkg --force-confold --configure -a && apt-get --yes --no-remove -o Dpkg::Options::=--force-confold --fix-broken install
+}
+
+packages_failed() { failed install "packages $1" "$(printf '%s\n' "$o" | tail -n 20 | tail -c 8192)"; }
+
+# in_turn FUNCTION: calls it again for as long as another program holds the package manager's lock; what it says last is in $o.
+in_turn() {
+    while :; do
+        if o=$("$1" 2>&1); then return 0; fi
+        # A lock that cannot be opened is another matter.
+        case $o in *'Could not get lock'*) ;; *) return 1 ;; esac
+        if [ -z "$has_waited" ]; then
+            has_waited=yes
+            frame progress "locked $(printf '%s\n' "$o" | sed -n 's/.*held by process [0-9]* (\([^)]*\)).*/\1/p' | head -n 1)"
+        fi
+        c=$(date +%s)
+        [ "$((c - b))" -lt "$patience" ] || failed install 'locked' "$o"
+        sleep 1
+    done
+}
+has_waited=
+
+# join_group GROUP USER
+join_group() {
+    case " $(id -nG "$2" 2>/dev/null) " in *" $1 "*) return 0 ;; esac
+    o=$(usermod --append --groups "$1" -- "$2" 2>&1) || failed install "group $1" "$o"
+}

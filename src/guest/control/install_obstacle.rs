@@ -1,0 +1,143 @@
+//! What the guest says of an installation that failed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::base::distribution::GroupName;
+use crate::base::types::GuestPath;
+
+/// Why a service could not be installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum InstallObstacle {
+    /// No systemd runs there, by which services are started.
+    NoSystemd,
+    /// A folder that would have to be written.
+    ReadOnly(GuestPath),
+    /// The guest has too little of something.
+    Shortage { of: Resource, needs: u32, has: u32 },
+    /// A file of another installation of the service.
+    OtherInstallation(GuestPath),
+    /// Another program holds the package manager's lock.
+    Locked,
+    /// The package manager itself.
+    Packages(PackageTask),
+    /// The user could not be added to it.
+    Group(GroupName),
+}
+
+/// What a guest can have too little of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resource {
+    /// In megabytes.
+    Disk,
+    /// In megabytes.
+    Memory,
+    Processors,
+}
+
+/// What a package manager does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PackageTask {
+    /// It reads the lists of packages.
+    Lists,
+    Install,
+    /// It finishes what was broken off.
+    Repair,
+}
+
+/// It says what nobody asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnknownObstacle;
+
+impl FromStr for InstallObstacle {
+    type Err = UnknownObstacle;
+
+    fn from_str(text: &str) -> Result<Self, UnknownObstacle> {
+        let path = |text: &str| GuestPath::parse(text).map_err(|_| UnknownObstacle);
+        match text.split(' ').collect::<Vec<_>>().as_slice() {
+            ["no-systemd"] => Ok(Self::NoSystemd),
+            ["locked"] => Ok(Self::Locked),
+            ["read-only", folder] => Ok(Self::ReadOnly(path(folder)?)),
+            ["other", file] => Ok(Self::OtherInstallation(path(file)?)),
+            ["group", name] => Ok(Self::Group(GroupName::parse(name).map_err(|_| UnknownObstacle)?)),
+            ["packages", "lists"] => Ok(Self::Packages(PackageTask::Lists)),
+            ["packages", "install"] => Ok(Self::Packages(PackageTask::Install)),
+            ["packages", "repair"] => Ok(Self::Packages(PackageTask::Repair)),
+            [what, needs, has] => {
+                let of = match *what {
+                    "disk" => Resource::Disk,
+                    "memory" => Resource::Memory,
+                    "processors" => Resource::Processors,
+                    _ => return Err(UnknownObstacle),
+                };
+                let number = |text: &str| text.parse().map_err(|_| UnknownObstacle);
+                Ok(Self::Shortage { of, needs: number(needs)?, has: number(has)? })
+            }
+            _ => Err(UnknownObstacle),
+        }
+    }
+}
+
+impl fmt::Display for InstallObstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSystemd => f.write_str("no systemd runs there"),
+            Self::ReadOnly(folder) => write!(f, "{folder} cannot be written"),
+            Self::Shortage { of: Resource::Disk, needs, has } => {
+                write!(f, "it needs {needs} MB of free disk, and {has} MB are free")
+            }
+            Self::Shortage { of: Resource::Memory, needs, has } => {
+                write!(f, "it needs {needs} MB of memory, and the machine has {has} MB")
+            }
+            Self::Shortage { of: Resource::Processors, needs, has } => {
+                write!(f, "it needs {needs} processors, and the machine has {has}")
+            }
+            Self::OtherInstallation(file) => write!(f, "{file} is of another installation of it"),
+            Self::Locked => f.write_str("another program there is installing packages all the time"),
+            Self::Packages(PackageTask::Lists) => f.write_str("the lists of packages cannot be read"),
+            Self::Packages(PackageTask::Install) => f.write_str("its packages cannot be installed"),
+            Self::Packages(PackageTask::Repair) => {
+                f.write_str("packages that were half installed before cannot be repaired")
+            }
+            Self::Group(group) => write!(f, "the user cannot be added to the group {group}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_that_is_known() {
+        for text in [
+            "no-systemd",
+            "locked",
+            "read-only /usr",
+            "disk 2000 300",
+            "other /snap/bin/docker",
+            "group docker",
+            "packages lists",
+        ] {
+            assert!(text.parse::<InstallObstacle>().is_ok(), "{text}");
+        }
+        for hostile in [
+            "",
+            "disk",
+            "disk 1 2 3",
+            "disk -1 $(id)",
+            "disk 99999999999 1",
+            "read-only /a'; reboot; '",
+            "other ../x",
+            "other -a",
+            "group $(id)",
+            "packages",
+            "packages remove",
+            "locked x",
+            "\u{1b}[2J",
+            "other /a\n/b",
+        ] {
+            assert!(hostile.parse::<InstallObstacle>().is_err(), "{hostile:?}");
+        }
+    }
+}
