@@ -262,6 +262,10 @@ impl Inspection {
                         .then(|| patient.run(deadline).ok())
                         .flatten()
                 };
+                // Where it just starts, another try costs less than another login.
+                if let Some((endpoint, client)) = directly() {
+                    return Ok((endpoint, client, None));
+                }
                 match self.connect_through_ssh(detected, credentials, deadline, directly) {
                     Some(Err(endpoint::Error::NoResponse { attempts: more, .. })) => {
                         let attempts = [attempts, more].concat();
