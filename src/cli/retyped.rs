@@ -46,7 +46,7 @@ pub(super) fn retyped(mut root: Command, arguments: &[OsString], word: &str, mea
         if replaced == Some(words.start) {
             line.extend(meaning.words(word));
         } else if meaning != Meaning::Machine || !is_about_other_machines(&own[words.start], &place) {
-            line.extend_from_slice(&own[words]);
+            line.extend(without_secret(&own[words]));
         }
     }
     if replaced.is_none() {
@@ -72,6 +72,18 @@ fn with_their_values<'a>(
         next = (begin + if takes_next { 2 } else { 1 }).min(arguments.len());
         Some(begin..next)
     })
+}
+
+/// The words of an option as they may be shown: a password stays where it was typed.
+fn without_secret(words: &[OsString]) -> Vec<OsString> {
+    const SECRET: &str = "--proxy-password";
+    match words {
+        [option, _] if option == SECRET => vec![option.clone(), "PASSWORD".into()],
+        [option] if option.to_string_lossy().starts_with(&format!("{SECRET}=")) => {
+            vec![format!("{SECRET}=PASSWORD").into()]
+        }
+        words => words.to_vec(),
+    }
 }
 
 /// `behind`, which begins with `--`, without `word` where that was taken for the command to run.

@@ -212,6 +212,17 @@ fn a_word_that_is_no_service_may_be_something_else() {
             "--color never start -m db --timeout 9 SERVICE",
             126,
         ),
+        // What is secret is not repeated.
+        (
+            "start db --proxy http://h:1 --proxy-user me --proxy-password a:b",
+            "start -m db --proxy http://h:1 --proxy-user me --proxy-password PASSWORD SERVICE",
+            126,
+        ),
+        (
+            "start db --proxy http://h:1 --proxy-user me --proxy-password=a:b",
+            "start -m db --proxy http://h:1 --proxy-user me '--proxy-password=PASSWORD' SERVICE",
+            126,
+        ),
         ("stop db docker", "stop -m db docker", 126),
         ("logs db", "logs -m db SERVICE", 126),
         ("doctor db", "doctor -m db", 1),
@@ -374,5 +385,5 @@ const COMMANDS: [(&str, &str); 18] = [
     ("forward", "Leads ports of this host to applications in the machine"),
     ("hook", "Prints a shell hook that sets the variables when you enter a project"),
     ("man", "Prints a page of the manual, for `man -l -`"),
-    ("completions", "Prints what has a shell complete commands, options and names with Tab"),
+    ("completions", "Prints the code by which your shell completes commands, options and names with Tab"),
 ];

@@ -52,7 +52,13 @@ fn install<'s>(
         print(&plan.script())?;
         return Ok(None);
     }
-    machine.install(&plan, proxy)?;
+    if let Err(error) = machine.install(&plan, proxy) {
+        // Another command may have installed it meanwhile.
+        return match machine.inspect(service) {
+            Ok(inspected) if !inspected.is_half_installed() => Ok(Some(inspected)),
+            _ => Err(error.into()),
+        };
+    }
     context.note(&format!("installed on {}: {}", plan.system(), plan.summary()));
     Ok(Some(machine.inspect(service)?))
 }

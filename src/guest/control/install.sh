@@ -12,15 +12,16 @@ begin_installation() {
     mark=$installing/installing-$1
     [ -d /run/systemd/system ] || failed install 'no-systemd' ''
     for d in /usr /var; do [ -w "$d" ] || failed install "read-only $d" ''; done
-    has_disk "$2" /var
-    has_disk "$2" /usr
-    has_memory "$3"
-    has_processors "$4"
-    shift 4
-    # What this program has begun itself is no other installation.
+    # What this program has begun itself is no other installation, and has taken its part of the disk.
     if [ ! -e "$mark" ]; then
+        has_disk "$2" /var
+        has_disk "$2" /usr
+        has_memory "$3"
+        has_processors "$4"
+        shift 4
         for f; do [ ! -e "$f" ] || failed install "other $f" ''; done
     fi
+    [ -e "$mark" ] || is_first=yes
     put "$mark" '# service-manager'
     # Whether it is there is no secret.
     chmod 0755 "$installing"
@@ -65,6 +66,8 @@ known_proxy() {
 # packages_by_apt: reads the lists only where a package is not found or cannot be fetched by those that are there, and finishes what
 # dpkg was killed at.
 packages_by_apt() {
+    # As for the command that installs: nothing is asked and nothing restarted.
+    export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
     tried=
     until in_turn install_packages; do
         case $o in
@@ -78,7 +81,12 @@ packages_by_apt() {
             in_turn repair_apt || packages_failed repair
         else
             frame progress 'lists'
-            in_turn refresh_packages || packages_failed lists
+            # A list that cannot be read may be one that is not needed.
+            if ! in_turn refresh_packages; then
+                lists=$o
+                in_turn install_packages || { o=$lists; packages_failed lists; }
+                return 0
+            fi
         fi
     done
 }
@@ -87,24 +95,35 @@ repair_apt() {
     dpkg --force-confold --configure -a && apt-get --yes --no-remove -o Dpkg::Options::=--force-confold --fix-broken install
 }
 
-packages_failed() { failed install "packages $1" "$(printf '%s\n' "$o" | tail -n 20 | tail -c 8192)"; }
+packages_failed() {
+    # Then nothing has been changed, and what somebody else installs is no half of this.
+    if [ "$1" = lists ] && [ -n "$is_first" ]; then
+        rm -f "$mark"
+        rmdir "$installing" 2>/dev/null || :
+    fi
+    failed install "packages $1" "$(printf '%s\n' "$o" | tail -n 20 | tail -c 8192)"
+}
+is_first=
 
 # in_turn FUNCTION: calls it again for as long as another program holds the package manager's lock; what it says last is in $o.
 in_turn() {
     while :; do
         if o=$("$1" 2>&1); then return 0; fi
         # A lock that cannot be opened is another matter.
-        case $o in *'Could not get lock'*) ;; *) return 1 ;; esac
+        case $o in *'Could not get lock'* | *'frontend lock was locked'*) ;; *) return 1 ;; esac
         if [ -z "$has_waited" ]; then
             has_waited=yes
             frame progress "locked $(printf '%s\n' "$o" | sed -n 's/.*held by process [0-9]* (\([^)]*\)).*/\1/p' | head -n 1)"
         fi
-        c=$(date +%s)
-        [ "$((c - b))" -lt "$patience" ] || failed install 'locked' "$o"
+        [ "$(($(uptime_seconds) - waits_since))" -lt "$patience" ] || failed install 'locked' "$o"
         sleep 1
     done
 }
 has_waited=
+
+# The clock of a machine that boots may be set meanwhile; this one only goes on.
+uptime_seconds() { sed 's/[. ].*//' /proc/uptime; }
+waits_since=$(uptime_seconds)
 
 # join_group GROUP USER
 join_group() {
