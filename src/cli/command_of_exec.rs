@@ -1,4 +1,4 @@
-//! Where the command of `exec` begins: behind `--`, or with the first word that is no service. What belongs to it is
+//! Where the command of `exec` begins: behind `--`, or with the first word that is no service, or one that was named already. What belongs to it is
 //! never taken for an option of this program.
 
 use std::ffi::OsString;
@@ -69,7 +69,14 @@ fn beginning(arguments: &[OsString], services: impl FnOnce() -> Vec<String>) -> 
     let mut words = options.words(arguments, 1);
     words.next().filter(|index| arguments[*index] == EXEC)?;
     let services = services();
-    words.find(|index| services.iter().all(|name| arguments[*index] != name.as_str()))
+    // Typed a second time it is the program of that name: `exec docker docker rm web` removes no file called web.
+    let mut named: Vec<&OsString> = Vec::new();
+    words.find(|index| {
+        let word = &arguments[*index];
+        let is_service = services.iter().any(|name| word == name.as_str()) && !named.contains(&word);
+        named.push(word);
+        !is_service
+    })
 }
 
 fn options_of_exec(program: &Command) -> OptionsWithValues {
@@ -104,6 +111,8 @@ mod tests {
             ("x exec --timeout 5 docker ps", "x exec --timeout 5 docker -- ps"),
             ("x exec --client-version 1.2 kubectl x -- y", "x exec --client-version 1.2 -- kubectl x -- y"),
             ("x exec - docker", "x exec -- - docker"),
+            ("x exec docker docker rm web", "x exec docker -- docker rm web"),
+            ("x exec docker kubernetes docker ps", "x exec docker kubernetes -- docker ps"),
         ] {
             assert_eq!(separated(typed), expected);
         }

@@ -54,7 +54,7 @@ pub(crate) struct MoreVariables {
 
 /// Runs a command with the variables of `env`, in place of this program
 ///
-/// Everything behind `--` is the command's own. Without `--` it begins with the first word that is no service. `kubectl`,
+/// Everything behind `--` is the command's own. Without `--` it begins with the first word that is no service, or that names one a second time. `kubectl`,
 /// `oc` and `docker` are the installed ones that fit the server. Without a COMMAND: your shell, with
 /// `SERVICE_MANAGER_EXEC` set to the machine's name.
 #[derive(Debug, Args)]

@@ -14,7 +14,7 @@ use crate::ui::ColorChoice;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which machine")]
 pub(crate) struct Global {
-    /// The machine's name: in Vagrant, in an ssh config, or as `machines` lists it; several times for `env` and `status`
+    /// The machine's name: in Vagrant, in an ssh config, or as `machines` lists it; several times for `env`, `exec` and `status`
     #[arg(short, long = "machine", global = true, value_name = "NAME")]
     pub(crate) machines: Vec<MachineName>,
     /// An ssh config that says how to reach it, as `vagrant ssh-config` prints one

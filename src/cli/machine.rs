@@ -122,7 +122,7 @@ pub(crate) struct TunnelArgs {
     /// Print text, or JSON for programs
     #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     pub(crate) output: OutputFormat,
-    /// Have what containers and clusters publish in the machine at the same ports of 127.0.0.1 here, while it is there
+    /// Open the ports that containers and clusters publish in the machine at 127.0.0.1 here, too, for as long as they are there
     #[arg(long, conflicts_with = "output")]
     pub(crate) publish: bool,
     /// Hold the tunnel of the machine with this key

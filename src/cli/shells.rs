@@ -26,7 +26,7 @@ pub(crate) struct HookArgs {
     pub(crate) now: bool,
 }
 
-/// Prints what has a shell complete commands, options and names with Tab
+/// Prints the code by which your shell completes commands, options and names with Tab
 ///
 /// Evaluate it in the shell's start-up file; in bash: `eval "$(service-manager completions bash)"`. Completion asks no
 /// machine and starts nothing.

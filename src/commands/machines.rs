@@ -237,6 +237,8 @@ fn forget_files(machine: &MachineFiles, name: &str, context: &Context) -> Result
     failed.extend(tunnel::stop(machine, context.deadline).err().map(Error::from));
     failed.extend(take_out_everywhere(machine, name, context));
     failed.extend(take_away_docker_contexts(machine, context));
+    let choice = machine::choose_no_more(&context.folders()?, &machine.key(), context.deadline);
+    failed.extend(choice.err().map(|error| machine::Error::from(error).into()));
     failed.extend(forget(machine, context.deadline).err().map(Error::from));
     let last = failed.len().saturating_sub(1);
     context.end(failed, last)

@@ -1,9 +1,10 @@
 //! The guest: reaching it, asking it, changing it.
 
 use std::io::ErrorKind;
+use std::path::Path;
 
 use super::explain::{DOCTOR, ExitCode, Explain};
-use crate::base::text::sh_path;
+use crate::base::text::{sh_path, sh_word};
 use crate::guest::tunnel::{ControlError, StartError};
 use crate::guest::{NoRandom, control, probe, ssh};
 
@@ -19,7 +20,7 @@ impl Explain for ssh::Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::UnknownHost { .. } => {
-                "check the spelling after `--host`, or `HostName` in the ssh config".into()
+                "check the spelling after `--host`, or `HostName` in the ssh config; a `Host` of your ssh config is `-m NAME`".into()
             }
             Self::Connect { by_vagrant: true, .. } => {
                 "start the machine (`vagrant up`), or check host and port".into()
@@ -37,9 +38,9 @@ impl Explain for ssh::Error {
             Self::ProxyCommand { .. } | Self::ProxyCommandFailed { .. } => {
                 "correct `ProxyCommand` in the ssh config".into()
             }
-            Self::HostKeyConflict { files, .. } => format!(
-                "if the machine was rebuilt, take the old key out of {}; if not, somebody may be in between",
-                files.iter().map(|file| sh_path(file)).collect::<Vec<_>>().join(" and ")
+            Self::HostKeyConflict { place, files, .. } => format!(
+                "if the machine was rebuilt, take the old key out: {}; if not, somebody may be in between",
+                files.iter().map(|file| format!("`{}`", removal(place, file))).collect::<Vec<_>>().join(", ")
             ),
             Self::KnownHosts { .. } => "name another file with `UserKnownHostsFile` in the ssh config".into(),
             Self::HostKeyRevoked { .. } => "give the machine another host key".into(),
@@ -169,3 +170,11 @@ impl Explain for NoRandom {
 }
 
 const LOGIN_SHELL: &str = "check that the user's login shell in the machine can run `sh`";
+/// The command that takes the keys of `place`, as `HOST:PORT`, out of a `known_hosts` file, where only another port than SSH's own
+/// is named (`ssh-keygen(1)`, `sshd(8)`).
+fn removal(place: &str, file: &Path) -> String {
+    let (host, port) = place.rsplit_once(':').unwrap_or((place, "22"));
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let name = if port == "22" { host.to_owned() } else { format!("[{host}]:{port}") };
+    format!("ssh-keygen -f {} -R {}", sh_path(file), sh_word(&name))
+}

@@ -23,5 +23,17 @@ pub(crate) fn choose(folders: &Folders, machine: Option<&Machine>, deadline: Dea
     folder.write(&folders.choice().join(FILE), key.as_bytes())
 }
 
+/// Chooses none, where the machine with `key` is the chosen one.
+///
+/// Errors: the choice cannot be read or written.
+pub(crate) fn choose_no_more(folders: &Folders, key: &str, deadline: Deadline) -> Result<(), Error> {
+    let chosen = files::read_text(&folders.choice().join(FILE), LONGEST)?;
+    if chosen.is_some_and(|chosen| chosen.trim_end() == key) {
+        choose(folders, None, deadline)
+    } else {
+        Ok(())
+    }
+}
+
 const FILE: &str = "machine";
 const LONGEST: u64 = 4 << 10;

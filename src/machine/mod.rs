@@ -25,7 +25,7 @@ mod vagrant;
 mod vagrant_resolver;
 
 pub(crate) use address::Address;
-pub(crate) use choice::{choose, chosen};
+pub(crate) use choice::{choose, choose_no_more, chosen};
 pub(crate) use consent::Consents;
 pub(crate) use dialog::{Dialog, VagrantQuestion};
 pub(crate) use error::{Error, ProjectFolder};

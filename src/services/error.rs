@@ -119,7 +119,7 @@ pub(crate) enum Error {
     NoJournal { service: String, flavour: String, machine: String },
 
     // Its credentials in the guest.
-    #[error("`{user}` cannot use sudo without being asked in `{machine}`, and {what}{}", quote_stderr(.stderr))]
+    #[error("`{user}` cannot use sudo without a password in `{machine}`, and {what}{}", quote_stderr(.stderr))]
     NoSudo { user: String, machine: String, what: String, stderr: String },
     #[error("`{user}` cannot read `{path}` in `{machine}`")]
     NotReadable { user: String, machine: String, path: String },

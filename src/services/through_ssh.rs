@@ -195,4 +195,4 @@ impl Inspection {
 }
 
 /// Where a service's file says that it can.
-const INSTEAD_TLS: &str = "; `service-manager start docker --tls` has dockerd talk TLS on port 2376 instead, and restarts it for that";
+const INSTEAD_TLS: &str = "; `service-manager start docker --tls` makes dockerd talk TLS on port 2376 instead, and restarts it for that";

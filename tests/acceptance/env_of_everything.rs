@@ -116,7 +116,7 @@ fn a_proxy_of_the_host_is_said_and_kept_out_on_request() {
     let guest = Guest::kubeadm();
     let user = User::of(&guest).with("HTTPS_PROXY", "http://127.0.0.1:9").with("no_proxy", "example.org");
     let note = "note: clients look for [ADDRESS] behind the proxy in HTTPS_PROXY; \
-        `export no_proxy=example.org,[ADDRESS]` has them go there directly, and so does `service-manager env --no-proxy`\n";
+        `export no_proxy=example.org,[ADDRESS]` makes them go there directly, and so does `service-manager env --no-proxy`\n";
     let kubectl = "kubectl get namespace default -o name";
     user.types("service-manager env kubernetes --script-readable")
         .stdout("KUBECONFIG=[MACHINE]/kubernetes/kubeconfig\n")

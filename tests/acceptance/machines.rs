@@ -138,6 +138,11 @@ fn asks_which_of_several_machines() {
     user.types("service-manager machines use ligth")
         .stderr("error: no machine `ligth` is known here\nhint: did you mean `light`?\n")
         .fails(1);
+    // What is forgotten is not chosen either, when it is used again.
+    user.types("service-manager -q machines use light && service-manager machines forget light").succeeds();
+    let config = light.folder().join("ssh_config");
+    user.types(format!("service-manager --ssh-config {} -q box ip", config.display())).run_freely();
+    user.types("service-manager machines | cut -f 1").stdout("kubeadm\nlight\n").succeeds();
 }
 
 #[test]

@@ -434,7 +434,7 @@ fn explains_a_user_without_sudo() {
         .stdout("(exit 126)\n")
         .stderr(
             "
-            error: `nosudo` cannot use sudo without being asked in `[ADDRESS]`, and `/etc/kubernetes/admin.conf` is for root only; it said: sudo: a password is required
+            error: `nosudo` cannot use sudo without a password in `[ADDRESS]`, and `/etc/kubernetes/admin.conf` is for root only; it said: sudo: a password is required
             hint: in the machine, as root: `echo 'nosudo ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root
             ",
         )
@@ -448,7 +448,7 @@ fn status_works_without_sudo() {
     User::near(&guest)
         .types(format!("{} status kubernetes", log_in_as("nosudo", &guest)))
         .stdout("kubernetes - running\n")
-        .stderr("warning: `nosudo` cannot use sudo without being asked in `[ADDRESS]`[..]\nhint: in the machine, as root: [..]\n")
+        .stderr("warning: `nosudo` cannot use sudo without a password in `[ADDRESS]`[..]\nhint: in the machine, as root: [..]\n")
         .succeeds();
 }
 
@@ -460,7 +460,7 @@ fn explains_a_sudo_that_requires_a_terminal() {
     guest.changes(&format!("echo 'Defaults requiretty' >{FILE}"), &format!("rm {FILE}"));
     Failure::of(&guest)
         .error(
-            "`vagrant` cannot use sudo without being asked in `[NAME]`, and `/etc/kubernetes/admin.conf` is for root only; \
+            "`vagrant` cannot use sudo without a password in `[NAME]`, and `/etc/kubernetes/admin.conf` is for root only; \
              it said: sudo: sorry, you must have a tty to run sudo",
         )
         .hint("in the machine, as root: `echo 'Defaults:vagrant !requiretty' > /etc/sudoers.d/service-manager`")

@@ -15,7 +15,7 @@ fn reports_an_unknown_host() {
             "
             error: the host `nowhere.invalid` is not known
             caused by: failed to lookup address information: [..]
-            hint: check the spelling after `--host`, or `HostName` in the ssh config
+            hint: check the spelling after `--host`, or `HostName` in the ssh config; a `Host` of your ssh config is `-m NAME`
             ",
         )
         .fails(3);

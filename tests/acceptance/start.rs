@@ -358,7 +358,7 @@ fn explains_a_user_without_sudo() {
         User::near(&guest)
             .types(format!("service-manager {nosudo} {verb} docker"))
             .stderr(&format!(
-                "{}error: `nosudo` cannot use sudo without being asked in `[ADDRESS]`, and only root can {verb} docker; it said: sudo: a password is required\n\
+                "{}error: `nosudo` cannot use sudo without a password in `[ADDRESS]`, and only root can {verb} docker; it said: sudo: a password is required\n\
                 hint: in the machine, as root: `echo 'nosudo ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root\n",
                 if verb == "stop" { "note: Docker does not run\n" } else { "" }
             ))

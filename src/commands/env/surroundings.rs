@@ -60,7 +60,7 @@ pub(super) fn mind_the_proxy(
     }
     let line = shell.change(&exports, &[])?;
     context.note(&format!(
-        "clients look for {} behind the proxy in {proxy}; `{}` has them go there directly, \
+        "clients look for {} behind the proxy in {proxy}; `{}` makes them go there directly, \
          and so does `service-manager env --no-proxy`",
         hosts.join(", "),
         line.lines().collect::<Vec<_>>().join("; ")

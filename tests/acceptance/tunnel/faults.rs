@@ -35,7 +35,7 @@ fn says_what_is_missing() {
         .stdout("(exit 126)\n")
         .stderr(
             "error: docker in `[NAME]` only listens on its socket\nhint: `service-manager env docker --tunnel auto` leads \
-             to it through SSH; `service-manager start docker --tls` has dockerd talk TLS on port 2376, and restarts it for that\n",
+             to it through SSH; `service-manager start docker --tls` makes dockerd talk TLS on port 2376, and restarts it for that\n",
         )
         .fails(126);
     sets_sshd(&guest, "AllowStreamLocalForwarding no");
@@ -44,7 +44,7 @@ fn says_what_is_missing() {
         "docker in `[NAME]` cannot be reached through SSH: sshd in the machine does not connect to `/run/docker.sock` ([..]): \
          it is not there, the user may not open it, or `AllowStreamLocalForwarding` or `DisableForwarding` in sshd_config forbids it",
         "in the machine, `sudo sshd -T | grep -i -e streamlocal -e disableforwarding` shows whether sshd forbids it; \
-         `service-manager start docker --tls` has dockerd talk TLS on port 2376 instead, and restarts it for that",
+         `service-manager start docker --tls` makes dockerd talk TLS on port 2376 instead, and restarts it for that",
     );
     sets_sshd(&guest, "AllowTcpForwarding no");
     user.types("service-manager env kubernetes")
