@@ -203,8 +203,12 @@ impl Wine {
         const ENTER: &str = r#"
             mount -t proc proc "$0/proc" && mount --bind "$1" "$0/mnt" && cd "$0/mnt" && shift &&
             exec chroot "$0" sh -c 'cd "$WORKING_FOLDER" && exec /usr/lib/wine/wine64 "$@"' wine "$@""#;
-        let mut start = Command::new("unshare");
-        start.args(["--mount", "sh", "-c", ENTER]).args([&self.root, &self.prefix]).args(command);
+        // Nothing takes longer.
+        let mut start = Command::new("timeout");
+        start
+            .args(["120", "unshare", "--mount", "sh", "-c", ENTER])
+            .args([&self.root, &self.prefix])
+            .args(command);
         start.env_clear().envs([
             ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
             ("HOME", "/mnt"),
