@@ -79,8 +79,8 @@ fn texts_are_read_out_of_the_source() {
 }
 
 /// A text of the program, with `{...}` for what differs.
-struct Text {
-    template: String,
+pub(crate) struct Text {
+    pub(crate) template: String,
     /// It is a whole message, else a part of one.
     is_whole: bool,
 }
@@ -217,7 +217,7 @@ fn after<'a>(text: &'a str, piece: &str) -> Option<&'a str> {
 }
 
 /// The texts of errors, those that only join others left out.
-fn error_texts() -> Vec<Text> {
+pub(crate) fn error_texts() -> Vec<Text> {
     let functions = |path: &Path| {
         FUNCTIONS.iter().find(|(file, _)| Path::new(file) == path).map_or(&[][..], |(_, functions)| functions)
     };

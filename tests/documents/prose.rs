@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use crate::errors::error_texts;
 use regex::Regex;
 use service_manager_test_support::document::{below, documents};
 use syn::visit::{self, Visit};
@@ -120,6 +121,13 @@ fn the_help_of_commands_is_in_plain_english() {
         found.extend(all.iter().flat_map(|sentence| faults(&path.display().to_string(), sentence)));
     }
     assert!(count > 150, "only {count} sentences were found");
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn error_texts_are_in_plain_english() {
+    let found: Vec<String> =
+        error_texts().iter().flat_map(|text| faults("an error text", &text.template)).collect();
     assert_eq!(found, Vec::<String>::new());
 }
 
