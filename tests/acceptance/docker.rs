@@ -174,7 +174,7 @@ fn explains_a_daemon_without_a_tcp_port() {
         (
             "-H fd://",
             "only listens on its socket",
-            "`service-manager env docker --tunnel auto` leads to it through SSH; `service-manager start docker --tls` has \
+            "`service-manager env docker --tunnel auto` leads to it through SSH; `service-manager start docker --tls` makes \
              dockerd talk TLS on port 2376, and restarts it for that",
         ),
         (
