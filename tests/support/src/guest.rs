@@ -65,14 +65,14 @@ impl Guest {
         fs::write(guest.in_use(), "").unwrap();
         guest.wakes();
         guest.undo = Some(RefCell::default());
-        if !guest.is_laid_out_as(&layout) {
-            let _ = fs::remove_file(guest.folder.join(LAYOUT));
-            times::took("lay-out", &layout, || guest.run(&format!("lay-out {layout}")));
-        } else {
+        if guest.is_laid_out_as(&layout) {
             // A server may have ended while it rested, or just begun again.
             let soon = UNTIL_READY.replace("timeout 60", "timeout 20");
             let ready = format!("[ ! -e /var/lib/lay-out/port ] || {soon}");
             times::took("ready", &layout, || guest.exec(&ready, ""));
+        } else {
+            let _ = fs::remove_file(guest.folder.join(LAYOUT));
+            times::took("lay-out", &layout, || guest.run(&format!("lay-out {layout}")));
         }
         fs::write(guest.folder.join(LAYOUT), format!("{}\t{layout}", guest.uses() + 1)).unwrap();
         guest
