@@ -1,6 +1,6 @@
 //! One process at a time in a folder.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -66,12 +66,12 @@ impl FolderLock {
     }
 }
 
-/// Removes the folder `path` and everything in it, also its `lock`.
-pub(super) fn remove_locked(path: &Path, lock: FolderLock) -> io::Result<()> {
-    fs::remove_dir_all(path).or_else(|_| {
+/// Calls `remove`, which removes the folder of `lock` and everything in it.
+pub(super) fn remove_locked<E>(lock: FolderLock, remove: impl Fn() -> Result<(), E>) -> Result<(), E> {
+    remove().or_else(|_| {
         // Not every disk of Windows lets go of a file that is open.
         drop(lock);
-        fs::remove_dir_all(path)
+        remove()
     })
 }
 

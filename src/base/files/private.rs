@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::atomic::{Unfinished, persist_unsynced};
 use super::error::Error;
-use super::lock::FolderLock;
+use super::lock::{FolderLock, remove_locked};
 use super::ownership::refuse_shared;
 use super::read::read_foreign;
 use crate::base::deadline::Deadline;
@@ -79,11 +79,7 @@ impl PrivateFolder {
     /// Removes the folder and everything in it.
     pub(crate) fn remove(self) -> Result<(), Error> {
         let Self { path, lock } = self;
-        remove_folder(&path).or_else(|_| {
-            // Not every disk of Windows lets go of a file that is open.
-            drop(lock);
-            remove_folder(&path)
-        })
+        remove_locked(lock, || remove_folder(&path))
     }
 
     fn unfinished(&self) -> Unfinished<'_> {

@@ -89,7 +89,7 @@ impl ProgramFolder {
     /// Errors: it cannot be removed.
     pub(crate) fn remove(self) -> Result<(), Error> {
         let Self { path, lock } = self;
-        let removed = remove_locked(&path, lock);
+        let removed = remove_locked(lock, || fs::remove_dir_all(&path));
         removed.map_err(|source| Error::Write { path: path.clone(), source })?;
         remove_empty_parent(&path);
         Ok(())
