@@ -49,4 +49,4 @@ fn tell_if_left_out(variable: &str, condition: &str) {
 }
 
 /// Those that a guest may have; clients only come after them.
-const FIRST: [&str; 3] = ["docker", "openshift", "kubernetes"];
+const FIRST: [&str; 4] = ["docker", "openshift", "kubernetes", "registry"];

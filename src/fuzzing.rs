@@ -136,6 +136,7 @@ pub fn certificates(data: &[u8]) {
         let credentials = Credentials {
             authority: read.clone(),
             client_auth: ClientAuth::Anonymous,
+            is_plain: false,
             port: 1,
             server_name: None,
         };

@@ -40,6 +40,11 @@ impl Certificates {
         (!der.is_empty() && der.iter().all(is_certificate)).then(|| Self::from_der(der))
     }
 
+    /// None at all: nobody is trusted.
+    pub(crate) fn none() -> Self {
+        Self::from_der(Vec::new())
+    }
+
     /// The text in PEM.
     pub(crate) fn as_str(&self) -> &str {
         &self.text

@@ -18,6 +18,8 @@ pub(crate) struct Credentials {
     pub authority: Certificates,
     /// How the client proves who it is.
     pub client_auth: ClientAuth,
+    /// The server talks HTTP without TLS, so that only a tunnel may lead there.
+    pub is_plain: bool,
     /// The server's port as the guest's file names it.
     pub port: u16,
     /// The host name in the guest's `server`, when it is a name and no address.
@@ -102,6 +104,7 @@ impl Credentials {
             authority: Certificates::parse(authority)
                 .ok_or(CredentialError::Invalid("certificate authority"))?,
             client_auth: ClientAuth::certificate(certificate, key)?,
+            is_plain: false,
             port,
             server_name: None,
         })
@@ -119,9 +122,17 @@ impl Credentials {
             authority: Certificates::parse(authority)
                 .ok_or(CredentialError::Invalid("server certificate"))?,
             client_auth,
+            is_plain: false,
             port,
             server_name: None,
         })
+    }
+
+    /// Those for an image registry, which shows its `authority` or talks HTTP without TLS.
+    pub(crate) fn registry(authority: Option<Certificates>, port: u16) -> Self {
+        let is_plain = authority.is_none();
+        let authority = authority.unwrap_or_else(Certificates::none);
+        Self { authority, client_auth: ClientAuth::Anonymous, is_plain, port, server_name: None }
     }
 
     /// Until when all of them are good, as far as they say that.
@@ -163,6 +174,8 @@ pub(crate) enum CredentialError {
     Alias,
     #[error("it is not the YAML of a kubeconfig")]
     NotKubeconfig,
+    #[error("it is not the YAML of a registry's settings")]
+    NotRegistryConfig,
     #[error("it has no {0}")]
     Missing(&'static str),
     #[error("its user wants to run a program on the host (`{0}`)")]

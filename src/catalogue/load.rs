@@ -39,12 +39,13 @@ impl Catalogue {
     /// Has each service know the flavours of those that are this one too.
     fn add_provided(&mut self) {
         for index in 0..self.entries.len() {
-            let names = &self.entries[index].service.provided_by;
+            let Service { provided_by: names, .. } = &self.entries[index].service;
+            let values = self.entries[index].service.exported_values();
             let others = names.iter().filter_map(|name| {
                 let other = self.entries.iter().find(|entry| entry.service.name == *name);
                 other.map(|other| &other.service)
             });
-            let provided = others.flat_map(Service::provides).collect();
+            let provided = others.flat_map(|other| other.provides(&values)).collect();
             self.entries[index].service.provided = provided;
         }
     }
@@ -97,13 +98,14 @@ impl Catalogue {
         &self.entries
     }
 
-    /// The services called `names`, each once, or all when none is named: of those that a guest may have.
+    /// The services called `names`, each once, or all when none is named, but those that count only by
+    /// name: of those that a guest may have.
     ///
     /// Errors: a name that no service has; the nearest one is suggested. One that is only a client.
     pub(crate) fn select(&self, names: &[String]) -> Result<Vec<&Service>, Error> {
         if names.is_empty() {
             let all = self.entries.iter().map(|entry| &entry.service);
-            return Ok(all.filter(|service| !service.is_client_only()).collect());
+            return Ok(all.filter(|service| !service.is_client_only() && !service.only_by_name).collect());
         }
         let mut services: Vec<&Service> = Vec::new();
         for name in names {

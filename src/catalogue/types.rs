@@ -10,8 +10,8 @@ use super::client::Client;
 use super::installation::InstallMethod;
 use super::template::Template;
 use crate::base::types::{
-    ApiPath, GuestPath, GuestPattern, JsonPointer, KubeContextPattern, Port, ServiceName, UnitName,
-    ValueName, VariableName, VariantId,
+    ApiPath, ContainerPattern, GuestPath, GuestPattern, JsonPointer, KubeContextPattern, Port, ServiceName,
+    UnitName, ValueName, VariableName, VariantId,
 };
 
 /// One service: how it comes, and what the host's programs need to use it.
@@ -25,6 +25,9 @@ pub(crate) struct Service {
     /// The lines above the exports.
     #[serde(default)]
     pub comment: String,
+    /// It counts only where it is named: without a name, commands mean the others.
+    #[serde(default)]
+    pub only_by_name: bool,
     /// The variables to export, in this order.
     #[serde(default)]
     pub exports: Vec<ExportTemplate>,
@@ -52,7 +55,7 @@ pub(crate) struct Service {
 pub(crate) struct ProvidedFlavour {
     /// The other service.
     pub by: ServiceName,
-    /// The flavour, without values: those are about the other service.
+    /// The flavour, with those of its values that this service exports: the others are about the other service.
     pub flavour: Flavour,
 }
 
@@ -136,6 +139,10 @@ pub(crate) struct Detect {
     #[serde(default)]
     #[schemars(with = "KubeContextPattern")]
     pub context: Option<KubeContextPattern>,
+    /// A container with an image registry in it is called so. `{container}` in the remedies is its name.
+    #[serde(default)]
+    #[schemars(with = "ContainerPattern")]
+    pub container: Option<ContainerPattern>,
 }
 
 /// The mechanisms by which a service is started and stopped.
@@ -206,6 +213,15 @@ pub(crate) enum Access {
         #[serde(default)]
         #[schemars(with = "GuestPath")]
         daemon: Option<GuestPath>,
+    },
+    /// An image registry. Where its settings name no certificate, it talks HTTP without TLS, and only a tunnel leads there.
+    Registry {
+        /// Its settings (`config.yml`), where it is no container. They say at which port it listens, and with which certificate.
+        #[serde(default)]
+        #[schemars(with = "GuestPath")]
+        config: Option<GuestPath>,
+        /// The port where nothing else tells it.
+        port: Port,
     },
     /// A container engine's socket in the guest, to which only a tunnel through SSH leads.
     Socket {
@@ -313,13 +329,20 @@ impl Service {
         self.flavours.iter().chain(self.provided.iter().map(|provided| &provided.flavour))
     }
 
-    /// What the flavours of this service are for one that it provides.
-    pub(super) fn provides(&self) -> impl Iterator<Item = ProvidedFlavour> {
+    /// What the flavours of this service are for one that it provides, and that exports `values`.
+    pub(super) fn provides(&self, values: &[ValueName]) -> Vec<ProvidedFlavour> {
         let own = self.flavours.iter().filter(|flavour| !flavour.last_resort);
-        own.map(|flavour| ProvidedFlavour {
-            by: self.name.clone(),
-            flavour: Flavour { values: BTreeMap::new(), ..flavour.clone() },
-        })
+        let provided = own.map(|flavour| {
+            let mut flavour = flavour.clone();
+            flavour.values.retain(|name, _| values.contains(name));
+            ProvidedFlavour { by: self.name.clone(), flavour }
+        });
+        provided.collect()
+    }
+
+    /// The names of the values in what it exports.
+    pub(super) fn exported_values(&self) -> Vec<ValueName> {
+        self.exports.iter().flat_map(|export| export.value.placeholders()).cloned().collect()
     }
 }
 
@@ -368,6 +391,7 @@ impl Access {
             Self::Docker { folder, .. } => {
                 DOCKER_FILES.iter().map(|name| (&folder.child(name)).into()).collect()
             }
+            Self::Registry { config, .. } => config.iter().map(GuestPattern::from).collect(),
             Self::Socket { .. } | Self::Unsupported { .. } => Vec::new(),
         }
     }
@@ -375,6 +399,11 @@ impl Access {
     /// True when the host's clients are given a kubeconfig.
     pub(crate) fn has_kubeconfig(&self) -> bool {
         matches!(self, Self::Kubeconfig { .. } | Self::ServiceAccount { .. })
+    }
+
+    /// True when it is an image registry.
+    pub(crate) fn is_registry(&self) -> bool {
+        matches!(self, Self::Registry { .. })
     }
 
     /// True when the guest has keys for Docker's client.
@@ -388,6 +417,7 @@ impl Access {
             Self::Docker { daemon, .. } => daemon.as_ref(),
             Self::Kubeconfig { .. }
             | Self::ServiceAccount { .. }
+            | Self::Registry { .. }
             | Self::Socket { .. }
             | Self::Unsupported { .. } => None,
         }
@@ -397,7 +427,7 @@ impl Access {
     pub(crate) fn needs_root(&self) -> bool {
         match self {
             Self::Kubeconfig { root, .. } => *root,
-            Self::ServiceAccount { .. } => true,
+            Self::ServiceAccount { .. } | Self::Registry { .. } => true,
             Self::Docker { .. } | Self::Socket { .. } | Self::Unsupported { .. } => false,
         }
     }

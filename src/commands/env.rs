@@ -62,7 +62,8 @@ pub(super) fn services_of_project(typed: &[String], context: &Context) -> Result
 
 /// Errors: nothing is exported of any machine.
 pub(super) fn require_exports(all: &[MachineExports]) -> Result<(), Error> {
-    if all.iter().any(|exports| !exports.services.is_empty()) {
+    let has_exports = |service: &ExportedService| !service.block.exports.is_empty();
+    if all.iter().flat_map(|exports| &exports.services).any(has_exports) {
         return Ok(());
     }
     let machines = all.iter().map(|exports| format!("`{}`", exports.machine.name)).collect();

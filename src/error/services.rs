@@ -48,6 +48,7 @@ impl Explain for Error {
             | Self::WorkerPanicked(_)
             | Self::Unexpected { .. }
             | Self::NoJournal { .. }
+            | Self::RegistryUnclear { .. }
             | Self::NotPrepared { .. } => None,
             Self::ForwardingForbidden { .. }
             | Self::PortTaken { .. }

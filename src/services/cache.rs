@@ -14,8 +14,9 @@ use super::detect::{DetectedService, UsedContext, last_resorts};
 use super::error::Error;
 use super::exported::{ExportedService, export};
 use super::tunnel_access::TunnelAccess;
+use crate::access::certificate::Certificates;
 use crate::access::credentials::Credentials;
-use crate::access::endpoint::{Endpoint, EndpointPlace, Via};
+use crate::access::endpoint::{Endpoint, EndpointAddress, EndpointPlace, Via};
 use crate::access::kubeconfig::{self, ClusterEntry};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, PrivateFolder};
@@ -82,6 +83,9 @@ struct CachedConnection {
     via: Via,
     /// The credentials, in the form whose reader lets nothing else in; none where none are needed.
     kubeconfig: Option<String>,
+    /// Whom a registry's clients trust, in PEM; empty where it talks HTTP without TLS.
+    #[serde(default)]
+    registry: Option<String>,
     /// How many of its variables had no value.
     left_out: usize,
 }
@@ -414,7 +418,12 @@ impl CachedConnection {
             server_name: endpoint.address().and_then(|address| address.server_name.as_ref()),
             credentials,
         };
-        let written = credentials.as_ref().map(|credentials| kubeconfig::write(&[entry(credentials)]));
+        let of_registry = |credentials: &&Credentials| {
+            detected.flavour.access.is_registry().then(|| credentials.authority.as_str().to_owned())
+        };
+        let registry = credentials.as_ref().as_ref().and_then(of_registry);
+        let with_kubeconfig = credentials.as_ref().filter(|_| registry.is_none());
+        let written = with_kubeconfig.map(|credentials| kubeconfig::write(&[entry(credentials)]));
         Ok(Self {
             flavour: detected.flavour.name.clone(),
             provider: detected.provider.cloned(),
@@ -422,6 +431,7 @@ impl CachedConnection {
             place: endpoint.place.clone(),
             via: endpoint.via,
             kubeconfig: written.transpose()?,
+            registry,
             left_out: answer.left_out.len(),
         })
     }
@@ -430,12 +440,21 @@ impl CachedConnection {
         Endpoint { place: self.place.clone(), via: self.via, version: None, api_version: None }
     }
 
+    fn of_registry(&self, authority: &str) -> Option<Credentials> {
+        let EndpointPlace::Address(EndpointAddress { port, is_plain, .. }) = &self.place else { return None };
+        let authority = if *is_plain { None } else { Some(Certificates::parse(authority.as_bytes())?) };
+        Some(Credentials::registry(authority, *port))
+    }
+
     /// The credentials, if any are needed.
     ///
     /// Errors: they expire soon.
     fn credentials(&self, now: SystemTime) -> Result<Option<Credentials>, ExpireSoon> {
-        let Some(kubeconfig) = &self.kubeconfig else { return Ok(None) };
-        let credentials = kubeconfig::read(kubeconfig.as_bytes(), None, &|_| None).map_err(|_| ExpireSoon)?;
+        let credentials = match (&self.kubeconfig, &self.registry) {
+            (Some(text), _) => kubeconfig::read(text.as_bytes(), None, &|_| None).map_err(|_| ExpireSoon)?,
+            (None, Some(authority)) => self.of_registry(authority).ok_or(ExpireSoon)?,
+            (None, None) => return Ok(None),
+        };
         let soon = now + NEARLY_OVER;
         let lasts = credentials.client_auth.expires_at().is_none_or(|end| end > soon);
         let authorities = credentials.authority.der().len();

@@ -76,6 +76,7 @@ impl<'a> ConnectedService<'a> {
 pub(super) fn api(access: &Access) -> Api {
     match access {
         Access::Docker { .. } | Access::Socket { .. } => Api::Docker,
+        Access::Registry { .. } => Api::Registry,
         Access::Kubeconfig { .. } | Access::ServiceAccount { .. } | Access::Unsupported { .. } => {
             Api::Kubernetes
         }

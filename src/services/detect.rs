@@ -9,7 +9,7 @@ use crate::base::timeouts;
 use crate::base::types::{GuestPattern, KubeContextName, ServiceName, UnitName, VariantId};
 use crate::catalogue::{Flavour, Hints, ProvidedFlavour, Service};
 use crate::guest::control::{Target, Verb};
-use crate::guest::probe::{Facts, UnitState};
+use crate::guest::probe::{Facts, RegistryContainer, UnitState};
 
 /// A service as it is in the guest.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub(crate) struct DetectedService<'a> {
     pub(crate) context: Option<UsedContext>,
     /// The service whose flavour it is, if that is another one.
     pub(crate) provider: Option<&'a ServiceName>,
+    /// The container in which it is, if that is its sign.
+    pub(super) container: Option<RegistryContainer>,
 }
 
 /// The context that is used of a kubeconfig of the guest.
@@ -126,8 +128,11 @@ impl<'a> DetectedService<'a> {
         let has_failed = |unit: &&UnitName| state_of(unit).is_some_and(UnitState::has_failed);
         let failed = units.iter().filter(has_failed).cloned().collect();
         let patience = patience(&units.iter().filter_map(state_of).collect::<Vec<_>>());
+        let container = container(flavour, facts).cloned();
+        let is_down_container = container.as_ref().is_some_and(|container| !container.is_running);
         // Whether it really runs, the service will say itself.
-        let must_be_asked = flavour.must_be_asked() || facts.no_systemd && states.is_empty();
+        let must_be_asked =
+            !is_down_container && flavour.must_be_asked() || facts.no_systemd && states.is_empty();
         let ages: Option<Vec<Duration>> =
             units.iter().map(|unit| facts.ages.get(unit.short()).copied()).collect();
         let active_for = ages.and_then(|ages| ages.into_iter().min());
@@ -144,6 +149,7 @@ impl<'a> DetectedService<'a> {
             must_be_asked,
             context: None,
             provider: None,
+            container,
         }
     }
 
@@ -176,6 +182,7 @@ impl<'a> DetectedService<'a> {
             must_be_asked: flavour.must_be_asked(),
             context,
             provider,
+            container: None,
         })
     }
 
@@ -187,6 +194,9 @@ impl<'a> DetectedService<'a> {
     /// What the user can do about a failure.
     pub(super) fn hints(&self) -> Hints {
         let hints = &self.flavour.hints;
+        if let Some(RegistryContainer { name, .. }) = &self.container {
+            return hints.with(&[("container", name.as_str())]);
+        }
         let Some(UsedContext { name: context, .. }) = &self.context else { return hints.clone() };
         let cluster = self.flavour.detect.context.as_ref().and_then(|pattern| pattern.rest_of(context));
         hints.with(&[
@@ -236,6 +246,14 @@ fn is_there(flavour: &Flavour, service: &Service, facts: &Facts) -> bool {
     flavour.detect.files.iter().all(|path| facts.files.contains_key(path))
         && has_units(flavour, service, facts)
         && is_variant(&flavour.detect.variants, facts)
+        && (flavour.detect.container.is_none() || container(flavour, facts).is_some())
+}
+
+/// The container that is a sign of `flavour`: the first that runs, else the first.
+fn container<'f>(flavour: &Flavour, facts: &'f Facts) -> Option<&'f RegistryContainer> {
+    let pattern = flavour.detect.container.as_ref()?;
+    let mut fitting = facts.registries.iter().filter(|container| pattern.matches(&container.name));
+    fitting.clone().find(|container| container.is_running).or_else(|| fitting.next())
 }
 
 /// Without systemd, the file with its credentials stands for a flavour that has units elsewhere; not one that is the only sign of

@@ -135,6 +135,8 @@ pub(crate) enum Error {
     },
     #[error("the kubeconfig `{path}` in `{machine}` is refused")]
     Kubeconfig { path: String, machine: String, source: CredentialError },
+    #[error("the settings of the registry in `{path}` of `{machine}` cannot be used")]
+    RegistryUnclear { path: String, machine: String, source: CredentialError },
     #[error("the {what} in `{path}` of `{machine}` expired on {on}")]
     CredentialsExpired {
         service: String,

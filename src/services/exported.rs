@@ -32,7 +32,31 @@ impl ExportedService<'_> {
 impl ConnectedService<'_> {
     /// What the user should know before using it.
     pub(crate) fn notes(&self) -> Vec<String> {
+        if self.detected.flavour.access.is_registry() {
+            return self.note_about_trust().into_iter().collect();
+        }
         [self.note_about_its_name(), self.note_about_its_end()].into_iter().flatten().collect()
+    }
+
+    /// Which of the host's programs use a registry as it is.
+    fn note_about_trust(&self) -> Option<String> {
+        let address = self.endpoint.address()?;
+        let place = address.place();
+        Some(match &address.server_name {
+            _ if address.is_plain => format!(
+                "the registry talks HTTP: docker here takes that at {place}; skopeo, podman and buildah have to be told, \
+                 as `--tls-verify=false` does"
+            ),
+            Some(name) => format!(
+                "the registry's certificate does not name {}: docker here takes that at {place}; for skopeo, podman and \
+                 buildah add the line `127.0.0.1 {name}` to /etc/hosts, and use {name}:{}",
+                address.host, address.port
+            ),
+            None if self.endpoint.is_through_ssh() => return None,
+            None => format!(
+                "docker here has to trust {place}; `--tunnel always` leads to a loopback address, which it trusts"
+            ),
+        })
     }
 
     fn note_about_its_name(&self) -> Option<String> {

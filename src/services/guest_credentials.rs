@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use super::detect::DetectedService;
 use super::error::Error;
 use super::last_resort::KubeconfigLead;
+use crate::access::certificate::Certificates;
 use crate::access::credentials::{ClientAuth, CredentialError, Credentials};
 use crate::access::kubeconfig;
+use crate::access::registry_config::RegistryConfig;
 use crate::base::types::{GuestPath, GuestPattern, KubeContextName, Port};
 use crate::catalogue::{Access, DOCKER_FILES};
 use crate::guest::probe::{Facts, FileContent, FileFact, TokenFact};
@@ -39,6 +41,7 @@ impl CredentialReader<'_> {
             Access::Kubeconfig { paths, .. } => self.kubeconfigs(paths),
             Access::ServiceAccount { authority, port } => self.service_account(authority, *port),
             Access::Docker { folder, port, .. } => self.docker(folder, *port),
+            Access::Registry { config, port } => self.registry(config.as_ref(), *port),
             Access::Socket { reason, ports, .. } | Access::Unsupported { reason, ports } => {
                 Err(Error::NoAccess {
                     service: self.service(),
@@ -120,6 +123,41 @@ impl CredentialReader<'_> {
         let credentials = Credentials::docker(authority, certificate, key, port.number())
             .map_err(|source| self.invalid(folder, source))?;
         Ok(vec![GuestCredentials { path: folder.to_string(), credentials }])
+    }
+
+    /// The registry's own certificate counts as an authority: whoever can read it in the machine knows that server.
+    fn registry(&self, config: Option<&GuestPath>, port: Port) -> Result<Vec<GuestCredentials>, Error> {
+        let found = |path: String, authority, port| {
+            vec![GuestCredentials { path, credentials: Credentials::registry(authority, port) }]
+        };
+        if let Some(container) = &self.detected.container {
+            let path = format!("container {}", container.name);
+            let content = container.certificate.as_ref().filter(|_| container.has_tls);
+            let missing = || self.refused(&path, CredentialError::File("REGISTRY_HTTP_TLS_CERTIFICATE"));
+            let authority =
+                match (content.map(|content| Certificates::parse(content.bytes())), container.has_tls) {
+                    (_, false) => None,
+                    (Some(Some(authority)), true) => Some(authority),
+                    (_, true) => return Err(missing()),
+                };
+            return Ok(found(path, authority, container.port.number()));
+        }
+        let Some(path) = config else {
+            return Ok(found(format!("port {}", port.number()), None, port.number()));
+        };
+        let (content, parts) = self.text(path)?;
+        let refused = |source| self.refused(path.as_str(), source);
+        let config = RegistryConfig::parse(content.bytes()).map_err(refused)?;
+        let authority = config.certificate.map(|name| {
+            let file = parts.get(&name).ok_or(CredentialError::File("http.tls.certificate"))?;
+            Certificates::parse(file.bytes()).ok_or(CredentialError::Invalid("http.tls.certificate"))
+        });
+        let authority = authority.transpose().map_err(refused)?;
+        Ok(found(path.to_string(), authority, config.port.unwrap_or(port.number())))
+    }
+
+    fn refused(&self, path: &str, source: CredentialError) -> Error {
+        Error::RegistryUnclear { path: path.to_owned(), machine: self.machine.name.to_string(), source }
     }
 
     fn text(&self, path: &GuestPath) -> Result<(&FileContent, &BTreeMap<String, FileContent>), Error> {

@@ -220,6 +220,9 @@ impl Inspection {
             remedy: detected.hints().expired,
         };
         let credentials = credentials.current(SystemTime::now()).map_err(expired)?;
+        if credentials.is_plain && !self.tunnel.is_allowed() {
+            return Err(self.without_tls(detected));
+        }
         let reached = self.reach(detected, &credentials, deadline);
         let (endpoint, client, brief) =
             reached.map_err(|error| self.explain(error, detected, &path, credentials.port))?;
@@ -239,7 +242,8 @@ impl Inspection {
         credentials: &Credentials,
         deadline: Deadline,
     ) -> Result<Reached, endpoint::Error> {
-        if self.tunnel.mode == TunnelMode::Always
+        // What is not encrypted by itself is by SSH.
+        if (self.tunnel.mode == TunnelMode::Always || credentials.is_plain)
             && let Some(reached) = self.connect_through_ssh(detected, credentials, deadline, || None)
         {
             return reached;
@@ -273,6 +277,13 @@ impl Inspection {
                     }
                     Some(reached) => reached,
                     None => Err(endpoint::Error::NoResponse { attempts, reason, reasons }),
+                }
+            }
+            // A daemon of docker takes any registry at a loopback address.
+            Err(error @ endpoint::Error::OtherNames { .. }) if detected.flavour.access.is_registry() => {
+                match self.connect_through_ssh(detected, credentials, deadline, || None) {
+                    Some(Ok(reached)) => Ok(reached),
+                    _ => Err(error),
                 }
             }
             Err(error) => Err(error),

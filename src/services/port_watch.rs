@@ -117,14 +117,15 @@ impl PortWatch {
     /// Tells what is published until that cannot be watched any more.
     fn watch(&self, connected: &ConnectedService) -> WatchEnd {
         let api = api(&connected.detected.flavour.access);
+        let (Some(list), Some(watch)) = (list_path(api), watch_path(api)) else { return WatchEnd::Unwanted };
         // First the stream, so that nothing is missed in between.
-        let mut events = match connected.client.stream(watch_path(api)) {
+        let mut events = match connected.client.stream(watch) {
             Ok(stream) => Events::new(api, stream),
             Err(reason) => return WatchEnd::Failed(reason),
         };
         loop {
             let listed_at = Instant::now();
-            let body = connected.client.read(list_path(api));
+            let body = connected.client.read(list);
             let ports = body.and_then(|body| {
                 read(api, &body)
                     .map_err(|error| format!("it answers oddly: {}", sanitize(&error.to_string())))

@@ -12,23 +12,25 @@ use crate::access::endpoint::Api;
 use crate::base::types::Port;
 use crate::guest::tunnel::{PortReach, PublishedPort};
 
-/// The path that lists what publishes ports.
-pub(super) fn list_path(api: Api) -> &'static str {
+/// The path that lists what publishes ports; none where nothing does.
+pub(super) fn list_path(api: Api) -> Option<&'static str> {
     match api {
-        Api::Docker => "/containers/json",
-        Api::Kubernetes => "/api/v1/services",
+        Api::Docker => Some("/containers/json"),
+        Api::Kubernetes => Some("/api/v1/services"),
+        Api::Registry => None,
     }
 }
 
 /// The path of a stream that says something whenever that list may have changed.
-pub(super) fn watch_path(api: Api) -> &'static str {
-    match api {
+pub(super) fn watch_path(api: Api) -> Option<&'static str> {
+    Some(match api {
         // `{"type":["container"]}`
         Api::Docker => "/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D",
         // From any version: without one, a server whose services do not change answers that it has no version as new as its newest
         // object, and ends the stream (<https://kubernetes.io/docs/reference/using-api/api-concepts/>, "Semantics for watch").
         Api::Kubernetes => "/api/v1/services?watch=true&resourceVersion=0",
-    }
+        Api::Registry => return None,
+    })
 }
 
 /// The ports in the list `body`.
@@ -38,6 +40,7 @@ pub(super) fn read(api: Api, body: &[u8]) -> serde_json::Result<BTreeSet<Publish
     Ok(match api {
         Api::Docker => serde_json::from_slice::<Flat<Container>>(body)?.0,
         Api::Kubernetes => serde_json::from_slice::<ServiceList>(body)?.items.0,
+        Api::Registry => BTreeSet::new(),
     })
 }
 

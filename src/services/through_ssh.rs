@@ -14,7 +14,7 @@ use crate::base::deadline::{Deadline, WorkerPanicked};
 use crate::base::text::sh_word;
 use crate::base::timeouts;
 use crate::base::types::{GuestPath, Port};
-use crate::catalogue::{Access, Control, EngineProgram, Flavour};
+use crate::catalogue::{Access, Control, EngineProgram, Flavour, Reason};
 use crate::guest::probe::FileFact;
 use crate::guest::tunnel::{ForwardTarget, LocalEnd, SocketFile, StartError};
 use crate::ui::Spinner;
@@ -172,11 +172,29 @@ impl Inspection {
         }
     }
 
+    /// Why a service without TLS cannot be used without a tunnel.
+    pub(super) fn without_tls(&self, detected: &DetectedService) -> Error {
+        let service = detected.service.name.to_string();
+        Error::NoAccess {
+            machine: self.machine.name.to_string(),
+            ssh: self.ssh_url(),
+            reason: Reason {
+                because: "talks HTTP without TLS, which is used through SSH only".to_owned(),
+                help: format!("`service-manager env {service} --tunnel auto` leads to it through SSH"),
+            },
+            service,
+            ports: Vec::new(),
+        }
+    }
+
     /// Why a service that only has a socket cannot be used without a tunnel.
     fn no_access(&self, detected: &DetectedService) -> Error {
         let (reason, ports) = match &detected.flavour.access {
             Access::Socket { reason, ports, .. } | Access::Unsupported { reason, ports } => (reason, ports),
-            Access::Kubeconfig { .. } | Access::ServiceAccount { .. } | Access::Docker { .. } => {
+            Access::Kubeconfig { .. }
+            | Access::ServiceAccount { .. }
+            | Access::Docker { .. }
+            | Access::Registry { .. } => {
                 return WorkerPanicked.into();
             }
         };

@@ -75,6 +75,8 @@ mod install_cli_versions;
 mod install_script;
 // `clients`: what `install-cli` has installed.
 mod clients;
+// `env registry`, with a real skopeo and a real docker of the host.
+mod registry;
 // `kubeconfig`: the user's own one, beside kubectl.
 mod kube_contexts;
 mod kubeconfig;

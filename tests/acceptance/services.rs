@@ -135,13 +135,14 @@ fn refuses_a_file_that_others_can_write() {
 fn list_shows_the_origin_of_each_service() {
     let user = User::new().with("SERVICE_MANAGER_HOME", "kept");
     user.writes("kept/services/acme.yaml", documented()[0]);
-    user.writes("kept/services/registry.yml", documented()[1]);
+    user.writes("kept/services/charts.yml", documented()[1]);
     user.types("service-manager services list")
         .stdout(
             "
             docker\tDocker\tdocker\t[..],socket,[..]\tbuilt in
             openshift\tOpenShift\toc\t[..]\tbuilt in
             kubernetes\tKubernetes\tkubectl\tacme,[..],k3s,[..]\tbuilt in,[HOME]/kept/services/acme.yaml
+            registry\tRegistry\t-\tdocker-registry,[..],microk8s\tbuilt in
             crictl\tcrictl\tcrictl\t-\tbuilt in
             docker-buildx\tDocker Buildx\tdocker-buildx\t-\tbuilt in
             docker-compose\tDocker Compose\tdocker-compose\t-\tbuilt in
@@ -149,7 +150,7 @@ fn list_shows_the_origin_of_each_service() {
             kubelogin\tkubelogin\tkubectl-oidc_login\t-\tbuilt in
             odo\todo\todo\t-\tbuilt in
             podman-remote\tPodman (remote)\tpodman-remote\t-\tbuilt in
-            registry\tRegistry\t-\tk3s\t[HOME]/kept/services/registry.yml
+            charts\tCharts\t-\tk3s\t[HOME]/kept/services/charts.yml
             ",
         )
         .succeeds();
@@ -157,11 +158,11 @@ fn list_shows_the_origin_of_each_service() {
     let written = fs::read(user.home().join("list.json")).unwrap();
     let json: serde_json::Value = serde_json::from_slice(&written).unwrap();
     assert_eq!(json["version"], 1);
-    let registry = json["services"].as_array().unwrap().last().unwrap();
-    assert_eq!(registry["name"], "registry");
-    assert_eq!(registry["built_in"], false);
-    assert_eq!(registry["flavours"], serde_json::json!(["k3s"]));
-    assert_eq!(registry["files"], serde_json::json!([user.home().join("kept/services/registry.yml")]));
+    let charts = json["services"].as_array().unwrap().last().unwrap();
+    assert_eq!(charts["name"], "charts");
+    assert_eq!(charts["built_in"], false);
+    assert_eq!(charts["flavours"], serde_json::json!(["k3s"]));
+    assert_eq!(charts["files"], serde_json::json!([user.home().join("kept/services/charts.yml")]));
 }
 
 #[test]
@@ -245,7 +246,7 @@ fn the_list_fits_the_terminal() {
         for part in parts.iter().chain(&["podman-remote"]) {
             terminal.shows_somewhere(part);
         }
-        assert_eq!(terminal.lines(), 11, "a line for each service, and the head");
+        assert_eq!(terminal.lines(), 12, "a line for each service, and the head");
         assert_eq!(terminal.ends(), 0);
     }
 }

@@ -68,7 +68,7 @@ fn lists_the_services_for_an_unknown_name() {
         .stderr(
             "
             error: there is no service `postgres`
-            hint: known services: docker, openshift, kubernetes
+            hint: known services: docker, openshift, kubernetes, registry
             ",
         )
         .fails(126);

@@ -22,7 +22,7 @@ pub(crate) fn behind_a_nat(kind: &str) -> Guest {
 }
 
 /// Has a guest's firewall let nobody in but to port 22.
-fn hide(guest: &Guest) {
+pub(crate) fn hide(guest: &Guest) {
     let rule = "INPUT --in-interface eth0 --protocol tcp ! --dport 22 --jump DROP";
     guest.changes(
         &format!("iptables --insert {rule} --match conntrack --ctstate NEW"),

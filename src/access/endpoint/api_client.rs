@@ -51,6 +51,8 @@ pub(super) struct ApiAnswer {
 pub(crate) enum Api {
     Kubernetes,
     Docker,
+    /// That of image registries (<https://distribution.github.io/distribution/spec/api/>).
+    Registry,
 }
 
 /// How a service is used: what is the same for all of its addresses.
@@ -60,6 +62,7 @@ pub(super) struct ApiConfig {
     client: Client,
     material: Material,
     auth: ClientAuth,
+    scheme: &'static str,
     /// To connect, TLS included.
     connect: Duration,
     deadline: Deadline,
@@ -78,7 +81,9 @@ impl ApiConfig {
     ) -> Result<Self, AccessError> {
         let material = Material::new(credentials)?;
         let client = builder(&material, connect, deadline)?.build()?;
-        Ok(Self { api, client, material, auth: credentials.client_auth.clone(), connect, deadline })
+        let scheme = if credentials.is_plain { "http" } else { "https" };
+        let auth = credentials.client_auth.clone();
+        Ok(Self { api, client, material, auth, scheme, connect, deadline })
     }
 
     /// Uses the container engine behind the socket `path` of the host.
@@ -124,13 +129,13 @@ impl ApiConfig {
     }
 
     fn client(&self, place: SocketAddr, name: Option<&DnsName>) -> Result<ApiClient, AccessError> {
-        let auth = self.auth.clone();
+        let (auth, scheme) = (self.auth.clone(), self.scheme);
         let Some(name) = name else {
-            return Ok(ApiClient { client: self.client.clone(), base: format!("https://{place}"), auth });
+            return Ok(ApiClient { client: self.client.clone(), base: format!("{scheme}://{place}"), auth });
         };
         let client =
             builder(&self.material, self.connect, self.deadline)?.resolve(name.as_str(), place).build()?;
-        Ok(ApiClient { client, base: format!("https://{name}:{}", place.port()), auth })
+        Ok(ApiClient { client, base: format!("{scheme}://{name}:{}", place.port()), auth })
     }
 
     fn judge_tls(&self, error: rustls::Error, place: SocketAddr, name: Option<&DnsName>) -> AttemptOutcome {
@@ -218,6 +223,7 @@ impl ApiClient {
         match api {
             Api::Kubernetes => self.prove_kubernetes(),
             Api::Docker => self.prove_docker(),
+            Api::Registry => self.prove_registry(),
         }
     }
 
@@ -232,6 +238,22 @@ impl ApiClient {
         // Read to its end, so that the connection can be used again.
         let _ = read_body(ping, LONGEST_BODY);
         Ok(judge::<DockerVersion>(self.get("/version")?))
+    }
+
+    /// One that wants a login sends strangers away, and has said what it is ("API Version Check" in its specification). It has no
+    /// version to tell.
+    fn prove_registry(&self) -> reqwest::Result<Verdict> {
+        let response = self.get("/v2/")?;
+        let says_so = response.headers().get(REGISTRY_HEADER).is_some_and(|value| value == REGISTRY_API);
+        Ok(match response.status() {
+            StatusCode::OK | StatusCode::UNAUTHORIZED if says_so => {
+                Verdict::Good(ApiAnswer { version: None, api_version: None })
+            }
+            StatusCode::OK | StatusCode::UNAUTHORIZED => {
+                Verdict::Other(AttemptOutcome::Unexpected(NotRegistry.into()))
+            }
+            status => Verdict::Other(judge_status(status)),
+        })
     }
 
     /// Anybody may ask for the version, so it proves nothing; the list of APIs is for those who are logged in
@@ -276,6 +298,11 @@ impl ApiClient {
         }
     }
 }
+
+/// Whatever it is.
+#[derive(Debug, thiserror::Error)]
+#[error("its answer to `/v2/` is not that of an image registry")]
+struct NotRegistry;
 
 /// The answer to `/version` (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/>, `Info`).
 #[derive(Deserialize)]
@@ -393,6 +420,8 @@ fn read_body(response: Response, limit: u64) -> io::Result<Vec<u8>> {
     Ok(body)
 }
 
+const REGISTRY_HEADER: &str = "docker-distribution-api-version";
+const REGISTRY_API: &str = "registry/2.0";
 const LONGEST_BODY: u64 = 64 << 10;
 /// A cluster's version comes with its history and all updates that there are.
 const LONGEST_OBJECT: u64 = 1 << 20;

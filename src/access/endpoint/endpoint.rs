@@ -32,7 +32,7 @@ pub(crate) enum EndpointPlace {
     Socket(PathBuf),
 }
 
-/// An address at which a service talks TLS.
+/// An address at which a service talks TLS, or at least HTTP.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EndpointAddress {
     /// The address, or a name that leads there.
@@ -43,6 +43,9 @@ pub(crate) struct EndpointAddress {
     pub port: u16,
     /// The name to compare the certificate with, when it does not name the host.
     pub server_name: Option<DnsName>,
+    /// It talks HTTP without TLS.
+    #[serde(default)]
+    pub is_plain: bool,
 }
 
 /// What leads there.
@@ -81,7 +84,9 @@ impl Endpoint {
     /// The URL that clients are given.
     pub(crate) fn url(&self) -> String {
         match &self.place {
-            EndpointPlace::Address(address) => format!("https://{}", address.place()),
+            EndpointPlace::Address(address) => {
+                format!("{}://{}", if address.is_plain { "http" } else { "https" }, address.place())
+            }
             EndpointPlace::Socket(path) => format!("unix://{}", path.display()),
         }
     }

@@ -9,8 +9,6 @@ mod json_pointer;
 mod search;
 
 pub(crate) use self::api_client::{Api, ApiClient};
-#[cfg(test)]
-pub(crate) use self::endpoint::EndpointAddress;
-pub(crate) use self::endpoint::{Endpoint, EndpointPlace, Via};
+pub(crate) use self::endpoint::{Endpoint, EndpointAddress, EndpointPlace, Via};
 pub(crate) use self::error::{Error, NoResponse};
 pub(crate) use self::search::EndpointSearch;

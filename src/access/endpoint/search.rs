@@ -100,7 +100,7 @@ impl EndpointSearch<'_> {
             return Ok(self.endpoint(address, name.into(), None, good));
         }
         // Docker's client compares the certificate with the host it connects to, and nothing else.
-        let name = self.preferred_name(names).filter(|_| self.api == Api::Kubernetes);
+        let name = self.preferred_name(names).filter(|_| self.takes_other_names());
         let no_name = || Error::OtherNames { address: self.place(address), names: names.list() };
         let name = name.ok_or_else(no_name)?;
         let good = self.try_name(address, name, access)?;
@@ -121,10 +121,22 @@ impl EndpointSearch<'_> {
         }
     }
 
-    /// A name of the certificate that leads to `address`: the one in the guest's own file, or `localhost`.
+    /// True when some clients use the server by an address that its certificate does not name. A daemon of docker takes any
+    /// registry at a loopback address (moby/moby: registry/config.go, `insecure-registries`).
+    fn takes_other_names(&self) -> bool {
+        match self.api {
+            Api::Kubernetes => true,
+            Api::Registry => self.via == Via::Ssh,
+            Api::Docker => false,
+        }
+    }
+
+    /// A name of the certificate that leads to `address`: the one in the guest's own file, or `localhost`. A registry's may be any.
     fn leading_name<'n>(&self, names: &'n Names, address: IpAddr) -> Option<&'n DnsName> {
         let given = self.given_name();
-        let is_worth_asking = |name: &&DnsName| given.as_ref() == Some(*name) || name.as_str() == "localhost";
+        let is_any = self.api == Api::Registry && self.via == Via::Direct;
+        let is_worth_asking =
+            |name: &&DnsName| is_any || given.as_ref() == Some(*name) || name.as_str() == "localhost";
         names.dns.iter().filter(is_worth_asking).find(|name| leads_to(name, address))
     }
 
@@ -186,8 +198,8 @@ impl EndpointSearch<'_> {
         (client, answer): (ApiClient, ApiAnswer),
     ) -> (Endpoint, ApiClient) {
         let ApiAnswer { version, api_version } = answer;
-        let port = self.credentials.port;
-        let place = EndpointPlace::Address(EndpointAddress { host, address, port, server_name });
+        let Credentials { port, is_plain, .. } = *self.credentials;
+        let place = EndpointPlace::Address(EndpointAddress { host, address, port, server_name, is_plain });
         (Endpoint { place, via: self.via, version, api_version }, client)
     }
 

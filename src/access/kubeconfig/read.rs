@@ -44,6 +44,7 @@ pub(crate) fn read(
         authority: Certificates::parse(&authority)
             .ok_or(CredentialError::Invalid("certificate authority"))?,
         client_auth: source.client_auth(user)?,
+        is_plain: false,
         port,
         server_name: host.as_str().parse::<IpAddr>().is_err().then_some(host),
     })
@@ -164,13 +165,28 @@ fn split_server(server: &str) -> Option<ServerPlace> {
     (port != 0).then_some(ServerPlace { host, port })
 }
 
+/// The text of a file of the guest in YAML that no parser turns into much more than it is, or reads in two ways.
+///
+/// Errors: it is long, no text, has aliases, or is what `not_of_its_form` says.
+pub(crate) fn plain_yaml(content: &[u8], not_of_its_form: CredentialError) -> Result<&str, CredentialError> {
+    if content.len() > LONGEST {
+        return Err(CredentialError::TooLong);
+    }
+    let text = std::str::from_utf8(content).map_err(|_| CredentialError::NotText)?;
+    let marks = text.bytes().filter(|byte| b"[]{},:-?\n".contains(byte)).count();
+    if marks > MOST_MARKS || text.contains(OLD_LINE_BREAKS) {
+        return Err(not_of_its_form);
+    }
+    if has_aliases(text, &not_of_its_form)? { Err(CredentialError::Alias) } else { Ok(text) }
+}
+
 /// Anchors and aliases let a small file become a huge one, and a kubeconfig has no use for them. Looked for by a parser
 /// that expands none of them.
 ///
 /// Errors: it is not YAML to that parser, so that the other one might find in it what this one does not.
-fn has_aliases(text: &str) -> Result<bool, CredentialError> {
+fn has_aliases(text: &str, not_of_its_form: &CredentialError) -> Result<bool, CredentialError> {
     for event in Parser::new_from_str(text) {
-        let (event, _) = event.map_err(|_| CredentialError::NotKubeconfig)?;
+        let (event, _) = event.map_err(|_| not_of_its_form.clone())?;
         let found = match event {
             Event::Alias(_) => true,
             Event::Scalar(_, _, anchor, _)
@@ -254,17 +270,7 @@ struct GuestUser {
 
 impl GuestKubeconfig {
     fn parse(content: &[u8]) -> Result<Self, CredentialError> {
-        if content.len() > LONGEST {
-            return Err(CredentialError::TooLong);
-        }
-        let text = std::str::from_utf8(content).map_err(|_| CredentialError::NotText)?;
-        let marks = text.bytes().filter(|byte| b"[]{},:-?\n".contains(byte)).count();
-        if marks > MOST_MARKS || text.contains(OLD_LINE_BREAKS) {
-            return Err(CredentialError::NotKubeconfig);
-        }
-        if has_aliases(text)? {
-            return Err(CredentialError::Alias);
-        }
+        let text = plain_yaml(content, CredentialError::NotKubeconfig)?;
         serde_yaml::from_str(text).map_err(|_| CredentialError::NotKubeconfig)
     }
 

@@ -128,7 +128,7 @@ mod tests {
     fn credentials(client_auth: ClientAuth) -> Credentials {
         let pem = rcgen::generate_simple_self_signed(["kubernetes".to_owned()]).unwrap().cert.pem();
         let authority = Certificates::parse(pem.as_bytes()).unwrap();
-        Credentials { authority, client_auth, port: 6443, server_name: None }
+        Credentials { authority, client_auth, is_plain: false, port: 6443, server_name: None }
     }
 
     fn written(server_name: Option<&str>) -> serde_yaml::Value {

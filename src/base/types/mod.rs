@@ -18,7 +18,10 @@ pub use self::name::VariableName;
 pub(crate) use self::name::{
     DockerContextName, KubeContextName, KubeContextPattern, MachineName, ServiceName, SshUser, ValueName,
 };
-pub(crate) use self::of_guest::{GuestPath, GuestPattern, ReleaseValue, RuntimeFolder, UnitName, VariantId};
+pub(crate) use self::of_guest::{
+    ContainerName, ContainerPattern, GuestPath, GuestPattern, ReleaseValue, RuntimeFolder, UnitName,
+    VariantId,
+};
 pub(crate) use self::release::{
     AliasPattern, ChecksumName, Commit, MemberPattern, ProgramName, Version, VersionAlias,
 };
@@ -45,6 +48,20 @@ mod tests {
         "é\u{202e}",
         "a\\b",
     ];
+
+    #[test]
+    fn containers_are_called_as_docker_calls_them() {
+        let pattern = ContainerPattern::parse("k3d-*").unwrap();
+        let matches = |name: &str| pattern.matches(&ContainerName::parse(name).unwrap());
+        assert!(matches("k3d-registry") && matches("k3d-") && !matches("my-k3d-registry"));
+        assert!(ContainerPattern::parse("*").unwrap().matches(&ContainerName::parse("x").unwrap()));
+        for name in ["", "-x", ".x", "a b", "a/b", "$(id)", "a`id`", "a\nb", &"x".repeat(129)] {
+            assert!(ContainerName::parse(name).is_err(), "{name:?}");
+        }
+        for text in ["", "x", "**", "a*b", "$(id)*"] {
+            assert!(ContainerPattern::parse(text).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn no_kind_accepts_a_hostile_value() {

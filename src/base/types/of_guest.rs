@@ -12,6 +12,27 @@ validated!(
         && text.trim_start_matches("%t").chars().skip(1).all(|c| c.is_ascii_alphanumeric() || "._/@:+-".contains(c))
 );
 
+validated!(
+    /// The name of a container in the guest (docker: daemon/names).
+    ContainerName, "name of a container", "letters, digits, `_`, `.` and `-`, a letter or digit first; at most 128",
+    |text| begins_with(text, |c| c.is_ascii_alphanumeric())
+        && text.len() <= 128
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+);
+
+validated!(
+    /// Names of containers that begin alike: `k3d-*`; `*` for all.
+    ContainerPattern, "pattern of containers", "letters, digits, `_`, `.` and `-`, then `*`",
+    |text| text.strip_suffix('*').is_some_and(|start| start.len() <= 64
+        && start.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)))
+);
+
+impl ContainerPattern {
+    pub(crate) fn matches(&self, name: &ContainerName) -> bool {
+        self.0.strip_suffix('*').is_some_and(|start| name.0.starts_with(start))
+    }
+}
+
 impl GuestPath {
     /// How a path below the login user's home begins.
     pub(crate) const HOME: &str = "~/";

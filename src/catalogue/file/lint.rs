@@ -94,7 +94,8 @@ impl Lint<'_> {
         if let Some(detect) = flavour.get("signs").filter(|detect| detect.is_mapping()) {
             let has = |key| detect.get(key).is_some_and(|list| list.items().next().is_some());
             let what = "has neither `files` nor `units`, so it would be found everywhere";
-            self.unless(has("files") || has("units"), detect, &field.key("signs"), what);
+            let has_container = detect.get("container").is_some();
+            self.unless(has("files") || has("units") || has_container, detect, &field.key("signs"), what);
         }
         self.last_resort(flavour, field);
         if let Some(access) = flavour.get("access").filter(|access| access.is_mapping()) {
@@ -158,7 +159,7 @@ impl Lint<'_> {
         for (kind, settings) in access.entries() {
             let field = field.key(kind.text().unwrap_or_default());
             paths.extend(list(settings, &field, "paths"));
-            for key in ["authority", "folder"] {
+            for key in ["authority", "folder", "config"] {
                 paths.extend(settings.get(key).map(|path| (field.key(key), path)));
             }
         }

@@ -8,9 +8,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::service_file::ServiceFile;
 use crate::base::distribution::{DistributionId, DistributionVersion, GroupName, PackageName};
 use crate::base::types::{
-    AliasPattern, ApiPath, ChecksumName, Commit, GuestPath, GuestPattern, Invalid, JsonPointer,
-    KubeContextPattern, MemberPattern, Port, ProgramName, ServiceName, UnitName, ValueName, VariableName,
-    VariantId,
+    AliasPattern, ApiPath, ChecksumName, Commit, ContainerPattern, GuestPath, GuestPattern, Invalid,
+    JsonPointer, KubeContextPattern, MemberPattern, Port, ProgramName, ServiceName, UnitName, ValueName,
+    VariableName, VariantId,
 };
 use crate::base::version::{ReleaseVersion, VersionSuffix};
 use crate::catalogue::platform::Platform;
@@ -66,6 +66,7 @@ kinds! {
     ApiPath, r"^/(\.?[A-Za-z0-9_/-])*\.?$", 255;
     ChecksumName, r"^(\.?[A-Za-z0-9_-])*\.?[A-Za-z0-9]$", 64;
     Commit, r"^[0-9a-f]{7,40}$";
+    ContainerPattern, r"^[A-Za-z0-9_.-]{0,64}\*$";
     DistributionId, r"^[a-z0-9][a-z0-9._-]{0,31}$";
     DistributionVersion, r"^[0-9]{1,6}(\.[0-9]{1,6}){0,3}$";
     GroupName, r"^[a-z_][a-z0-9_-]{0,30}$";

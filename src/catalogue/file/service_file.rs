@@ -22,6 +22,8 @@ pub(crate) struct ServiceFile {
     title: Option<String>,
     /// The lines above the exports.
     comment: Option<String>,
+    /// It counts only where it is named: without a name, commands mean the others.
+    only_by_name: Option<bool>,
     /// The variables to export, in this order.
     #[schemars(length(min = 1))]
     exports: Option<Vec<ExportTemplate>>,
@@ -48,6 +50,7 @@ impl ServiceFile {
             name: self.name.clone(),
             title: String::new(),
             comment: String::new(),
+            only_by_name: false,
             exports: Vec::new(),
             overrides: Vec::new(),
             flavours: Vec::new(),
@@ -68,6 +71,7 @@ impl ServiceFile {
             name: known.name,
             title: self.title.unwrap_or(known.title),
             comment: self.comment.unwrap_or(known.comment),
+            only_by_name: self.only_by_name.unwrap_or(known.only_by_name),
             exports: self.exports.unwrap_or(known.exports),
             overrides: self.overrides.unwrap_or(known.overrides),
             flavours,

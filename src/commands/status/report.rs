@@ -297,6 +297,7 @@ impl Row {
                     address: "192.168.56.7".parse().unwrap(),
                     port: 6443,
                     server_name: None,
+                    is_plain: false,
                 }),
                 via: Via::Direct,
                 version: None,

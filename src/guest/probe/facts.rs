@@ -1,15 +1,16 @@
 //! What the guest answered, as types. Nothing in here is trusted: it is what the guest says of itself.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::error::Error;
+use super::file_content::FileContent;
 use super::os_release::OsRelease;
 use super::questions::Questions;
+use super::registry_container::RegistryContainer;
 use crate::base::types::{GuestPath, GuestPattern, RuntimeFolder};
 use crate::guest::frame::Frame;
 
@@ -34,6 +35,8 @@ pub(crate) struct Facts {
     /// The ports at which somebody listens in the guest, and whether that is for others than the guest itself; none where it
     /// was not asked, or the guest cannot tell.
     pub listening: Option<BTreeMap<u16, bool>>,
+    /// The containers with an image registry in them, each once.
+    pub registries: Vec<RegistryContainer>,
     /// `/etc/os-release`.
     pub release: OsRelease,
     /// The runtime folder of the login user, which `%t` stands for.
@@ -96,29 +99,6 @@ pub(crate) enum TokenFact {
     Found(FileContent),
 }
 
-/// What stands in a file of the guest; often a secret, so it never shows.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct FileContent(Vec<u8>);
-
-impl FileContent {
-    /// The bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl From<Vec<u8>> for FileContent {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes)
-    }
-}
-
-impl fmt::Debug for FileContent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{} bytes]", self.0.len())
-    }
-}
-
 impl Facts {
     /// Reads the answers to `questions`.
     ///
@@ -130,7 +110,7 @@ impl Facts {
         }
         let token = if questions.token { TokenFact::Missing } else { TokenFact::NotAsked };
         let facts = Self { token, ..Self::default() };
-        let mut reader = Reader { questions, facts, matched: None, part: None };
+        let mut reader = Reader { questions, facts, matched: None, part: None, container: None };
         for frame in frames {
             match frame.index {
                 None => reader.read(frame)?,
@@ -152,6 +132,8 @@ struct Reader<'q> {
     matched: Option<GuestPath>,
     /// The file named in a kubeconfig that is spoken of.
     part: Option<String>,
+    /// The place of the container that is spoken of, if it is one of the registries.
+    container: Option<usize>,
 }
 
 impl Reader<'_> {
@@ -173,11 +155,28 @@ impl Reader<'_> {
                 self.facts.listening =
                     Some(parse_listening(&text(frame.body))).filter(|ports| !ports.is_empty());
             }
+            "container" if self.questions.registries => self.add_container(frame.body),
+            // Of the container before.
+            "certificate" if self.questions.registries => {
+                if let Some(container) = self.container.and_then(|at| self.facts.registries.get_mut(at)) {
+                    container.certificate = Some(frame.body.to_vec().into());
+                }
+            }
             "runtime" => self.facts.runtime = RuntimeFolder::parse(&text(frame.body)).ok(),
             "release" if self.questions.release => self.facts.release = OsRelease::parse(&text(frame.body)),
             _ => return Err(Error::Malformed),
         }
         Ok(())
+    }
+
+    fn add_container(&mut self, body: &[u8]) {
+        let known = &mut self.facts.registries;
+        let is_new = |container: &RegistryContainer| known.iter().all(|other| other.name != container.name);
+        self.container = None;
+        if let Some(container) = RegistryContainer::parse(body).filter(is_new) {
+            self.container = Some(known.len());
+            known.push(container);
+        }
     }
 
     fn read_file(&mut self, frame: &Frame, pattern: &GuestPattern) -> Result<(), Error> {
@@ -348,7 +347,11 @@ fn is_usable(address: &IpAddr) -> bool {
 
 /// Of a body of this kind, in bytes. What the script cuts off it cuts off one byte later, so that this is noticed.
 fn longest(kind: &str) -> usize {
-    let limit = if kind == "text" { LONGEST_FILE } else { LONGEST_OTHER };
+    let limit = match kind {
+        "text" => LONGEST_FILE,
+        "container" => LONGEST_CONTAINER,
+        _ => LONGEST_OTHER,
+    };
     limit + 1
 }
 
@@ -378,6 +381,8 @@ const INSIDE: [&str; 16] = [
 const LONGEST_FILE: usize = 1 << 20;
 const LONGEST_OTHER: usize = 64 << 10;
 /// All questions are fewer than a hundred; the rest is for kubeconfigs that name many files.
+/// What an engine says of a container.
+const LONGEST_CONTAINER: usize = 256 << 10;
 const MOST_FRAMES: usize = 1000;
 /// More than this many attempts to connect would be a load.
 const MOST_ADDRESSES: usize = 8;

@@ -101,6 +101,9 @@ fn hold(frames: &[Frame]) {
         };
         assert!(QUESTIONS.files.iter().any(asked), "{path}: {fact:?}");
     }
+    for container in &facts.registries {
+        assert_plain(container.name.as_str());
+    }
     for unit in facts.units.keys().chain(facts.ages.keys()) {
         assert!(!unit.contains(char::is_whitespace), "{unit:?}");
     }
@@ -130,7 +133,7 @@ fn is_ordinary(header: &str) -> bool {
 /// All that the program ever asks.
 static QUESTIONS: LazyLock<Questions> = LazyLock::new(|| {
     let catalogue = Catalogue::built_in().unwrap();
-    Questions::to_use(catalogue.select(&[]).unwrap()).of_what_comes_up()
+    Questions::to_use(catalogue.entries().iter().map(|entry| &entry.service)).of_what_comes_up()
 });
 const BEGIN: &[u8] = b"@n begin 0\n\n";
 const END: &[u8] = b"@n end 0\n\n";

@@ -21,6 +21,8 @@ pub(crate) struct Questions {
     pub listening: bool,
     /// For how long the units are active.
     pub settling: bool,
+    /// The containers in which image registries are.
+    pub registries: bool,
 }
 
 /// A file to look for, or several of one pattern.
@@ -97,6 +99,7 @@ impl Questions {
 
     fn add_flavour(&mut self, flavour: &Flavour) {
         self.release |= !flavour.detect.variants.is_empty();
+        self.registries |= flavour.detect.container.is_some();
         for unit in flavour.units.iter().chain(&flavour.detect.units) {
             if !self.units.contains(unit) {
                 self.units.push(unit.clone());

@@ -52,6 +52,10 @@ fn as_user(questions: &Questions) -> String {
     if questions.release {
         script += "lines </etc/os-release; frame release \"$b\"; ";
     }
+    if questions.registries {
+        // Those of the user's own engines.
+        script += "t=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}; containers $t/docker.pid $t/docker.sock $t/libpod/tmp/alive; ";
+    }
     script.extend(questions.files.iter().enumerate().filter(|(_, file)| !file.root).map(file_call));
     script
 }
@@ -69,8 +73,11 @@ fn settling(questions: &Questions) -> String {
 }
 
 fn as_root(questions: &Questions, user_is_root: bool) -> String {
-    let root: String =
+    let mut root: String =
         questions.files.iter().enumerate().filter(|(_, file)| file.root).map(file_call).collect();
+    if questions.registries {
+        root += "containers /run/docker.pid /run/docker.sock /run/libpod/alive; ";
+    }
     if root.is_empty() {
         return root;
     }
@@ -122,7 +129,9 @@ const LISTENING: &str =
 /// of holding their content, by the path as YAML would read it. `account` adds a token of the service account
 /// `default`, if `variant` finds that `VARIANT_ID` is one of the words that follow: the one in its secret or, since
 /// Kubernetes 1.24 makes none, a new one for a year, or for as long as the server allows. `$q` is a double quote, `$s`
-/// a single one. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
+/// a single one. `containers PID SOCKET ALIVE` shows those with an image registry: of Docker where its file PID is there, since its
+/// client would start what listens at SOCKET, and of Podman where ALIVE says that it was used since the boot, since it would make
+/// its folders. The certificate is in the container's own files. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
 const FUNCTIONS: &str = "\
     n=$2; q=$3; s=$4; e=${IFS#??}; PATH=$PATH:/usr/sbin:/sbin;
     lines() { b=; while IFS= read -r l || [ -n \"$l\" ]; do b=$b$l$e; done; };
@@ -148,7 +157,7 @@ const FUNCTIONS: &str = "\
     text() {
         if [ -f \"$2\" ] && [ -r \"$2\" ]; then
             c=$(head -c 1048577 \"$2\"); frame \"text $1\" \"$c\";
-            case $c in *-authority:*|*-certificate:*|*-key:*|*tokenFile:*) parts \"$1\" \"$2\" \"$c\";; esac;
+            case $c in *-authority:*|*-certificate:*|*-key:*|*tokenFile:*|*\" certificate:\"*) parts \"$1\" \"$2\" \"$c\";; esac;
         elif [ -e \"$2\" ]; then frame \"denied $1\" \"\";
         else hidden $1 $2; fi;
     };
@@ -156,6 +165,26 @@ const FUNCTIONS: &str = "\
         j=$1; shift;
         for m in \"$@\"; do
             if [ -f \"$m\" ]; then frame \"match $j\" \"$m\"; text \"$j\" \"$m\"; else hidden \"$j\" \"$m\"; fi;
+        done;
+    };
+    containers() {
+        if [ -e \"$1\" ]; then registries env DOCKER_HOST=unix://$2 docker; fi;
+        if [ -e \"$3\" ]; then registries podman; fi;
+    };
+    registries() {
+        \"$@\" ps --all --no-trunc --format \"{{.ID}} {{.Image}}\" </dev/null 2>/dev/null | while read -r i m; do
+            case $m in
+                registry|registry[:@]*|*/registry|*/registry[:@]*|*/distribution|*/distribution[:@]*) ;;
+                *) continue;;
+            esac;
+            c=$(\"$@\" inspect --type container --format \"{{json .}}\" \"$i\" </dev/null 2>/dev/null | head -c 262145);
+            frame container \"$c\";
+            f=$(\"$@\" inspect --type container --format \"{{range .Config.Env}}{{println .}}{{end}}\" \"$i\" </dev/null 2>/dev/null |
+                sed -n s/^REGISTRY_HTTP_TLS_CERTIFICATE=//p | head -n 1);
+            if [ -n \"$f\" ]; then
+                c=$(\"$@\" cp \"$i:$f\" - </dev/null 2>/dev/null | tar -xOf - 2>/dev/null | head -c 65537);
+                frame certificate \"$c\";
+            fi;
         done;
     };
     api() { kubectl --request-timeout=5s --namespace=default \"$@\"; };
@@ -183,7 +212,7 @@ const FUNCTIONS: &str = "\
     };
     parts() {
         { printf %s \"$3\"; echo; } | while read -r k p; do
-            case $k in certificate-authority:|client-certificate:|client-key:|tokenFile:)
+            case $k in certificate-authority:|client-certificate:|client-key:|tokenFile:|certificate:)
                 case $p in
                     \"$q\"*) p=${p#?}; p=${p%%\"$q\"*};;
                     \"$s\"*) p=${p#?}; p=${p%%\"$s\"*};;
@@ -204,7 +233,8 @@ mod tests {
 
     fn questions() -> Questions {
         let catalogue = Catalogue::built_in().unwrap();
-        Questions { release: true, ..Questions::to_use(catalogue.select(&[]).unwrap()) }.of_what_comes_up()
+        let services = catalogue.entries().iter().map(|entry| &entry.service);
+        Questions { release: true, ..Questions::to_use(services) }.of_what_comes_up()
     }
 
     #[test]

@@ -106,6 +106,13 @@ impl Guest {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Copies a file of this host into it.
+    #[track_caller]
+    pub fn brings(&self, from: &Path, to: &str) {
+        let root = PathBuf::from(format!("/proc/{}/root", self.first_process()));
+        fs::copy(from, root.join(to.trim_start_matches('/'))).unwrap();
+    }
+
     /// Changes the guest; `undo` is run when it is dropped, even by a test that fails.
     #[track_caller]
     pub fn changes(&self, line: &str, undo: &str) {
