@@ -11,6 +11,7 @@ pub(crate) mod parallel;
 pub(crate) mod paths;
 pub(crate) mod platform;
 pub(crate) mod program;
+pub(crate) mod release;
 pub(crate) mod suggest;
 pub(crate) mod text;
 pub(crate) mod timeouts;

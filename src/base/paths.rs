@@ -77,6 +77,11 @@ impl Folders {
         self.data.join("bin")
     }
 
+    /// What was downloaded to be put into machines: `SERVICE/RELEASE/FILE/`.
+    pub(crate) fn releases(&self) -> PathBuf {
+        self.data.join("releases")
+    }
+
     /// The folder of the user's own service files. The program only reads it.
     pub(crate) fn services(&self) -> PathBuf {
         self.config.join("services")

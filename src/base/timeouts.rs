@@ -43,6 +43,8 @@ pub(crate) const RESTART_BY_SYSTEMD: Duration = Duration::from_secs(12);
 pub(crate) const OTHER_ACTION: Duration = Duration::from_mins(2);
 /// For another program that installs packages in the guest: a fresh machine upgrades itself for minutes.
 pub(crate) const PACKAGE_LOCK: Duration = Duration::from_mins(5);
+/// For a guest that takes nothing of a file that is put there, or is about to say whether it is whole.
+pub(crate) const PUSH_IDLE: Duration = Duration::from_secs(30);
 /// To install a service in the guest.
 pub(crate) const INSTALLATION: Duration = Duration::from_mins(15);
 /// For a file that is being changed when the time of the command is over.
@@ -57,6 +59,8 @@ pub(crate) const LOCK_POLL: Duration = Duration::from_millis(5);
 pub(crate) const FIRST_RETRY: Duration = Duration::from_millis(250);
 /// A server that asks for a longer pause is not asked again.
 pub(crate) const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// For a publisher of what is put into a machine, who says nothing.
+pub(crate) const RELEASE_IDLE: Duration = Duration::from_secs(30);
 /// For another process that installs the same client; it gives up itself when nothing comes any more.
 pub(crate) const OTHER_INSTALLATION: Duration = Duration::from_hours(1);
 /// For another process that records what it has installed.

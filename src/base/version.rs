@@ -76,7 +76,7 @@ impl ReleaseVersion {
         };
         let by_suffix = || {
             rank(my_suffix).cmp(&rank(their_suffix)).then_with(|| {
-                parts(my_suffix.unwrap_or_default()).cmp(&parts(their_suffix.unwrap_or_default()))
+                compare_suffixes(my_suffix.unwrap_or_default(), their_suffix.unwrap_or_default())
             })
         };
         numbers(mine).cmp(&numbers(theirs)).then_with(by_suffix)
@@ -130,6 +130,11 @@ fn rank(suffix: Option<&str>) -> Ordering {
     } else {
         Ordering::Greater
     }
+}
+
+/// The order of what follows the numbers of two versions.
+pub(super) fn compare_suffixes(one: &str, other: &str) -> Ordering {
+    parts(one).cmp(&parts(other))
 }
 
 fn parts(text: &str) -> Vec<Part<'_>> {

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_yaml::with::singleton_map_recursive;
 
-use crate::base::distribution::{DistributionId, DistributionVersion, GroupName, PackageName};
-use crate::base::types::{GuestPath, ServiceName};
+use super::install_step::{InstallStep, PublishedReleases};
+use crate::base::distribution::{DistributionId, DistributionVersion, PackageName};
+use crate::base::types::{AbsoluteGuestPath, GuestPath, Port, ServiceName};
 
 /// A way to install a service.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +24,11 @@ pub(crate) struct InstallMethod {
     pub needs: Needs,
     /// Files of other installations of the service, beside which this one is not made.
     #[serde(default)]
-    pub unless: Vec<GuestPath>,
+    pub unless: Vec<AbsoluteGuestPath>,
+    /// Where the files of the steps `download` are published.
+    #[serde(default)]
+    #[schemars(with = "PublishedReleases")]
+    pub releases: Option<PublishedReleases>,
     /// What is done, in this order. Each can be done twice.
     #[serde(with = "singleton_map_recursive")]
     #[schemars(with = "Vec<InstallStep>", length(min = 1))]
@@ -51,7 +56,7 @@ pub(crate) struct GuestConditions {
 }
 
 /// What a guest must have before anything is installed in it; zero is anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Needs {
     /// Megabytes free below `/var` and `/usr`.
@@ -60,32 +65,11 @@ pub(crate) struct Needs {
     pub memory: u32,
     /// Processors.
     pub processors: u32,
-}
-
-/// The kinds of steps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum InstallStep {
-    /// Installs packages of the distribution. No package is removed or replaced for them.
-    Packages {
-        /// The program that does it.
-        manager: PackageManager,
-        /// The packages.
-        #[schemars(length(min = 1))]
-        names: Vec<PackageName>,
-    },
-    /// Adds the user who logs in to a group, unless that is root. It counts from the next login on.
-    Group {
-        /// The group.
-        name: GroupName,
-    },
-}
-
-/// The programs that install packages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum PackageManager {
-    Apt,
+    /// TCP ports at which nobody listens yet.
+    pub ports: Vec<Port>,
+    /// The file of the rules of `SELinux` for the service, where that enforces its rules.
+    #[schemars(with = "AbsoluteGuestPath")]
+    pub selinux: Option<AbsoluteGuestPath>,
 }
 
 impl GuestConditions {
@@ -112,7 +96,7 @@ impl InstallMethod {
     pub(crate) fn packages(&self) -> impl Iterator<Item = &PackageName> {
         self.steps.iter().flat_map(|step| match step {
             InstallStep::Packages { names, .. } => names.as_slice(),
-            InstallStep::Group { .. } => &[],
+            InstallStep::Group { .. } | InstallStep::Download { .. } | InstallStep::File { .. } => &[],
         })
     }
 }

@@ -5,6 +5,8 @@ mod client;
 mod entry;
 mod error;
 mod file;
+mod file_text;
+mod install_step;
 mod installation;
 mod load;
 pub(crate) mod platform;
@@ -17,7 +19,8 @@ pub(crate) use self::entry::Entry;
 pub(crate) use self::error::Error;
 pub(crate) use self::file::diagnostic::FileDiagnostic;
 pub(crate) use self::file::schema::schema_text;
-pub(crate) use self::installation::{InstallMethod, InstallStep, Needs, PackageManager};
+pub(crate) use self::install_step::{GuestFileMode, InstallStep, PackageManager, PublishedReleases};
+pub(crate) use self::installation::{InstallMethod, Needs};
 pub(crate) use self::load::{Catalogue, CheckedFile};
 pub(crate) use self::template::Template;
 pub(crate) use self::types::{

@@ -7,6 +7,7 @@ use clap::Args;
 use secrecy::SecretString;
 
 use super::values::OutputFormat;
+use crate::base::release::ReleaseTag;
 use crate::base::types::{ImageName, ImageRegistry, ImageTag};
 use crate::guest::control::Image;
 
@@ -53,14 +54,25 @@ pub(crate) struct StartArgs {
 }
 
 /// Whether services are installed first.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Installing")]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(crate) struct InstallArgs {
-    /// Install what is not in the machine, from the packages of its distribution
+    /// Install what is not in the machine: from the packages of its distribution, or what this host downloads
     #[arg(long)]
     pub(crate) install: bool,
     /// Print the commands that would install it, and change nothing
     #[arg(long, requires = "install", conflicts_with_all = ["check", "output"])]
     pub(crate) dry_run: bool,
+    /// The release of Kubernetes (k3s), for example `v1.31.5+k3s1`; else the latest stable one
+    #[arg(long, value_name = "VERSION", requires = "install")]
+    pub(crate) install_version: Option<ReleaseTag>,
+    /// Bring its images along, for a machine without a network
+    #[arg(long, requires = "install")]
+    pub(crate) install_images: bool,
+    /// Download nothing: take what is in the cache
+    #[arg(long, requires = "install")]
+    pub(crate) offline: bool,
 }
 
 /// The proxy of services that are started.

@@ -68,6 +68,11 @@ impl Checksum {
         self.algorithm
     }
 
+    /// The digits alone.
+    pub(crate) fn hex(&self) -> &str {
+        &self.hex
+    }
+
     /// The checksum of the file called `name` as a publisher's file says it: a checksum alone, or lines `CHECKSUM NAME`.
     ///
     /// Errors: what is wrong with the file.

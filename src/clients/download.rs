@@ -6,6 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use reqwest::blocking::{Client, Response};
 use reqwest::{StatusCode, Url, header, redirect};
 use rustls::crypto::ring;
@@ -33,6 +34,8 @@ pub(crate) struct Fetcher<'w> {
 pub(crate) struct Opened {
     /// The address that was asked for.
     pub url: String,
+    /// The end of the address that it led to, decoded; none for a file of this host.
+    led_to: Option<String>,
     body: Box<dyn Read>,
     /// Where in the file `body` begins.
     offset: u64,
@@ -92,25 +95,48 @@ impl<'w> Fetcher<'w> {
     pub(crate) fn text(&self, url: &str, missing: &[u16]) -> Result<Lookup<String>, DownloadError> {
         self.with_retries(url, || match self.open_at(url, None, missing)? {
             Lookup::NotFound(answer) => Ok(Lookup::NotFound(answer)),
+            Lookup::Found(opened) => self.read_text(opened).map(Lookup::Found),
+        })
+    }
+
+    /// What `read` makes of the end of the address that `url` leads to, else of the text there; none when it is neither.
+    ///
+    /// Errors: those of [`Self::text`].
+    pub(crate) fn named_at<T>(
+        &self,
+        url: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Lookup<Option<T>>, DownloadError> {
+        self.with_retries(url, || match self.open_at(url, None, &[])? {
+            Lookup::NotFound(answer) => Ok(Lookup::NotFound(answer)),
             Lookup::Found(opened) => {
-                let mut bytes = Vec::new();
-                let mut body = opened.body.take(LONGEST_TEXT + 1);
-                let (mut throughput, mut buffer) = (ThroughputGuard::new(self.idle_timeout), vec![0; BUFFER]);
-                loop {
-                    match body.read(&mut buffer).map_err(|error| DownloadError::from_body(&error))? {
-                        0 => break,
-                        read => {
-                            bytes.extend_from_slice(&buffer[..read]);
-                            throughput.record(read)?;
-                        }
-                    }
-                }
-                if bytes.len() as u64 > LONGEST_TEXT {
-                    return Err(DownloadError::TooLarge { limit: LONGEST_TEXT });
-                }
-                String::from_utf8(bytes).map(Lookup::Found).map_err(|_| DownloadError::NotText)
+                let by_address = opened.led_to.as_deref().and_then(&read);
+                let named = match by_address {
+                    Some(named) => Some(named),
+                    None => read(self.read_text(opened)?.trim()),
+                };
+                Ok(Lookup::Found(named))
             }
         })
+    }
+
+    fn read_text(&self, opened: Opened) -> Result<String, DownloadError> {
+        let mut bytes = Vec::new();
+        let mut body = opened.body.take(LONGEST_TEXT + 1);
+        let (mut throughput, mut buffer) = (ThroughputGuard::new(self.idle_timeout), vec![0; BUFFER]);
+        loop {
+            match body.read(&mut buffer).map_err(|error| DownloadError::from_body(&error))? {
+                0 => break,
+                read => {
+                    bytes.extend_from_slice(&buffer[..read]);
+                    throughput.record(read)?;
+                }
+            }
+        }
+        if bytes.len() as u64 > LONGEST_TEXT {
+            return Err(DownloadError::TooLarge { limit: LONGEST_TEXT });
+        }
+        String::from_utf8(bytes).map_err(|_| DownloadError::NotText)
     }
 
     /// Asks for the file at `url`, the rest of it when `partial` holds its beginning. The statuses `missing`, besides 404
@@ -304,7 +330,9 @@ impl HashedBytes {
 
 fn opened(url: &str, response: Response, offset: u64, total: Option<u64>) -> Opened {
     let validator = validator(response.headers());
-    Opened { url: url.to_owned(), body: Box::new(response), offset, total, validator }
+    let end = response.url().path_segments().and_then(Iterator::last);
+    let led_to = end.and_then(|end| Some(percent_decode_str(end).decode_utf8().ok()?.into_owned()));
+    Opened { url: url.to_owned(), led_to, body: Box::new(response), offset, total, validator }
 }
 
 fn open_file(url: &str, path: &Path) -> Result<Lookup<Opened>, DownloadError> {
@@ -321,6 +349,7 @@ fn open_file(url: &str, path: &Path) -> Result<Lookup<Opened>, DownloadError> {
     let meta = file.metadata().map_err(DownloadError::Disk)?;
     Ok(Lookup::Found(Opened {
         url: url.to_owned(),
+        led_to: None,
         body: Box::new(file),
         offset: 0,
         total: Some(meta.len()),

@@ -54,6 +54,16 @@ pub(crate) enum Error {
     #[error("the mirror `{text}` {what}")]
     Mirror { text: String, what: &'static str },
 
+    // What is put into a machine.
+    #[error("could not find out which release of {name} is the latest at `{url}`: {what}")]
+    ReleaseUnclear { name: String, url: String, what: String },
+    #[error("{name} {tag} is not published")]
+    ReleaseNotPublished { name: String, tag: String, attempts: Vec<Attempt> },
+    #[error("{}{name}{} is not in the cache", .file.as_ref().map(|file| format!("`{file}` of ")).unwrap_or_default(), .tag.as_ref().map(|tag| format!(" {tag}")).unwrap_or_default())]
+    ReleaseNotCached { name: String, tag: Option<String>, file: Option<String>, known: Option<String> },
+    #[error("the publisher of `{url}` says {expected}, it has {got}")]
+    ReleaseMismatch { url: String, expected: String, got: String },
+
     // What it is.
     #[error("`{url}` says no checksum")]
     ChecksumFile { url: String, source: ChecksumFileError },

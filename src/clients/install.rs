@@ -314,25 +314,12 @@ impl Installation<'_> {
 
     /// What the publisher says, at the first of `urls` that exists.
     fn published(&self, urls: &[String]) -> Result<ExpectedChecksum, Error> {
-        let mut attempts = Vec::new();
-        for url in urls {
-            let failed = |source| Error::Download { url: url.clone(), source };
-            match self.fetcher.text(url, &self.candidate.missing).map_err(failed)? {
-                Lookup::NotFound(answer) => attempts.push(Attempt { url: url.clone(), answer }),
-                Lookup::Found(text) => {
-                    let failed = |source| Error::ChecksumFile { url: url.clone(), source };
-                    let checksum = Checksum::published(&text, self.candidate.file_name()).map_err(failed)?;
-                    let (authority, published) = (format!("`{url}`"), Some(url.clone()));
-                    return Ok(ExpectedChecksum {
-                        values: vec![checksum],
-                        verified: Verified::Published,
-                        authority,
-                        published,
-                    });
-                }
-            }
-        }
-        Err(Error::ChecksumMissing { url: self.candidate.url.clone(), attempts })
+        let Candidate { url, missing, .. } = self.candidate;
+        let (checksum, published) =
+            published_checksum(self.fetcher, url, self.candidate.file_name(), urls, missing)?;
+        let authority = format!("`{published}`");
+        let (values, published) = (vec![checksum], Some(published));
+        Ok(ExpectedChecksum { values, verified: Verified::Published, authority, published })
     }
 
     fn compare(&self, expected: &ExpectedChecksum, computed: &Computed) -> Result<(), Error> {
@@ -400,6 +387,30 @@ impl Installation<'_> {
         installed.write_receipt(folder)?;
         Ok(installed)
     }
+}
+
+/// What the publisher says of the file called `name` at `url`, at the first of the addresses `at` that exists, and that address.
+///
+/// Errors: those of fetching it; it says nothing of the file, or there is none.
+pub(super) fn published_checksum(
+    fetcher: &Fetcher,
+    url: &str,
+    name: &str,
+    at: &[String],
+    missing: &[u16],
+) -> Result<(Checksum, String), Error> {
+    let mut attempts = Vec::new();
+    for address in at {
+        let failed = |source| Error::Download { url: address.clone(), source };
+        match fetcher.text(address, missing).map_err(failed)? {
+            Lookup::NotFound(answer) => attempts.push(Attempt { url: address.clone(), answer }),
+            Lookup::Found(text) => {
+                let failed = |source| Error::ChecksumFile { url: address.clone(), source };
+                return Ok((Checksum::published(&text, name).map_err(failed)?, address.clone()));
+            }
+        }
+    }
+    Err(Error::ChecksumMissing { url: url.to_owned(), attempts })
 }
 
 /// What fetches with `context`.

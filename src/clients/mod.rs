@@ -6,6 +6,8 @@
 //! 4. [`download`] fetches what is not, from the publisher or one of the [`mirror`]s; [`checksum`] compares it.
 //! 5. [`archive`] takes the one program out.
 //! 6. [`install`] does all this in its order.
+//!
+//! [`release_files`] are what is put into a guest: the same ways, another store.
 
 pub(crate) mod alias;
 pub(crate) mod archive;
@@ -23,6 +25,7 @@ pub(crate) mod install;
 pub(crate) mod mirror;
 mod pinned;
 pub(crate) mod release;
+pub(crate) mod release_files;
 mod throughput;
 
 pub(crate) use self::archive::ArchiveError;

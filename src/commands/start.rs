@@ -92,7 +92,8 @@ impl StartOptions {
         if args.tls {
             needs("--tls", DOCKER)?;
         }
-        let StartArgs { replace, install, tls, .. } = *args;
+        let (replace, install, tls) = (args.replace, args.install.clone(), args.tls);
+        install::refuse_misplaced(&install, &args.services, context)?;
         Ok(Self { replace, install, proxy: proxy(&args.proxy, context)?, image, tls })
     }
 }
@@ -126,7 +127,7 @@ fn start(
     context: &Context,
 ) -> Result<ServiceOutcome, Error> {
     let proxy = options.proxy.as_ref();
-    let Some(inspected) = install::inspect(service, options.install, proxy, machine, context)? else {
+    let Some(inspected) = install::inspect(service, &options.install, proxy, machine, context)? else {
         return Ok(ServiceOutcome::Shown);
     };
     let changes = changes(&inspected, options)?;

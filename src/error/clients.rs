@@ -47,6 +47,21 @@ impl Explain for Error {
                 `allow_http: true` in the settings, `http://…`"
                     .into()
             }
+            Self::ReleaseUnclear { .. } => "name the release: `--install-version vN.N.N`".into(),
+            Self::ReleaseNotPublished { .. } => {
+                "`--install-version` names another release; if you have its files, put them where a mirror would have them: \
+                `SERVICE_MANAGER_MIRROR=https://=file:///FOLDER`"
+                    .into()
+            }
+            Self::ReleaseNotCached { known: Some(tag), .. } => format!(
+                "`--install-version {tag}` is in it; to download another one, leave out `--offline` where there is a network"
+            ),
+            Self::ReleaseNotCached { known: None, .. } => {
+                "leave out `--offline` where there is a network, or a mirror that SERVICE_MANAGER_MIRROR names".into()
+            }
+            Self::ReleaseMismatch { .. } => {
+                "do not use it; if a proxy or a mirror stands in between, ask its owner".into()
+            }
             Self::ChecksumFile { .. } => "if a proxy or a mirror stands in between, ask its owner".into(),
             Self::ChecksumMissing { .. } => "`--checksum sha256:HEX` says what it should be".into(),
             Self::ChecksumMismatch { sha256, .. } => format!(
@@ -72,7 +87,9 @@ impl Explain for Error {
 
     fn causes(&self) -> Vec<String> {
         match self {
-            Self::NotPublished { attempts, .. } | Self::ChecksumMissing { attempts, .. } => {
+            Self::NotPublished { attempts, .. }
+            | Self::ReleaseNotPublished { attempts, .. }
+            | Self::ChecksumMissing { attempts, .. } => {
                 attempts.iter().map(|Attempt { url, answer }| format!("{url}: {answer}")).collect()
             }
             _ => causes(self),

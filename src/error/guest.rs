@@ -132,6 +132,7 @@ impl Explain for control::Error {
             Self::Ssh(error) => error.exit_code(),
             Self::NoRandom(error) => error.exit_code(),
             Self::BrokenOff { .. } | Self::Malformed => ExitCode::NotRunning,
+            Self::Unread { .. } => ExitCode::Failure,
         }
     }
 
@@ -140,6 +141,9 @@ impl Explain for control::Error {
             Self::Ssh(error) => error.hint(),
             Self::NoRandom(error) => error.hint(),
             Self::BrokenOff { .. } => Some("type it again: what was done is not done twice".into()),
+            Self::Unread { .. } => {
+                Some("`service-manager` downloads it again when you type that again".into())
+            }
             Self::Malformed => Some(LOGIN_SHELL.into()),
         }
     }

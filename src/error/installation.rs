@@ -1,5 +1,6 @@
 //! What to type where a service is not installed, or cannot be.
 
+use crate::base::text::sh_word;
 use crate::guest::control::{InstallObstacle, PackageTask};
 use crate::services::Error;
 
@@ -11,6 +12,9 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         Error::InstallByHand { service, .. } => commands(service),
         Error::NoInstallation { service, .. } => {
             format!("install it there, then `service-manager start {service}`")
+        }
+        Error::NotMadeFor { .. } => {
+            "give the machine a processor of another kind, or install the service there by hand".into()
         }
         _ => return None,
     })
@@ -31,6 +35,21 @@ pub(super) fn failure(failure: &InstallObstacle, service: &str) -> String {
         InstallObstacle::OtherInstallation(_) => {
             format!("use that one, or remove it in the machine, then {}", install(service))
         }
+        InstallObstacle::ForeignFile(file) => format!(
+            "move it away in the machine, `sudo mv {0} {0}.old`, then {1}",
+            sh_word(file.as_str()),
+            install(service)
+        ),
+        InstallObstacle::PortTaken(port) => format!(
+            "in the machine: `sudo ss --listening --tcp --numeric --processes 'sport = {}'` names it; when it has ended: {}",
+            port.number(),
+            install(service)
+        ),
+        InstallObstacle::NoSelinuxRules(_) => format!(
+            "install them in the machine, https://docs.k3s.io/advanced#selinux-support says how, then {}",
+            install(service)
+        ),
+        InstallObstacle::Transfer => format!("type it again: {}", install(service)),
         InstallObstacle::Locked => format!("when that has ended: {}", install(service)),
     }
 }

@@ -57,6 +57,7 @@ impl Explain for Error {
             Self::Installable { .. }
             | Self::HalfInstalled { .. }
             | Self::NoInstallation { .. }
+            | Self::NotMadeFor { .. }
             | Self::InstallByHand { .. } => super::installation::hint(self),
             Self::NotInstalled { .. }
             | Self::LeadsElsewhere { .. }

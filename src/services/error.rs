@@ -65,6 +65,8 @@ pub(crate) enum Error {
     HalfInstalled { service: String, machine: String },
     #[error("`{machine}` is {system}, on which this program does not know how to install {service}")]
     NoInstallation { service: String, machine: String, system: String },
+    #[error("{what} is not made for {}, which `{machine}` runs on", .platform.as_deref().unwrap_or("the processor"))]
+    NotMadeFor { what: String, machine: String, platform: Option<String> },
     #[error("{service} in `{machine}` {because}")]
     InstallByHand { service: String, machine: String, because: String },
     #[error("there is no {service} in `{machine}`: the context `{context}` of its `{path}` leads to {}, not to the machine itself", .place.as_deref().unwrap_or("another one"))]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::SecretString;
 
+pub(crate) use self::install::InstallPlan;
 use super::availability::{Assessment, Availability, Readiness};
 use super::cache;
 use super::connected::ConnectedService;
@@ -224,12 +225,23 @@ impl<'c> Lifecycle<'c> {
         service: &Service,
         patience: Duration,
     ) -> Result<Vec<UnitName>, Error> {
-        let user = self.session.machine().route().target.user.clone();
-        let (ui, ActionWords { verb, wanted }, name) = (self.ui, words, service.name.to_string());
-        match self.session.execute(action, patience, |progress| ui.note(&progress.to_string())) {
+        let ui = self.ui;
+        let outcome = self.session.execute(action, patience, |progress| ui.note(&progress.to_string()));
+        self.done(outcome, words, service)
+    }
+
+    /// The units that had to start anew, if all was done.
+    fn done(
+        &self,
+        outcome: Result<ActionOutcome, Error>,
+        words: ActionWords,
+        service: &Service,
+    ) -> Result<Vec<UnitName>, Error> {
+        let (ActionWords { verb, wanted }, name) = (words, service.name.to_string());
+        match outcome {
             Ok(ActionOutcome::Done(restarted)) => Ok(restarted),
             Ok(ActionOutcome::NotRoot(stderr)) => Err(Error::NoSudo {
-                user: user.to_string(),
+                user: self.session.machine().route().target.user.to_string(),
                 machine: self.machine_name(),
                 what: format!("only root can {verb} {name}"),
                 stderr,

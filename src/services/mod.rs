@@ -33,7 +33,7 @@ pub(crate) use self::error::{Error, some};
 pub(crate) use self::exported::{ExportedService, export};
 pub(crate) use self::inspection::Inspection;
 pub(crate) use self::leftovers::{Leftover, leftovers};
-pub(crate) use self::lifecycle::{Inspected, Lifecycle, exclusive_under_sccli};
+pub(crate) use self::lifecycle::{Inspected, InstallPlan, Lifecycle, exclusive_under_sccli};
 pub(crate) use self::login::remembered_login;
 pub(crate) use self::port_forward::{
     ForwardedPort, bring_back_ports, forget_ports, publish_ports, stop_ports,

@@ -1,6 +1,7 @@
 //! A connection to a machine, over which it is asked and told.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::time::Duration;
 
 use super::context_choice::{ChosenContexts, ContextChoice};
@@ -11,9 +12,10 @@ use super::login::{connect, read_known_hosts};
 use super::tunnel_access::TunnelAccess;
 use crate::base::deadline::Deadline;
 use crate::base::files;
+use crate::base::release::Sha256Sum;
 use crate::base::types::UnitName;
 use crate::catalogue::Control;
-use crate::guest::control::{Action, ActionOutcome, InstallProgress};
+use crate::guest::control::{Action, ActionOutcome, InstallProgress, push};
 use crate::guest::journal::{JournalQuery, JournalTime};
 use crate::guest::probe::{self, Health, Questions};
 use crate::guest::ssh::{Connection, HostKeyChange, KnownHosts};
@@ -119,6 +121,19 @@ impl MachineSession {
     ) -> Result<ActionOutcome, Error> {
         let user_is_root = self.user_is_root();
         Ok(action.execute(&mut self.connection, user_is_root, patience, progress)?)
+    }
+
+    /// Puts what `content` holds, which has the sum `sha256`, into the machine. It may be silent for `idle`.
+    ///
+    /// Errors: as for [`Self::execute`]; `content` cannot be read.
+    pub(super) fn push(
+        &mut self,
+        sha256: &Sha256Sum,
+        content: &mut impl Read,
+        idle: Duration,
+    ) -> Result<ActionOutcome, Error> {
+        let user_is_root = self.user_is_root();
+        Ok(push(&mut self.connection, user_is_root, sha256, content, idle)?)
     }
 
     /// Gives each line of the journal of the units of `detected` to `show`, made harmless,

@@ -113,6 +113,8 @@ mod shell;
 mod ssh_config;
 // `start`, of every kind of service.
 mod start;
+// `start kubernetes --install`.
+mod install_k3s;
 // `start --install`.
 mod start_install;
 // `start` where `sccli` does it.

@@ -19,8 +19,8 @@ pub(crate) use self::name::{
     DockerContextName, KubeContextName, KubeContextPattern, MachineName, ServiceName, SshUser, ValueName,
 };
 pub(crate) use self::of_guest::{
-    ContainerName, ContainerPattern, GuestPath, GuestPattern, ReleaseValue, RuntimeFolder, UnitName,
-    VariantId,
+    AbsoluteGuestPath, ContainerName, ContainerPattern, GuestPath, GuestPattern, ReleaseValue, RuntimeFolder,
+    UnitName, VariantId,
 };
 pub(crate) use self::release::{
     AliasPattern, ChecksumName, Commit, MemberPattern, ProgramName, Version, VersionAlias,
@@ -75,6 +75,7 @@ mod tests {
             assert!(DockerContextName::parse(text).is_err(), "docker context {text:?}");
             assert!(ServiceName::parse(text).is_err(), "service {text:?}");
             assert!(GuestPath::parse(text).is_err(), "path {text:?}");
+            assert!(AbsoluteGuestPath::parse(text).is_err(), "path {text:?}");
             assert!(RuntimeFolder::parse(text).is_err(), "runtime folder {text:?}");
             let below = format!("/run/user/{text}");
             assert!(RuntimeFolder::parse(&below).is_err(), "runtime folder {below:?}");

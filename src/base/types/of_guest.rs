@@ -55,6 +55,12 @@ impl GuestPath {
 }
 
 validated!(
+    /// A path in the guest that is the same for every user.
+    AbsoluteGuestPath, "path in the guest", "absolute; letters, digits and `._/@:+-`, no `..`",
+    |text| text.starts_with('/') && GuestPath::parse(text).is_ok()
+);
+
+validated!(
     /// The runtime folder of a user in the guest (`pam_systemd(8)`).
     RuntimeFolder, "runtime folder", "`/run/user/` and a number",
     |text| text.strip_prefix("/run/user/").is_some_and(|user| {

@@ -8,6 +8,7 @@ use super::document::Node;
 use crate::base::suggest::nearest;
 use crate::base::types::ServiceName;
 use crate::catalogue::client::{ADDRESS_BEGINS, ALIAS_VALUES, RELEASE_VALUES};
+use crate::catalogue::install_step::{GUEST_FILE_VALUES, RELEASE_FOLDER_VALUES};
 use crate::catalogue::template::Template;
 use crate::catalogue::types::{BUILT_IN_VALUES, Service};
 
@@ -55,6 +56,7 @@ impl Lint<'_> {
         self.unique_names(root, "flavours");
         for (field, installation) in list(root, &whole, "install") {
             self.installation(installation, &field);
+            self.install_steps(installation, &field);
         }
         self.unique_names(root, "install");
         if let Some(client) = root.get("client") {
@@ -117,6 +119,31 @@ impl Lint<'_> {
         for key in ["since", "until"] {
             if let Some(version) = when.get(key) {
                 self.unless(has("id"), version, &field.key(key), "is a version of nothing without `id`");
+            }
+        }
+    }
+
+    /// What is downloaded is published somewhere.
+    fn install_steps(&mut self, installation: &Node, field: &Field) {
+        let releases = installation.get("releases");
+        if let Some(releases) = releases {
+            let field = field.key("releases");
+            let values = RELEASE_FOLDER_VALUES.map(str::to_owned).into();
+            for (key, known) in [("latest", BTreeSet::new()), ("folder", values)] {
+                if let Some(address) = releases.get(key) {
+                    self.address(address, &field.key(key));
+                    self.template(address, &field.key(key), &known);
+                }
+            }
+        }
+        let values = GUEST_FILE_VALUES.map(str::to_owned).into();
+        for (field, step) in list(installation, field, "steps") {
+            if let Some(download) = step.get("download") {
+                let what = "is a file of no release without `releases`";
+                self.unless(releases.is_some(), download, &field.key("download"), what);
+            }
+            if let Some(file) = step.get("file") {
+                self.placeholders(file, &field.key("file"), "text", &values);
             }
         }
     }

@@ -7,12 +7,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::service_file::ServiceFile;
 use crate::base::distribution::{DistributionId, DistributionVersion, GroupName, PackageName};
+use crate::base::release::ReleaseFileName;
 use crate::base::types::{
-    AliasPattern, ApiPath, ChecksumName, Commit, ContainerPattern, GuestPath, GuestPattern, Invalid,
-    JsonPointer, KubeContextPattern, MemberPattern, Port, ProgramName, ServiceName, UnitName, ValueName,
-    VariableName, VariantId,
+    AbsoluteGuestPath, AliasPattern, ApiPath, ChecksumName, Commit, ContainerPattern, GuestPath,
+    GuestPattern, Invalid, JsonPointer, KubeContextPattern, MemberPattern, Port, ProgramName, ServiceName,
+    UnitName, ValueName, VariableName, VariantId,
 };
 use crate::base::version::{ReleaseVersion, VersionSuffix};
+use crate::catalogue::file_text::FileText;
 use crate::catalogue::platform::Platform;
 use crate::catalogue::template::Template;
 
@@ -62,6 +64,7 @@ macro_rules! kinds {
 }
 
 kinds! {
+    AbsoluteGuestPath, r"^/(\.?[A-Za-z0-9_/@:+-])*\.?$", 255;
     AliasPattern, r"^[a-z][a-z0-9.-]*(\{minor\}[a-z0-9.-]*)?$", 32;
     ApiPath, r"^/(\.?[A-Za-z0-9_/-])*\.?$", 255;
     ChecksumName, r"^(\.?[A-Za-z0-9_-])*\.?[A-Za-z0-9]$", 64;
@@ -69,6 +72,7 @@ kinds! {
     ContainerPattern, r"^[A-Za-z0-9_.-]{0,64}\*$";
     DistributionId, r"^[a-z0-9][a-z0-9._-]{0,31}$";
     DistributionVersion, r"^[0-9]{1,6}(\.[0-9]{1,6}){0,3}$";
+    FileText, r"^([^{}\x00-\x09\x0b-\x1f\x7f]|\{[a-z_]{1,32}\})*$", 8192;
     GroupName, r"^[a-z_][a-z0-9_-]{0,30}$";
     GuestPath, r"^(~|%t)?/(\.?[A-Za-z0-9_/@:+-])*\.?$", 255;
     GuestPattern, r"^(~|%t)?/(\*/)?(\.?[A-Za-z0-9_@:+-]|\.?/(\*/)?)*\.?$", 255;
@@ -78,6 +82,7 @@ kinds! {
     PackageName, r"^[A-Za-z0-9]([A-Za-z0-9.+_-]{0,98}[A-Za-z0-9._])?$";
     Platform, r"^(linux|darwin|windows|freebsd)/(386|amd64|arm64|armv[567]|ppc64le|riscv64|s390x)$";
     ProgramName, r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$";
+    ReleaseFileName, r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
     ReleaseVersion, r"^[0-9]{1,9}(\.[0-9]{1,9})+(-[A-Za-z0-9](\.?[A-Za-z0-9-])*\.?)?$", 64;
     ServiceName, r"^[a-z][a-z0-9-]{0,31}$";
     Template, r"^([^{}]|\{[a-z_]{1,32}\})*$";
@@ -86,6 +91,11 @@ kinds! {
     VariableName, r"^[A-Za-z_][A-Za-z0-9_]{0,63}$";
     VariantId, r"^[a-z0-9._-]{1,32}$";
     VersionSuffix, r"^[A-Za-z0-9]{1,16}$";
+}
+
+/// True for a pattern of text that may have several lines: of the control characters it refuses all but line breaks.
+pub(super) fn has_lines(pattern: &str) -> bool {
+    pattern.contains(r"\x00-\x09\x0b")
 }
 
 impl JsonSchema for Port {

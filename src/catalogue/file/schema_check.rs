@@ -119,7 +119,9 @@ impl<'s> SchemaCheck<'s> {
         let pattern = schema["pattern"].as_str();
         if text.is_empty() {
             self.diagnostics.push(Diagnostic::new(node.position, field, "is empty"));
-        } else if text.chars().any(|c| c.is_control() && (c != '\n' || pattern.is_some())) {
+        } else if text.chars().any(|c| {
+            c.is_control() && (c != '\n' || pattern.is_some_and(|pattern| !schema::has_lines(pattern)))
+        }) {
             self.diagnostics.push(Diagnostic::new(
                 node.position,
                 field,

@@ -1,18 +1,23 @@
 //! `start --install`: what is not in the machine is put there first.
 
+use crate::base::timeouts;
 use crate::catalogue::Service;
 use crate::cli::InstallArgs;
+use crate::clients::install::DownloadContext;
+use crate::clients::release_files::{FetchedFile, ReleaseCache, ReleaseFile, latest_release};
+use crate::clients::{self, Event, Watcher};
 use crate::commands::context::{Context, print};
 use crate::error::Error;
 use crate::guest::control::ProxyChange;
-use crate::services::{self, Inspected, Lifecycle, Readiness};
+use crate::services::{self, Inspected, InstallPlan, Lifecycle, Readiness};
+use crate::ui::Progress;
 
 /// `service` as it is in the machine, installed first where `args` say so. None where they say that the steps are only shown.
 ///
 /// Errors: those of asking and of installing; it is not there, or half there, and nobody has said that it is to be installed.
 pub(super) fn inspect<'s>(
     service: &'s Service,
-    args: InstallArgs,
+    args: &InstallArgs,
     proxy: Option<&ProxyChange>,
     machine: &mut Lifecycle,
     context: &Context,
@@ -40,25 +45,117 @@ pub(super) fn inspect<'s>(
     }
 }
 
+/// Errors: an option is for releases, and nothing that is named is made of one.
+pub(super) fn refuse_misplaced(args: &InstallArgs, names: &[String], context: &Context) -> Result<(), Error> {
+    let option = match args {
+        InstallArgs { install_version: Some(_), .. } => "--install-version",
+        InstallArgs { install_images: true, .. } => "--install-images",
+        InstallArgs { offline: true, .. } => "--offline",
+        _ => return Ok(()),
+    };
+    let catalogue = context.catalogue()?;
+    let services = catalogue.select(names)?;
+    let has_releases = |service: &&Service| service.install.iter().any(|way| way.releases.is_some());
+    if services.iter().any(has_releases) {
+        return Ok(());
+    }
+    Err(Error::OptionMisplaced { option, service: KUBERNETES })
+}
+
 fn install<'s>(
     service: &'s Service,
-    args: InstallArgs,
+    args: &InstallArgs,
     proxy: Option<&ProxyChange>,
     machine: &mut Lifecycle,
     context: &Context,
 ) -> Result<Option<Inspected<'s>>, Error> {
-    let plan = machine.plan_installation(service)?;
+    let progress = Progress::new(context.ui);
+    let watcher = |event: &Event| progress.show(event);
+    let releases = Releases::new(args, context, &watcher)?;
+    let plan = releases.chosen_for(machine.plan_installation(service)?)?;
     if args.dry_run {
         print(&plan.script())?;
         return Ok(None);
     }
-    if let Err(error) = machine.install(&plan, proxy) {
+    match releases.install(&plan, proxy, machine) {
+        Ok(()) => {}
         // Another command may have installed it meanwhile.
-        return match machine.inspect(service) {
-            Ok(inspected) if !inspected.is_half_installed() => Ok(Some(inspected)),
-            _ => Err(error.into()),
-        };
+        Err(error @ Error::Services(services::Error::ActionFailed { .. })) => {
+            return match machine.inspect(service) {
+                Ok(inspected) if !inspected.is_half_installed() => Ok(Some(inspected)),
+                _ => Err(error),
+            };
+        }
+        Err(error) => return Err(error),
     }
     context.note(&format!("installed on {}: {}", plan.system(), plan.summary()));
     Ok(Some(machine.inspect(service)?))
 }
+
+/// What is downloaded on this host for a machine.
+struct Releases<'a> {
+    args: &'a InstallArgs,
+    cache: ReleaseCache,
+    downloads: DownloadContext<'a>,
+}
+
+impl<'a> Releases<'a> {
+    fn new(args: &'a InstallArgs, context: &Context, watcher: Watcher<'a>) -> Result<Self, Error> {
+        let mut downloads = context.downloads(watcher)?;
+        downloads.idle_timeout = downloads.idle_timeout.min(timeouts::RELEASE_IDLE);
+        Ok(Self { args, cache: ReleaseCache::new(context.folders()?.releases()), downloads })
+    }
+
+    /// `plan` with the release that is wanted, if it is made of one.
+    ///
+    /// Errors: which is the latest cannot be found out.
+    fn chosen_for<'s>(&self, plan: InstallPlan<'s>) -> Result<InstallPlan<'s>, Error> {
+        let Some(releases) = plan.releases() else { return Ok(plan) };
+        let (service, name) = (&plan.service.name, &releases.name);
+        let tag = match &self.args.install_version {
+            Some(tag) => tag.clone(),
+            None if self.args.offline => {
+                self.cache.newest(service)?.ok_or_else(|| clients::Error::ReleaseNotCached {
+                    name: name.to_string(),
+                    tag: None,
+                    file: None,
+                    known: None,
+                })?
+            }
+            None => {
+                let url = releases.latest.fill(&|_| None).unwrap_or_default();
+                latest_release(name, &url, &self.downloads)?
+            }
+        };
+        Ok(plan.of_release(tag, self.args.install_images))
+    }
+
+    /// Fetches what `plan` needs, puts it into the machine, and installs the service. The machine is asked first whether it can be.
+    fn install(
+        &self,
+        plan: &InstallPlan,
+        proxy: Option<&ProxyChange>,
+        machine: &mut Lifecycle,
+    ) -> Result<(), Error> {
+        let wanted = machine.release_files(plan)?;
+        let mut files = Vec::new();
+        if !wanted.is_empty() {
+            machine.check_installation(plan)?;
+            files = wanted.iter().map(|file| self.fetch(file)).collect::<Result<_, _>>()?;
+            machine.push(plan, &files)?;
+        }
+        Ok(machine.install(plan, &files, proxy)?)
+    }
+
+    fn fetch(&self, file: &ReleaseFile) -> Result<FetchedFile, clients::Error> {
+        if !self.args.offline {
+            return self.cache.fetch(file, &self.downloads);
+        }
+        match self.cache.find(file)? {
+            Some(found) => Ok(found),
+            None => Err(self.cache.missing(file)?),
+        }
+    }
+}
+
+const KUBERNETES: &str = "kubernetes";

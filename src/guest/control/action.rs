@@ -12,6 +12,7 @@ use super::script;
 use super::step::{Instance, KeysRenewal, Step};
 use super::target::Target;
 use super::verb::Verb;
+use crate::base::release::Sha256Sum;
 use crate::base::types::{GuestPath, ServiceName, SshUser, UnitName};
 use crate::catalogue::Control;
 use crate::guest::frame::{Arrivals, End, Malformed, Nonce, has_begun, parse};
@@ -69,9 +70,14 @@ impl Action {
         Self { instance: Instance::System, steps: vec![Step::RenewKeys(renewal)] }
     }
 
-    /// Installs a service, through `proxy`.
-    pub(crate) fn install(request: &GuestInstall, proxy: Option<&ProxyChange>) -> Self {
-        Self { instance: Instance::System, steps: request.steps(proxy) }
+    /// Installs a service, through `proxy`, with what was pushed.
+    pub(crate) fn install(request: &GuestInstall, pushed: &[Sha256Sum], proxy: Option<&ProxyChange>) -> Self {
+        Self { instance: Instance::System, steps: request.steps(pushed, proxy) }
+    }
+
+    /// Finds out whether a service can be installed, and changes nothing.
+    pub(crate) fn check_installation(request: &GuestInstall) -> Self {
+        Self { instance: Instance::System, steps: vec![request.check()] }
     }
 
     /// Reports why a unit that is down is so, and does nothing.

@@ -1,5 +1,7 @@
 //! Why it is not known how an action ended.
 
+use std::io;
+
 use crate::base::text::quote_stderr;
 use crate::guest::frame::NoRandom;
 use crate::guest::ssh;
@@ -17,6 +19,8 @@ pub(crate) enum Error {
     BrokenOff { stderr: String },
     #[error("the guest's answer is malformed")]
     Malformed,
+    #[error("what is put into the machine could not be read here")]
+    Unread { source: io::Error },
 }
 
 impl Error {

@@ -1,11 +1,12 @@
-//! A way to install a service → the steps that do it, and the same as text for people.
+//! A way to install a service → the steps that do it.
 
 use super::changes::ProxyChange;
+use super::install_call::{InstallCall, InstallConditions};
 use super::step::Step;
-use crate::base::distribution::{GroupName, PackageName};
-use crate::base::text::sh_word;
-use crate::base::types::{GuestPath, ServiceName, SshUser};
-use crate::catalogue::{InstallMethod, InstallStep, Needs, PackageManager};
+use crate::base::release::{ReleaseTag, Sha256Sum};
+use crate::base::types::{AbsoluteGuestPath, GuestPath, HostName, ServiceName, SshUser, ValueName};
+use crate::catalogue::platform::Platform;
+use crate::catalogue::{InstallMethod, InstallStep};
 
 /// An installation that is made in one guest.
 #[derive(Clone, Debug)]
@@ -14,6 +15,14 @@ pub(crate) struct GuestInstall<'a> {
     pub installation: &'a InstallMethod,
     /// Who logs in.
     pub user: &'a SshUser,
+    /// What the guest can be reached by.
+    pub names: &'a [HostName],
+    /// What it runs on, if that has a name.
+    pub platform: Option<&'a Platform>,
+    /// The release that is downloaded, if any is.
+    pub tag: Option<&'a ReleaseTag>,
+    /// Images are brought along.
+    pub with_images: bool,
 }
 
 /// The file that is in a guest while `service` is being installed there, or after that was broken off.
@@ -22,139 +31,87 @@ pub(crate) fn installation_mark(service: &ServiceName) -> Option<GuestPath> {
 }
 
 impl GuestInstall<'_> {
-    pub(super) fn steps(&self, proxy: Option<&ProxyChange>) -> Vec<Step> {
-        let InstallMethod { needs, unless, steps, .. } = self.installation;
+    /// The steps, with the sums of what was pushed, in the order of the steps `download`.
+    pub(super) fn steps(&self, pushed: &[Sha256Sum], proxy: Option<&ProxyChange>) -> Vec<Step> {
+        let mut pushed = pushed.iter();
         let mut all = vec![match proxy {
             Some(ProxyChange::Set(proxy)) => Step::Variables(proxy.for_programs()),
             Some(ProxyChange::Remove) => Step::Variables(Vec::new()),
-            None => Step::KnownProxy,
+            None => Step::Install(InstallCall::KnownProxy),
         }];
-        all.push(Step::BeginInstallation {
-            service: self.service.clone(),
-            needs: *needs,
-            unless: unless.clone(),
-        });
-        all.extend(steps.iter().filter_map(|step| self.step(step)));
-        all.push(Step::FinishInstallation(self.service.clone()));
+        all.push(Step::Install(InstallCall::Begin(self.conditions())));
+        let calls = self.wanted().filter_map(|step| self.call(step, &mut pushed));
+        all.extend(calls.map(Step::Install));
+        all.push(Step::Install(InstallCall::Finish(self.service.clone())));
         all
     }
 
-    fn step(&self, step: &InstallStep) -> Option<Step> {
-        match step {
+    /// The step that tells whether it can be done.
+    pub(super) fn check(&self) -> Step {
+        Step::Install(InstallCall::Check(self.conditions()))
+    }
+
+    /// The steps that are done here.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = &InstallStep> {
+        let is_wanted = |step: &&InstallStep| match step {
+            InstallStep::Download { images, .. } => self.with_images || !images,
+            // Root may do everything anyway.
+            InstallStep::Group { .. } => self.user.as_str() != "root",
+            InstallStep::Packages { .. } | InstallStep::File { .. } => true,
+        };
+        self.installation.steps.iter().filter(is_wanted)
+    }
+
+    fn conditions(&self) -> InstallConditions {
+        let InstallMethod { needs, unless, .. } = self.installation;
+        let mut folders: Vec<AbsoluteGuestPath> = self.wanted().flat_map(written_in).collect();
+        folders.dedup();
+        InstallConditions {
+            service: self.service.clone(),
+            needs: needs.clone(),
+            folders,
+            unless: unless.clone(),
+        }
+    }
+
+    fn call<'p>(
+        &self,
+        step: &InstallStep,
+        pushed: &mut impl Iterator<Item = &'p Sha256Sum>,
+    ) -> Option<InstallCall> {
+        Some(match step {
             InstallStep::Packages { manager, names } => {
-                Some(Step::Packages { manager: *manager, names: names.clone() })
+                InstallCall::Packages { manager: *manager, names: names.clone() }
             }
             InstallStep::Group { name } => {
-                self.joins().then(|| Step::JoinGroup { group: name.clone(), user: self.user.clone() })
+                InstallCall::JoinGroup { group: name.clone(), user: self.user.clone() }
             }
-        }
-    }
-
-    /// Root may do everything anyway.
-    fn joins(&self) -> bool {
-        self.user.as_str() != "root"
-    }
-
-    /// The commands that do the same by hand, a line each, for a shell in the guest. A comment says when one of them is needed.
-    pub(crate) fn commands(&self) -> String {
-        let lines = self.installation.steps.iter().flat_map(|step| self.command_lines(step));
-        lines.map(|line| line + "\n").collect()
-    }
-
-    fn command_lines(&self, step: &InstallStep) -> Vec<String> {
-        match step {
-            InstallStep::Packages { manager, names } => {
-                let refresh = "# where the lists of packages are empty or old".to_owned();
-                vec![refresh, by_root(&refresh_command(*manager)), by_root(&install_command(*manager, names))]
+            InstallStep::Download { place, mode, .. } => {
+                InstallCall::Place { sha256: pushed.next()?.clone(), place: place.clone(), mode: *mode }
             }
-            InstallStep::Group { name } if self.joins() => vec![by_root(&join_command(name, self.user))],
-            InstallStep::Group { .. } => Vec::new(),
-        }
+            InstallStep::File { place, mode, text } => InstallCall::Write {
+                place: place.clone(),
+                mode: *mode,
+                text: text.fill(&|name| self.value(name))?,
+            },
+        })
+    }
+
+    /// What a placeholder in a file stands for. The names hold nothing that YAML or JSON would read otherwise.
+    pub(super) fn value(&self, name: &ValueName) -> Option<String> {
+        let names: Vec<String> = self.names.iter().map(|name| format!("\"{name}\"")).collect();
+        (name.as_str() == "addresses").then(|| format!("[{}]", names.join(", ")))
     }
 }
 
-/// What the guest must have, in words; none where that is nothing.
-pub(crate) fn needs_in_words(needs: Needs) -> Option<String> {
-    let Needs { disk, memory, processors } = needs;
-    let parts = [
-        (disk, format!("{disk} MB of free disk")),
-        (memory, format!("{memory} MB of memory")),
-        (processors, format!("{processors} processors")),
-    ];
-    let parts: Vec<String> =
-        parts.into_iter().filter(|(amount, _)| *amount > 0).map(|(_, part)| part).collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-/// The name of the program.
-pub(crate) fn program(manager: PackageManager) -> &'static str {
-    match manager {
-        PackageManager::Apt => "apt-get",
-    }
-}
-
-/// The command that reads the lists of packages.
-pub(super) fn refresh_command(manager: PackageManager) -> Vec<String> {
-    match manager {
-        // Else it says that all is well when a list could not be had (apt-get(8), since 2.1.6).
-        PackageManager::Apt => words(&["apt-get", "update", "-o", "APT::Update::Error-Mode=any"]),
-    }
-}
-
-/// The command that installs `names`: it asks nothing, restarts nothing, keeps the settings that are there and removes no package.
-pub(super) fn install_command(manager: PackageManager, names: &[PackageName]) -> Vec<String> {
-    let mut command = match manager {
-        PackageManager::Apt => words(&[
-            "env",
-            "DEBIAN_FRONTEND=noninteractive",
-            "NEEDRESTART_MODE=l",
-            "apt-get",
-            "install",
-            "--yes",
-            "--no-install-recommends",
-            "--no-remove",
-            "-o",
-            "Dpkg::Options::=--force-confold",
-        ]),
-    };
-    command.extend(names.iter().map(ToString::to_string));
-    command
-}
-
-fn join_command(group: &GroupName, user: &SshUser) -> Vec<String> {
-    words(&["usermod", "--append", "--groups", group.as_str(), "--", user.as_str()])
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
-}
-
-fn by_root(command: &[String]) -> String {
-    let words: Vec<String> = command.iter().map(|word| sh_word(word)).collect();
-    format!("sudo {}", words.join(" "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalogue::Catalogue;
-
-    fn commands(user: &str) -> String {
-        let catalogue = Catalogue::built_in().unwrap();
-        let docker = &catalogue.find("docker").unwrap().service;
-        let installation = docker.install.iter().find(|way| way.name.as_str() == "debian").unwrap();
-        let user = SshUser::parse(user).unwrap();
-        GuestInstall { service: &docker.name, installation, user: &user }.commands()
-    }
-
-    #[test]
-    fn commands_are_words_for_a_shell() {
-        let last = |user| commands(user).lines().last().unwrap().to_owned();
-        assert_eq!(last("vagrant"), "sudo usermod --append --groups docker -- vagrant");
-        assert_eq!(last("a$b*"), "sudo usermod --append --groups docker -- 'a$b*'");
-        assert!(last("root").contains("apt-get install"));
-        for line in commands("vagrant").lines().filter(|line| !line.starts_with('#')) {
-            assert!(shlex::split(line).is_some_and(|words| words[0] == "sudo"), "{line}");
+/// The folders in which a step writes.
+fn written_in(step: &InstallStep) -> Vec<AbsoluteGuestPath> {
+    let folder = |path: &str| AbsoluteGuestPath::parse(path).ok();
+    match step {
+        InstallStep::Packages { .. } => ["/usr", "/var"].into_iter().filter_map(folder).collect(),
+        InstallStep::Group { .. } => Vec::new(),
+        InstallStep::Download { place, .. } | InstallStep::File { place, .. } => {
+            place.as_str().rsplit_once('/').and_then(|(path, _)| folder(path)).into_iter().collect()
         }
     }
 }

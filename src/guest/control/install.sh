@@ -6,21 +6,26 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154  # these variables come from script.rs and guest.sh
 
-# begin_installation SERVICE DISK MEMORY PROCESSORS FILE…: fails where the guest lacks what the service needs, or one of the files
-# is there: they are of other installations. Changes nothing but the mark, which is there until all is done.
-begin_installation() {
+# check_installation SERVICE DISK MEMORY PROCESSORS PORTS RULES FOLDERS FILES: fails where the guest lacks what the service needs, or one
+# of the FILES is there: they are of other installations. PORTS are as 6443:192B, RULES the file of those of SELinux, FOLDERS written in.
+check_installation() {
     mark=$installing/installing-$1
     [ -d /run/systemd/system ] || failed install 'no-systemd' ''
-    for d in /usr /var; do [ -w "$d" ] || failed install "read-only $d" ''; done
+    for d in $7 "$installing"; do is_writable "$d" || failed install "read-only $d" ''; done
     # What this program has begun itself is no other installation, and has taken its part of the disk.
-    if [ ! -e "$mark" ]; then
-        has_disk "$2" /var
-        has_disk "$2" /usr
-        has_memory "$3"
-        has_processors "$4"
-        shift 4
-        for f; do [ ! -e "$f" ] || failed install "other $f" ''; done
-    fi
+    [ ! -e "$mark" ] || return 0
+    has_disk "$2" /var
+    has_disk "$2" /usr
+    has_memory "$3"
+    has_processors "$4"
+    for f in $8; do [ ! -e "$f" ] || failed install "other $f" ''; done
+    for p in $5; do ! is_listened_at "${p#*:}" || failed install "port ${p%:*}" ''; done
+    [ -z "$6" ] || [ -e "$6" ] || [ "$(cat /sys/fs/selinux/enforce 2>/dev/null)" != 1 ] || failed install "selinux $6" ''
+}
+
+# begin_installation ARGUMENT…: as check_installation. Changes nothing but the mark, which is there until all is done.
+begin_installation() {
+    check_installation "$@"
     [ -e "$mark" ] || is_first=yes
     put "$mark" '# service-manager'
     # Whether it is there is no secret.
@@ -29,8 +34,25 @@ begin_installation() {
 
 finish_installation() {
     rm -f "$installing/installing-$1"
+    remove_incoming
     rmdir "$installing" 2>/dev/null || :
 }
+
+# What was pushed (push.rs) and is not needed any more.
+remove_incoming() (
+    set +f
+    rm -f "$installing"/incoming-*
+)
+
+# is_writable FOLDER: it, or the one in which it will be made.
+is_writable() {
+    d=$1
+    while [ ! -e "$d" ]; do d=${d%/*}; done
+    [ -w "${d:-/}" ]
+}
+
+# is_listened_at PORT: as in /proc/net/tcp, of which the lines with 0A are about those who listen.
+is_listened_at() { grep -hs ' 0A ' /proc/net/tcp /proc/net/tcp6 | grep -q "^ *[0-9]*: [0-9A-F]*:$1 "; }
 
 # has_disk MEGABYTES FOLDER
 has_disk() {
@@ -129,4 +151,51 @@ waits_since=$(uptime_seconds)
 join_group() {
     case " $(id -nG "$2" 2>/dev/null) " in *" $1 "*) return 0 ;; esac
     o=$(usermod --append --groups "$1" -- "$2" 2>&1) || failed install "group $1" "$o"
+}
+
+# place_file SHA256 PLACE MODE: puts the file with that sum into its place, whole or not at all.
+place_file() {
+    if ! has_sum "$2" "$1"; then
+        i=$installing/incoming-$1
+        has_sum "$i" "$1" || failed install 'transfer' ''
+        remove_parts "$2"
+        if ! e=$({ (umask 022; mkdir -p "${2%/*}") && (umask 077; cp "$i" "$2.new.$$"); } 2>&1); then
+            rm -f "$2.new.$$"
+            failed file "$2" "$e"
+        fi
+        finish_file "$2" "$3"
+    fi
+    e=$(chmod "$3" "$2" 2>&1) || failed file "$2" "$e"
+}
+
+# has_sum FILE SHA256
+has_sum() {
+    case $({ sha256sum <"$1"; } 2>/dev/null) in "$2 "*) return 0 ;; esac
+    return 1
+}
+
+# write_file PLACE MODE TEXT: writes it below a line that says whose it is; what somebody else has written is left alone.
+write_file() {
+    t="# service-manager
+$3"
+    if [ -e "$1" ] && [ "$(sed 1q "$1" 2>/dev/null)" != '# service-manager' ]; then failed install "foreign $1" ''; fi
+    if ! has_text "$1" "$t"; then
+        remove_parts "$1"
+        if ! e=$({ (umask 022; mkdir -p "${1%/*}") && (umask 077; printf '%s\n' "$t" >"$1.new.$$"); } 2>&1); then
+            rm -f "$1.new.$$"
+            failed file "$1" "$e"
+        fi
+        finish_file "$1" "$2"
+    fi
+    e=$(chmod "$2" "$1" 2>&1) || failed file "$1" "$e"
+    # Even where it was there: the one who wrote it may have been killed before this.
+    case $1 in "$units"/*) systemctl daemon-reload ;; esac
+}
+
+# finish_file FILE MODE: puts what was written into its place, on the disk.
+finish_file() {
+    sync "$1.new.$$" 2>/dev/null || sync
+    e=$({ chmod "$2" "$1.new.$$" && mv -f "$1.new.$$" "$1"; } 2>&1) && return 0
+    rm -f "$1.new.$$"
+    failed file "$1" "$e"
 }

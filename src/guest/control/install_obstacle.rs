@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::base::distribution::GroupName;
-use crate::base::types::GuestPath;
+use crate::base::types::{GuestPath, Port};
 
 /// Why a service could not be installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,14 @@ pub(crate) enum InstallObstacle {
     Shortage { of: Resource, needs: u32, has: u32 },
     /// A file of another installation of the service.
     OtherInstallation(GuestPath),
+    /// A file that somebody else has written.
+    ForeignFile(GuestPath),
+    /// Somebody listens at a port that it needs.
+    PortTaken(Port),
+    /// `SELinux` enforces its rules, and this file of those for the service is missing.
+    NoSelinuxRules(GuestPath),
+    /// What arrived in the guest is not what was sent.
+    Transfer,
     /// Another program holds the package manager's lock.
     Locked,
     /// The package manager itself.
@@ -58,6 +66,13 @@ impl FromStr for InstallObstacle {
             ["no-systemd"] => Ok(Self::NoSystemd),
             ["locked"] => Ok(Self::Locked),
             ["read-only", folder] => Ok(Self::ReadOnly(path(folder)?)),
+            ["foreign", file] => Ok(Self::ForeignFile(path(file)?)),
+            ["selinux", file] => Ok(Self::NoSelinuxRules(path(file)?)),
+            ["transfer"] => Ok(Self::Transfer),
+            ["port", port] => {
+                let port = port.parse().ok().and_then(|port: u16| Port::try_from(port).ok());
+                port.map(Self::PortTaken).ok_or(UnknownObstacle)
+            }
             ["other", file] => Ok(Self::OtherInstallation(path(file)?)),
             ["group", name] => Ok(Self::Group(GroupName::parse(name).map_err(|_| UnknownObstacle)?)),
             ["packages", "lists"] => Ok(Self::Packages(PackageTask::Lists)),
@@ -93,6 +108,14 @@ impl fmt::Display for InstallObstacle {
                 write!(f, "it needs {needs} processors, and the machine has {has}")
             }
             Self::OtherInstallation(file) => write!(f, "{file} is of another installation of it"),
+            Self::ForeignFile(file) => {
+                write!(f, "{file} is there already, and this program has not written it")
+            }
+            Self::PortTaken(port) => write!(f, "another program listens at port {} there", port.number()),
+            Self::NoSelinuxRules(file) => {
+                write!(f, "SELinux enforces its rules there, and those for it ({file}) are not installed")
+            }
+            Self::Transfer => f.write_str("what arrived there is not what was sent"),
             Self::Locked => f.write_str("another program there is installing packages all the time"),
             Self::Packages(PackageTask::Lists) => f.write_str("the lists of packages cannot be read"),
             Self::Packages(PackageTask::Install) => f.write_str("its packages cannot be installed"),
@@ -118,6 +141,10 @@ mod tests {
             "other /snap/bin/docker",
             "group docker",
             "packages lists",
+            "port 6443",
+            "transfer",
+            "foreign /etc/rancher/k3s/config.yaml",
+            "selinux /usr/share/selinux/packages/k3s.pp",
         ] {
             assert!(text.parse::<InstallObstacle>().is_ok(), "{text}");
         }
@@ -134,6 +161,12 @@ mod tests {
             "packages",
             "packages remove",
             "locked x",
+            "port 0",
+            "port 65536",
+            "port $(id)",
+            "transfer x",
+            "foreign x",
+            "selinux",
             "\u{1b}[2J",
             "other /a\n/b",
         ] {

@@ -8,12 +8,10 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::install::{install_command, refresh_command};
 use super::keys::Keys;
 use super::step::{Instance, KeysRenewal, Step};
 use crate::base::text::sh_quote;
 use crate::base::types::{GuestPath, UnitName};
-use crate::catalogue::{Needs, PackageManager};
 use crate::guest::frame::Nonce;
 
 /// The command that reads the program.
@@ -29,7 +27,7 @@ pub(super) fn script(instance: Instance, steps: &[Step], nonce: &Nonce, patience
     };
     let calls: String = steps.iter().map(|step| format!("    {}\n", call(step))).collect();
     let patience = patience.as_secs();
-    let functions = if steps.iter().any(Step::installs) {
+    let functions = if steps.iter().any(|step| matches!(step, Step::Install(_))) {
         [FUNCTIONS, INSTALL_FUNCTIONS].concat()
     } else {
         FUNCTIONS.to_owned()
@@ -93,44 +91,9 @@ pub(super) fn call(step: &Step) -> String {
             };
             format!("renew_keys {unit} {user} {} {daemon}{old}", key_words(keys))
         }
-        Step::KnownProxy
-        | Step::BeginInstallation { .. }
-        | Step::Packages { .. }
-        | Step::JoinGroup { .. }
-        | Step::FinishInstallation(_) => install_call(step),
+        Step::Install(call) => call.text(),
         Step::WaitForEngine(socket) => format!("wait_for_engine {}", path(socket)),
     }
-}
-
-/// The call of a function of `install.sh`.
-fn install_call(step: &Step) -> String {
-    match step {
-        Step::BeginInstallation { service, needs, unless } => {
-            let Needs { disk, memory, processors } = needs;
-            let unless: String = unless.iter().map(|file| format!(" {}", path(file))).collect();
-            format!("begin_installation {} {disk} {memory} {processors}{unless}", sh_quote(service.as_str()))
-        }
-        Step::Packages { manager, names } => {
-            let by = match manager {
-                PackageManager::Apt => "packages_by_apt",
-            };
-            let (refresh, install) = (refresh_command(*manager), install_command(*manager, names));
-            format!(
-                "refresh_packages() {{ {}; }}; install_packages() {{ {}; }}; {by}",
-                quoted(&refresh),
-                quoted(&install)
-            )
-        }
-        Step::JoinGroup { group, user } => {
-            format!("join_group {} {}", sh_quote(group.as_str()), sh_quote(user.as_str()))
-        }
-        Step::FinishInstallation(service) => format!("finish_installation {}", sh_quote(service.as_str())),
-        _ => "known_proxy".to_owned(),
-    }
-}
-
-fn quoted(command: &[String]) -> String {
-    command.iter().map(|word| sh_quote(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// The authority, the server's certificate and key, the client's, and when they were made.

@@ -2,10 +2,10 @@
 
 use secrecy::SecretString;
 
+use super::install_call::InstallCall;
 use super::keys::Keys;
-use crate::base::distribution::{GroupName, PackageName};
 use crate::base::types::{GuestPath, ServiceName, SshUser, UnitName};
-use crate::catalogue::{Control, Needs, PackageManager};
+use crate::catalogue::Control;
 
 /// Whose systemd it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,27 +73,8 @@ pub(super) enum Step {
         /// Replace the keys that are there.
         replace: bool,
     },
-    /// Lets the steps that follow use the proxy that services go through.
-    KnownProxy,
-    /// Checks that a service can be installed, and leaves a mark until that is done.
-    BeginInstallation {
-        service: ServiceName,
-        needs: Needs,
-        /// Files of other installations.
-        unless: Vec<GuestPath>,
-    },
-    /// Installs packages of the distribution.
-    Packages {
-        manager: PackageManager,
-        names: Vec<PackageName>,
-    },
-    /// Adds a user to a group.
-    JoinGroup {
-        group: GroupName,
-        user: SshUser,
-    },
-    /// Takes the mark away.
-    FinishInstallation(ServiceName),
+    /// A part of an installation.
+    Install(InstallCall),
     /// Replaces the keys of a Docker daemon that makes its own when it has none, and those of its client, unless another
     /// one has just done it.
     RenewKeys(KeysRenewal),
@@ -111,20 +92,6 @@ pub(crate) struct KeysRenewal {
     /// The client's `ca.pem`, `cert.pem` and `key.pem` until now, if they are text.
     pub old_keys: Option<[SecretString; 3]>,
     pub keys: Keys,
-}
-
-impl Step {
-    /// True for those that `install.sh` has the functions of.
-    pub(super) fn installs(&self) -> bool {
-        matches!(
-            self,
-            Self::KnownProxy
-                | Self::BeginInstallation { .. }
-                | Self::Packages { .. }
-                | Self::JoinGroup { .. }
-                | Self::FinishInstallation(_)
-        )
-    }
 }
 
 impl Instance {

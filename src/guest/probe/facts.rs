@@ -12,6 +12,7 @@ use super::os_release::OsRelease;
 use super::questions::Questions;
 use super::registry_container::RegistryContainer;
 use crate::base::types::{GuestPath, GuestPattern, RuntimeFolder};
+use crate::catalogue::platform::Platform;
 use crate::guest::frame::Frame;
 
 /// The answers.
@@ -39,6 +40,8 @@ pub(crate) struct Facts {
     pub registries: Vec<RegistryContainer>,
     /// `/etc/os-release`.
     pub release: OsRelease,
+    /// What the guest runs on; none where that was not asked, or has no name here.
+    pub platform: Option<Platform>,
     /// The runtime folder of the login user, which `%t` stands for.
     pub runtime: Option<RuntimeFolder>,
     /// What the guest wrote to standard error: noise, or the reason why something is missing.
@@ -162,6 +165,7 @@ impl Reader<'_> {
                     container.certificate = Some(frame.body.to_vec().into());
                 }
             }
+            "machine" if self.questions.platform => self.facts.platform = parse_platform(&text(frame.body)),
             "runtime" => self.facts.runtime = RuntimeFolder::parse(&text(frame.body)).ok(),
             "release" if self.questions.release => self.facts.release = OsRelease::parse(&text(frame.body)),
             _ => return Err(Error::Malformed),
@@ -245,6 +249,21 @@ impl Reader<'_> {
             _ => Err(Error::Malformed),
         }
     }
+}
+
+/// Reads what `uname -m` says (`UTS_MACHINE` in Linux's Makefiles). Some 32-bit systems run on a kernel of 64 bits, and are taken for
+/// what their kernel is.
+fn parse_platform(text: &str) -> Option<Platform> {
+    let processor = match text {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "armv7l" => "armv7",
+        "armv6l" => "armv6",
+        "i386" | "i486" | "i586" | "i686" => "386",
+        processor @ ("ppc64le" | "riscv64" | "s390x") => processor,
+        _ => return None,
+    };
+    Platform::parse(&format!("linux/{processor}")).ok()
 }
 
 /// Reads the lines of `systemctl list-units`: name, load state, active state, sub state, description. Older
@@ -424,6 +443,15 @@ mod tests {
             assert_eq!(parse_listening(&format!("0: {local}")), [(1, false)].into(), "{local}");
         }
         assert_eq!(parse_listening("0: 0100007F:1\n1: 00000000:1"), [(1, true)].into());
+    }
+
+    #[test]
+    fn a_platform_is_one_that_has_a_name() {
+        let platform = |text| parse_platform(text).map(|platform| platform.to_string());
+        assert_eq!(platform("aarch64").as_deref(), Some("linux/arm64"));
+        for text in ["", "amd64", "$(id)", "x86_64 ", "../x", "\u{1b}[2J"] {
+            assert_eq!(platform(text), None, "{text:?}");
+        }
     }
 
     #[test]

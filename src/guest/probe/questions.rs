@@ -15,6 +15,8 @@ pub(crate) struct Questions {
     pub addresses: bool,
     /// `/etc/os-release`.
     pub release: bool,
+    /// What the guest runs on.
+    pub platform: bool,
     /// A token, where a service takes nothing else. Some clusters make a new one for this.
     pub token: bool,
     /// At which ports somebody listens in the guest.
@@ -74,7 +76,7 @@ impl Questions {
 
     /// What tells how `service` can be installed.
     pub(crate) fn to_install(service: &Service) -> Self {
-        let mut questions = Self { release: true, ..Self::default() };
+        let mut questions = Self { addresses: true, release: true, platform: true, ..Self::default() };
         for path in service.install.iter().flat_map(|installation| &installation.when.files) {
             questions.add_file(path.into(), false, Detail::Presence);
         }

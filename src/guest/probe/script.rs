@@ -49,6 +49,9 @@ fn as_user(questions: &Questions) -> String {
     if questions.listening {
         script += LISTENING;
     }
+    if questions.platform {
+        script += "b=$(uname -m); frame machine \"$b\"; ";
+    }
     if questions.release {
         script += "lines </etc/os-release; frame release \"$b\"; ";
     }

@@ -170,6 +170,31 @@ impl Connection {
         self.read(channel, limit, is_complete)
     }
 
+    /// As [`Self::run_with`], with what `next` puts into a buffer until that is nothing, however long that takes. The guest may take or say
+    /// nothing for `idle`; from then on the connection has so much time.
+    ///
+    /// Errors: the same.
+    pub(crate) fn run_with_stream(
+        &mut self,
+        command: &str,
+        mut next: impl FnMut(&mut [u8]) -> usize,
+        idle: Duration,
+        limit: usize,
+        is_complete: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Output, Error> {
+        let mut channel = self.start(command)?;
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            self.set_deadline(Deadline::after(idle));
+            let count = next(&mut buffer);
+            if count == 0 || !self.write(&mut channel, &buffer[..count])? {
+                break;
+            }
+        }
+        self.end_input(&mut channel)?;
+        self.read(channel, limit, is_complete)
+    }
+
     fn start(&mut self, command: &str) -> Result<Channel, Error> {
         let io = &self.transport;
         // A server gives out few channels at a time.
@@ -182,17 +207,26 @@ impl Connection {
     }
 
     /// Writes all of `input`. A command that ended without reading it says itself why.
-    fn feed(&self, channel: &mut Channel, mut input: &[u8]) -> Result<(), Error> {
+    fn feed(&self, channel: &mut Channel, input: &[u8]) -> Result<(), Error> {
+        if self.write(channel, input)? { self.end_input(channel) } else { Ok(()) }
+    }
+
+    /// False when the command reads no more.
+    fn write(&self, channel: &mut Channel, mut input: &[u8]) -> Result<bool, Error> {
         while !input.is_empty() {
             match channel.write(input) {
                 Ok(count) => input = &input[count..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.transport.wait()?,
                 Err(error) => {
                     log::debug!("the command reads no more: {error}");
-                    return Ok(());
+                    return Ok(false);
                 }
             }
         }
+        Ok(true)
+    }
+
+    fn end_input(&self, channel: &mut Channel) -> Result<(), Error> {
         self.transport.attempt(|_| channel.send_eof())?.or_else(|error| {
             log::debug!("the command reads no more: {error}");
             Ok(())
@@ -318,4 +352,6 @@ fn drain(stream: &mut impl Read, into: &mut Vec<u8>, limit: usize) -> Result<usi
 /// As sshd's `PermitOpen` has it.
 pub(in crate::guest) const LOOPBACK: &str = "127.0.0.1";
 const LONGEST_STDERR: usize = 64 << 10;
+/// What is read of a file before it is sent.
+const CHUNK: usize = 256 << 10;
 const MOST_READS: usize = 64;

@@ -133,8 +133,7 @@ impl Relay {
 
     /// Moves what can be moved without waiting. True when libssh2 has something new to read, be it the end.
     pub(super) fn pump(&mut self) -> Result<bool, Flood> {
-        let sent = self.outgoing.copy(&mut &self.inner, &mut &*SockRef::from(&self.socket)).read;
-        self.send(sent);
+        self.make_room();
         if self.has_ended {
             return Ok(false);
         }
@@ -172,14 +171,21 @@ impl Relay {
 
     /// Sends the server all that libssh2 has written. False when the network takes no more for now.
     pub(super) fn flush(&mut self) -> bool {
+        self.make_room();
+        self.outgoing.is_empty()
+    }
+
+    /// The same. True when libssh2 can write more for that: it may have waited for room, and then there is nothing to wait for at the
+    /// socket.
+    pub(super) fn make_room(&mut self) -> bool {
+        let mut has_room = false;
         loop {
             let moved = self.outgoing.copy(&mut &self.inner, &mut &*SockRef::from(&self.socket));
             self.send(moved.read);
-            if !self.outgoing.is_empty() {
-                return false;
-            }
-            if moved.read == 0 {
-                return true;
+            has_room |= moved.read > 0;
+            // Less than a buffer was all there is.
+            if moved.read < BUFFER || !self.outgoing.is_empty() {
+                return has_room;
             }
         }
     }
@@ -317,6 +323,28 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(client.read(&mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn who_writes_much_gets_room_for_more() {
+        let (mut relay, mut server, mut client) = relay();
+        let mut fill = || {
+            let mut written = 0;
+            while let Ok(count) = client.write(&[7; 4096]) {
+                written += count;
+            }
+            written
+        };
+        let (mut sent, mut received) = (fill(), 0);
+        assert!(sent > BUFFER);
+        assert!(relay.make_room());
+        sent += fill();
+        let mut buffer = vec![0; BUFFER];
+        while received < sent {
+            received += server.read(&mut buffer).unwrap_or(0);
+            relay.make_room();
+        }
+        assert!(relay.flush() && !relay.make_room());
     }
 
     #[test]

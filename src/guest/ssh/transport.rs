@@ -204,7 +204,8 @@ impl Transport {
     }
 
     fn wait_in_time(&self) -> Result<(), Stop> {
-        if !self.try_pump()? {
+        let has_room = self.relay.borrow_mut().make_room();
+        if !self.try_pump()? && !has_room {
             self.acknowledge_at_once();
             let left = self.deadline.left().max(Duration::from_millis(1));
             let interest = self.interest();

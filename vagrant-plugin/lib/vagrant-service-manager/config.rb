@@ -15,7 +15,7 @@ module VagrantPlugins
 
       # The services: names with commas between them, or an array of names. Once finalized, the names.
       attr_accessor :services
-      # True to have services that are not in the box installed from the packages of its distribution.
+      # True to have services that are not in the box installed, as `start --install` does.
       attr_accessor :install
       # Whether a machine of VirtualBox, which the host reaches through forwarded ports alone, gets a private network.
       # Services are reached without one, through SSH.

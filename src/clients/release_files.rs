@@ -1,0 +1,244 @@
+//! Files of releases that are put into guests: fetched once, verified by what their publisher says, and kept. What has no
+//! receipt is not here, whatever files there are.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::cache::checksum_of;
+use super::checksum::{Checksum, Computed};
+use super::download::{Fetcher, Lookup};
+use super::error::{Attempt, Error};
+use super::events::Event;
+use super::install::{DownloadContext, fetcher, published_checksum};
+use crate::base::deadline::Deadline;
+use crate::base::files::{self, PartialFile, ProgramFolder};
+use crate::base::release::{ReleaseFileName, ReleaseTag, Sha256Sum};
+use crate::base::timeouts;
+use crate::base::types::ServiceName;
+
+/// A file of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReleaseFile {
+    /// The service that is installed with it.
+    pub service: ServiceName,
+    /// What is released, in words.
+    pub release: ServiceName,
+    pub tag: ReleaseTag,
+    pub name: ReleaseFileName,
+    /// The publisher's folder for this release.
+    pub folder: String,
+    /// The file of checksums there.
+    pub checksums: ReleaseFileName,
+}
+
+/// A file that is here, and is what its publisher has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FetchedFile {
+    pub path: PathBuf,
+    pub sha256: Sha256Sum,
+}
+
+/// The store of these files.
+#[derive(Clone, Debug)]
+pub(crate) struct ReleaseCache {
+    root: PathBuf,
+}
+
+/// What is known of a file; written after it.
+#[derive(Debug, Serialize, Deserialize)]
+struct FileReceipt {
+    url: String,
+    sha256: Sha256Sum,
+}
+
+/// The release that the publisher of `name` calls the latest, as the address `url` says.
+///
+/// Errors: it cannot be asked, or says no release.
+pub(crate) fn latest_release(
+    name: &ServiceName,
+    url: &str,
+    context: &DownloadContext,
+) -> Result<ReleaseTag, Error> {
+    let unclear = |what| Error::ReleaseUnclear { name: name.to_string(), url: url.to_owned(), what };
+    let failed = |source| Error::Download { url: url.to_owned(), source };
+    match fetcher(context)?.named_at(url, |text| ReleaseTag::parse(text).ok()).map_err(failed)? {
+        Lookup::Found(Some(tag)) => Ok(tag),
+        Lookup::Found(None) => Err(unclear("it names no release".to_owned())),
+        Lookup::NotFound(answer) => Err(unclear(answer)),
+    }
+}
+
+impl ReleaseFile {
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("{}/{}", self.folder, self.name)
+    }
+
+    /// The address of the file of checksums.
+    pub(crate) fn checksums_url(&self) -> String {
+        format!("{}/{}", self.folder, self.checksums)
+    }
+}
+
+impl ReleaseCache {
+    /// The cache below `root`.
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The newest release that something is here of.
+    ///
+    /// Errors: the cache cannot be read.
+    pub(crate) fn newest(&self, service: &ServiceName) -> Result<Option<ReleaseTag>, Error> {
+        let is_here = |folder: &PathBuf| {
+            let files = files::folders_in(folder).unwrap_or_default();
+            files.iter().any(|file| file.join(RECEIPT).is_file())
+        };
+        let folders = files::folders_in(&self.root.join(service.as_str()))?;
+        let tag = |folder: &PathBuf| ReleaseTag::parse(folder.file_name()?.to_str()?).ok();
+        let tags = folders.iter().filter(|folder| is_here(folder)).filter_map(tag);
+        Ok(tags.max_by(ReleaseTag::precedence))
+    }
+
+    /// The file, if it is here and still what it was.
+    ///
+    /// Errors: others than the user can write where it is.
+    pub(crate) fn find(&self, file: &ReleaseFile) -> Result<Option<FetchedFile>, Error> {
+        let folder = self.folder(file);
+        let path = folder.join(file.name.as_str());
+        let receipt = files::read(&folder.join(RECEIPT), LONGEST_RECEIPT)?;
+        let receipt = receipt.and_then(|text| serde_json::from_slice::<FileReceipt>(&text).ok());
+        let Some(FileReceipt { sha256, .. }) = receipt.filter(|receipt| receipt.url == file.url()) else {
+            return Ok(None);
+        };
+        self.refuse_others(file)?;
+        match checksum_of(&path) {
+            Ok(now) if now.hex() == sha256.as_str() => Ok(Some(FetchedFile { path, sha256 })),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(files::Error::Read { path, source }.into()),
+        }
+    }
+
+    /// Fetches the file, unless it is here.
+    ///
+    /// Errors: it was never published, cannot be fetched, or is not what its publisher says.
+    pub(crate) fn fetch(&self, file: &ReleaseFile, context: &DownloadContext) -> Result<FetchedFile, Error> {
+        self.refuse_others(file)?;
+        let patience = Deadline::after(timeouts::OTHER_INSTALLATION);
+        let folder =
+            ProgramFolder::lock(&self.folder(file), patience, || (context.watcher)(&Event::Waiting))?;
+        if let Some(found) = self.find(file)? {
+            return Ok(found);
+        }
+        let fetched = fetcher(context).and_then(|fetcher| self.fetch_into(&folder, file, &fetcher, context));
+        if fetched.is_err() {
+            folder.remove_if_empty();
+        }
+        fetched
+    }
+
+    fn fetch_into(
+        &self,
+        folder: &ProgramFolder,
+        file: &ReleaseFile,
+        fetcher: &Fetcher,
+        context: &DownloadContext,
+    ) -> Result<FetchedFile, Error> {
+        let mut partial = folder.partial()?;
+        let sha256 = match download(&mut partial, file, fetcher, context) {
+            Ok(sha256) => sha256,
+            // What came so far stays for the next attempt.
+            Err(error @ Error::Download { .. }) if keeps_partial_file(&error) => {
+                partial.discard_if_empty();
+                return Err(error);
+            }
+            Err(error) => {
+                partial.discard();
+                return Err(error);
+            }
+        };
+        folder.remove_file(RECEIPT)?;
+        folder.finish_partial(partial, file.name.as_str())?;
+        let receipt = FileReceipt { url: file.url(), sha256: sha256.clone() };
+        // These types are all text.
+        folder.write(RECEIPT, &serde_json::to_vec_pretty(&receipt).unwrap_or_default())?;
+        Ok(FetchedFile { path: self.folder(file).join(file.name.as_str()), sha256 })
+    }
+
+    /// The error for `file`, where nothing may be downloaded.
+    ///
+    /// Errors: the cache cannot be read.
+    pub(crate) fn missing(&self, file: &ReleaseFile) -> Result<Error, Error> {
+        let known = self.newest(&file.service)?.filter(|tag| *tag != file.tag);
+        Ok(Error::ReleaseNotCached {
+            name: file.release.to_string(),
+            tag: Some(file.tag.to_string()),
+            file: Some(file.name.to_string()),
+            known: known.map(|tag| tag.to_string()),
+        })
+    }
+
+    fn folder(&self, file: &ReleaseFile) -> PathBuf {
+        let ReleaseFile { service, tag, name, .. } = file;
+        self.root.join(service.as_str()).join(tag.as_str()).join(name.as_str())
+    }
+
+    /// What is put into a guest is nobody else's.
+    fn refuse_others(&self, file: &ReleaseFile) -> Result<(), Error> {
+        let folder = self.folder(file);
+        for path in folder.ancestors().take(OWN_LEVELS).filter(|path| path.exists()) {
+            files::refuse_writable_by_others(path)?;
+        }
+        Ok(files::refuse_replaceable(&folder)?)
+    }
+}
+
+/// Fetches the file into `partial` and compares its checksum.
+fn download(
+    partial: &mut PartialFile,
+    file: &ReleaseFile,
+    fetcher: &Fetcher,
+    context: &DownloadContext,
+) -> Result<Sha256Sum, Error> {
+    let url = file.url();
+    let failed = |source| Error::Download { url: url.clone(), source };
+    let opened = match fetcher.open(&url, partial, &[]).map_err(failed)? {
+        Lookup::Found(opened) => opened,
+        Lookup::NotFound(answer) => {
+            return Err(Error::ReleaseNotPublished {
+                name: file.release.to_string(),
+                tag: file.tag.to_string(),
+                attempts: vec![Attempt { url, answer }],
+            });
+        }
+    };
+    let (expected, _) = published_checksum(fetcher, &url, file.name.as_str(), &[file.checksums_url()], &[])?;
+    let computed = fetcher.save(opened, partial, Some(expected.algorithm()));
+    (context.watcher)(&Event::Finished);
+    same(&url, &expected, &computed.map_err(failed)?)
+}
+
+fn same(url: &str, expected: &Checksum, computed: &Computed) -> Result<Sha256Sum, Error> {
+    let got = computed.like(expected.algorithm());
+    let sum = Sha256Sum::parse(computed.sha256.hex());
+    match sum {
+        Ok(sum) if got == expected => Ok(sum),
+        _ => Err(Error::ReleaseMismatch {
+            url: url.to_owned(),
+            expected: expected.to_string(),
+            got: got.to_string(),
+        }),
+    }
+}
+
+fn keeps_partial_file(error: &Error) -> bool {
+    matches!(error, Error::Download { source, .. } if source.keeps_partial_file())
+}
+
+const RECEIPT: &str = ".receipt.json";
+const LONGEST_RECEIPT: u64 = 64 << 10;
+/// `service-manager/releases/SERVICE/RELEASE/FILE`.
+const OWN_LEVELS: usize = 5;

@@ -1,0 +1,144 @@
+//! An installation as text for people: what they would type in the guest.
+
+use super::install::GuestInstall;
+use super::package_commands::{install_command, refresh_command, words};
+use crate::base::distribution::GroupName;
+use crate::base::release::ReleaseFileName;
+use crate::base::text::sh_word;
+use crate::base::types::{AbsoluteGuestPath, SshUser};
+use crate::catalogue::{GuestFileMode, InstallStep, Needs};
+
+impl GuestInstall<'_> {
+    /// The commands that do the same by hand, a line each, for a shell in the guest. A comment says when one of them is needed, and
+    /// where a file is from.
+    pub(crate) fn commands(&self) -> String {
+        let lines = self.wanted().flat_map(|step| self.command_lines(step));
+        lines.map(|line| line + "\n").collect()
+    }
+
+    fn command_lines(&self, step: &InstallStep) -> Vec<String> {
+        match step {
+            InstallStep::Packages { manager, names } => {
+                let refresh = "# where the lists of packages are empty or old".to_owned();
+                vec![refresh, by_root(&refresh_command(*manager)), by_root(&install_command(*manager, names))]
+            }
+            InstallStep::Group { name } => vec![by_root(&join_command(name, self.user))],
+            InstallStep::Download { place, mode, files, .. } => {
+                let name = self.platform.and_then(|platform| files.get(platform));
+                name.map_or_else(Vec::new, |name| self.download_lines(name, place, *mode))
+            }
+            InstallStep::File { place, mode, text } => {
+                let text = text.fill(&|name| self.value(name)).unwrap_or_default();
+                write_lines(place, *mode, &text)
+            }
+        }
+    }
+
+    fn download_lines(
+        &self,
+        name: &ReleaseFileName,
+        place: &AbsoluteGuestPath,
+        mode: GuestFileMode,
+    ) -> Vec<String> {
+        let releases = self.installation.releases.as_ref().zip(self.tag).zip(self.platform);
+        let origin = releases.and_then(|((releases, tag), platform)| {
+            let folder = releases.folder.fill(&|_| Some(tag.in_address()))?;
+            Some(format!(
+                "# {folder}/{name}\n# whose SHA-256 is in {folder}/{}",
+                releases.checksums.get(platform)?
+            ))
+        });
+        let command =
+            [&words(&["install", "-D", "-m", mode.octal()])[..], &[name.to_string(), place.to_string()]];
+        origin.into_iter().chain([by_root(&command.concat())]).collect()
+    }
+}
+
+fn write_lines(place: &AbsoluteGuestPath, mode: GuestFileMode, text: &str) -> Vec<String> {
+    let command = by_root(&words(&["install", "-D", "-m", mode.octal(), "/dev/stdin", place.as_str()]));
+    let mut lines =
+        vec![format!("{command} <<'{END}'"), FILE_MARK.to_owned(), text.to_owned(), END.to_owned()];
+    if place.as_str().starts_with(UNITS) {
+        lines.push(by_root(&words(&["systemctl", "daemon-reload"])));
+    }
+    lines
+}
+
+/// What the guest must have, in words; none where that is nothing.
+pub(crate) fn needs_in_words(needs: &Needs) -> Option<String> {
+    let Needs { disk, memory, processors, ports, .. } = needs;
+    let parts = [
+        (disk, format!("{disk} MB of free disk")),
+        (memory, format!("{memory} MB of memory")),
+        (processors, format!("{processors} processors")),
+    ];
+    let parts = parts.into_iter().filter(|(amount, _)| **amount > 0).map(|(_, part)| part);
+    let free = ports.iter().map(|port| format!("port {}", port.number()));
+    let parts: Vec<String> = parts.chain(free).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn join_command(group: &GroupName, user: &SshUser) -> Vec<String> {
+    words(&["usermod", "--append", "--groups", group.as_str(), "--", user.as_str()])
+}
+
+fn by_root(command: &[String]) -> String {
+    let words: Vec<String> = command.iter().map(|word| sh_word(word)).collect();
+    format!("sudo {}", words.join(" "))
+}
+
+/// The first line of each file that this program writes (`write_file` in install.sh).
+const FILE_MARK: &str = "# service-manager";
+/// Where units are; systemd is told of a new one.
+const UNITS: &str = "/etc/systemd/system/";
+/// It ends a file in the commands, so it is a line of none.
+const END: &str = "END-OF-FILE";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Catalogue;
+
+    fn commands(service: &str, way: &str, user: &str, tag: &str) -> String {
+        let catalogue = Catalogue::built_in().unwrap();
+        let service = &catalogue.find(service).unwrap().service;
+        let installation = service.install.iter().find(|found| found.name.as_str() == way).unwrap();
+        let tag = tag.parse().ok();
+        let install = GuestInstall {
+            service: &service.name,
+            installation,
+            user: &user.parse().unwrap(),
+            names: &["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()],
+            platform: Some(&"linux/arm64".parse().unwrap()),
+            tag: tag.as_ref(),
+            with_images: false,
+        };
+        install.commands()
+    }
+
+    #[test]
+    fn commands_are_words_for_a_shell() {
+        let debian = |user| commands("docker", "debian", user, "");
+        let last = |user| debian(user).lines().last().unwrap().to_owned();
+        assert_eq!(last("vagrant"), "sudo usermod --append --groups docker -- vagrant");
+        assert_eq!(last("a$b*"), "sudo usermod --append --groups docker -- 'a$b*'");
+        assert!(last("root").contains("apt-get install"));
+        for line in debian("vagrant").lines().filter(|line| !line.starts_with('#')) {
+            assert!(shlex::split(line).is_some_and(|words| words[0] == "sudo"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_release_is_named_with_its_sums() {
+        let text = commands("kubernetes", "k3s", "root", "v1.31.5+k3s1");
+        let folder = "https://github.com/k3s-io/k3s/releases/download/v1.31.5%2Bk3s1";
+        let begin = format!(
+            "# {folder}/k3s-arm64\n# whose SHA-256 is in {folder}/sha256sum-arm64.txt\n\
+             sudo install -D -m 0755 k3s-arm64 /usr/local/bin/k3s\n\
+             sudo install -D -m 0600 /dev/stdin /etc/rancher/k3s/config.yaml <<'END-OF-FILE'\n# service-manager\n"
+        );
+        assert!(text.starts_with(&begin), "{text}");
+        assert!(text.contains("\ntls-san: [\"192.0.2.7\", \"2001:db8::7\"]\n"), "{text}");
+        assert!(text.ends_with("END-OF-FILE\nsudo systemctl daemon-reload\n"), "{text}");
+    }
+}

@@ -1,0 +1,43 @@
+//! The commands of the programs that install packages.
+
+use crate::base::distribution::PackageName;
+use crate::catalogue::PackageManager;
+
+/// The name of the program.
+pub(crate) fn program(manager: PackageManager) -> &'static str {
+    match manager {
+        PackageManager::Apt => "apt-get",
+    }
+}
+
+/// The command that reads the lists of packages.
+pub(super) fn refresh_command(manager: PackageManager) -> Vec<String> {
+    match manager {
+        // Else it says that all is well when a list could not be had (apt-get(8), since 2.1.6).
+        PackageManager::Apt => words(&["apt-get", "update", "-o", "APT::Update::Error-Mode=any"]),
+    }
+}
+
+/// The command that installs `names`: it asks nothing, restarts nothing, keeps the settings that are there and removes no package.
+pub(super) fn install_command(manager: PackageManager, names: &[PackageName]) -> Vec<String> {
+    let mut command = match manager {
+        PackageManager::Apt => words(&[
+            "env",
+            "DEBIAN_FRONTEND=noninteractive",
+            "NEEDRESTART_MODE=l",
+            "apt-get",
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "--no-remove",
+            "-o",
+            "Dpkg::Options::=--force-confold",
+        ]),
+    };
+    command.extend(names.iter().map(ToString::to_string));
+    command
+}
+
+pub(super) fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
