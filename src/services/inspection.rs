@@ -1,6 +1,6 @@
 //! One look at the guest: log in, ask everything with one command, and connect to what was found.
 
-use std::net::{IpAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, TcpStream, UdpSocket};
 use std::time::SystemTime;
 
 use super::availability::{Assessment, Availability};
@@ -261,10 +261,10 @@ impl Inspection {
                 if self.may_be_behind_ssh(detected, credentials.port, &reasons) =>
             {
                 let directly = || {
-                    let patient = EndpointSearch { connect: timeouts::API_CONNECT, ..search };
-                    self.may_come_directly(credentials.port, &reasons)
-                        .then(|| patient.run(deadline).ok())
-                        .flatten()
+                    let addresses = worth_another_try(credentials.port, &reasons);
+                    let patient =
+                        EndpointSearch { addresses: &addresses, connect: timeouts::API_CONNECT, ..search };
+                    (!addresses.is_empty()).then(|| patient.run(deadline).ok()).flatten()
                 };
                 // Where it just starts, another try costs less than another login.
                 if let Some((endpoint, client)) = directly() {
@@ -315,21 +315,10 @@ impl Inspection {
         self.addresses().into_iter().filter(|address| !(is_forwarded && address.is_loopback())).collect()
     }
 
-    /// True when a service that did not answer directly may do so by now: at the address at which SSH reached the guest something
-    /// was heard, or a connection is accepted. A server that just starts, or has much to do, is slow with TLS.
-    fn may_come_directly(&self, port: u16, reasons: &[(IpAddr, endpoint::NoResponse)]) -> bool {
-        self.heard_from_itself(reasons).is_some()
-            || self.itself().is_some_and(|itself| accepts((itself, port)))
-    }
-
-    /// The address at which SSH reached the guest, unless that is a port of the host's own.
-    fn itself(&self) -> Option<IpAddr> {
-        self.address.filter(|address| !address.is_loopback())
-    }
-
-    /// What was heard at that address. None where it kept silent.
+    /// What was heard at the address at which SSH reached the guest, unless that is a port of the host's own. None where it kept
+    /// silent.
     fn heard_from_itself(&self, reasons: &[(IpAddr, endpoint::NoResponse)]) -> Option<endpoint::NoResponse> {
-        let itself = self.itself()?;
+        let itself = self.address.filter(|address| !address.is_loopback())?;
         let heard = reasons.iter().find(|(address, _)| *address == itself).map(|(_, reason)| *reason);
         heard.filter(|reason| *reason != endpoint::NoResponse::Timeout)
     }
@@ -414,6 +403,20 @@ impl Inspection {
     }
 }
 
+/// The addresses at which a service that did not answer directly may do so by now: something was heard there, or a connection
+/// is accepted. A server that just starts, or has much to do, is slow with TLS. Nothing of the guest begins to listen at the
+/// host's own loopback.
+fn worth_another_try(port: u16, reasons: &[(IpAddr, endpoint::NoResponse)]) -> Vec<IpAddr> {
+    let tried = reasons.iter().filter(|(address, _)| !address.is_loopback() && *address != VIRTUALBOX_NAT);
+    let is_worth_it = |(address, reason): (IpAddr, endpoint::NoResponse)| match reason {
+        endpoint::NoResponse::ConnectionRefused | endpoint::NoResponse::NotReady => Some(address),
+        endpoint::NoResponse::WrongServer => None,
+        endpoint::NoResponse::Timeout => accepts((address, port)).then_some(address),
+    };
+    let results = parallel::map(tried.copied().collect(), reasons.len(), is_worth_it);
+    results.into_iter().filter_map(|result| result.ok().flatten()).collect()
+}
+
 /// True when somebody listens at `place`.
 fn accepts(place: (IpAddr, u16)) -> bool {
     TcpStream::connect_timeout(&place.into(), timeouts::EXPLAINING_PORT).is_ok()
@@ -427,8 +430,10 @@ fn is_of_this_host(address: IpAddr) -> bool {
 }
 
 const COMPARE_CLOCKS: &str = "compare the clocks: `date -u` here and in the machine";
+/// Every `VirtualBox` guest has it behind its NAT (<https://www.virtualbox.org/manual/ch06.html>, "NAT").
+pub(super) const VIRTUALBOX_NAT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 2, 15));
 /// TEST-NET-1 (RFC 5737).
-const NOBODYS_ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+const NOBODYS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// Services of one machine.
 const MOST_AT_ONCE: usize = 20;
 

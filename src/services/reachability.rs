@@ -1,10 +1,10 @@
 //! Which of the guest's addresses the host can reach.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::inspection::Inspection;
+use super::inspection::{Inspection, VIRTUALBOX_NAT};
 use crate::base::deadline::Deadline;
 use crate::base::parallel;
 use crate::guest::ssh::{HostKey, SSH_PORT, has_host_key};
@@ -57,9 +57,6 @@ fn reached(addresses: &[IpAddr], host_key: &HostKey, deadline: Deadline) -> Vec<
     let results = parallel::map(addresses.to_vec(), addresses.len(), answers);
     results.into_iter().filter_map(|result| result.ok().flatten()).collect()
 }
-
-/// Every `VirtualBox` guest has it behind its NAT (<https://www.virtualbox.org/manual/ch06.html>, "NAT").
-const VIRTUALBOX_NAT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 2, 15));
 
 #[cfg(test)]
 mod tests {

@@ -88,21 +88,43 @@ fn a_path_that_is_too_long_for_a_socket_is_named() {
         .succeeds();
 }
 
-/// A service that just starts refuses at first, and would answer through SSH a moment later.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn what_refused_only_once_needs_no_tunnel() {
     let guest = Guest::own("kubeadm", "address");
-    let refuses = format!("INPUT {FIRST_CONNECTION} --jump REJECT --reject-with tcp-reset");
-    guest.changes(&format!("iptables --insert {refuses}"), &format!("iptables --delete {refuses}"));
+    refuses_once(&guest);
     exports_the_address(&User::of(&guest));
 }
 
-/// And one that has much to do accepts a connection long before it says a word.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn what_is_slow_only_once_needs_no_tunnel() {
     let guest = Guest::own("kubeadm", "address");
+    is_slow_once(&guest);
+    exports_the_address(&User::of(&guest));
+}
+
+/// Nor where SSH comes through a port of this host, as Vagrant's does.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_did_not_answer_only_once_needs_no_tunnel_behind_a_forwarded_port() {
+    let guest = Guest::own("kubeadm", "address");
+    let port = ssh_port_of(&guest);
+    for does_so in [refuses_once, is_slow_once] {
+        does_so(&guest);
+        exports_the_address(&user_of(&guest, &port));
+        guest.changes_back();
+    }
+}
+
+/// A service that just starts refuses at first, and would answer through SSH a moment later.
+fn refuses_once(guest: &Guest) {
+    let refuses = format!("INPUT {FIRST_CONNECTION} --jump REJECT --reject-with tcp-reset");
+    guest.changes(&format!("iptables --insert {refuses}"), &format!("iptables --delete {refuses}"));
+}
+
+/// And one that has much to do accepts a connection long before it says a word.
+fn is_slow_once(guest: &Guest) {
     let silent = "--unit silent --socket-property ListenStream=7000 sleep infinity";
     guest.changes(
         &format!("systemd-run --quiet {silent}"),
@@ -110,7 +132,6 @@ fn what_is_slow_only_once_needs_no_tunnel() {
     );
     let leads_there = format!("PREROUTING --table nat {FIRST_CONNECTION} --jump REDIRECT --to-ports 7000");
     guest.changes(&format!("iptables --insert {leads_there}"), &format!("iptables --delete {leads_there}"));
-    exports_the_address(&User::of(&guest));
 }
 
 /// Connections from elsewhere to the API server, once.
