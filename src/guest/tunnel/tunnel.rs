@@ -3,11 +3,13 @@
 //! libssh2 is not thread-safe, and its binding has threads wait for each other. So whoever drives a tunnel calls
 //! [`Tunnel::work`] and [`Tunnel::wait`] by turns. Only logging in, which waits for the network, has a thread of its own.
 
-use std::io::{self, Read, Write};
+mod login;
+mod waiting;
+
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, TryRecvError};
-use std::thread;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use socket2::Socket;
@@ -19,7 +21,7 @@ use super::listener::{ListenError, listen, listen_exactly};
 use super::session::{Session, SessionLost};
 use super::status::{ForwardStatus, SessionStatus, TunnelStatus};
 use crate::base::deadline::Deadline;
-use crate::base::platform::{AsOsSocket, Interest, LocalStream, Ready, local_pair, poll_sockets};
+use crate::base::platform::{LocalStream, local_pair};
 use crate::base::timeouts;
 use crate::guest::ssh::Connection;
 
@@ -65,15 +67,6 @@ enum Phase {
     Down,
     LoggingIn(Receiver<Result<Connection, String>>),
     Up(Box<Session>),
-}
-
-/// What a socket that is waited for belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WatchedSocket {
-    Waker,
-    Ssh,
-    Forward(usize),
-    Link(usize),
 }
 
 impl Tunnel {
@@ -335,30 +328,6 @@ impl Tunnel {
         }
     }
 
-    fn check_session(&mut self) -> Result<(), SessionLost> {
-        let now = Instant::now();
-        let awaits_guest = self.links.iter().any(Link::awaits_guest);
-        let Phase::Up(session) = &mut self.phase else { return Ok(()) };
-        if self.links.iter().any(|link| link.is_overdue(now)) {
-            return Err(SessionLost("the machine does not answer".to_owned()));
-        }
-        if session.has_ended() {
-            return Err(SessionLost("the connection to the machine has ended".to_owned()));
-        }
-        session.allow_channels(self.links.len());
-        let may_send = !self.links.iter().any(Link::is_opening);
-        session.check_liveness(awaits_guest, may_send)?;
-        let stuck = self.links.iter().filter(|link| link.is_stuck(now)).count();
-        if stuck > 0 && (stuck == self.links.len() || stuck >= MOST_STUCK) {
-            return Err(SessionLost("the machine does not close connections that have ended".to_owned()));
-        }
-        if self.links.is_empty() && self.last_use.elapsed() >= timeouts::TUNNEL_SESSION {
-            log::info!("nobody uses the SSH session, so it ends");
-            self.phase = Phase::Down;
-        }
-        Ok(())
-    }
-
     /// Removes the links that have ended, and the forwards that were removed, once they have no more links.
     fn sweep(&mut self) {
         self.sweep_links();
@@ -394,193 +363,6 @@ impl Tunnel {
             self.last_use = Instant::now();
         }
     }
-
-    /// Ends the session. Clients whose connection was not open yet are connected anew, once; the others see theirs end.
-    fn lose_session(&mut self, reason: &SessionLost) {
-        log::info!("the SSH session has ended: {reason}");
-        self.last_error = Some(reason.to_string());
-        if let Phase::Up(session) = &self.phase {
-            session.hang_up();
-        }
-        for link in &mut self.links {
-            link.lose_session(&reason.to_string());
-        }
-        self.sweep();
-        if let Phase::Up(_) = self.phase {
-            self.phase = Phase::Down;
-        }
-    }
-
-    fn start_login(&mut self) {
-        if !matches!(self.phase, Phase::Down) || !self.links.iter().any(Link::is_waiting) {
-            return;
-        }
-        // A client that tries again and again is no reason to knock again and again.
-        if self.last_failure.is_some_and(|failure| failure.elapsed() < timeouts::TUNNEL_RETRY) {
-            let reason = self.last_error.clone().unwrap_or_default();
-            return self.fail_waiting(&reason);
-        }
-        let Ok(waker) = self.waker.1.try_clone() else { return };
-        let (sender, receiver) = mpsc::channel();
-        let agent = self.way.as_ref().and_then(|way| way.agent.clone());
-        let login = Arc::clone(&self.login);
-        thread::spawn(move || {
-            let connection = login(agent.as_deref(), Deadline::after(timeouts::TUNNEL_LOGIN));
-            // Nobody is there any more when the tunnel has ended.
-            let _ = sender.send(connection);
-            let _ = (&waker).write(&[0]);
-        });
-        self.phase = Phase::LoggingIn(receiver);
-    }
-
-    fn finish_login(&mut self) {
-        let Phase::LoggingIn(receiver) = &self.phase else { return };
-        let result = match receiver.try_recv() {
-            Ok(result) => result,
-            Err(TryRecvError::Empty) => return,
-            Err(TryRecvError::Disconnected) => Err("logging in broke off; this is a bug".to_owned()),
-        };
-        let session =
-            result.and_then(|connection| Session::new(connection).map_err(|error| error.to_string()));
-        match session {
-            Ok(session) => {
-                log::info!("logged in");
-                (self.phase, self.last_failure) = (Phase::Up(Box::new(session)), None);
-                self.last_error = None;
-                self.last_use = Instant::now();
-            }
-            Err(reason) => {
-                // A client that tries again and again has it be tried again and again.
-                if self.last_failure.is_none() || self.last_error.as_ref() != Some(&reason) {
-                    log::info!("could not log in: {reason}");
-                }
-                (self.phase, self.last_failure) = (Phase::Down, Some(Instant::now()));
-                self.fail_waiting(&reason);
-                self.last_error = Some(reason);
-            }
-        }
-    }
-
-    /// Never accept and hang: those that wait see at once that nothing comes.
-    fn fail_waiting(&mut self, reason: &str) {
-        for link in self.links.iter_mut().filter(|link| link.is_waiting()) {
-            link.fail(reason.to_owned());
-        }
-        self.sweep();
-    }
-
-    /// How long nothing has to be done unless a socket is ready.
-    fn patience(&self) -> Duration {
-        let now = Instant::now();
-        // Then it listens again.
-        let deaf = self.accept_after.map(|after| after.saturating_duration_since(now));
-        let limit = deaf.filter(|deaf| !deaf.is_zero()).unwrap_or(timeouts::TUNNEL_SESSION);
-        let turn = self.full_since.filter(|_| self.awaits_command());
-        let turn = turn.map(|since| timeouts::TUNNEL_TURN.saturating_sub(since.elapsed()));
-        let limit = turn.into_iter().fold(limit, Duration::min);
-        let Phase::Up(session) = &self.phase else { return limit };
-        // libssh2 waits for what it does not tell.
-        let is_recent = |since: Instant| now.duration_since(since) < timeouts::TUNNEL_CLOSE;
-        let is_pending = self
-            .links
-            .iter()
-            .any(|link| link.pending_since().is_some_and(|since| link.is_opening() || is_recent(since)));
-        let has_unsent = self.links.iter().any(Link::has_unsent);
-        if self.is_busy {
-            return Duration::ZERO;
-        }
-        let poll = match (is_pending || self.vain_since.is_some(), has_unsent) {
-            (true, _) => timeouts::TUNNEL_POLL,
-            (false, true) => timeouts::TUNNEL_RETRY,
-            (false, false) => timeouts::TUNNEL_SESSION,
-        };
-        let awaits_guest = self.links.iter().any(Link::awaits_guest);
-        let idle = timeouts::TUNNEL_SESSION.saturating_sub(self.idle());
-        let idle = if self.links.is_empty() { idle } else { timeouts::TUNNEL_SESSION };
-        session.next_check(awaits_guest).into_iter().fold(poll.min(idle).min(limit), Duration::min)
-    }
-
-    /// Waits for what can be done next, `patience` at most, and takes note of it. Says what `others` can do that are waited for
-    /// besides.
-    ///
-    /// Errors: the system's.
-    pub(crate) fn wait(
-        &mut self,
-        patience: Duration,
-        others: &[(&dyn AsOsSocket, Interest)],
-    ) -> io::Result<Vec<Ready>> {
-        let watched = self.watched();
-        let sources: Vec<WatchedSocket> = watched.iter().map(|(source, ..)| *source).collect();
-        let sockets = watched.into_iter().map(|(_, socket, interest)| (socket, interest));
-        let sockets: Vec<(&dyn AsOsSocket, Interest)> = sockets.chain(others.iter().copied()).collect();
-        let mut ready = poll_sockets(&sockets, Some(patience))?;
-        let of_others = ready.split_off(sources.len());
-        sources.into_iter().zip(ready).for_each(|(source, ready)| self.react(source, ready));
-        Ok(of_others)
-    }
-
-    /// The sockets to wait for, and for what.
-    fn watched(&self) -> Vec<(WatchedSocket, &dyn AsOsSocket, Interest)> {
-        let read = Interest { read: true, write: false };
-        let mut watched: Vec<(WatchedSocket, &dyn AsOsSocket, Interest)> =
-            vec![(WatchedSocket::Waker, &self.waker.0, read)];
-        if let Phase::Up(session) = &self.phase {
-            // One that has failed is always ready, whether it is waited for or not.
-            let interest = session.interest();
-            if !interest.is_empty() {
-                watched.push((WatchedSocket::Ssh, session.socket(), interest));
-            }
-        }
-        if self.accepts() {
-            let listeners = self.forwards.iter().enumerate();
-            watched.extend(listeners.filter_map(|(index, forward)| {
-                Some((WatchedSocket::Forward(index), forward.listener.as_ref()? as &dyn AsOsSocket, read))
-            }));
-        }
-        watched.extend(self.links.iter().enumerate().filter_map(|(index, link)| {
-            Some((WatchedSocket::Link(index), link.local() as &dyn AsOsSocket, link.interest()?))
-        }));
-        watched
-    }
-
-    fn accepts(&self) -> bool {
-        self.links.len() < MOST_LINKS && self.accept_after.is_none_or(|after| after <= Instant::now())
-    }
-
-    /// Takes note of what can be done now.
-    fn react(&mut self, source: WatchedSocket, ready: Ready) {
-        match source {
-            WatchedSocket::Waker if ready.read => {
-                let _ = (&self.waker.0).read(&mut [0; 16]);
-            }
-            WatchedSocket::Forward(index) if ready.read => self.accept(index),
-            WatchedSocket::Link(index) => {
-                if let Some(link) = self.links.get_mut(index) {
-                    link.react(ready);
-                }
-            }
-            WatchedSocket::Waker | WatchedSocket::Ssh | WatchedSocket::Forward(_) => {}
-        }
-    }
-
-    fn accept(&mut self, index: usize) {
-        while self.accepts() {
-            let Some(listener) = self.forwards.get(index).and_then(|known| known.listener.as_ref()) else {
-                return;
-            };
-            match listener.accept().and_then(|(local, _)| Link::new(index, local)) {
-                Ok(link) => {
-                    self.forwards[index].status.accept();
-                    self.links.push(link);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => {
-                    log::warn!("could not accept a connection: {error}");
-                    self.accept_after = Some(Instant::now() + timeouts::TUNNEL_RETRY);
-                }
-            }
-        }
-    }
 }
 
 impl Listening {
@@ -607,10 +389,6 @@ const BUFFER: usize = 32 << 10;
 const MOST_ROUNDS: usize = 8;
 /// So often in a row it is tried at once to read what is there for a link.
 const MOST_IN_VAIN: usize = 4;
-/// So many channels that the guest does not close are worth ending the others for.
-const MOST_STUCK: usize = 200;
-/// Below the 1024 files that a process may have open.
-const MOST_LINKS: usize = 900;
 /// sshd's `MaxSessions`, which counts for each SSH connection (`sshd_config(5)`).
 const MOST_COMMANDS: usize = 10;
 const FULL: &str = "ten connections that need sudo are open, and sshd allows no more; in the machine, \
