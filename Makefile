@@ -29,8 +29,8 @@ unit: ## build the program and run the tests that need nothing else, on any syst
 	cargo test --locked --lib $(FEATURES:%=--features %)
 	cargo build --locked $(FEATURES:%=--features %)
 
-demo: ## boot a real guest and use the Kubernetes in it
-	@tools/demo
+demo: ## boot a real guest and use the Kubernetes in it; STOCK=1: a bare Debian that is given Docker
+	@tools/demo $(STOCK:%=stock)
 
 test: setup ## run all tests; the guest is built the first time, which takes some minutes
 	@tools/test
