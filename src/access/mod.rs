@@ -8,6 +8,7 @@ pub(crate) mod endpoint;
 mod go_x509;
 pub(crate) mod kubeconfig;
 mod pem;
+pub(crate) mod registry_client;
 pub(crate) mod registry_config;
 pub(crate) mod tls;
 #[cfg(test)]

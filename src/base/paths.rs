@@ -138,6 +138,16 @@ impl MachineFiles {
         self.0.join("docker-contexts.json")
     }
 
+    /// The user's own files that have programs trust its registry.
+    pub(crate) fn registry_trust(&self) -> PathBuf {
+        self.0.join("registry-trust.json")
+    }
+
+    /// The logins that skopeo, podman and buildah read.
+    pub(crate) fn registry_logins(&self) -> PathBuf {
+        self.0.join("registry").join(REGISTRY_LOGINS)
+    }
+
     /// The contexts of its own kubeconfigs that were chosen.
     pub(crate) fn chosen_contexts(&self) -> PathBuf {
         self.0.join("chosen-contexts.json")
@@ -247,6 +257,8 @@ pub(crate) fn docker_config(env: &Env) -> Result<PathBuf, NoHome> {
 
 const TUNNELS: &str = "run";
 const KUBECONFIG: &str = "kubeconfig";
+/// In the folder of the service.
+pub(crate) const REGISTRY_LOGINS: &str = "auth.json";
 
 #[cfg(test)]
 mod tests {

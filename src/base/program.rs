@@ -1,7 +1,7 @@
 //! Other programs: found on the PATH, started, and ended when their time is over.
 
 use std::ffi::OsStr;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -76,9 +76,38 @@ pub(crate) fn shell(line: &str) -> Command {
 pub(crate) fn run(mut command: Command, shown: &str, deadline: Deadline) -> Result<ProgramOutput, Error> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (child, tree) = ProcessTree::start(&mut command).map_err(Error::NotStarted)?;
+    wait_for(child, tree, Vec::new(), shown, deadline)
+}
+
+/// The same, and gives it `input` to read.
+///
+/// Errors: those of [`run`].
+pub(crate) fn run_with_input(
+    mut command: Command,
+    input: &[u8],
+    shown: &str,
+    deadline: Deadline,
+) -> Result<ProgramOutput, Error> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (child, tree) = ProcessTree::start(&mut command).map_err(Error::NotStarted)?;
+    wait_for(child, tree, input.to_vec(), shown, deadline)
+}
+
+/// Writes `input` for `child`, and waits until it has ended.
+fn wait_for(
+    mut child: Child,
+    tree: ProcessTree,
+    input: Vec<u8>,
+    shown: &str,
+    deadline: Deadline,
+) -> Result<ProgramOutput, Error> {
     let (sender, receiver) = mpsc::channel();
     // The receiver is gone only when the time is over.
-    thread::spawn(move || sender.send(wait(child)));
+    thread::spawn(move || {
+        // A program need not read what it is given.
+        let _ = child.stdin.take().map(|mut stdin| stdin.write_all(&input));
+        sender.send(wait(child))
+    });
     let Ok(output) = receiver.recv_timeout(deadline.left()) else {
         tree.kill();
         return Err(deadline.timeout(format!("`{shown}`")).into());

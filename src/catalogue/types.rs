@@ -315,8 +315,8 @@ pub(crate) struct Hints {
 pub(crate) const VERSION: &str = "version";
 
 /// The values that a placeholder can stand for whatever the flavour is.
-pub(crate) const BUILT_IN_VALUES: [&str; 7] =
-    ["url", "endpoint", "kubeconfig", "folder", "api_version", "docker_host", "tls"];
+pub(crate) const BUILT_IN_VALUES: [&str; 8] =
+    ["url", "endpoint", "kubeconfig", "folder", "api_version", "docker_host", "tls", "logins"];
 
 impl Service {
     /// True for a program of the host alone: nothing of it can be in a guest.

@@ -11,6 +11,7 @@ mod lifecycle;
 mod machine;
 mod machines;
 mod refusal;
+mod registry;
 mod retyped;
 mod service_files;
 mod shells;
@@ -41,6 +42,7 @@ pub(crate) use self::machines::{
     AllowArgs, DenyArgs, ForgetArgs, MachinesArgs, MachinesCommand, TrustArgs, UseArgs,
 };
 pub(crate) use self::refusal::{Refusal, with_hints};
+pub(crate) use self::registry::{RegistryArgs, RegistryCommand, RegistryLoginArgs, RegistryTrustArgs};
 pub(crate) use self::retyped::Meaning;
 use self::retyped::{retyped, selection_options};
 pub(crate) use self::service_files::{ServicesArgs, ServicesCommand};
@@ -101,6 +103,7 @@ pub(crate) enum Command {
     Restart(RestartArgs),
     Kubeconfig(KubeconfigArgs),
     DockerContext(DockerContextArgs),
+    Registry(RegistryArgs),
     Box(BoxArgs),
     Ssh(SshArgs),
     Logs(LogsArgs),

@@ -75,6 +75,7 @@ pub(crate) fn is_about_a_machine(name: &str) -> bool {
             | "restart"
             | "kubeconfig"
             | "docker-context"
+            | "registry"
             | "box"
             | "ssh"
             | "logs"

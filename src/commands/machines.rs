@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::context::{Context, print, print_json};
 use super::docker_context::take_away;
 use super::kubeconfig::take_out;
+use super::registry::take_away_trust;
 use crate::access::kubeconfig;
 use crate::base::files;
 use crate::base::paths::MachineFiles;
@@ -237,6 +238,7 @@ fn forget_files(machine: &MachineFiles, name: &str, context: &Context) -> Result
     failed.extend(tunnel::stop(machine, context.deadline).err().map(Error::from));
     failed.extend(take_out_everywhere(machine, name, context));
     failed.extend(take_away_docker_contexts(machine, context));
+    failed.extend(take_away_trust(machine, context));
     let choice = machine::choose_no_more(&context.folders()?, &machine.key(), context.deadline);
     failed.extend(choice.err().map(|error| machine::Error::from(error).into()));
     failed.extend(forget(machine, context.deadline).err().map(Error::from));

@@ -18,6 +18,7 @@ mod kubeconfig;
 mod logs;
 mod machines;
 mod man;
+mod registry;
 mod restart;
 mod services;
 mod ssh;
@@ -83,6 +84,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<(), Error> {
         Command::Restart(args) => restart::run(args, &context.clone().that_leaves_tunnels()),
         Command::Kubeconfig(args) => kubeconfig::run(args, &context.clone().that_leaves_tunnels()),
         Command::DockerContext(args) => docker_context::run(args, &context.clone().that_leaves_tunnels()),
+        Command::Registry(args) => registry::run(args, &context.clone().that_leaves_tunnels()),
         Command::Box(args) => r#box::run(args, context),
         Command::Ssh(args) => ssh::run(args, context),
         Command::Logs(args) => logs::run(args, context),

@@ -7,6 +7,7 @@ use super::exec::ExecError;
 use super::explain::{ExitCode, Explain, explain};
 use super::files::{is_full, is_no_folder};
 use super::invocation::Invocation;
+use super::registry::RegistryError;
 use crate::access::{docker_context, kubeconfig};
 use crate::base::causes::causes;
 use crate::base::deadline::{Timeout, WorkerPanicked};
@@ -56,6 +57,8 @@ pub(crate) enum Error {
     Diagnosed { code: ExitCode },
     #[error(transparent)]
     Exec(#[from] ExecError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     #[error(transparent)]
     Stdout(#[from] StdoutError),
     #[error(transparent)]
@@ -161,6 +164,7 @@ impl Explain for Error {
             Self::Proxy(error) => error.exit_code(),
             Self::Settings(error) => error.exit_code(),
             Self::Exec(error) => error.exit_code(),
+            Self::Registry(error) => error.exit_code(),
             Self::OfMachine { error, .. }
             | Self::OfProjectFile { error, .. }
             | Self::Hinted { error, .. } => error.exit_code(),
@@ -217,6 +221,7 @@ impl Explain for Error {
             Self::Proxy(error) => return error.hint(),
             Self::Settings(error) => return error.hint(),
             Self::Exec(error) => return error.hint(),
+            Self::Registry(error) => return error.hint(),
             Self::Files(error) => return error.hint(),
             Self::Tunnel(error) => return error.hint(),
             Self::Timeout(error) => return error.hint(),

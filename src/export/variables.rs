@@ -1,11 +1,13 @@
 //! Service templates → the variables to export. Pure.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::service_access::ServiceAccess;
+use crate::base::paths::REGISTRY_LOGINS;
 use crate::base::platform::LIST_SEPARATOR;
 use crate::base::types::{DnsName, ValueName, VariableName, Version};
 use crate::catalogue::{Access, ExportTemplate, Source, VERSION};
@@ -171,6 +173,10 @@ impl Values<'_> {
             "docker_host" => endpoint.docker_host(),
             "tls" => endpoint.address().map(|_| "1".to_owned())?,
             "kubeconfig" => self.kubeconfig.to_owned(),
+            "logins" => {
+                let path = Path::new(self.folder).join(REGISTRY_LOGINS);
+                path.exists().then(|| path.to_str().map(ToOwned::to_owned)).flatten()?
+            }
             "folder" => endpoint.address().map(|_| self.folder.to_owned())?,
             "api_version" if self.wants_api_version() => endpoint.api_version.as_ref()?.to_string(),
             _ => return None,

@@ -36,8 +36,8 @@ pub(crate) use project_file::{FoundProjectFile, NAME as PROJECT_FILE, ProjectFil
 pub(crate) use resolve::{resolve, resolve_from_cwd, resolve_remembered};
 pub(crate) use selection::Selection;
 pub(crate) use store::{
-    DockerContextRecord, Machine, Remembered, UnreadableRecord, chosen_contexts, docker_contexts, forget,
-    merges, remembered,
+    DockerContextRecord, Machine, Remembered, TrustRecord, UnreadableRecord, chosen_contexts,
+    docker_contexts, forget, merges, registry_trust, remembered,
 };
 pub(crate) use vagrant::Project;
 pub(crate) use vagrant_resolver::VagrantResolver;

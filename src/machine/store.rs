@@ -295,6 +295,15 @@ impl Machine {
         folder.write_json(&self.files.docker_contexts(), &contexts)
     }
 
+    /// Keeps which files of the user's have programs trust its registry.
+    pub(crate) fn remember_registry_trust(
+        &self,
+        folder: &PrivateFolder,
+        records: &[TrustRecord],
+    ) -> Result<(), Error> {
+        folder.write_json(&self.files.registry_trust(), &records)
+    }
+
     /// Keeps which contexts of its own kubeconfigs were chosen, by service.
     pub(crate) fn remember_chosen_contexts(
         &self,
@@ -311,6 +320,21 @@ pub(crate) struct DockerContextRecord {
     /// Docker's folder.
     pub folder: PathBuf,
     pub name: DockerContextName,
+}
+
+/// A file of the user's that has programs trust the registry of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TrustRecord {
+    pub path: PathBuf,
+    /// The SHA-256 of what was written.
+    pub digest: String,
+}
+
+/// The files that have programs trust the registry of `machine`.
+///
+/// Errors: the list cannot be read.
+pub(crate) fn registry_trust(machine: &MachineFiles) -> Result<Vec<TrustRecord>, Error> {
+    read_list(machine.registry_trust())
 }
 
 /// The docker contexts that lead to `machine`.

@@ -44,8 +44,8 @@ impl ConnectedService<'_> {
         let place = address.place();
         Some(match &address.server_name {
             _ if address.is_plain => format!(
-                "the registry talks HTTP: docker here takes that at {place}; skopeo, podman and buildah have to be told, \
-                 as `--tls-verify=false` does"
+                "the registry talks HTTP: docker here takes that at {place}; skopeo, podman and buildah once \
+                 `service-manager registry trust` was typed"
             ),
             Some(name) => format!(
                 "the registry's certificate does not name {}: docker here takes that at {place}; for skopeo, podman and \
@@ -54,7 +54,8 @@ impl ConnectedService<'_> {
             ),
             None if self.endpoint.is_through_ssh() => return None,
             None => format!(
-                "docker here has to trust {place}; `--tunnel always` leads to a loopback address, which it trusts"
+                "skopeo, podman and buildah trust {place} once `service-manager registry trust` was typed, which says what \
+                 docker needs; `--tunnel always` leads to a loopback address, which docker trusts"
             ),
         })
     }

@@ -6,7 +6,7 @@ pub(crate) mod table;
 mod waiting;
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -351,6 +351,8 @@ impl Progress {
     }
 }
 
+/// Of standard input.
+const LONGEST_LINE: u64 = 64 << 10;
 const WITH_LENGTH: &str = "{msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
 /// For terminals in which little of the bar would be left.
 const WITH_LENGTH_NARROW: &str = "{msg} [{wide_bar}] {percent}% {eta}";
@@ -411,6 +413,13 @@ pub(crate) fn confirm(question: &str) -> bool {
     asked.is_ok()
         && io::stdin().read_line(&mut answer).is_ok()
         && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
+}
+
+/// The next line of standard input, without its end.
+pub(crate) fn read_line() -> io::Result<String> {
+    let mut line = String::new();
+    io::stdin().lock().take(LONGEST_LINE).read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 /// True when a person reads standard output.

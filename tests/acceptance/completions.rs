@@ -218,7 +218,7 @@ fn zsh_reads_the_set_up_from_a_folder_of_functions() {
 fn powershell_gets_values_with_explanations() {
     let user = User::new();
     user.types("service-manager completions powershell -- 2 service-manager env")
-        .stdout("docker\tuses docker\nopenshift\tuses oc\nkubernetes\tuses kubectl\n")
+        .stdout("docker\tuses docker\nopenshift\tuses oc\nkubernetes\tuses kubectl\nregistry\t\n")
         .succeeds();
     user.types("service-manager completions pwsh | grep --count CompletionResult").stdout("1\n").succeeds();
 }

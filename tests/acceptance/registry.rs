@@ -100,8 +100,14 @@ fn docker_pushes_and_skopeo_inspects_at_a_routable_address() {
     let authority = guest.run("cat /etc/docker/registry/ca.pem");
     let _trusted = TrustedByDocker::new(&place, &authority);
     let docker = docker(&guest);
-    user.writes(".config/containers/certs.d/x", "");
-    user.writes(&format!(".config/containers/certs.d/{place}/ca.crt"), &authority);
+    user.types("service-manager registry trust")
+        .stderr(
+            "
+            note: skopeo, podman and buildah trust [ADDRESS]:5000: `[HOME]/.config/containers/certs.d/[ADDRESS]:5000/ca.crt`
+            note: for docker: `sudo install -D -m 644 [HOME]/.config/containers/certs.d/[ADDRESS]:5000/ca.crt /etc/docker/certs.d/[ADDRESS]:5000/ca.crt`
+            ",
+        )
+        .succeeds();
     let folder = image(&user);
     user.types(format!(
         "eval \"$(service-manager --quiet env registry)\"; set -e; image=$DOCKER_REGISTRY/routable; \
@@ -137,7 +143,7 @@ fn docker_pushes_and_skopeo_inspects_through_the_tunnel() {
     user.types(format!(
         "eval \"$(service-manager --quiet env registry)\"; set -e; image=$DOCKER_REGISTRY/tunnelled; \
          tar --create --directory {} . | {docker} import - $image >/dev/null; {docker} push --quiet $image; \
-         {docker} rmi $image >/dev/null; skopeo inspect --tls-verify=false docker://$image --format '{{{{len .Layers}}}}'",
+         {docker} rmi $image >/dev/null; service-manager --quiet registry trust; skopeo inspect docker://$image --format '{{{{len .Layers}}}}'",
         folder.display()
     ))
     .patiently()
@@ -146,8 +152,8 @@ fn docker_pushes_and_skopeo_inspects_through_the_tunnel() {
     user.types("service-manager env registry --output json | grep --only-matching '\"url\":\"http:[^\"]*:2'")
         .stdout("\"url\":\"http://127.0.0.1:2\n")
         .stderr(
-            "note: the registry talks HTTP: docker here takes that at 127.0.0.1:2[..]; skopeo, podman and buildah have to be \
-             told, as `--tls-verify=false` does\n",
+            "note: the registry talks HTTP: docker here takes that at 127.0.0.1:2[..]; skopeo, podman and buildah once \
+             `service-manager registry trust` was typed\n",
         )
         .succeeds();
     user.types("service-manager --tunnel never env registry")
@@ -157,7 +163,10 @@ fn docker_pushes_and_skopeo_inspects_through_the_tunnel() {
              hint: `service-manager env registry --tunnel auto` leads to it through SSH\n",
         )
         .fails(126);
-    end(&user);
+    let name = guest.name();
+    user.types(format!("service-manager --quiet machines forget {name}; ls .config/containers"))
+        .stdout("")
+        .succeeds();
 }
 
 /// Only SSH leads there, and the certificate names another host.
@@ -193,7 +202,8 @@ fn settings_that_no_client_could_use_are_refused() {
     let guest = Guest::own("kubeadm", "address");
     install(&guest);
     let user = User::of(&guest);
-    guest.run("systemctl start docker-registry");
+    // That of the package is for somebody to correct: with it, it does not run.
+    sets_up(&guest, None, false);
     for (config, reason) in [
         ("http: {addr: ':http'}", "its http.addr is not valid"),
         ("a: &a x\nhttp: {addr: *a}", "it uses YAML anchors or aliases"),
@@ -262,5 +272,125 @@ fn the_registry_of_an_openshift_is_its_route() {
     User::of(&guest)
         .types("service-manager --quiet env registry --shell bash | grep ^export")
         .stdout("export DOCKER_REGISTRY=default-route-openshift-image-registry.apps-crc.testing\n")
+        .succeeds();
+    // What a controller of OpenShift makes: the account that builds images, and the authority of its routes.
+    let user = User::of(&guest);
+    user.types(
+        "eval \"$(service-manager --quiet env openshift)\"; \
+         kubectl config view --raw -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d >ca.crt; \
+         kubectl create namespace openshift-config-managed >/dev/null 2>&1; \
+         kubectl -n openshift-config-managed create configmap default-ingress-cert --from-file=ca-bundle.crt=ca.crt",
+    )
+    .stdout("configmap/default-ingress-cert created\n")
+    .succeeds();
+    user.types("service-manager registry login --namespace default")
+        .stderr(
+            "error: the cluster in `[NAME]` gives no token for its registry\n\
+             hint: `--namespace PROJECT` names a project that has the service account `builder`\n",
+        )
+        .fails(1);
+    user.types(
+        "eval \"$(service-manager --quiet env openshift)\"; kubectl create serviceaccount builder; \
+         service-manager --quiet registry login; \
+         sed -n 's/.*\"auth\": \"\\(.*\\)\"/\\1/p' .local/state/service-manager/machines/*/registry/auth.json | base64 -d | grep -c '^unused:ey.*\\..*\\.'; \
+         service-manager --quiet registry trust; \
+         cmp ca.crt .config/containers/certs.d/$DOCKER_REGISTRY/ca.crt && echo same; \
+         kubectl delete serviceaccount/builder; kubectl -n openshift-config-managed delete configmap default-ingress-cert",
+    )
+    .stdout("serviceaccount/builder created\n1\nsame\nserviceaccount \"builder\" deleted\nconfigmap \"default-ingress-cert\" deleted\n")
+    .succeeds();
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn skopeo_and_docker_are_logged_in() {
+    let guest = Guest::own("kubeadm", "address");
+    install(&guest);
+    sets_up(&guest, None, true);
+    let user = User::of(&guest);
+    user.writes(".docker/config.json", r#"{"auths":{"example.com":{"auth":"eDp5"}},"psFormat":"x"}"#);
+    user.types("service-manager --quiet registry trust; echo wrong | service-manager registry login --user dev --password-stdin")
+        .stderr(
+            "error: the registry at 127.0.0.1:2[..] does not accept that login\n\
+             hint: in the machine, `htpasswd -v` checks a user and a password\n",
+        )
+        .fails(1);
+    user.types(
+        "export DOCKER_HOST=unix://$(ls /run/service-manager-test-*/docker.sock | head -n 1); \
+         echo secret | service-manager registry login --user dev --password-stdin --docker",
+    )
+    .stderr(
+        "
+        note: skopeo, podman and buildah are logged in to 127.0.0.1:2[..] where REGISTRY_AUTH_FILE is `[HOME]/[..]/registry/auth.json`; `service-manager env registry` exports that
+        note: docker is logged in to 127.0.0.1:2[..]
+        ",
+    )
+    .succeeds();
+    let image = image(&user);
+    user.types(format!(
+        "eval \"$(service-manager --quiet env registry)\"; set -e; \
+         tar --create --directory {} . >layer.tar; docker=\"{}\"; $docker import layer.tar $DOCKER_REGISTRY/mine >/dev/null; \
+         $docker save $DOCKER_REGISTRY/mine >mine.tar; $docker rmi $DOCKER_REGISTRY/mine >/dev/null; \
+         skopeo copy --quiet docker-archive:mine.tar docker://$DOCKER_REGISTRY/mine; \
+         skopeo inspect docker://$DOCKER_REGISTRY/mine --format '{{{{len .Layers}}}}'; \
+         skopeo inspect --no-creds docker://$DOCKER_REGISTRY/mine 2>&1 | grep -c -i -e unauthorized -e 'authentication required'",
+        image.display(),
+        docker(&guest)
+    ))
+    .patiently()
+    .stdout("1\n1\n")
+    .succeeds();
+    let files = user.files();
+    let folder: Vec<&str> =
+        files.iter().map(String::as_str).skip_while(|file| *file != "700 registry").take(2).collect();
+    assert_eq!(folder, ["700 registry", "600 auth.json"]);
+    user.types("grep -c example.com .local/state/service-manager/machines/*/registry/auth.json; grep -c psFormat .docker/config.json")
+        .stdout("1\n1\n")
+        .succeeds();
+    user.types("service-manager registry login")
+        .stderr(
+            "error: the registry needs a user and a password\n\
+             hint: `service-manager registry login --user NAME --password-stdin <FILE` reads the password from a file\n",
+        )
+        .fails(1);
+    end(&user);
+}
+
+/// What the user has put there stays.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_is_not_ours_is_not_touched() {
+    let guest = Guest::own("kubeadm", "address");
+    install(&guest);
+    let place = format!("{}:5000", guest.address());
+    sets_up(&guest, Some(&format!("IP:{}", guest.address())), false);
+    let user = User::of(&guest);
+    let path = user.writes(&format!(".config/containers/certs.d/{place}/ca.crt"), "mine");
+    user.types("service-manager registry trust")
+        .stderr(
+            "
+            error: `[HOME]/.config/containers/certs.d/[ADDRESS]:5000/ca.crt` is not from this program
+            hint: move `[HOME]/.config/containers/certs.d/[ADDRESS]:5000/ca.crt` away, or add the registry's authority to it yourself
+            ",
+        )
+        .fails(1);
+    fs::remove_file(&path).unwrap();
+    user.types("service-manager --quiet registry trust; service-manager --quiet registry trust; ls .config/containers/certs.d")
+        .stdout("[ADDRESS]:5000\n")
+        .succeeds();
+    // Another certificate replaces what was written, and what was changed stays.
+    sets_up(&guest, Some(&format!("IP:{}", guest.address())), false);
+    let before = fs::read_to_string(&path).unwrap();
+    user.types("service-manager --quiet registry trust").succeeds();
+    assert_ne!(fs::read_to_string(&path).unwrap(), before);
+    fs::write(&path, "mine").unwrap();
+    user.types("service-manager registry trust --remove")
+        .stderr(
+            "note: `[HOME]/.config/containers/certs.d/[ADDRESS]:5000/ca.crt` was changed since, and stays\n",
+        )
+        .succeeds();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    user.types("service-manager registry trust --remove")
+        .stderr("note: no file here makes programs trust the registry of `[NAME]`\n")
         .succeeds();
 }

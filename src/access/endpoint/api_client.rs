@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, ClientBuilder, RequestBuilder, Response};
+use reqwest::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use rustls::{AlertDescription, CertificateError};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -202,6 +203,14 @@ impl ApiClient {
         text_at(&body, pointer)
     }
 
+    /// The text at `pointer` in what the API makes of the JSON `body` at `path`; none when it makes nothing.
+    pub(crate) fn create(&self, path: &str, body: &'static str, pointer: &str) -> Option<String> {
+        let request = self.with_auth(self.client.post(format!("{}{path}", self.base)));
+        let response = request.header(CONTENT_TYPE, "application/json").body(body).send();
+        let response = response.ok().filter(|response| response.status().is_success())?;
+        text_at(&read_body(response, LONGEST_OBJECT).ok()?, pointer)
+    }
+
     /// What the API has at `path`.
     ///
     /// Errors: why it cannot be had, for people.
@@ -245,7 +254,12 @@ impl ApiClient {
     fn prove_registry(&self) -> reqwest::Result<Verdict> {
         let response = self.get("/v2/")?;
         let says_so = response.headers().get(REGISTRY_HEADER).is_some_and(|value| value == REGISTRY_API);
+        // A token is got elsewhere, with that login.
+        let wants_token = response.headers().get(WWW_AUTHENTICATE);
+        let wants_token = wants_token.is_some_and(|value| value.as_bytes().starts_with(b"Bearer"));
+        let is_stranger = matches!(self.auth, ClientAuth::Anonymous) || wants_token;
         Ok(match response.status() {
+            StatusCode::UNAUTHORIZED if !is_stranger => Verdict::Other(judge_status(response.status())),
             StatusCode::OK | StatusCode::UNAUTHORIZED if says_so => {
                 Verdict::Good(ApiAnswer { version: None, api_version: None })
             }
@@ -288,7 +302,10 @@ impl ApiClient {
     }
 
     fn request(&self, path: &str) -> RequestBuilder {
-        let request = self.client.get(format!("{}{path}", self.base));
+        self.with_auth(self.client.get(format!("{}{path}", self.base)))
+    }
+
+    fn with_auth(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.auth {
             ClientAuth::Certificate { .. } | ClientAuth::Anonymous => request,
             ClientAuth::Token(token) => request.bearer_auth(token.expose_secret()),

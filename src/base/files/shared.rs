@@ -97,6 +97,18 @@ impl SharedFile {
         self.put(&self.path, content, self.mode.unwrap_or(Mode::private())).map_err(failed)
     }
 
+    /// Removes it, and its folder where nothing else is in that.
+    pub(crate) fn remove(self) -> Result<(), Error> {
+        let path = self.path.clone();
+        let removed = fs::remove_file(&path);
+        // With it goes the lock, which is in that folder.
+        drop(self);
+        if let Some(folder) = path.parent() {
+            let _ = fs::remove_dir(folder);
+        }
+        removed.map_err(|source| Error::SharedFile { path, source })
+    }
+
     /// Where the content before the last change is.
     fn backup(&self) -> PathBuf {
         with_suffix(&self.path, BACKUP)

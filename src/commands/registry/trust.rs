@@ -1,0 +1,118 @@
+//! Which registries skopeo, podman and buildah trust.
+
+use sha2::{Digest, Sha256};
+
+use super::{NamedRegistry, with_registry};
+use crate::access::registry_client::TrustFile;
+use crate::base::deadline::Deadline;
+use crate::base::files::SharedFile;
+use crate::base::paths::{MachineFiles, NoHome};
+use crate::base::text::{hex, sh_path, sh_word};
+use crate::cli::RegistryTrustArgs;
+use crate::commands::context::Context;
+use crate::error::{Error, RegistryError};
+use crate::machine::{Machine, TrustRecord, registry_trust};
+
+pub(super) fn run(args: &RegistryTrustArgs, context: &Context) -> Result<(), Error> {
+    if args.remove {
+        return remove(context);
+    }
+    with_registry(context, |registry| trust(&registry, context))
+}
+
+fn trust(registry: &NamedRegistry, context: &Context) -> Result<(), Error> {
+    let home = context.env.home.as_ref().ok_or(NoHome)?;
+    let (authority, place) = (registry.authority(), registry.trusted_place());
+    let file = TrustFile::of(home, &place, authority.as_ref(), &registry.machine.key());
+    put(&file, &registry.machine, context)?;
+    let how = if authority.is_some() { "trust" } else { "use HTTP for" };
+    context.note(&format!("skopeo, podman and buildah {how} {place}: `{}`", sh_path(&file.path)));
+    if !registry.is_on_loopback() && authority.is_some() {
+        let target = sh_word(&format!("/etc/docker/certs.d/{place}/ca.crt"));
+        context.note(&format!("for docker: `sudo install -D -m 644 {} {target}`", sh_path(&file.path)));
+    }
+    if place != registry.place {
+        context.note(&format!(
+            "for them the registry is {place}, once /etc/hosts has the line `127.0.0.1 {}`",
+            place.split(':').next().unwrap_or_default()
+        ));
+    }
+    Ok(())
+}
+
+/// Writes `file`, unless there is one that is not ours. What was written for another address before is removed.
+fn put(file: &TrustFile, machine: &Machine, context: &Context) -> Result<(), Error> {
+    let shared = SharedFile::lock(&file.path, context.deadline)?;
+    let known = registry_trust(&machine.files)?;
+    let text = shared.text(LONGEST)?;
+    let is_ours = |text: &String| known.contains(&record(file, text));
+    if text.as_ref().is_some_and(|text| *text != file.text && !is_ours(text)) {
+        return Err(RegistryError::NotOurs { path: file.path.clone() }.into());
+    }
+    // The user's own, which says the same.
+    if text.as_ref().is_some_and(|text| !is_ours(text)) {
+        return Ok(());
+    }
+    let folder = machine.lock(context.deadline)?;
+    let new = record(file, &file.text);
+    let mut records = known.clone();
+    records.push(new.clone());
+    machine.remember_registry_trust(&folder, &records)?;
+    shared.replace_for_good(file.text.as_bytes())?;
+    drop(shared);
+    for old in known.iter().filter(|old| old.path != file.path) {
+        take_away(old, context.deadline, context)?;
+    }
+    Ok(machine.remember_registry_trust(&folder, &[new])?)
+}
+
+fn record(file: &TrustFile, text: &str) -> TrustRecord {
+    TrustRecord { path: file.path.clone(), digest: digest(text) }
+}
+
+fn digest(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
+fn remove(context: &Context) -> Result<(), Error> {
+    let machine = context.remembered_machine()?;
+    let records = registry_trust(&machine.files)?;
+    if records.is_empty() {
+        context.note(&format!("no file here makes programs trust the registry of `{}`", machine.name));
+        return Ok(());
+    }
+    records.iter().try_for_each(|record| take_away(record, context.deadline, context))?;
+    let folder = machine.lock(context.deadline)?;
+    Ok(machine.remember_registry_trust(&folder, &[])?)
+}
+
+/// Removes the files that were written for `machine`. Returns what could not be removed.
+pub(in crate::commands) fn take_away_trust(machine: &MachineFiles, context: &Context) -> Vec<Error> {
+    match registry_trust(machine) {
+        Ok(records) => {
+            let take_away = |record: &TrustRecord| {
+                take_away(record, context.deadline.at_most(context.deadline.left() / 2), context).err()
+            };
+            records.iter().filter_map(take_away).collect()
+        }
+        Err(error) => vec![error.into()],
+    }
+}
+
+/// Removes the file of `record`, if it is as it was written.
+fn take_away(record: &TrustRecord, deadline: Deadline, context: &Context) -> Result<(), Error> {
+    if !record.path.exists() {
+        return Ok(());
+    }
+    let shared = SharedFile::lock(&record.path, deadline)?;
+    if shared.text(LONGEST)?.is_some_and(|text| digest(&text) == record.digest) {
+        shared.remove()?;
+        context.note(&format!("removed `{}`", sh_path(&record.path)));
+    } else {
+        context.note(&format!("`{}` was changed since, and stays", sh_path(&record.path)));
+    }
+    Ok(())
+}
+
+/// Of a file of certificates.
+const LONGEST: u64 = 1 << 20;
