@@ -7,7 +7,7 @@ use super::state::State;
 use crate::base::text::sh_word;
 use crate::base::timeouts;
 use crate::base::types::{GuestPattern, KubeContextName, ServiceName, UnitName, VariantId};
-use crate::catalogue::{Flavour, Hints, ProvidedFlavour, Service};
+use crate::catalogue::{Access, Flavour, Hints, ProvidedFlavour, Service};
 use crate::guest::control::{Target, Verb};
 use crate::guest::probe::{Facts, RegistryContainer, UnitState};
 
@@ -256,7 +256,7 @@ fn container<'f>(flavour: &Flavour, facts: &'f Facts) -> Option<&'f RegistryCont
     fitting.clone().find(|container| container.is_running).or_else(|| fitting.next())
 }
 
-/// Without systemd, the file with its credentials stands for a flavour that has units elsewhere; not one that is the only sign of
+/// Without systemd, the file with its credentials, or its socket, stands for a flavour that has units elsewhere; not one that is the only sign of
 /// another flavour.
 fn has_units(flavour: &Flavour, service: &Service, facts: &Facts) -> bool {
     let units = &flavour.detect.units;
@@ -266,9 +266,14 @@ fn has_units(flavour: &Flavour, service: &Service, facts: &Facts) -> bool {
         let is_found = |pattern: &GuestPattern| {
             !of_others.contains(pattern) && facts.files.keys().any(|path| pattern.matches(path))
         };
-        return flavour.access.files().iter().any(is_found);
+        return flavour.access.files().iter().any(is_found) || has_socket(flavour, facts);
     }
     units.iter().all(|unit| facts.units.contains_key(unit.short()))
+}
+
+/// A container engine's socket is as good as a file.
+fn has_socket(flavour: &Flavour, facts: &Facts) -> bool {
+    matches!(&flavour.access, Access::Socket { path, .. } if facts.files.contains_key(path))
 }
 
 fn is_variant(wanted: &[VariantId], facts: &Facts) -> bool {
@@ -405,7 +410,22 @@ mod tests {
         assert_eq!(without(&[K3S]), Some(("k3s".into(), State::Running)));
         assert_eq!(without(&[ADMIN, MANIFEST]), Some(("kubeadm".into(), State::Running)));
         assert_eq!(without(&[]), None);
+        let cred = "/var/lib/rancher/k3s/server/cred/admin.kubeconfig";
+        assert_eq!(without(&[cred]), Some(("k3s".into(), State::Running)));
         assert_eq!(found(&facts(&[], &[K3S])), None, "with systemd, the unit was removed");
+    }
+
+    #[test]
+    fn without_systemd_a_socket_is_reason_to_ask() {
+        let docker = |facts: &Facts| {
+            let catalogue = Catalogue::built_in().unwrap();
+            let services = catalogue.select(&["docker".to_owned()]).unwrap();
+            detect(services[0], facts, None).map(|found| (found.flavour.name.to_string(), found.state))
+        };
+        let socket = Facts { no_systemd: true, ..facts(&[], &["/run/docker.sock"]) };
+        assert_eq!(docker(&socket), Some(("socket".into(), State::Running)));
+        assert_eq!(docker(&Facts { no_systemd: true, ..Facts::default() }), None);
+        assert_eq!(docker(&facts(&[], &["/run/docker.sock"])), None, "with systemd, whose is it?");
     }
 
     /// A kubeconfig of the login user with these contexts and servers; the first is the current one.

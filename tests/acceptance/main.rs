@@ -77,6 +77,8 @@ mod install_script;
 mod clients;
 // `env registry`, with a real skopeo and a real docker of the host.
 mod registry;
+// Flavours as people have changed them.
+mod variants;
 // `kubeconfig`: the user's own one, beside kubectl.
 mod kube_contexts;
 mod kubeconfig;

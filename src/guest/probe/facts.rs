@@ -145,6 +145,8 @@ impl Reader<'_> {
             "root" => self.facts.root = true,
             "nosystemd" if !self.questions.units.is_empty() => self.facts.no_systemd = true,
             "units" => self.facts.units.extend(parse_units(&text(frame.body))),
+            // A unit's file is there also where nothing reads it.
+            "installed" if self.facts.no_systemd => {}
             // Comes first. What is not loaded is not active either.
             "installed" => {
                 let names = text(frame.body);
