@@ -228,6 +228,19 @@ mod tests {
     }
 
     #[test]
+    fn every_flavour_says_where_its_facts_are_from() {
+        for (file, text, _) in BUILT_IN {
+            let flavours = text.split("\nflavours:\n").nth(1).unwrap_or_default();
+            let lines: Vec<&str> =
+                flavours.lines().take_while(|line| line.is_empty() || line.starts_with([' ', '#'])).collect();
+            let silent = lines
+                .windows(2)
+                .filter(|pair| pair[0].starts_with("  - name: ") && !pair[1].starts_with("    # "));
+            assert_eq!(silent.map(|pair| pair[0]).collect::<Vec<_>>(), Vec::<&str>::new(), "{file}");
+        }
+    }
+
+    #[test]
     fn what_is_shown_of_a_service_is_a_file_that_says_the_same() {
         let catalogue = Catalogue::built_in().unwrap();
         for Entry { service, .. } in catalogue.entries() {

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use super::explain::{ExitCode, Explain};
-use crate::base::text::sh_path;
+use crate::base::text::{escape_control, sh_path};
 
 /// Why `registry` has not done what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RegistryError {
     #[error("`{}` is not from this program", .path.display())]
     NotOurs { path: PathBuf },
+    #[error("the route to the registry of `{machine}` is {place}, which is another host")]
+    Elsewhere { place: String, machine: String },
     #[error("the registry needs a user and a password")]
     NoPassword,
     #[error("the registry at {place} does not accept that login")]
@@ -33,6 +35,9 @@ impl Explain for RegistryError {
         Some(match self {
             Self::NotOurs { path } => {
                 format!("move `{}` away, or add the registry's authority to it yourself", sh_path(path))
+            }
+            Self::Elsewhere { place, .. } => {
+                format!("if that is how it is reached, add `{}` with the machine's address to /etc/hosts", escape_control(place))
             }
             Self::NoPassword => {
                 "`service-manager registry login --user NAME --password-stdin <FILE` reads the password from a file".into()

@@ -3,12 +3,17 @@
 mod login;
 mod trust;
 
+use std::net::{IpAddr, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+
 pub(super) use self::trust::take_away_trust;
 use super::context::Context;
 use crate::access::certificate::Certificates;
 use crate::access::endpoint::Via;
+use crate::base::timeouts;
 use crate::cli::{RegistryArgs, RegistryCommand};
-use crate::error::Error;
+use crate::error::{Error, RegistryError};
 use crate::export::Block;
 use crate::guest::probe::Questions;
 use crate::machine::Machine;
@@ -27,6 +32,8 @@ struct NamedRegistry<'a> {
     connected: ConnectedService<'a>,
     /// `HOST:PORT`, or the host alone where the port is that of HTTPS.
     place: String,
+    /// At which the host may reach the machine.
+    addresses: Vec<IpAddr>,
 }
 
 /// Gives the registry of the machine that is meant to `act`, connected to as `env registry` does.
@@ -42,6 +49,7 @@ fn with_registry<T>(
     let warn = |error: services::Error| context.warn(&error.into());
     let Connections { connected, .. } =
         connect(&inspection, &services, false, context.deadline, |_| (), warn)?;
+    let addresses = inspection.addresses();
     let machine = inspection.machine;
     let exported = export(connected, &machine, false, context.deadline)?;
     let exported = exported
@@ -49,7 +57,26 @@ fn with_registry<T>(
         .find_map(|ExportedService { connected, block, .. }| Some((place_in(&block)?.to_owned(), connected)));
     let nothing = || Error::NothingToExport { machines: vec![format!("`{}`", machine.name)], hint: None };
     let (place, connected) = exported.ok_or_else(nothing)?;
-    act(NamedRegistry { machine, connected, place })
+    let registry = NamedRegistry { machine, connected, place, addresses };
+    registry.require_in_machine()?;
+    act(registry)
+}
+
+/// The addresses of `host`, as far as a name server says them in time.
+fn look_up(host: String) -> Vec<IpAddr> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let found = (host.as_str(), HTTPS_PORT).to_socket_addrs().into_iter().flatten();
+        // Nobody listens any more when it took too long.
+        let _ = sender.send(found.map(|place| place.ip()).collect());
+    });
+    receiver.recv_timeout(timeouts::NAME_LOOKUP).unwrap_or_default()
+}
+
+/// True when a name with the addresses `found` is that of another host than the one with `addresses`. One that nobody knows may
+/// come to be known; what leads there from a loopback address the user has made.
+fn is_elsewhere(found: &[IpAddr], addresses: &[IpAddr]) -> bool {
+    !found.is_empty() && !found.iter().any(|address| address.is_loopback() || addresses.contains(address))
 }
 
 fn place_in(block: &Block) -> Option<&str> {
@@ -58,6 +85,16 @@ fn place_in(block: &Block) -> Option<&str> {
 }
 
 impl NamedRegistry<'_> {
+    /// The guest says what its route is called: it could name a registry of others, for which its authority must not count.
+    fn require_in_machine(&self) -> Result<(), RegistryError> {
+        let is_elsewhere = || is_elsewhere(&look_up(self.place.clone()), &self.addresses);
+        if self.is_of_cluster() && is_elsewhere() {
+            let (place, machine) = (self.place.clone(), self.machine.name.to_string());
+            return Err(RegistryError::Elsewhere { place, machine });
+        }
+        Ok(())
+    }
+
     /// Whom its clients have to trust. None where it talks HTTP.
     fn authority(&self) -> Option<Certificates> {
         let credentials = self.connected.credentials.as_ref().filter(|credentials| !credentials.is_plain)?;
@@ -91,9 +128,26 @@ impl NamedRegistry<'_> {
     }
 }
 
+const HTTPS_PORT: u16 = 443;
 const REGISTRY: &str = "registry";
 const DOCKER_REGISTRY: &str = "DOCKER_REGISTRY";
 /// Since `OpenShift` 4, readable by all who are logged in (openshift/cluster-ingress-operator:
 /// pkg/operator/controller/certificate-publisher). Before, the cluster's own authority signed it.
 const INGRESS_AUTHORITY: (&str, &str) =
     ("/api/v1/namespaces/openshift-config-managed/configmaps/default-ingress-cert", "/data/ca-bundle.crt");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_that_leads_to_another_host_is_not_the_machines() {
+        let addresses =
+            |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
+        let machine = addresses(&["192.168.56.7", "10.0.2.15"]);
+        assert!(is_elsewhere(&addresses(&["203.0.113.5"]), &machine));
+        assert!(!is_elsewhere(&addresses(&["203.0.113.5", "192.168.56.7"]), &machine));
+        assert!(!is_elsewhere(&addresses(&["127.0.0.1"]), &machine));
+        assert!(!is_elsewhere(&[], &machine), "nobody knows the name");
+    }
+}
