@@ -43,8 +43,8 @@ pub(crate) const RESTART_BY_SYSTEMD: Duration = Duration::from_secs(12);
 pub(crate) const OTHER_ACTION: Duration = Duration::from_mins(2);
 /// For another program that installs packages in the guest: a fresh machine upgrades itself for minutes.
 pub(crate) const PACKAGE_LOCK: Duration = Duration::from_mins(5);
-/// For a guest that takes nothing of a file that is put there, or is about to say whether it is whole.
-pub(crate) const PUSH_IDLE: Duration = Duration::from_secs(30);
+/// For a guest that gives no sign of life while something is installed there.
+pub(crate) const SILENT_GUEST: Duration = Duration::from_secs(30);
 /// To install a service in the guest.
 pub(crate) const INSTALLATION: Duration = Duration::from_mins(15);
 /// For a file that is being changed when the time of the command is over.

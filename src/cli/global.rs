@@ -27,7 +27,7 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(crate) identity: Option<PathBuf>,
 
-    /// Give up after so many seconds: 30, or to start and stop services 300
+    /// Give up after so many seconds: 30, or to start and stop services 300; what is being installed goes on to its end
     #[arg(long, global = true, value_name = "SECONDS", value_parser = parse_seconds)]
     #[arg(help_heading = "How", hide_short_help = true)]
     pub(crate) timeout: Option<Duration>,

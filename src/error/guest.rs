@@ -49,6 +49,9 @@ impl Explain for ssh::Error {
                     .into()
             }
             Self::Lost { .. } => "try again; `-v` shows how far it came".into(),
+            Self::Silent { .. } => {
+                "when the machine answers again, type it again: what was done is not done twice".into()
+            }
             Self::HostKeyUnknown { .. } => "give the machine an ed25519, ECDSA or RSA host key".into(),
             Self::HostKeyChanged { machine, .. } => format!(
                 "if the machine was rebuilt: `service-manager machines trust {machine}`; if not, somebody may be in between"
@@ -73,6 +76,7 @@ impl Explain for ssh::Error {
             Self::Connect { .. }
                 | Self::Handshake { .. }
                 | Self::Lost { .. }
+                | Self::Silent { .. }
                 | Self::HostKeyChanged { .. }
                 | Self::AuthenticationFailed { .. }
                 | Self::TooManyKeys { .. }

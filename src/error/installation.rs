@@ -13,6 +13,9 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         Error::NoInstallation { service, .. } => {
             format!("install it there, then `service-manager start {service}`")
         }
+        Error::InstallTimedOut { service, .. } => {
+            format!("it goes on in the machine; when that has ended, {} finishes it", install(service))
+        }
         Error::NotMadeFor { .. } => {
             "give the machine a processor of another kind, or install the service there by hand".into()
         }

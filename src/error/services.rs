@@ -58,6 +58,7 @@ impl Explain for Error {
             | Self::HalfInstalled { .. }
             | Self::NoInstallation { .. }
             | Self::NotMadeFor { .. }
+            | Self::InstallTimedOut { .. }
             | Self::InstallByHand { .. } => super::installation::hint(self),
             Self::NotInstalled { .. }
             | Self::LeadsElsewhere { .. }

@@ -210,6 +210,8 @@ pub(crate) enum Error {
     WouldStop { service: String, machine: String, others: Vec<String> },
     #[error("{service} and {other} cannot both be started in `{machine}`: {service} stops {other}")]
     MutuallyExclusive { service: String, machine: String, other: String },
+    #[error("the installation of {service} in `{machine}` has not ended after {} s", .limit.as_secs_f32())]
+    InstallTimedOut { service: String, machine: String, limit: Duration },
     #[error("{service} in `{machine}` is not {wanted} after {} s", .limit.as_secs_f32())]
     StartTimedOut {
         service: String,

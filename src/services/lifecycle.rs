@@ -49,6 +49,8 @@ struct ActionWords {
     wanted: &'static str,
 }
 
+const INSTALL: ActionWords = ActionWords { verb: "install", wanted: "installed" };
+
 impl From<Verb> for ActionWords {
     fn from(verb: Verb) -> Self {
         Self { verb: verb.as_str(), wanted: verb.wanted() }
@@ -250,6 +252,11 @@ impl<'c> Lifecycle<'c> {
                 let machine = self.machine_name();
                 Err(Error::ActionFailed { verb, service: name, machine, step, said, source: None })
             }
+            Err(error) if error.is_timeout() && verb == INSTALL.verb => Err(Error::InstallTimedOut {
+                service: name,
+                machine: self.machine_name(),
+                limit: self.deadline.limit(),
+            }),
             Err(error) if error.is_timeout() => Err(self.timed_out(service, wanted, None)),
             Err(error) => Err(error),
         }

@@ -74,6 +74,11 @@ impl MachineSession {
         self.connection.set_deadline(deadline);
     }
 
+    /// From now on the machine has to give signs of life at least every `limit`; none: it need not.
+    pub(crate) fn watch(&mut self, limit: Option<Duration>) {
+        self.connection.watch(limit);
+    }
+
     /// True when the connection has kept so much that nobody asked for that a new one is better.
     pub(crate) fn is_worn(&self) -> bool {
         self.connection.is_worn()

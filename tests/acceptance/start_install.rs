@@ -248,6 +248,53 @@ fn changes_nothing_where_something_is_missing() {
     }
 }
 
+/// A machine that was paused, or whose network has gone, while it installs.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn gives_up_a_machine_that_stops_answering() {
+    let guest = Guest::stock_12();
+    let user = User::of(&guest);
+    holds(&guest, "/var/lib/dpkg/lock-frontend");
+    let running =
+        user.types("service-manager --timeout 8 start docker --install >out 2>&1; echo $? >>out").starts();
+    let out = || fs::read_to_string(user.home().join("out")).unwrap_or_default();
+    until("it waits", || out().contains("note: waiting for perl, "));
+    guest.run("pkill -STOP --exact sshd");
+    running.wait_with_output().unwrap();
+    guest.run("pkill -CONT --exact sshd");
+    let out = out();
+    assert!(
+        out.contains(":22 has said nothing for 8 s\nhint: when the machine answers again, type it again: "),
+        "{out}"
+    );
+    assert!(out.ends_with("\n3\n"), "{out}");
+}
+
+/// Where nothing starts services, nothing is installed.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn installs_nothing_without_systemd() {
+    let guest = Guest::stock_12();
+    let user = User::of(&guest);
+    guest.changes("mv /run/systemd/system /run/systemd/away", "mv /run/systemd/away /run/systemd/system");
+    user.types("service-manager start docker")
+        .stderr(
+            "
+            error: there is no docker in `[NAME]`, as far as can be seen without systemd there
+            hint: `service-manager status` shows what the machine has
+            ",
+        )
+        .fails(126);
+    user.types("service-manager start docker --install")
+        .stderr(
+            "
+            error: could not install docker in `[NAME]`: no systemd runs there
+            hint: start it there in its own way
+            ",
+        )
+        .fails(126);
+}
+
 /// A package that would take another one away, and one that does not exist.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

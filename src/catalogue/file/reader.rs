@@ -86,6 +86,36 @@ flavours:
     }
 
     #[test]
+    fn an_installation_has_what_its_steps_need() {
+        let way = |more: &str| {
+            format!(
+                "name: docker\ninstall:\n  - name: own\n    when: {{ id: [debian] }}\n    {more}\n    steps: [{{ group: {{ name: docker }} }}]\n"
+            )
+        };
+        assert_eq!(told(&way("unless: [/opt/docker]")), [""; 0]);
+        // Whose home would it be?
+        for path in ["~/docker", "%t/docker"] {
+            let told = told(&way(&format!("unless: [\"{path}\"]")));
+            let begin =
+                format!("5: install[0].unless[0]: `{path}` is not a valid path in the guest (absolute; ");
+            assert!(told.len() == 1 && told[0].starts_with(&begin), "{told:?}");
+        }
+        let steps = |steps: &str| way("").replace("[{ group: { name: docker } }]", steps);
+        for (step, diagnostic) in [
+            (
+                "[{ download: { place: /usr/bin/x, mode: program, files: { linux/amd64: x } } }]",
+                "6: install[0].steps[0].download: is a file of no release without `releases`",
+            ),
+            (
+                "[{ file: { place: /etc/x, mode: readable, text: \"{adresses}\" } }]",
+                "6: install[0].steps[0].file.text: nothing says what `{adresses}` stands for",
+            ),
+        ] {
+            assert_eq!(told(&steps(step)), [diagnostic]);
+        }
+    }
+
+    #[test]
     fn every_mistake_is_told_with_its_place() {
         assert_eq!(told(FULL), [""; 0]);
         for (from, to, diagnostic) in [

@@ -24,6 +24,13 @@ pub(super) fn inspect<'s>(
 ) -> Result<Option<Inspected<'s>>, Error> {
     let inspected = match machine.inspect(service) {
         Ok(inspected) => Some(inspected),
+        // Nothing is installed there either, but somebody may be told how.
+        Err(error @ services::Error::NotInstalled { no_systemd: true, .. }) if !args.install => {
+            return match machine.absent(service)? {
+                by_hand @ services::Error::InstallByHand { .. } => Err(by_hand.into()),
+                _ => Err(error.into()),
+            };
+        }
         Err(services::Error::NotInstalled { .. }) if args.install || !service.install.is_empty() => None,
         Err(error) => return Err(error.into()),
     };

@@ -37,7 +37,8 @@ run_all() {
         { command exec 9>"$l"; } 2>/dev/null || failed file "$l" ''
         flock -w "$patience" 9 || failed busy '' ''
     fi
-    main
+    # What is started there and stays, such as a daemon, would keep the lock.
+    main 9>&-
     frame end ''
 }
 

@@ -1,5 +1,7 @@
 //! A way to install a service → the steps that do it.
 
+use std::net::IpAddr;
+
 use super::changes::ProxyChange;
 use super::install_call::{InstallCall, InstallConditions};
 use super::step::Step;
@@ -35,7 +37,7 @@ impl GuestInstall<'_> {
     pub(super) fn steps(&self, pushed: &[Sha256Sum], proxy: Option<&ProxyChange>) -> Vec<Step> {
         let mut pushed = pushed.iter();
         let mut all = vec![match proxy {
-            Some(ProxyChange::Set(proxy)) => Step::Variables(proxy.for_programs()),
+            Some(ProxyChange::Set(proxy)) => Step::Variables(proxy.for_programs(&self.addresses())),
             Some(ProxyChange::Remove) => Step::Variables(Vec::new()),
             None => Step::Install(InstallCall::KnownProxy),
         }];
@@ -44,6 +46,10 @@ impl GuestInstall<'_> {
         all.extend(calls.map(Step::Install));
         all.push(Step::Install(InstallCall::Finish(self.service.clone())));
         all
+    }
+
+    fn addresses(&self) -> Vec<IpAddr> {
+        self.names.iter().filter_map(|name| name.as_str().parse().ok()).collect()
     }
 
     /// The step that tells whether it can be done.

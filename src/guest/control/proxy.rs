@@ -88,9 +88,10 @@ impl Proxy {
         Ok(variables)
     }
 
-    /// The variables that package managers and other programs take it from.
-    pub(super) fn for_programs(&self) -> Vec<(&'static str, SecretString)> {
-        vec![("http_proxy", self.url()), ("https_proxy", self.url())]
+    /// The variables that package managers and other programs take it from. The guest's own `addresses` are not gone to through the
+    /// proxy, as in [`Self::environment`].
+    pub(super) fn for_programs(&self, addresses: &[IpAddr]) -> Vec<(&'static str, SecretString)> {
+        vec![("http_proxy", self.url()), ("https_proxy", self.url()), ("no_proxy", direct(addresses).into())]
     }
 
     /// The text of a file that systemd reads variables from (`EnvironmentFile=` in `systemd.exec(5)`). The guest's own
@@ -99,12 +100,7 @@ impl Proxy {
     pub(super) fn environment(&self, addresses: &[IpAddr]) -> SecretString {
         let url = self.url();
         let url = url.expose_secret();
-        // In whatever order they were found.
-        let own: BTreeSet<IpAddr> =
-            addresses.iter().copied().filter(|address| !address.is_loopback()).collect();
-        let own = own.iter().map(ToString::to_string);
-        let direct: Vec<String> = DIRECT.iter().map(ToString::to_string).chain(own).collect();
-        let direct = direct.join(",");
+        let direct = direct(addresses);
         let values = [("HTTP_PROXY", url), ("HTTPS_PROXY", url), ("NO_PROXY", &direct)];
         let line = |(name, value): (&str, &str)| {
             format!("{name}=\"{value}\"\n{}=\"{value}\"\n", name.to_lowercase())
@@ -125,6 +121,14 @@ impl Proxy {
         let host = if bracketed { format!("[{}]", self.host) } else { self.host.to_string() };
         format!("{host}:{}", self.port.number())
     }
+}
+
+/// What is not gone to through a proxy, in whatever order `addresses` were found.
+fn direct(addresses: &[IpAddr]) -> String {
+    let own: BTreeSet<IpAddr> = addresses.iter().copied().filter(|address| !address.is_loopback()).collect();
+    let own = own.iter().map(ToString::to_string);
+    let direct: Vec<String> = DIRECT.iter().map(ToString::to_string).chain(own).collect();
+    direct.join(",")
 }
 
 impl ProxyLogin {
@@ -285,6 +289,14 @@ mod tests {
         for hostile in ["'", "$(id)", "`id`", "a b", "a&b", "a|b", "a/b", "a\\b", "a;b", "a\"b", "ä"] {
             assert!(names("u", hostile).is_err() && names(hostile, "p").is_err(), "{hostile}");
         }
+    }
+
+    #[test]
+    fn programs_go_to_the_guest_itself_without_it() {
+        let proxy = read("proxy:1", "", "").unwrap().unwrap();
+        let variables = proxy.for_programs(&["192.0.2.7".parse().unwrap(), "127.0.0.1".parse().unwrap()]);
+        let no_proxy = variables.iter().find(|(name, _)| *name == "no_proxy").unwrap();
+        assert!(no_proxy.1.expose_secret().ends_with(",.cluster.local,192.0.2.7"));
     }
 
     #[test]

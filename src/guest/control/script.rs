@@ -189,6 +189,18 @@ mod tests {
     }
 
     #[test]
+    fn the_lock_is_held_and_not_inherited() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = run(
+            folder.path(),
+            "lock=$PWD patience=1
+             main() { ls -l /proc/self/fd | grep -c manager.lock; flock --nonblock manager.lock echo free; flock --nonblock service-manager.lock echo free; }
+             touch manager.lock; run_all",
+        );
+        assert_eq!(said, "\n@n begin 0\n\n0\nfree\n@n end 0\n\n");
+    }
+
+    #[test]
     fn a_mark_that_cannot_be_written_is_told() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("pending/k3s.service")).unwrap();

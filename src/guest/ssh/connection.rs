@@ -127,6 +127,11 @@ impl Connection {
         self.transport.set_deadline(deadline);
     }
 
+    /// From now on the guest has to give signs of life at least every `limit`, also while a command says nothing; none: as before.
+    pub(crate) fn watch(&mut self, limit: Option<Duration>) {
+        self.transport.watch(limit);
+    }
+
     /// Connects from the guest to `port` of its own loopback, and hangs up.
     ///
     /// Errors: the connection ends or the deadline is over.
@@ -170,8 +175,8 @@ impl Connection {
         self.read(channel, limit, is_complete)
     }
 
-    /// As [`Self::run_with`], with what `next` puts into a buffer until that is nothing, however long that takes. The guest may take or say
-    /// nothing for `idle`; from then on the connection has so much time.
+    /// As [`Self::run_with`], with what `next` puts into a buffer until that is nothing, however long that takes: the guest may take
+    /// nothing for `idle`, and has so much time when it has all of it.
     ///
     /// Errors: the same.
     pub(crate) fn run_with_stream(

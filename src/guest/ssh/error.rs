@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::base::deadline::Timeout;
 
@@ -62,6 +63,8 @@ pub(crate) enum Error {
     KeyPublic { path: PathBuf },
     #[error("could not use the key `{}`", .path.display())]
     Key { path: PathBuf, source: io::Error },
+    #[error("{place} has said nothing for {} s", .limit.as_secs_f32())]
+    Silent { place: String, limit: Duration },
     #[error("the guest's answer is longer than {} KiB", .limit >> 10)]
     AnswerTooLong { limit: usize },
     #[error(transparent)]

@@ -14,6 +14,7 @@ mod relay;
 mod route;
 mod transport;
 mod user_known_hosts;
+mod watch;
 
 pub(crate) use self::client_config::{TARGET as CONFIG_TARGET, Unwritable, client_config};
 pub(in crate::guest) use self::connection::LOOPBACK;

@@ -1,7 +1,7 @@
 //! libssh2 without its blocking mode: every wait is ours, with a deadline and with acknowledgements sent at once.
 
 use std::cell::{Ref, RefCell};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 use ssh2::{ErrorCode, MethodType, Session};
@@ -10,6 +10,7 @@ use super::error::Error;
 use super::offer::{AlgorithmKind, Offer};
 use super::proxy::ProxyProcess;
 use super::relay::Relay;
+use super::watch::{Look, ServerWatch};
 use crate::base::deadline::Deadline;
 use crate::base::platform::{Interest, OwnedSocket, acknowledge_at_once, poll_sockets};
 
@@ -19,6 +20,8 @@ pub(in crate::guest) struct Transport {
     relay: RefCell<Relay>,
     place: String,
     deadline: Deadline,
+    /// Where the server has to give signs of life.
+    watch: Option<ServerWatch>,
     /// The command that carries the connection, and ends with it.
     proxy: Option<ProxyProcess>,
 }
@@ -34,7 +37,7 @@ impl Transport {
         let mut session = Session::new().map_err(|error| lost(&error))?;
         session.set_tcp_stream(inner);
         session.set_blocking(false);
-        Ok(Self { session, relay: RefCell::new(relay), place, deadline, proxy: None })
+        Ok(Self { session, relay: RefCell::new(relay), place, deadline, watch: None, proxy: None })
     }
 
     /// Agrees on keys. `known` are the algorithms of the host keys that are known: they are asked for first, so
@@ -156,6 +159,13 @@ impl Transport {
         self.deadline = deadline;
     }
 
+    /// From now on the server is asked for signs of life while it is silent, and may be so for `limit`; none for as long as it likes.
+    pub(super) fn watch(&mut self, limit: Option<Duration>) {
+        // libssh2 sends none within a second of another packet.
+        self.session.set_keepalive(limit.is_some(), u32::from(limit.is_some()));
+        self.watch = limit.map(|limit| ServerWatch::new(limit, Instant::now()));
+    }
+
     /// Errors when the deadline is over.
     pub(super) fn check_deadline(&self) -> Result<(), Error> {
         if self.deadline.is_over() { Err(self.timed_out()) } else { Ok(()) }
@@ -208,6 +218,7 @@ impl Transport {
         if !self.try_pump()? && !has_room {
             self.acknowledge_at_once();
             let left = self.deadline.left().max(Duration::from_millis(1));
+            let left = self.watch.as_ref().map_or(left, |watch| left.min(watch.pause()));
             let interest = self.interest();
             if !interest.is_empty() {
                 // An interrupted wait is no answer; the caller asks again.
@@ -215,7 +226,24 @@ impl Transport {
                 self.try_pump()?;
             }
         }
+        self.look_after_server()?;
         if self.deadline.is_over() { Err(Stop::Deadline) } else { Ok(()) }
+    }
+
+    /// Errors when the server has given no sign of life for too long.
+    fn look_after_server(&self) -> Result<(), Stop> {
+        let Some(watch) = &self.watch else { return Ok(()) };
+        let look = watch.look(self.relay.borrow().received(), Instant::now());
+        match look {
+            // What libssh2 has half sent, nothing else may interrupt.
+            Look::Ask if self.relay.borrow_mut().flush() => {
+                let _ = self.session.keepalive_send();
+                self.try_pump()?;
+            }
+            Look::Ask | Look::Fine => {}
+            Look::Gone => return Err(Stop::Silent(watch.limit())),
+        }
+        Ok(())
     }
 
     /// SSH answers small packets with small packets; a delayed acknowledgement would add 40 ms to several
@@ -227,6 +255,7 @@ impl Transport {
     fn error(&self, stop: Stop) -> Error {
         match stop {
             Stop::Deadline => self.timed_out(),
+            Stop::Silent(limit) => Error::Silent { place: self.place.clone(), limit },
             Stop::Failed(error) => Error::lost(error),
             Stop::Flood => Error::Flooded { place: self.place.clone() },
         }
@@ -243,6 +272,7 @@ impl Transport {
 
 enum Stop {
     Deadline,
+    Silent(Duration),
     Flood,
     Failed(ssh2::Error),
 }

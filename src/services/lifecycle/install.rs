@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::time::Duration;
 
-use super::{ActionWords, Inspected, Lifecycle};
+use super::{INSTALL, Inspected, Lifecycle};
 use crate::base::deadline::Deadline;
 use crate::base::distribution::PackageName;
 use crate::base::files;
@@ -64,7 +64,10 @@ impl Lifecycle<'_> {
     /// Errors: those of asking.
     pub(crate) fn absent(&mut self, service: &Service) -> Result<Error, Error> {
         let plan = match self.plan_installation(service) {
-            Ok(plan) => plan.summary(),
+            Ok(plan) => match self.refuse_by_hand(&plan) {
+                Ok(()) => plan.summary(),
+                Err(by_hand) => return Ok(by_hand),
+            },
             Err(Error::NoInstallation { .. }) => return Ok(self.not_installed(service)),
             Err(error) => return Err(error),
         };
@@ -108,9 +111,8 @@ impl Lifecycle<'_> {
             let _spinner = Spinner::new(self.ui, &format!("copying {name} into the machine"));
             let failed = |source| files::Error::Read { path: path.clone(), source };
             let mut content = File::open(path).map_err(failed)?;
-            let idle = self.whole.limit().min(timeouts::PUSH_IDLE);
-            let outcome = self.session.push(sha256, &mut content, idle);
-            self.set_deadline(self.whole);
+            let outcome =
+                self.with_time_for_all(|all| all.session.push(sha256, &mut content, timeouts::INSTALLATION));
             self.done(outcome, INSTALL, plan.service)?;
         }
         Ok(())
@@ -153,14 +155,14 @@ impl Lifecycle<'_> {
     /// Does what takes as long as it takes; the time of the command begins anew after it.
     fn with_time_for_all<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         self.set_deadline(Deadline::after(self.patience() + timeouts::INSTALLATION));
+        self.session.watch(Some(self.whole.limit().min(timeouts::SILENT_GUEST)));
         let result = work(self);
+        self.session.watch(None);
         self.whole = Deadline::after(self.whole.limit());
         self.set_deadline(self.whole.at_most(self.part));
         result
     }
 }
-
-const INSTALL: ActionWords = ActionWords { verb: "install", wanted: "installed" };
 
 impl InstallPlan<'_> {
     /// What is done, in a sentence: `docker.io with apt-get`.
