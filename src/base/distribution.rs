@@ -30,6 +30,14 @@ validated!(
 );
 
 validated!(
+    /// A command as it is shown to people, to be typed after `sudo`.
+    ShownCommand, "command", "one line of letters, digits, blanks and marks; at most 200 characters",
+    |text| text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/')
+        && text.len() <= 200
+        && text.chars().all(|c| c == ' ' || c.is_ascii_graphic())
+);
+
+validated!(
     /// The name of a group of users (`groupadd(8)`).
     GroupName, "group name", "a small letter or `_`, then small letters, digits, `_` and `-`; at most 31",
     |text| text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
@@ -83,6 +91,15 @@ mod tests {
         for text in ["docker.io", "g++-12", "libstdc++6", "moby-engine"] {
             assert_eq!(PackageName::parse(text).is_ok(), !text.ends_with('+'), "{text}");
         }
+    }
+
+    #[test]
+    fn a_command_that_is_shown_is_one_line() {
+        assert!(ShownCommand::parse("transactional-update --non-interactive pkg install docker").is_ok());
+        for text in ["", " ", "-x", "a\nb", "a\u{1b}[2J", "a\u{202e}b", "ä", "a\tb", "$(id)"] {
+            assert!(ShownCommand::parse(text).is_err(), "{text:?}");
+        }
+        assert!(ShownCommand::parse(&"a".repeat(201)).is_err());
     }
 
     #[test]

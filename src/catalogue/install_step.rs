@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file_text::FileText;
 use super::template::Template;
-use crate::base::distribution::{GroupName, PackageName};
+use crate::base::distribution::{GroupName, PackageName, ShownCommand};
 use crate::base::release::ReleaseFileName;
 use crate::base::types::{AbsoluteGuestPath, ServiceName};
 use crate::catalogue::platform::Platform;
@@ -23,6 +23,11 @@ pub(crate) enum InstallStep {
         /// The packages.
         #[schemars(length(min = 1))]
         names: Vec<PackageName>,
+    },
+    /// Is shown to whoever installs the service by hand, and never done.
+    Shown {
+        /// A command, which `sudo` comes before.
+        command: ShownCommand,
     },
     /// Adds the user who logs in to a group, unless that is root. It counts from the next login on.
     Group {
@@ -79,6 +84,8 @@ impl GuestFileMode {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum PackageManager {
     Apt,
+    Dnf,
+    Zypper,
 }
 
 /// Where a publisher has the releases of what is downloaded.

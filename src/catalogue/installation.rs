@@ -96,13 +96,16 @@ impl InstallMethod {
     pub(crate) fn packages(&self) -> impl Iterator<Item = &PackageName> {
         self.steps.iter().flat_map(|step| match step {
             InstallStep::Packages { names, .. } => names.as_slice(),
-            InstallStep::Group { .. } | InstallStep::Download { .. } | InstallStep::File { .. } => &[],
+            _ => &[],
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
     use crate::catalogue::Catalogue;
 
     /// Real ones: `ID` and `VERSION_ID` as the distributions have them, and what is installed there.
@@ -115,9 +118,64 @@ mod tests {
         ("ubuntu", "24.04", "ubuntu"),
         ("ubuntu", "16.04", ""),
         ("linuxmint", "22", ""),
+        ("fedora", "39", "fedora-40"),
+        ("fedora", "40", "fedora-40"),
+        ("fedora", "41", "fedora"),
+        ("fedora", "44", "fedora"),
+        ("fedora", "37", ""),
+        ("centos", "7", ""),
+        ("centos", "8", ""),
+        ("centos", "9", "podman"),
+        ("centos", "10", "podman"),
+        ("almalinux", "9.4", "podman"),
+        ("almalinux", "10.0", "podman"),
+        ("rocky", "9.4", "podman"),
+        ("rocky", "8.10", ""),
+        ("rhel", "9.2", "podman"),
+        ("opensuse-leap", "15.6", "opensuse"),
+        ("opensuse-leap", "16.0", "opensuse"),
+        ("opensuse-leap", "42.3", "opensuse"),
+        ("opensuse-tumbleweed", "20240801", "opensuse"),
+        ("sles", "15.6", "opensuse"),
+        ("sles", "12.5", ""),
+        ("alpine", "3.20.1", "alpine"),
+        ("alpine", "3.21_alpha20240807", "alpine"),
+        ("arch", "", ""),
         ("$(id)", "12", ""),
         ("", "", ""),
     ];
+
+    /// Systems that are images have one way, whatever their distribution.
+    #[test]
+    fn an_image_is_told_by_its_files() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let docker = &catalogue.find("docker").unwrap().service;
+        for (id, version, file, name) in [
+            ("fedora", "41", "/run/ostree-booted", "ostree"),
+            ("rhel", "9.4", "/run/ostree-booted", "ostree"),
+            ("opensuse-microos", "20240801", "/usr/sbin/transactional-update", "transactional"),
+            ("opensuse-leap", "15.6", "/usr/sbin/transactional-update", "transactional"),
+            ("fedora", "41", "/etc/passwd", "fedora"),
+        ] {
+            let exists = |path: &GuestPath| path.as_str() == file;
+            let way =
+                docker.install.iter().find(|way| way.when.fit(Some(id), Some(version), exists)).unwrap();
+            assert_eq!(way.name.as_str(), name, "{id} {file}");
+            assert_eq!(way.by_hand.is_some(), name != "fedora");
+        }
+    }
+
+    proptest! {
+        /// Whatever a guest says of itself, a way is for its distribution, or for what it has.
+        #[test]
+        fn no_way_is_chosen_for_another_distribution(id in "\\PC{0,12}|debian.?|fedora.?|alpine.?", version in "\\PC{0,8}|[0-9.]{0,6}") {
+            let catalogue = Catalogue::built_in().unwrap();
+            let docker = &catalogue.find("docker").unwrap().service;
+            if let Some(way) = docker.install.iter().find(|way| way.when.fit(Some(&id), Some(&version), |_| false)) {
+                prop_assert!(way.when.id.iter().any(|known| known.as_str() == id));
+            }
+        }
+    }
 
     #[test]
     fn each_distribution_has_its_own_way() {

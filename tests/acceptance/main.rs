@@ -117,6 +117,8 @@ mod ssh_config;
 mod start;
 // `start kubernetes --install`.
 mod install_k3s;
+// `start --install` with dnf and zypper.
+mod start_install_rpm;
 // `start --install`.
 mod start_install;
 // `start` where `sccli` does it.

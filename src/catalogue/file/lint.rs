@@ -142,6 +142,10 @@ impl Lint<'_> {
                 let what = "is a file of no release without `releases`";
                 self.unless(releases.is_some(), download, &field.key("download"), what);
             }
+            if let Some(shown) = step.get("shown") {
+                let what = "is never done, so it is for a way with `by_hand`";
+                self.unless(installation.get("by_hand").is_some(), shown, &field.key("shown"), what);
+            }
             if let Some(file) = step.get("file") {
                 self.placeholders(file, &field.key("file"), "text", &values);
             }

@@ -110,6 +110,10 @@ flavours:
                 "[{ file: { place: /etc/x, mode: readable, text: \"{adresses}\" } }]",
                 "6: install[0].steps[0].file.text: nothing says what `{adresses}` stands for",
             ),
+            (
+                "[{ shown: { command: reboot } }]",
+                "6: install[0].steps[0].shown: is never done, so it is for a way with `by_hand`",
+            ),
         ] {
             assert_eq!(told(&steps(step)), [diagnostic]);
         }

@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::service_file::ServiceFile;
-use crate::base::distribution::{DistributionId, DistributionVersion, GroupName, PackageName};
+use crate::base::distribution::{DistributionId, DistributionVersion, GroupName, PackageName, ShownCommand};
 use crate::base::release::ReleaseFileName;
 use crate::base::types::{
     AbsoluteGuestPath, AliasPattern, ApiPath, ChecksumName, Commit, ContainerPattern, GuestPath,
@@ -85,6 +85,7 @@ kinds! {
     ReleaseFileName, r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
     ReleaseVersion, r"^[0-9]{1,9}(\.[0-9]{1,9})+(-[A-Za-z0-9](\.?[A-Za-z0-9-])*\.?)?$", 64;
     ServiceName, r"^[a-z][a-z0-9-]{0,31}$";
+    ShownCommand, r"^[A-Za-z0-9/][ -~]{0,199}$";
     Template, r"^([^{}]|\{[a-z_]{1,32}\})*$";
     UnitName, r"^[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}$";
     ValueName, r"^[a-z_]{1,32}$";

@@ -63,7 +63,7 @@ impl GuestInstall<'_> {
             InstallStep::Download { images, .. } => self.with_images || !images,
             // Root may do everything anyway.
             InstallStep::Group { .. } => self.user.as_str() != "root",
-            InstallStep::Packages { .. } | InstallStep::File { .. } => true,
+            InstallStep::Packages { .. } | InstallStep::File { .. } | InstallStep::Shown { .. } => true,
         };
         self.installation.steps.iter().filter(is_wanted)
     }
@@ -86,6 +86,7 @@ impl GuestInstall<'_> {
         pushed: &mut impl Iterator<Item = &'p Sha256Sum>,
     ) -> Option<InstallCall> {
         Some(match step {
+            InstallStep::Shown { .. } => return None,
             InstallStep::Packages { manager, names } => {
                 InstallCall::Packages { manager: *manager, names: names.clone() }
             }
@@ -115,7 +116,7 @@ fn written_in(step: &InstallStep) -> Vec<AbsoluteGuestPath> {
     let folder = |path: &str| AbsoluteGuestPath::parse(path).ok();
     match step {
         InstallStep::Packages { .. } => ["/usr", "/var"].into_iter().filter_map(folder).collect(),
-        InstallStep::Group { .. } => Vec::new(),
+        InstallStep::Group { .. } | InstallStep::Shown { .. } => Vec::new(),
         InstallStep::Download { place, .. } | InstallStep::File { place, .. } => {
             place.as_str().rsplit_once('/').and_then(|(path, _)| folder(path)).into_iter().collect()
         }

@@ -117,6 +117,18 @@ repair_apt() {
     dpkg --force-confold --configure -a && apt-get --yes --no-remove -o Dpkg::Options::=--force-confold --fix-broken install
 }
 
+# packages_by_another: with dnf or zypper, which read old lists by themselves. Whatever fails may be for the want of newer ones.
+packages_by_another() {
+    in_turn install_packages && return 0
+    frame progress 'lists'
+    if in_turn refresh_packages; then
+        in_turn install_packages || packages_failed install
+    else
+        lists=$o
+        in_turn install_packages || { o=$lists; packages_failed lists; }
+    fi
+}
+
 packages_failed() {
     # Then nothing has been changed, and what somebody else installs is no half of this.
     if [ "$1" = lists ] && [ -n "$is_first" ]; then
@@ -132,10 +144,14 @@ in_turn() {
     while :; do
         if o=$("$1" 2>&1); then return 0; fi
         # A lock that cannot be opened is another matter.
-        case $o in *'Could not get lock'* | *'frontend lock was locked'*) ;; *) return 1 ;; esac
+        case $o in
+            *'Could not get lock'* | *'frontend lock was locked'*) ;;
+            *'already locked by '* | *'System management is locked by '*) ;;
+            *) return 1 ;;
+        esac
         if [ -z "$has_waited" ]; then
             has_waited=yes
-            frame progress "locked $(printf '%s\n' "$o" | sed -n 's/.*held by process [0-9]* (\([^)]*\)).*/\1/p' | head -n 1)"
+            frame progress "locked $(printf '%s\n' "$o" | sed -n -e 's/.*held by process [0-9]* (\([^)]*\)).*/\1/p' -e 's/.*locked by the application with pid [0-9]* (\([^)]*\)).*/\1/p' -e 's/.*application with PID [0-9]* is: //p' | head -n 1)"
         fi
         [ "$(($(uptime_seconds) - waits_since))" -lt "$patience" ] || failed install 'locked' "$o"
         sleep 1

@@ -85,6 +85,7 @@ impl InstallConditions {
 fn packages(manager: PackageManager, names: &[PackageName]) -> String {
     let by = match manager {
         PackageManager::Apt => "packages_by_apt",
+        PackageManager::Dnf | PackageManager::Zypper => "packages_by_another",
     };
     let (refresh, install) = (refresh_command(manager), install_command(manager, names));
     format!(

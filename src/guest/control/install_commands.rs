@@ -22,6 +22,7 @@ impl GuestInstall<'_> {
                 let refresh = "# where the lists of packages are empty or old".to_owned();
                 vec![refresh, by_root(&refresh_command(*manager)), by_root(&install_command(*manager, names))]
             }
+            InstallStep::Shown { command } => vec![format!("sudo {command}")],
             InstallStep::Group { name } => vec![by_root(&join_command(name, self.user))],
             InstallStep::Download { place, mode, files, .. } => {
                 let name = self.platform.and_then(|platform| files.get(platform));

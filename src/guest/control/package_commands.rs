@@ -7,6 +7,8 @@ use crate::catalogue::PackageManager;
 pub(crate) fn program(manager: PackageManager) -> &'static str {
     match manager {
         PackageManager::Apt => "apt-get",
+        PackageManager::Dnf => "dnf",
+        PackageManager::Zypper => "zypper",
     }
 }
 
@@ -15,6 +17,8 @@ pub(super) fn refresh_command(manager: PackageManager) -> Vec<String> {
     match manager {
         // Else it says that all is well when a list could not be had (apt-get(8), since 2.1.6).
         PackageManager::Apt => words(&["apt-get", "update", "-o", "APT::Update::Error-Mode=any"]),
+        PackageManager::Dnf => words(&["dnf", "--assumeyes", LOCK_OF_DNF, "makecache", "--refresh"]),
+        PackageManager::Zypper => words(&["zypper", "--non-interactive", "refresh"]),
     }
 }
 
@@ -33,10 +37,19 @@ pub(super) fn install_command(manager: PackageManager, names: &[PackageName]) ->
             "-o",
             "Dpkg::Options::=--force-confold",
         ]),
+        // Without `--allowerasing` it removes none.
+        PackageManager::Dnf => {
+            words(&["dnf", "--assumeyes", LOCK_OF_DNF, "--setopt=install_weak_deps=False", "install"])
+        }
+        // Where one would have to go it asks, and takes the answer for `cancel`.
+        PackageManager::Zypper => words(&["zypper", "--non-interactive", "install", "--no-recommends"]),
     };
     command.extend(names.iter().map(ToString::to_string));
     command
 }
+
+/// It fails where another one is at work, instead of waiting without an end.
+const LOCK_OF_DNF: &str = "--setopt=exit_on_lock=True";
 
 pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()

@@ -170,7 +170,7 @@ impl InstallPlan<'_> {
         let names: Vec<&str> = self.installation.packages().map(PackageName::as_str).collect();
         let manager = self.installation.steps.iter().find_map(|step| match step {
             InstallStep::Packages { manager, .. } => Some(program(*manager)),
-            InstallStep::Group { .. } | InstallStep::Download { .. } | InstallStep::File { .. } => None,
+            _ => None,
         });
         match (manager, self.releases(), &self.tag) {
             (Some(manager), ..) => format!("{} with {manager}", names.join(", ")),
