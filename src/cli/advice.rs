@@ -17,6 +17,11 @@ use crate::base::types::MachineName;
 /// program, which the hints call `service-manager`.
 pub(super) fn advise(mut refusal: Refusal, root: &mut Command, arguments: &[OsString]) -> Refusal {
     let kind = refusal.kind();
+    if kind == ErrorKind::MissingRequiredArgument {
+        root.build();
+        let example = TypedPlace::find(root, arguments).example();
+        return with_hint(refusal, example.map(|example| format!("for example `{example}`")));
+    }
     if !matches!(kind, ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand | ErrorKind::InvalidValue) {
         return refusal;
     }
@@ -38,12 +43,17 @@ pub(super) fn advise(mut refusal: Refusal, root: &mut Command, arguments: &[OsSt
     ] {
         refusal.remove(advice);
     }
+    let mut refusal = with_hint(refusal, hint);
+    if let Some(usage) = usage {
+        refusal.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+    }
+    refusal
+}
+
+fn with_hint(mut refusal: Refusal, hint: Option<String>) -> Refusal {
     if let Some(hint) = hint {
         let hints = vec![StyledStr::from(hint)];
         refusal.insert(ContextKind::Suggested, ContextValue::StyledStrs(hints));
-    }
-    if let Some(usage) = usage {
-        refusal.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
     }
     refusal
 }
@@ -95,6 +105,13 @@ impl<'a> TypedPlace<'a> {
 
     pub(super) fn command(&self) -> &'a Command {
         self.commands[self.commands.len() - 1]
+    }
+
+    /// The example at the end of the command's help.
+    fn example(&self) -> Option<String> {
+        let help = self.command().get_after_help()?.to_string();
+        // The first of them, where there are several.
+        help.lines().next()?.strip_prefix("Example: ").map(ToOwned::to_owned)
     }
 
     /// As in `box ip`; empty for the program.

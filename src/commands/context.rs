@@ -235,6 +235,16 @@ impl Context {
         self.ui.note(&format!("left out: {reason}"));
     }
 
+    /// The same, with what to type about one that has failed: nobody wants that.
+    pub(crate) fn note_left_out_now(&self, reason: &services::Error) {
+        let text = format!("left out: {reason}");
+        if !reason.is_about_a_failed_service() {
+            return self.ui.note(&text);
+        }
+        let hint = reason.hint().map(|hint| self.invocation.complete(&hint));
+        self.ui.note_with_hint(&text, hint.as_deref());
+    }
+
     /// Tells the user of all `failures` but the one at the place `chosen`, with which the command ends.
     ///
     /// Errors: that one; none where nothing has failed.
@@ -345,11 +355,25 @@ impl Context {
         let Some(found) = FoundProjectFile::find(&self.env) else { return Ok(None) };
         let folders = self.folders()?;
         let counts = !found.is_foreign && found.consent(&folders)? == FileConsent::Given;
-        if !counts && !found.is_news(&folders, self.deadline)? {
+        if !counts && !found.is_news("", &folders, self.deadline)? {
             // Nor is anybody else told.
             self.is_untold(&found.path.to_string_lossy());
         }
         self.unchecked_project_file()
+    }
+
+    /// Tells once what is wrong with the project's file by now, for a hook: it was right when it was allowed, but a service or a
+    /// machine may be gone since.
+    pub(crate) fn warn_once_of_project_file(&self, error: &Error) {
+        let is_news = || -> Result<bool, Error> {
+            let Some(found) = FoundProjectFile::find(&self.env) else { return Ok(false) };
+            Ok(found.is_news(&error.to_string(), &self.folders()?, self.deadline)?)
+        };
+        match is_news() {
+            Ok(true) => self.warn(error),
+            Ok(false) => {}
+            Err(failure) => log::debug!("{failure}"),
+        }
     }
 
     /// The machine that the project around names, where nothing is typed that says which one is meant.

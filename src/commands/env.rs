@@ -140,7 +140,7 @@ fn inspect<'a>(
     let inspection = context.inspect(machine, &questions)?;
     let all = args.services.is_empty();
     let warn = |error: services::Error| context.warn(&error.into());
-    let note = |left_out: &services::Error| context.note_left_out(&left_out.to_string());
+    let note = |left_out: &services::Error| context.note_left_out_now(left_out);
     let Connections { connected, left_out, has_failed } =
         connect(&inspection, services, all, context.deadline, note, warn)
             .map_err(|error| context.with_last_words(error, &inspection.machine))?;
@@ -148,7 +148,7 @@ fn inspect<'a>(
     let left_out: Vec<LeftOut> = left_out.into_iter().map(hinted).collect();
     let hint = left_out.iter().find_map(|left_out| left_out.hint.clone());
     // What failed is told each time, so it is looked for each time; and what is stopped may be started at any time.
-    let is_cacheable = !has_failed && !left_out.iter().any(LeftOut::is_stopped);
+    let is_cacheable = !has_failed && !left_out.iter().any(LeftOut::may_come);
     let exported = export(connected, &inspection.machine, args.more.api_version, context.deadline)?;
     if is_cacheable
         && let Err(error) =

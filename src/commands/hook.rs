@@ -52,12 +52,19 @@ impl<'a> HookServices<'a> {
     }
 
     /// The services themselves. Most folders have no machine, so nothing is read of them before there is one.
-    fn of<'c>(&self, catalogue: &'c Catalogue) -> Result<Vec<&'c Service>, Error> {
+    /// One that the project's file names and that is gone is told once.
+    fn of<'c>(&self, catalogue: &'c Catalogue, context: &Context) -> Result<Vec<&'c Service>, Error> {
         if !self.typed.is_empty() {
             return Ok(catalogue.select(self.typed)?);
         }
         // More than the project wants is not what it wants.
-        Ok(catalogue.select(&self.of_project).inspect_err(|error| log::debug!("{error}")).unwrap_or_default())
+        Ok(catalogue.select(&self.of_project).unwrap_or_else(|_| {
+            // Other commands say the same of the file.
+            if let Err(fault) = context.project_file() {
+                context.warn_once_of_project_file(&fault);
+            }
+            Vec::new()
+        }))
     }
 }
 
@@ -76,12 +83,12 @@ fn command(env: &Env) -> Vec<OsString> {
 /// been found out about the one that does.
 fn print_change(target: HookTarget, wanted: &HookServices, context: &Context) -> Result<(), Error> {
     let before = HookState::read(&context.env);
-    let machine = context.machine_here().inspect_err(|error| log::debug!("{error}")).unwrap_or_default();
+    let machine = machine_here(context);
     if machine.is_none() && before.is_none() {
         return Ok(());
     }
     let catalogue = context.catalogue()?;
-    let services = &wanted.of(&catalogue)?;
+    let services = &wanted.of(&catalogue, context)?;
     let now = machine.as_ref().map(|machine| Circumstances::of(machine, services, &context.env));
     if before.as_ref().is_some_and(|before| before.holds(now.as_ref())) {
         return Ok(());
@@ -103,13 +110,29 @@ fn print_change(target: HookTarget, wanted: &HookServices, context: &Context) ->
     print(&text)
 }
 
+/// The machine that belongs to the folder, if one does that is known. One that the project's file names and that is not is told
+/// once.
+fn machine_here(context: &Context) -> Option<Machine> {
+    match context.machine_here() {
+        Ok(machine) => machine,
+        Err(error @ Error::OfProjectFile { .. }) => {
+            context.warn_once_of_project_file(&error);
+            None
+        }
+        Err(error) => {
+            log::debug!("{error}");
+            None
+        }
+    }
+}
+
 /// Prints exports for an `.envrc`, and the files that direnv has to watch. direnv itself restores the environment.
 fn in_direnv(wanted: &HookServices, context: &Context) -> Result<(), Error> {
     let mut text = watch_file(&context.folders()?.machines())?;
     match context.remembered_machine() {
         Ok(machine) => {
             let catalogue = context.catalogue()?;
-            let services = &wanted.of(&catalogue)?;
+            let services = &wanted.of(&catalogue, context)?;
             text += &watch_file(&machine.files.services())?;
             match reconnect(services, &machine, context) {
                 Some(exported) => {

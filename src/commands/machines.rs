@@ -197,7 +197,11 @@ fn forget_one(args: &ForgetArgs, context: &Context) -> Result<(), Error> {
     }
     let words = "service-manager machines forget";
     let machine = match machine::find_preferring_project(&args.name, &known, &context.env, &folders, words) {
-        Err(machine::Error::UnknownMachine { .. }) if args.ignore_unknown => return Ok(()),
+        Err(machine::Error::UnknownMachine { .. } | machine::Error::NotUsedYet { .. })
+            if args.ignore_unknown =>
+        {
+            return Ok(());
+        }
         found => found?,
     };
     forget_files(&machine.files, machine.name.as_str(), context)

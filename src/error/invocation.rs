@@ -44,20 +44,35 @@ impl Invocation {
     /// did. Texts are written without knowing either, in the code as in service files.
     pub(crate) fn complete(&self, text: &str) -> String {
         let (mut completed, mut rest) = (String::new(), text);
-        while let Some((begin, closing)) = first_command(rest) {
-            let (before, command) = rest.split_at(begin);
-            let words = &command[PROGRAM.len()..];
-            let bare = without_quoted(words);
-            let end = bare.find(closing).or_else(|| words.find(closing)).unwrap_or(words.len());
-            let (words, after) = words.split_at(end);
-            // What stands behind `--` or a pipe is another command.
-            let others = [" -- ", " | "].iter().filter_map(|begin| bare[..end].find(begin)).min();
-            let (own, others) = words.split_at(others.unwrap_or(end));
-            let selection = self.selection_for(&bare[..own.len()]);
-            completed.extend([before, self.program, " ", own, selection.as_str(), others]);
+        while let Some((before, code, after)) = first_code(rest) {
+            completed.extend([before, "`", &self.complete_code(code), "`"]);
             rest = after;
         }
         completed + rest
+    }
+
+    /// The same of what stands between backquotes: a command of this program, or one with such commands in `$(...)`.
+    fn complete_code(&self, code: &str) -> String {
+        if let Some(words) = code.strip_prefix(PROGRAM) {
+            return self.complete_command(words);
+        }
+        let (mut completed, mut rest) = (String::new(), code);
+        while let Some(begin) = without_quoted(rest).find(SUBSTITUTION) {
+            let (before, command) = rest.split_at(begin + SUBSTITUTION.len());
+            let words = &command[..without_quoted(command).find(')').unwrap_or(command.len())];
+            completed.extend([before.trim_end_matches(PROGRAM), &self.complete_command(words)]);
+            rest = &command[words.len()..];
+        }
+        completed + rest
+    }
+
+    /// A whole command of this program, of which `words` are all but the first.
+    fn complete_command(&self, words: &str) -> String {
+        let bare = without_quoted(words);
+        // What stands behind `--` or a pipe is another command.
+        let others = [" -- ", " | "].iter().filter_map(|begin| bare.find(begin)).min();
+        let (own, others) = words.split_at(others.unwrap_or(words.len()));
+        [self.program, " ", own, &self.selection_for(&bare[..own.len()]), others].concat()
     }
 
     /// The options to add to the command `words`, which has nothing in quotes.
@@ -83,16 +98,18 @@ fn without_quoted(text: &str) -> String {
     text.chars().map(hide).collect()
 }
 
-/// Where the first command of this program begins in `text`, and what ends it.
-fn first_command(text: &str) -> Option<(usize, char)> {
-    let begin = |(opening, closing): (&str, char)| {
-        text.find(&format!("{opening}{PROGRAM}")).map(|begin| (begin + opening.len(), closing))
-    };
-    [("`", '`'), ("$(", ')')].into_iter().filter_map(begin).min()
+/// The first part of `text` between backquotes, and what stands before and behind it. A name in it may have them too, in
+/// quotes.
+fn first_code(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('`')?;
+    let end = without_quoted(rest).find('`').or_else(|| rest.find('`'))?;
+    Some((before, &rest[..end], &rest[end + 1..]))
 }
 
 /// What texts call this program.
 const PROGRAM: &str = "service-manager ";
+/// How a command begins that another one puts in its place.
+const SUBSTITUTION: &str = "$(service-manager ";
 
 #[cfg(test)]
 mod tests {
@@ -140,6 +157,18 @@ mod tests {
         assert_eq!(
             invocation(&["-m a"]).complete("`eval \"$(service-manager env --context 'a) -m b')\"`"),
             "`eval \"$(service-manager env --context 'a) -m b' -m a)\"`"
+        );
+        // Nor is there a command in it, whatever it says.
+        for text in [
+            "in the machine: `kubectl config delete-context '$(service-manager env)'`",
+            "it has $(service-manager env), a'b",
+            "in the machine: `ls 'a`service-manager env`b'`",
+        ] {
+            assert_eq!(invocation(&["-m a"]).complete(text), text);
+        }
+        assert_eq!(
+            invocation(&["-m a"]).complete("did you mean `it's`? `service-manager env`"),
+            "did you mean `it's`? `service-manager env -m a`"
         );
     }
 

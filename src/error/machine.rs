@@ -25,12 +25,13 @@ impl Explain for Error {
                 "correct it, or name the machine with `--host USER@HOST --identity KEY`".into()
             }
             Self::NoMachine => {
-                "go to the folder of a Vagrant machine, or name a machine with `--machine NAME` or \
-                `--host USER@HOST --identity KEY`"
+                "go to the folder of a Vagrant machine, or name a machine: `--host USER@HOST`, or `-m NAME` for a `Host` of \
+                 ~/.ssh/config and for each that `service-manager machines` lists"
                     .into()
             }
             Self::NoUser => "`--host USER@HOST`, or `User` in the ssh config".into(),
             Self::UnknownMachine { .. }
+            | Self::NotUsedYet { .. }
             | Self::NoSuchAlias { .. }
             | Self::MultipleMachines { .. }
             | Self::NoneChosen { .. } => return of_name(self),
@@ -65,6 +66,13 @@ fn of_name(error: &Error) -> Option<String> {
             "name it once with `--ssh-config FILE` or `--host USER@HOST`; it is remembered then".into()
         }
         Error::UnknownMachine { known, .. } => format!("known here: {}", known.join(", ")),
+        Error::NotUsedYet { words, .. } if words.ends_with("forget") => {
+            "nothing is kept of it; `service-manager machines` lists those of which something is".into()
+        }
+        Error::NotUsedYet { name, words } => {
+            let name = sh_word(name);
+            format!("`service-manager status -m {name}` uses it; then `{words} {name}`")
+        }
         Error::NoSuchAlias { known, .. } if known.is_empty() => {
             "`vagrant ssh-config > FILE` writes one that does".into()
         }

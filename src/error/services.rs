@@ -8,7 +8,7 @@ use crate::base::text::{sh_guest_path, sh_word};
 use crate::guest::control::FailedStep;
 use crate::guest::probe;
 use crate::guest::tunnel::FORBIDS;
-use crate::services::{Error, State, some};
+use crate::services::{Error, State, THROUGH_SSH, some};
 
 impl Explain for Error {
     fn exit_code(&self) -> ExitCode {
@@ -64,6 +64,7 @@ impl Explain for Error {
             | Self::LeadsElsewhere { .. }
             | Self::NoContext { .. }
             | Self::ContextUnfit { .. }
+            | Self::ContextUnnameable { .. }
             | Self::UnknownContext { .. } => of_choice(self),
             Self::NoAccess { .. }
             | Self::NoSudo { .. }
@@ -147,7 +148,16 @@ fn of_choice(error: &Error) -> Option<String> {
             choose_context(service, of_guest)
         }
         Error::ContextUnfit { .. } => "leave out `--context`".into(),
-        Error::UnknownContext { service, context, known, .. } => unknown_context(service, context, known),
+        Error::ContextUnnameable { service, of_guest, path, .. } => match of_guest.first() {
+            Some(_) => choose_context(service, of_guest),
+            None => format!(
+                "in the machine: `kubectl config rename-context \"$(kubectl config current-context --kubeconfig {0})\" main --kubeconfig {0}`",
+                sh_guest_path(path)
+            ),
+        },
+        Error::UnknownContext { service, context, known, unnameable, .. } => {
+            unknown_context(service, context, known, *unnameable)
+        }
         _ => return None,
     })
 }
@@ -156,7 +166,7 @@ fn of_choice(error: &Error) -> Option<String> {
 fn of_credentials(error: &Error) -> Option<String> {
     Some(match error {
         Error::NoAccess { reason, ssh, .. } => reason.help.replace("{ssh}", &sh_word(ssh)),
-        Error::NoSudo { user, stderr, .. } => sudo(user, stderr),
+        Error::NoSudo { user, stderr, as_root, .. } => sudo(user, stderr, as_root.as_deref()),
         Error::NotReadable { user, path, .. } => {
             format!("in the machine: `sudo chown {} {}`", sh_word(user), sh_guest_path(path))
         }
@@ -187,6 +197,12 @@ fn of_silence(error: &Error) -> Option<String> {
                 .into()
         }
         Error::NoAnswer { service, failed: Some(_), .. } => format!("`service-manager start {service}`"),
+        Error::NoAnswer { reason: NoResponse::Timeout, attempts, unit, path, .. }
+            if attempts.iter().any(|attempt| attempt.contains(THROUGH_SSH)) =>
+        {
+            // No firewall is between the service and sshd.
+            return no_answer(NoResponse::NotReady, unit.as_deref(), path);
+        }
         Error::NoAnswer { reason: NoResponse::Timeout, by_vagrant: false, only_directly: false, .. } => {
             "SSH works, but no answer comes from that port: open it in the firewall".into()
         }
@@ -236,16 +252,21 @@ fn choose_context(service: &str, of_guest: &[String]) -> String {
     }
 }
 
-fn unknown_context(service: &str, context: &str, known: &[String]) -> String {
+fn unknown_context(service: &str, context: &str, known: &[String], unnameable: usize) -> String {
     let Some(meant) = nearest(context, known).or_else(|| known.first().cloned()) else {
         return format!("`service-manager env {service} --context -` takes the one that is current there");
     };
     let command = format!("`service-manager env {service} --context {}`", sh_word(&meant));
-    let more = if known.len() > 1 { format!("; it has {}", some(known)) } else { String::new() };
+    let others = match unnameable {
+        0 => String::new(),
+        count => format!(", and {count} with names that cannot be typed here"),
+    };
+    let is_only = known.len() == 1 && unnameable == 0;
+    let more = if is_only { String::new() } else { format!("; it has {}{others}", some(known)) };
     format!("{command}{more}")
 }
 
-fn sudo(user: &str, stderr: &str) -> String {
+fn sudo(user: &str, stderr: &str, as_root: Option<&str>) -> String {
     // `sudoers(5)` has a meaning of its own for some marks.
     let user: String =
         user.chars().flat_map(|c| (!is_plain(c)).then_some('\\').into_iter().chain([c])).collect();
@@ -258,7 +279,10 @@ fn sudo(user: &str, stderr: &str) -> String {
     // Some shells' `echo` has a meaning of its own for a backslash.
     let print = if rule.contains('\\') { r"printf '%s\n'" } else { "echo" };
     let command = format!("`{print} {} > /etc/sudoers.d/service-manager`", sh_word(&rule));
-    let or = if lacks_terminal { "" } else { "; or log in as root" };
+    let or = match as_root.filter(|_| !lacks_terminal) {
+        Some(host) => format!("; or log in as root: `service-manager status --host {}`", sh_word(host)),
+        None => String::new(),
+    };
     format!("in the machine, as root: {command}{or}")
 }
 
@@ -313,9 +337,13 @@ mod tests {
     #[test]
     fn the_name_of_a_user_is_one_word() {
         assert!(
-            sudo("a' $(id)", "").contains(r"`printf '%s\n' 'a\'\''\ \$\(id\) ALL=(ALL) NOPASSWD: ALL' > ")
+            sudo("a' $(id)", "", None)
+                .contains(r"`printf '%s\n' 'a\'\''\ \$\(id\) ALL=(ALL) NOPASSWD: ALL' > ")
         );
-        assert!(sudo("dev", "you must have a tty").contains("`echo 'Defaults:dev !requiretty' > "));
+        assert!(
+            sudo("dev", "you must have a tty", Some("root@h:22"))
+                .contains("`echo 'Defaults:dev !requiretty' > ")
+        );
     }
 
     #[test]

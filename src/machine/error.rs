@@ -26,6 +26,9 @@ pub(crate) enum Error {
     NoUser,
     #[error("no machine `{name}` is known here")]
     UnknownMachine { name: String, nearest: Option<String>, known: Vec<String> },
+    /// It can be reached by this name, and nothing is kept of it. `words` before its name are the command that wants more.
+    #[error("no machine `{name}` was used from here yet")]
+    NotUsedYet { name: String, words: &'static str },
     /// `words` before one of the names are the command, or the option, that says which.
     #[error("several machines may be meant: {}", .known.join(", "))]
     MultipleMachines { known: Vec<String>, words: &'static str },
@@ -80,6 +83,7 @@ impl Error {
             self,
             Self::NoMachine
                 | Self::UnknownMachine { .. }
+                | Self::NotUsedYet { .. }
                 | Self::NoCachedOutput { .. }
                 | Self::VagrantEmpty { .. }
                 | Self::VagrantNotCreated { .. }

@@ -1,6 +1,7 @@
 //! One of the machines that were used before.
 
 use super::error::Error;
+use super::names::nameable;
 use super::store::{Machine, files_of};
 use super::vagrant::Project;
 use crate::base::env::Env;
@@ -47,7 +48,8 @@ pub(crate) fn find<'m>(
 /// The one of `known` that is called `wanted`: the one of the user's Vagrant project, whether Vagrant still
 /// has it or not, else the only one.
 ///
-/// Errors: as for [`find`]. Where the project has a machine of that name, no other one is meant.
+/// Errors: as for [`find`]. Where the project has a machine of that name, no other one is meant. One that only Vagrant or
+/// the user's ssh config knows is not used yet.
 pub(crate) fn find_preferring_project<'m>(
     wanted: &str,
     known: &'m [Machine],
@@ -63,10 +65,17 @@ pub(crate) fn find_preferring_project<'m>(
     let is_here = env.hands_over(&name) || project.is_some_and(|project| project.knows(&name));
     match known.iter().find(|machine| Some(machine.key()) == key) {
         Some(machine) => Ok(machine),
-        None if is_here => {
-            let known = known.iter().map(Machine::key).collect();
-            Err(Error::UnknownMachine { name: name.to_string(), nearest: None, known })
-        }
-        None => find(wanted, known, words),
+        None if is_here => Err(Error::NotUsedYet { name: name.to_string(), words }),
+        None => find(wanted, known, words).map_err(|error| match error {
+            Error::UnknownMachine { .. } if can_be_named(&name, env, folders) => {
+                Error::NotUsedYet { name: name.to_string(), words }
+            }
+            error => error,
+        }),
     }
+}
+
+/// True when `--machine` finds `name` somewhere.
+fn can_be_named(name: &MachineName, env: &Env, folders: &Folders) -> bool {
+    nameable(env, folders).iter().any(|machine| machine.name == name.as_str())
 }

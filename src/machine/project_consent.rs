@@ -37,7 +37,7 @@ struct FileConsentRecord {
     allowed: Option<String>,
     #[serde(default)]
     is_denied: bool,
-    /// The digest of what the user was told of where it does not count, by a hook.
+    /// The digest of what a hook has told the user of last: the text that does not count, or what is wrong with it.
     #[serde(default)]
     told: Option<String>,
 }
@@ -72,11 +72,11 @@ impl FoundProjectFile {
         self.keep(folders, deadline, |record| FileConsentRecord { allowed, is_denied, ..record })
     }
 
-    /// True the first time that this is asked of what it is now.
+    /// True the first time that this is asked of what it is now, and of what there is to `say` of it.
     ///
     /// Errors: this cannot be kept.
-    pub(crate) fn is_news(&self, folders: &Folders, deadline: Deadline) -> Result<bool, Error> {
-        let told = Some(self.digest());
+    pub(crate) fn is_news(&self, say: &str, folders: &Folders, deadline: Deadline) -> Result<bool, Error> {
+        let told = Some(hex(&Sha256::digest([self.content.as_slice(), say.as_bytes()].concat())));
         if self.record(folders)?.told == told {
             return Ok(false);
         }

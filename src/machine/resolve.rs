@@ -613,7 +613,7 @@ mod tests {
             find_preferring_project(name, &known, &scene.env, &scene.folders, "forget").map(Machine::key)
         };
         assert_eq!(found("web").unwrap(), own.key());
-        assert!(matches!(found("db"), Err(Error::UnknownMachine { .. })));
+        assert!(matches!(found("db"), Err(Error::NotUsedYet { .. })));
         assert!(matches!(found("we b"), Err(Error::UnknownMachine { .. })));
     }
 
@@ -625,14 +625,14 @@ mod tests {
         let found = |scene: &Scene, name| {
             find_preferring_project(name, &known, &scene.env, &scene.folders, "forget").map(Machine::key)
         };
-        assert!(matches!(found(&scene, "web"), Err(Error::UnknownMachine { .. })));
+        assert!(matches!(found(&scene, "web"), Err(Error::NotUsedYet { .. })));
         // After it was destroyed only the plugin knows of it.
         fs::remove_dir_all(scene.folder.path().join(".vagrant")).unwrap();
-        assert!(matches!(found(&scene, "web"), Err(Error::UnknownMachine { .. })));
+        assert!(matches!(found(&scene, "web"), Err(Error::NotUsedYet { .. })));
         assert_eq!(found(&scene, "db").unwrap(), known[1].key());
         // One that must not be used is not where another one is meant, either.
         scene.env.vagrant_cwd = Some(scene.folder.path().join("nowhere"));
-        assert!(matches!(found(&scene, "web"), Err(Error::UnknownMachine { .. })));
+        assert!(matches!(found(&scene, "web"), Err(Error::NotUsedYet { .. })));
         scene.env.plugin = None;
         assert_eq!(found(&scene, "web").unwrap(), known[0].key());
     }

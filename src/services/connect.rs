@@ -28,9 +28,9 @@ pub(crate) struct LeftOut {
 }
 
 impl LeftOut {
-    /// True when starting it may be all that is needed.
-    pub(crate) fn is_stopped(&self) -> bool {
-        matches!(self.reason, Error::NotRunning { .. })
+    /// True when it may come at any moment: all that is needed is to start it, or to choose a context there.
+    pub(crate) fn may_come(&self) -> bool {
+        matches!(self.reason, Error::NotRunning { .. }) || self.reason.asks_for_a_context()
     }
 }
 
@@ -55,8 +55,12 @@ pub(crate) fn connect<'a>(
     for Assessment { availability, service, .. } in inspection.assess(services, all, deadline) {
         match availability {
             Availability::Connected(service) => connected.push(*service),
-            Availability::NotInstalled(_) if all => {}
-            Availability::Down(_, reason) | Availability::NoAccess(reason) if all => {
+            Availability::NotInstalled(reason) if all && !reason.asks_for_a_context() => {}
+            Availability::NotInstalled(reason)
+            | Availability::Down(_, reason)
+            | Availability::NoAccess(reason)
+                if all =>
+            {
                 let reason = inspection.look_closer(reason);
                 note(&reason);
                 left_out.push(LeftOut { service: service.name.clone(), reason, hint: None });

@@ -82,7 +82,17 @@ pub(crate) enum Error {
     #[error("no context is chosen in `{path}` of `{machine}`, which has {}", some(.of_guest))]
     NoContext { service: String, machine: String, path: String, of_guest: Vec<String> },
     #[error("`{path}` of `{machine}` has no context `{context}`")]
-    UnknownContext { service: String, machine: String, path: String, context: String, known: Vec<String> },
+    UnknownContext {
+        service: String,
+        machine: String,
+        path: String,
+        context: String,
+        known: Vec<String>,
+        /// How many more it has, with names that cannot be typed.
+        unnameable: usize,
+    },
+    #[error("the current context of `{path}` of `{machine}` has a name that cannot be typed here")]
+    ContextUnnameable { service: String, machine: String, path: String, of_guest: Vec<String> },
     #[error("`--context` is not for {what}")]
     ContextUnfit { what: String },
     #[error("{service} is {} in `{machine}`", .state.in_a_sentence())]
@@ -122,7 +132,14 @@ pub(crate) enum Error {
 
     // Its credentials in the guest.
     #[error("`{user}` cannot use sudo without a password in `{machine}`, and {what}{}", quote_stderr(.stderr))]
-    NoSudo { user: String, machine: String, what: String, stderr: String },
+    NoSudo {
+        user: String,
+        machine: String,
+        what: String,
+        stderr: String,
+        /// What `--host` has to say to log in as root; none where an address alone does not lead there.
+        as_root: Option<String>,
+    },
     #[error("`{user}` cannot read `{path}` in `{machine}`")]
     NotReadable { user: String, machine: String, path: String },
     #[error("`{machine}` has no `{path}`, which {service} ({flavour}) should have")]
@@ -253,6 +270,11 @@ impl Error {
         }
     }
 
+    /// True when something of the service has ended with an error.
+    pub(crate) fn is_about_a_failed_service(&self) -> bool {
+        matches!(self, Self::NotRunning { state: State::Failed, .. })
+    }
+
     /// For how long a service has to say nothing else until waiting is in vain. None when it may always come.
     pub(super) fn settles_after(&self) -> Option<Duration> {
         match self {
@@ -303,7 +325,17 @@ impl Error {
                 | Self::LeadsElsewhere { .. }
                 | Self::NoContext { .. }
                 | Self::UnknownContext { .. }
+                | Self::ContextUnnameable { .. }
         )
+    }
+
+    /// True when something in the guest speaks for the service all the same, and only a context has to be chosen.
+    pub(crate) fn asks_for_a_context(&self) -> bool {
+        match self {
+            Self::LeadsElsewhere { of_guest, .. } | Self::NoContext { of_guest, .. } => !of_guest.is_empty(),
+            Self::UnknownContext { .. } | Self::ContextUnnameable { .. } => true,
+            _ => false,
+        }
     }
 
     /// How the server lets the user in whose keys it does not accept.

@@ -57,7 +57,7 @@ impl CredentialReader<'_> {
     /// Those of all readable files. One that is refused matters only when no other is good.
     fn kubeconfigs(&self, paths: &[GuestPattern]) -> Result<Vec<GuestCredentials>, Error> {
         let (mut good, mut failed) = (Vec::new(), None);
-        for path in paths.iter().flat_map(|pattern| self.expand(pattern)) {
+        for path in self.paths(paths)? {
             match self.kubeconfig(&path) {
                 Ok(found) => good.push(found),
                 Err(error) => {
@@ -74,6 +74,23 @@ impl CredentialReader<'_> {
         }
     }
 
+    /// The files to read. Where one is the only sign of the service, it is that one.
+    ///
+    /// Errors: that one leads elsewhere.
+    fn paths(&self, patterns: &[GuestPattern]) -> Result<Vec<GuestPath>, Error> {
+        let flavour = self.detected.flavour;
+        let lead =
+            flavour.last_resort.then(|| KubeconfigLead::of(flavour, self.facts, self.chosen)).flatten();
+        let Some(lead) = lead else {
+            return Ok(patterns.iter().flat_map(|pattern| self.expand(pattern)).collect());
+        };
+        let path = lead.path.clone();
+        match lead.refusal(self.detected.service, self.machine) {
+            Some(refusal) => Err(refusal),
+            None => Ok(vec![path]),
+        }
+    }
+
     /// The files that `pattern` means; its folder when none is seen.
     fn expand(&self, pattern: &GuestPattern) -> Vec<GuestPath> {
         if let Some(path) = pattern.path() {
@@ -85,12 +102,6 @@ impl CredentialReader<'_> {
     }
 
     fn kubeconfig(&self, path: &GuestPath) -> Result<GuestCredentials, Error> {
-        let flavour = self.detected.flavour;
-        let lead =
-            flavour.last_resort.then(|| KubeconfigLead::of(flavour, self.facts, self.chosen)).flatten();
-        if let Some(refusal) = lead.and_then(|lead| lead.refusal(self.detected.service, self.machine)) {
-            return Err(refusal);
-        }
         let (content, parts) = self.text(path)?;
         let used = self.detected.context.as_ref().map(|context| &context.name);
         let part = |name: &str| parts.get(name).map(|content| content.bytes().to_vec());
@@ -169,6 +180,7 @@ impl CredentialReader<'_> {
                 machine,
                 what: format!("`{path}` is for root only"),
                 stderr: self.facts.stderr.clone(),
+                as_root: self.machine.route().as_root(),
             }),
             Some(_) => Err(Error::NotReadable { user, machine, path: path.to_string() }),
             None => Err(Error::NoCredentials {

@@ -1,6 +1,7 @@
 //! One look at the guest: log in, ask everything with one command, and connect to what was found.
 
-use std::net::{IpAddr, Ipv4Addr, TcpStream, UdpSocket};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::SystemTime;
 
 use super::availability::{Assessment, Availability};
@@ -323,6 +324,20 @@ impl Inspection {
         heard.filter(|reason| *reason != endpoint::NoResponse::Timeout)
     }
 
+    /// Why only a tunnel leads to `service`, as far as this host can tell. None where it is reached directly, or where it is
+    /// reached this way because that was wanted, or because no address of the guest leads there at all.
+    pub(crate) fn why_through_ssh(&self, service: &ConnectedService) -> Option<Detour> {
+        let is_needed = service.endpoint.is_through_ssh() && self.tunnel.mode == TunnelMode::Auto;
+        let port = service.credentials.as_ref().filter(|_| is_needed)?.port;
+        if matches!(self.port_use(port), PortUse::Local) {
+            return Some(Detour::OnLoopback { port });
+        }
+        let place = SocketAddr::new(self.address.filter(|address| !address.is_loopback())?, port);
+        let failed = TcpStream::connect_timeout(&place, timeouts::EXPLAINING_PORT).err()?;
+        let is_silent = failed.kind() != io::ErrorKind::ConnectionRefused;
+        Some(Detour::Closed { place, is_silent })
+    }
+
     fn port_use(&self, port: u16) -> PortUse {
         match self.facts.listening.as_ref().map(|ports| ports.get(&port)) {
             None => PortUse::Unknown,
@@ -415,6 +430,19 @@ fn worth_another_try(port: u16, reasons: &[(IpAddr, endpoint::NoResponse)]) -> V
     };
     let results = parallel::map(tried.copied().collect(), reasons.len(), is_worth_it);
     results.into_iter().filter_map(|result| result.ok().flatten()).collect()
+}
+
+/// Why a service is reached through SSH only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detour {
+    /// It listens on the guest's loopback alone.
+    OnLoopback { port: u16 },
+    /// SSH reaches the guest at this address, and this port of it is not open.
+    Closed {
+        place: SocketAddr,
+        /// Nothing comes back, as where a firewall drops what comes.
+        is_silent: bool,
+    },
 }
 
 /// True when somebody listens at `place`.

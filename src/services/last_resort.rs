@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::error::Error;
 use crate::access::credentials::CredentialError;
-use crate::access::kubeconfig::{GuestContexts, ServerPlace, guest_contexts};
+use crate::access::kubeconfig::{CurrentContext, GuestContexts, ServerPlace, guest_contexts};
 use crate::base::types::{GuestPath, HostName, KubeContextName};
 use crate::catalogue::{Flavour, Service};
 use crate::guest::probe::{Facts, FileFact};
@@ -37,6 +37,13 @@ pub(super) enum Destination {
     Unknown {
         wanted: KubeContextName,
         known: Vec<KubeContextName>,
+        /// How many more it has, with names that cannot be typed.
+        unnameable: usize,
+    },
+    /// The name of the current one cannot be typed, and something in the file leads to the guest itself.
+    Unnameable {
+        /// Contexts of it that do, and can be named.
+        of_guest: Vec<KubeContextName>,
     },
     /// It has no context that counts.
     Nowhere {
@@ -49,20 +56,20 @@ pub(super) enum Destination {
 }
 
 impl KubeconfigLead {
-    /// That of the context `chosen`, else of the current one. None where there is no such file.
+    /// That of the context `chosen`, else of the current one. Of several files the first that leads to the guest itself, else
+    /// the first that says more than nothing. None where there is no such file.
     pub(super) fn of(flavour: &Flavour, facts: &Facts, chosen: Option<&KubeContextName>) -> Option<Self> {
         let paths = flavour.access.files();
-        let path = paths
-            .iter()
-            .find_map(|pattern| facts.files.keys().find(|path| pattern.matches(path)).cloned())?;
-        let destination = match facts.files.get(&path)? {
-            FileFact::Text { content, .. } => match guest_contexts(content.bytes()) {
-                Ok(contexts) => Destination::of(contexts, facts, chosen),
-                Err(error) => Destination::Refused(error),
-            },
-            _ => Destination::Denied,
-        };
-        Some(Self { path, destination })
+        let files =
+            paths.iter().flat_map(|pattern| facts.files.iter().filter(|(path, _)| pattern.matches(path)));
+        let mut leads: Vec<Self> = files
+            .map(|(path, file)| Self {
+                path: path.clone(),
+                destination: Destination::of_file(file, facts, chosen),
+            })
+            .collect();
+        let best = leads.iter().enumerate().min_by_key(|(_, lead)| lead.destination.rank())?.0;
+        Some(leads.swap_remove(best))
     }
 
     /// Why `service` cannot be used this way, unless it can, or nothing speaks for it.
@@ -83,13 +90,17 @@ impl KubeconfigLead {
                 place: place.map(|place| place.to_string()),
                 of_guest: names(&of_guest),
             },
-            Destination::Unknown { wanted, known } => Error::UnknownContext {
+            Destination::Unknown { wanted, known, unnameable } => Error::UnknownContext {
                 service,
                 machine: machine_name,
                 path,
                 context: wanted.to_string(),
                 known: names(&known),
+                unnameable,
             },
+            Destination::Unnameable { of_guest } => {
+                Error::ContextUnnameable { service, machine: machine_name, path, of_guest: names(&of_guest) }
+            }
             Destination::Denied => Error::NotReadable { user: machine_user, machine: machine_name, path },
             Destination::Refused(source) => Error::Kubeconfig { path, machine: machine_name, source },
         })
@@ -101,8 +112,25 @@ fn names(contexts: &[KubeContextName]) -> Vec<String> {
 }
 
 impl Destination {
+    fn of_file(file: &FileFact, facts: &Facts, chosen: Option<&KubeContextName>) -> Self {
+        let FileFact::Text { content, .. } = file else { return Self::Denied };
+        match guest_contexts(content.bytes()) {
+            Ok(contexts) => Self::of(contexts, facts, chosen),
+            Err(error) => Self::Refused(error),
+        }
+    }
+
+    /// How much it says: the less, the more.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Guest { .. } => 0,
+            Self::Nowhere { of_guest } if of_guest.is_empty() => 2,
+            _ => 1,
+        }
+    }
+
     fn of(contexts: GuestContexts, facts: &Facts, chosen: Option<&KubeContextName>) -> Self {
-        let GuestContexts { leads, current } = contexts;
+        let GuestContexts { leads, current, unnameable } = contexts;
         let leads_to_guest = |place: &Option<ServerPlace>| {
             place.as_ref().is_some_and(|place| is_guest(&place.host, &facts.addresses))
         };
@@ -111,15 +139,25 @@ impl Destination {
             let own = leads.iter().filter(|lead| leads_to_guest(&lead.place));
             own.map(|lead| lead.name.clone()).collect()
         };
-        let Some(context) = chosen.or(current.as_ref()) else {
-            return Self::Nowhere { of_guest: of_guest() };
+        let context = match (chosen, &current) {
+            (Some(context), _) | (None, CurrentContext::Named(context)) => context,
+            (None, CurrentContext::Missing) => return Self::Nowhere { of_guest: of_guest() },
+            (None, CurrentContext::Unnameable { place }) => {
+                let of_guest: Vec<KubeContextName> = of_guest();
+                let says_something = leads_to_guest(place) || !of_guest.is_empty();
+                return if says_something {
+                    Self::Unnameable { of_guest }
+                } else {
+                    Self::Nowhere { of_guest }
+                };
+            }
         };
         match leads.iter().find(|lead| lead.name == *context) {
-            None if chosen.is_some() => Self::Unknown { wanted: context.clone(), known },
+            None if chosen.is_some() => Self::Unknown { wanted: context.clone(), known, unnameable },
             // Where nothing else leads to the guest, the file speaks for nothing there.
             None => match of_guest() {
                 known if known.is_empty() => Self::Nowhere { of_guest: known },
-                known => Self::Unknown { wanted: context.clone(), known },
+                known => Self::Unknown { wanted: context.clone(), known, unnameable },
             },
             Some(lead) if leads_to_guest(&lead.place) => {
                 Self::Guest { context: lead.name.clone(), of_guest: of_guest() }
@@ -144,7 +182,76 @@ fn is_guest(host: &HostName, addresses: &[IpAddr]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::catalogue::{Access, Catalogue};
+
+    /// A guest with these files, in each of which the first of the contexts is the current one.
+    fn guest(files: &[(&str, &[(&str, &str)])]) -> (Facts, Flavour) {
+        let text = |contexts: &[(&str, &str)]| {
+            let lines = |line: &dyn Fn(&str, &str) -> String| {
+                contexts.iter().map(|(name, server)| line(name, server)).collect::<String>()
+            };
+            format!(
+                "clusters:\n{}contexts:\n{}current-context: {:?}\n",
+                lines(&|name, server| format!("- {{name: {name:?}, cluster: {{server: {server:?}}}}}\n")),
+                lines(&|name, _| format!("- {{name: {name:?}, context: {{cluster: {name:?}}}}}\n")),
+                contexts[0].0
+            )
+        };
+        let file =
+            |contexts| FileFact::Text { content: text(contexts).into_bytes().into(), parts: BTreeMap::new() };
+        let files = files.iter().map(|(path, contexts)| (path.parse().unwrap(), file(contexts))).collect();
+        let catalogue = Catalogue::built_in().unwrap();
+        let service = &catalogue.find("kubernetes").unwrap().service;
+        let mut flavour = service.flavours.iter().find(|flavour| flavour.last_resort).unwrap().clone();
+        let paths = ["~/.kube/config", "/root/.kube/config"].map(|path| path.parse().unwrap()).to_vec();
+        if let Access::Kubeconfig { paths: known, .. } = &mut flavour.access {
+            *known = paths;
+        }
+        (Facts { files, ..Facts::default() }, flavour)
+    }
+
+    const HERE: &str = "https://127.0.0.1:6443";
+    const ELSEWHERE: &str = "https://api.example.com";
+
+    #[test]
+    fn of_several_files_the_one_counts_that_leads_to_the_guest() {
+        for (first, second, expected) in [
+            (("a", ELSEWHERE), ("b", HERE), "/root/.kube/config"),
+            (("a", HERE), ("b", HERE), "~/.kube/config"),
+            (("a", ELSEWHERE), ("b", ELSEWHERE), "~/.kube/config"),
+        ] {
+            let (facts, flavour) = guest(&[("~/.kube/config", &[first]), ("/root/.kube/config", &[second])]);
+            let lead = KubeconfigLead::of(&flavour, &facts, None).unwrap();
+            assert_eq!(lead.path.as_str(), expected, "{first:?} {second:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_typed_is_not_called_absent() {
+        let destination = |contexts: &[(&str, &str)], chosen: Option<&str>| {
+            let (facts, flavour) = guest(&[("~/.kube/config", contexts)]);
+            let chosen = chosen.map(|name| name.parse().unwrap());
+            KubeconfigLead::of(&flavour, &facts, chosen.as_ref()).unwrap().destination
+        };
+        let odd = "-größe`";
+        assert!(matches!(
+            destination(&[(odd, HERE), ("b", HERE)], None),
+            Destination::Unnameable { of_guest } if of_guest.len() == 1
+        ));
+        assert!(
+            matches!(destination(&[(odd, HERE)], None), Destination::Unnameable { of_guest } if of_guest.is_empty())
+        );
+        // What leads elsewhere speaks for nothing here.
+        assert!(matches!(destination(&[(odd, ELSEWHERE)], None), Destination::Nowhere { .. }));
+        assert!(matches!(
+            destination(&[("a", HERE), (odd, HERE)], Some("c")),
+            Destination::Unknown { known, unnameable: 1, .. } if known.len() == 1
+        ));
+        assert!(matches!(destination(&[(odd, HERE), ("b", HERE)], Some("b")), Destination::Guest { .. }));
+    }
 
     #[test]
     fn the_guest_is_known_by_its_addresses() {

@@ -247,6 +247,7 @@ impl<'c> Lifecycle<'c> {
                 machine: self.machine_name(),
                 what: format!("only root can {verb} {name}"),
                 stderr,
+                as_root: self.session.machine().route().as_root(),
             }),
             Ok(ActionOutcome::Failed(Failure { step, said })) => {
                 let machine = self.machine_name();

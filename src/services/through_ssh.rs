@@ -32,10 +32,10 @@ impl Inspection {
         let port = Port::try_from(credentials.port).ok().filter(|_| self.tunnel.is_allowed())?;
         let target = ForwardTarget::Port(port);
         let _waiting = self.waits_for_tunnel(detected);
-        let place = format!("{target} through SSH");
+        let place = format!("{target}{THROUGH_SSH}");
         let no_response = |reason: String| endpoint::Error::NoResponse {
             reasons: Vec::new(),
-            attempts: vec![format!("{place}: {reason}")],
+            attempts: vec![format!("{place}{reason}")],
             reason: endpoint::NoResponse::ConnectionRefused,
         };
         let lead = match self.tunnel.lead(&self.machine, &detected.service.name, target, deadline) {
@@ -212,5 +212,7 @@ impl Inspection {
     }
 }
 
+/// What stands between a place in the guest and what was heard there.
+pub(crate) const THROUGH_SSH: &str = " through SSH: ";
 /// Where a service's file says that it can.
 const INSTEAD_TLS: &str = "; `service-manager start docker --tls` makes dockerd talk TLS on port 2376 instead, and restarts it for that";

@@ -129,6 +129,13 @@ impl Ui {
         }
     }
 
+    /// The same, and what to type about it.
+    pub(crate) fn note_with_hint(self, text: &str, hint: Option<&str>) {
+        if !self.quiet {
+            self.explain(&Style::new().cyan().bold(), "note", &Explanation::new(text, &[], hint));
+        }
+    }
+
     /// Tells somebody at a terminal that something is done with what is called `name`, or has failed, and how long that took.
     pub(crate) fn step_done(self, name: &str, is_good: bool, took: Duration) {
         if self.quiet || !stderr().is_terminal() {

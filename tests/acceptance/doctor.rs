@@ -360,6 +360,104 @@ fn sees_what_keeps_a_tunnel_from_leading_there() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn tells_which_user_may_not_open_the_socket() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker("socket");
+    let user = User::near(&guest);
+    let line =
+        format!("--host nosudo@{} --identity {}/keys/ed25519", guest.address(), guest.folder().display());
+    user.types(format!("service-manager {line} doctor docker | head -n 2"))
+        .stdout(
+            "problem: docker in `[ADDRESS]` cannot be reached through SSH: [..]\n\
+             hint: in the machine: `sudo usermod --append --groups docker nosudo` lets [..]\n",
+        )
+        .succeeds();
+    agrees_with_env(&user, &line, "docker");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn tells_that_sshd_forbids_what_a_tunnel_needs() {
+    let guest = Guest::own("kubeadm", "address");
+    let rule = "INPUT --in-interface eth0 --protocol tcp --dport 6443 --jump REJECT --reject-with tcp-reset";
+    guest.changes(&format!("iptables --insert {rule}"), &format!("iptables --delete {rule}"));
+    sets_sshd(&guest, "AllowTcpForwarding no");
+    let user = User::of(&guest);
+    let found = user.types("service-manager doctor kubernetes >found; cat found").run_freely();
+    assert!(found.starts_with("problem: kubernetes does not answer at any address of "), "{found}");
+    assert!(found.contains("hint: in the machine, `sudo sshd -T | grep -i -e allowtcp "), "{found}");
+    agrees_with_env(&user, "", "kubernetes");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn tells_that_a_certificate_names_another_address() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker("other-names");
+    let user = User::of(&guest);
+    user.types("service-manager --tunnel never doctor docker | head -n 1")
+        .stdout(
+            "problem: the certificate of docker at [ADDRESS]:2376 is not valid for any address of `[NAME]` (it is for 10.0.2.15)\n",
+        )
+        .succeeds();
+    agrees_with_env(&user, "--tunnel never", "docker");
+}
+
+/// Nothing that Vagrant would have to be started for is asked.
+#[test]
+fn tells_what_vagrants_files_say() {
+    let user = User::new();
+    user.writes("project/Vagrantfile", "");
+    user.types("cd project && service-manager doctor")
+        .stdout(
+            "
+            problem: no Vagrant machine of `[HOME]/project` is created
+            hint: in `[HOME]/project`: `vagrant up`
+
+            1 problem
+            ",
+        )
+        .fails(3);
+    fs::create_dir_all(user.home().join("project/.vagrant/machines/default/virtualbox")).unwrap();
+    user.writes("project/.vagrant/machines/default/virtualbox/id", "0a1b");
+    user.types("cd project && service-manager doctor | head -n 2")
+        .stdout(
+            "problem: Vagrant would run `[HOME]/project/Vagrantfile`, and you have not allowed that\n\
+             hint: `service-manager machines allow [HOME]/project`, if you trust it\n",
+        )
+        .succeeds();
+}
+
+/// A server that accepts and says nothing.
+#[test]
+fn tells_that_nobody_answers_in_time() {
+    let silent = Port::silent();
+    let user = User::new();
+    let begin = Instant::now();
+    let found = user
+        .types(format!("service-manager --host dev@{silent} doctor docker --timeout 2 >found; cat found"))
+        .run_freely();
+    assert!(found.starts_with("problem: "), "{found}");
+    assert!(found.contains(&format!("{silent}")) && found.ends_with("\n1 problem\n"), "{found}");
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+/// Nothing that is learnt could be kept safe there.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn tells_that_others_can_write_its_folder() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    user.types("service-manager -q env kubernetes >out").succeeds();
+    fs::set_permissions(user.machine_folder(), fs::Permissions::from_mode(0o777)).unwrap();
+    user.types("service-manager doctor kubernetes | head -n 1")
+        .stdout("problem: [..][MACHINE][..]\n")
+        .succeeds();
+    agrees_with_env(&user, "", "kubernetes");
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn nothing_to_export_is_a_problem() {
     let guest = Guest::light();
     let user = User::of(&guest);

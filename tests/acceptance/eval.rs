@@ -122,5 +122,5 @@ pub(crate) fn on_a_terminal(line: &str) -> String {
 
 const NO_MACHINE: &str = "
     error: no machine is given
-    hint: go to the folder of a Vagrant machine, or name a machine with `--machine NAME` or `--host USER@HOST --identity KEY`
+    hint: go to the folder of a Vagrant machine, or name a machine: `--host USER@HOST`, or `-m NAME` for a `Host` of ~/.ssh/config and for each that `service-manager machines` lists
     ";

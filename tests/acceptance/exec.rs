@@ -7,6 +7,7 @@ use service_manager_test_support::publisher::Publisher;
 use service_manager_test_support::{Guest, User, program};
 
 use crate::eval::on_a_terminal;
+use crate::multiple_machines::user_of_both;
 
 const KUBECTL: &str = "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl";
 const CACHED: &str = ".local/share/service-manager/bin/kubernetes/1.36.3/kubectl";
@@ -287,5 +288,69 @@ fn keys_on_a_terminal_are_the_commands() {
     assert_eq!(terminal.ends(), 130);
     user.types(on_a_terminal("service-manager exec kubernetes -- sh -c \"test -t 1 && echo both\""))
         .stdout("both\n")
+        .succeeds();
+}
+
+/// Job control, and the size of the window.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_terminal_is_the_commands_as_if_it_were_alone() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    let size = user
+        .types("service-manager exec kubernetes -- sh -c 'trap \"stty size\" WINCH; stty size; while :; do read line; done'");
+    let mut terminal = size.in_a_terminal(61);
+    terminal.shows("24 61");
+    terminal.resizes(47);
+    terminal.shows_somewhere("24 47");
+    terminal.presses_ctrl_c();
+    assert_eq!(terminal.ends(), 130);
+    let stopped = user.types(
+        "bash -c 'set -m; service-manager exec kubernetes -- sh -c \"echo ready; cat\"; echo stopped $?; fg >/dev/null'",
+    );
+    let mut terminal = stopped.in_a_terminal(80);
+    terminal.shows("ready");
+    terminal.presses("\x1a");
+    terminal.shows_somewhere("stopped 148");
+    terminal.presses("text\r");
+    terminal.shows_somewhere("text\ntext");
+    terminal.presses("\x04");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_command_has_the_clusters_of_several_machines() {
+    let guests = [Guest::kubeadm(), Guest::nat()];
+    let user = user_of_both(&guests);
+    user.types(
+        "service-manager -q exec kubernetes -m kubeadm -m nat --any-version -- kubectl config get-contexts --output name",
+    )
+    .stdout("kubeadm-kubernetes\nnat-kubernetes\n")
+    .succeeds();
+}
+
+/// What is on the PATH works more often than not, and nobody has to be stuck without a network.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_client_that_cannot_be_downloaded_leaves_the_one_on_the_path() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest).with("SERVICE_MANAGER_MIRROR", "https://=https://nowhere.invalid/");
+    user.writes_script(
+        "bin/kubectl",
+        "[ $1 = get ] || { echo '{\"clientVersion\": {\"gitVersion\": \"v1.20.2\"}}'; exit; }\necho own",
+    );
+    let line = "PATH=$HOME/bin:$PATH service-manager -m [NAME] exec --timeout 5 kubernetes -- kubectl get"
+        .replace("[NAME]", guest.name());
+    let said = user.types(format!("{line} 2>&1 | grep '^hint: '")).run_freely();
+    assert!(
+        said.contains(
+            "; or `service-manager exec kubernetes --any-version -m kubeadm -- kubectl` runs 1.20.2, which is on the PATH, all \
+             the same\n"
+        ),
+        "{said}"
+    );
+    user.types("PATH=$HOME/bin:$PATH service-manager exec kubernetes --any-version -- kubectl get")
+        .stdout("own\n")
         .succeeds();
 }

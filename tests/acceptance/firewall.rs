@@ -59,5 +59,12 @@ fn is_said_and_led_around(guest: &Guest, attempts: &str, hint: &str) {
         .stdout("ok")
         .stderr("note: the certificate does not name 127.0.0.1, [..]\n")
         .succeeds();
+    let how = if hint.contains("refuses") { "refuses connections" } else { "is silent" };
+    user.types(format!("{} | grep --after-context=1 '^note: SSH works'", line(guest, "auto", "doctor")))
+        .stdout(&format!(
+            "note: SSH works, but [ADDRESS]:6443 {how}, so a tunnel leads there\n\
+             hint: a firewall may be why: open port 6443 in the machine for a connection without SSH; the tunnel needs nothing\n"
+        ))
+        .succeeds();
     end(&user);
 }

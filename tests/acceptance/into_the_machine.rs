@@ -64,6 +64,48 @@ fn logs_shows_the_journal_of_the_units() {
     user.types("service-manager logs docker").stdout("\\u{1b}]0;owned\\u{7}line\n").succeeds();
 }
 
+/// As where `ssh` itself was typed.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn ctrl_c_is_the_commands_in_a_terminal_of_the_machine_and_ends_what_has_none() {
+    let guest = Guest::light();
+    let user = User::of(&guest);
+    let typed = user.types("service-manager ssh");
+    let mut terminal = typed.in_a_terminal(80);
+    terminal.shows_somewhere("$");
+    terminal.presses("echo re''ady; cat\r");
+    terminal.shows_somewhere("ready");
+    terminal.presses_ctrl_c();
+    // What is typed before the terminal there has heard of it is gone.
+    terminal.shows_somewhere("^C\nvagrant@");
+    terminal.presses("echo code $?\r");
+    terminal.shows_somewhere("code 130");
+    terminal.presses("exit 4\r");
+    assert_eq!(terminal.ends(), 4);
+    let typed = user.types("service-manager ssh -- 'echo ready; cat'");
+    let mut terminal = typed.in_a_terminal(80);
+    terminal.shows_somewhere("ready");
+    terminal.presses_ctrl_c();
+    // OpenSSH's own code for a signal that it was ended by.
+    assert_eq!(terminal.ends(), 255);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn ctrl_c_ends_a_journal_that_is_followed() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    let typed = user.types(
+        "bash -c 'trap : INT; service-manager logs kubernetes --follow; echo code $?; \
+         stty --all | grep --only-matching --word-regexp icanon'",
+    );
+    let mut terminal = typed.in_a_terminal(120);
+    terminal.shows_somewhere("kubelet");
+    terminal.presses_ctrl_c();
+    terminal.shows_somewhere("code 130\nicanon");
+    terminal.ends();
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn console_opens_the_page_of_openshift() {

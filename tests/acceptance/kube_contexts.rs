@@ -106,6 +106,41 @@ fn a_current_context_that_is_not_there_is_named() {
         .succeeds();
 }
 
+/// No such name is shown or typed; that it is there is said.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_context_whose_name_cannot_be_typed_is_not_called_absent() {
+    let guest = Guest::own("kind", "address");
+    let user = User::of(&guest);
+    let config = guest.run(&format!("cat {CONFIG}"));
+    let renamed = config.replace("name: kind-other", "name: größe");
+    assert_ne!(renamed, config);
+    guest.replaces(CONFIG, &renamed);
+    user.types("service-manager env kubernetes --context kind-othr --script-readable")
+        .stderr(
+            "error: `~/.kube/config` of `[NAME]` has no context `kind-othr`\n\
+             hint: `service-manager env kubernetes --context kind-dev`; it has kind-dev, and 1 with names that cannot be typed here\n",
+        )
+        .fails(126);
+    let current = "current-context: ";
+    let line = config.lines().find(|line| line.starts_with(current)).unwrap();
+    guest.replaces(CONFIG, &renamed.replace(line, &format!("{current}größe")));
+    let odd = "the current context of `~/.kube/config` of `[NAME]` has a name that cannot be typed here\n\
+               hint: `service-manager env kubernetes --context kind-dev`\n";
+    user.types("service-manager env kubernetes --script-readable")
+        .stderr(&format!("error: {odd}"))
+        .fails(126);
+    user.types("service-manager status kubernetes")
+        .stdout("kubernetes - not installed\n")
+        .stderr(&format!("warning: {odd}"))
+        .succeeds();
+    let first = odd.lines().next().unwrap();
+    user.types("service-manager env 2>&1 >/dev/null | grep 'left out: the'")
+        .stdout(&format!("note: left out: {first}\n"))
+        .succeeds();
+    user.types("service-manager env kubernetes --context kind-dev --script-readable >out").succeeds();
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn names_of_contexts_are_completed() {

@@ -104,6 +104,8 @@ fn changes_the_current_context_on_request() {
             error: the following required arguments were not provided:
               --merge [<FILE>]
 
+              hint: for example `service-manager kubeconfig kubernetes --merge --use`
+
             Usage: service-manager kubeconfig --merge [<FILE>] --use [SERVICE]
 
             For more information, try `--help`.

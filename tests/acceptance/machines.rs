@@ -295,6 +295,31 @@ fn finds_a_host_of_the_users_ssh_config() {
     assert!(!user.home().join(".ssh/known_hosts").exists());
 }
 
+/// What only the ssh config knows has no record yet.
+#[test]
+fn a_host_that_was_not_used_yet_is_told_from_an_unknown_one() {
+    let user = User::new();
+    user.writes(".ssh/config", "Host devbox\n  HostName 192.0.2.7\n  User dev\n");
+    for verb in ["use", "trust"] {
+        user.types(format!("service-manager machines {verb} devbox"))
+            .stderr(&format!(
+                "error: no machine `devbox` was used from here yet\n\
+                 hint: `service-manager status -m devbox` uses it; then `service-manager machines {verb} devbox`\n"
+            ))
+            .fails(1);
+    }
+    user.types("service-manager machines forget devbox")
+        .stderr(
+            "error: no machine `devbox` was used from here yet\n\
+             hint: nothing is kept of it; `service-manager machines` lists those of which something is\n",
+        )
+        .fails(1);
+    user.types("service-manager machines forget devbox --ignore-unknown").succeeds();
+    user.types("service-manager machines use elsewhere")
+        .stderr("error: no machine `elsewhere` is known here\nhint: [..]\n")
+        .fails(1);
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn machine_option_overrides_the_ssh_config_variable() {

@@ -216,6 +216,35 @@ fn a_hook_follows_the_file_at_the_next_prompt() {
         .succeeds();
 }
 
+/// Once, not at each prompt.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_hook_tells_once_what_is_gone_that_the_file_names() {
+    let guest = Guest::kubeadm();
+    let user = User::near(&guest);
+    let config = guest.folder().join("ssh_config");
+    user.types(format!("service-manager --ssh-config {} -q env >/dev/null", config.display())).succeeds();
+    user.types(
+        "mkdir -p .config/service-manager/services && service-manager services show kubernetes \
+         | sed 's/^name: .*/name: mine/; s/^title: .*/title: Mine/' >mine.yaml && mv mine.yaml .config/service-manager/services",
+    )
+    .succeeds();
+    user.writes("project/.service-manager.yaml", "machine: kubeadm\nservices: [mine]\n");
+    user.types(format!("cd project && {ALLOW}")).stderr(COUNTS).succeeds();
+    user.types("rm .config/service-manager/services/mine.yaml").succeeds();
+    let prompt = "eval \"$(service-manager hook bash --now)\"";
+    user.types(format!("cd project && {prompt} && {prompt} && bash -c '{}'", prompt.replace('\'', "'\\''")))
+        .stderr(
+            "warning: the project file `[HOME]/project/.service-manager.yaml` is not valid\n\
+             caused by: `services[0]`: there is no service `mine`\nhint: known services: [..]\n",
+        )
+        .succeeds();
+    user.types("service-manager -q machines forget kubeadm").succeeds();
+    user.types(format!("cd project && {prompt} && {prompt}"))
+        .stderr("warning: no machine `kubeadm` is known here, which `machine` in `[HOME]/project/.service-manager.yaml` names\nhint: [..]\n")
+        .succeeds();
+}
+
 /// What is named is one file, never another one, and never a Vagrantfile, which is a program.
 #[test]
 fn what_is_named_is_allowed_and_nothing_else() {

@@ -435,7 +435,7 @@ fn explains_a_user_without_sudo() {
         .stderr(
             "
             error: `nosudo` cannot use sudo without a password in `[ADDRESS]`, and `/etc/kubernetes/admin.conf` is for root only; it said: sudo: a password is required
-            hint: in the machine, as root: `echo 'nosudo ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root
+            hint: in the machine, as root: `echo 'nosudo ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root: `service-manager status --host root@[ADDRESS]:22`
             ",
         )
         .fails(126);

@@ -359,7 +359,7 @@ fn explains_a_user_without_sudo() {
             .types(format!("service-manager {nosudo} {verb} docker"))
             .stderr(&format!(
                 "{}error: `nosudo` cannot use sudo without a password in `[ADDRESS]`, and only root can {verb} docker; it said: sudo: a password is required\n\
-                hint: in the machine, as root: `echo 'nosudo ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root\n",
+                hint: in the machine, as root: `echo 'nosudo ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/service-manager`; or log in as root: `service-manager status --host root@[ADDRESS]:22`\n",
                 if verb == "stop" { "note: Docker does not run\n" } else { "" }
             ))
             .fails(126);
@@ -481,6 +481,29 @@ fn a_terminal_shows_the_current_step() {
     assert_eq!(terminal.ends(), 0);
 }
 
+/// What was begun in the machine is done there, nothing is locked, and the next one goes on.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn ctrl_c_leaves_nothing_half_done() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.stops("kubelet");
+    the_api_server_hangs(&guest);
+    let user = User::of(&guest);
+    let typed = user.types("service-manager start kubernetes");
+    let mut terminal = typed.in_a_terminal(100);
+    terminal.shows("[..] waiting until Kubernetes answers ([..])");
+    let before = user.files();
+    terminal.presses_ctrl_c();
+    assert_eq!(terminal.ends(), 130);
+    assert_eq!(user.files(), before, "no file of a kind that is only there meanwhile");
+    assert_eq!(guest.run("systemctl is-active kubelet"), "active\n");
+    guest.run(&format!("rm -r {HANG}; systemctl daemon-reload; systemctl restart static-pod-kube-apiserver"));
+    user.types("service-manager start kubernetes")
+        .stdout(STARTED)
+        .stderr("note: Kubernetes runs already\n")
+        .succeeds();
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_terminal_shows_a_mark_and_the_seconds_for_each_service() {
@@ -581,13 +604,11 @@ fn refuses_an_unknown_service_before_connecting() {
         user.types(format!("service-manager {verb} docker helm"))
             .stderr("error: `helm` is a client only, so nothing of it is in a machine\nhint: `service-manager install-cli helm`\n")
             .fails(126);
-        assert!(
-            user.types(format!("service-manager {verb} 2>&1 | head --lines=2"))
-                .stdout("error: the following required arguments were not provided:\n  <SERVICE>...\n")
-                .succeeds()
-                .stderr
-                .is_empty()
-        );
+        user.types(format!("service-manager {verb} 2>&1 | head --lines=4"))
+            .stdout(&format!(
+                "error: the following required arguments were not provided:\n  <SERVICE>...\n\n  hint: for example `service-manager {verb} [..]`\n"
+            ))
+            .succeeds();
     }
 }
 

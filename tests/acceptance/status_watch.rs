@@ -244,6 +244,29 @@ fn the_terminal_is_as_it_was_whatever_ends_it() {
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn fits_the_terminal_that_is_made_narrower_and_wider() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest).with("NO_COLOR", "1");
+    let typed = user.types("service-manager status kubernetes --watch=0.1");
+    let mut terminal = typed.in_a_terminal(120);
+    let wide = "
+        [..]:[..]:[..], every 0.1 s, q ends[..]
+        [NAME]  vagrant@[ADDRESS]:22
+        SERVICE     STATE      FLAVOUR  VERSION  ENDPOINT
+        kubernetes  * running  kubeadm  v1.[..]  https://[ADDRESS]:6443
+        ";
+    terminal.shows(wide);
+    terminal.resizes(40);
+    // What a terminal makes of longer lines than it has columns is its own, so nothing is said of what stood there.
+    terminal.shows_somewhere("\nSERVICE     STATE      VERSION\nkubernetes  * running  v1.");
+    terminal.resizes(120);
+    terminal.shows_somewhere("https://[ADDRESS]:6443");
+    terminal.presses("q");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn goes_on_after_it_was_stopped() {
     let guest = Guest::light();
     let user = User::of(&guest);

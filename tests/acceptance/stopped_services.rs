@@ -70,6 +70,12 @@ fn reports_a_failed_service() {
         .more()
         .ends();
     report("kubernetes", "kubeadm", "failed");
+    // Beside another one that works it is left out, and what to type is said all the same.
+    guest.lays_out_docker("tls");
+    user.types("eval \"$(service-manager env)\" && echo ${DOCKER_HOST:+docker}")
+        .stdout("docker\n")
+        .stderr("note: left out: kubernetes is in a failed state in `[NAME]`\nhint: `service-manager start kubernetes`\n")
+        .succeeds();
 }
 
 #[test]

@@ -51,6 +51,16 @@ fn suggests_the_nearest_command() {
         .fails(1);
 }
 
+/// Not of services alone: a client is called by its program, too.
+#[test]
+fn suggests_the_nearest_program() {
+    User::new()
+        .types("service-manager install-cli kubctl")
+        .stdout("(exit 126)\n")
+        .stderr("error: there is no service `kubctl`\nhint: did you mean `kubectl`?\n")
+        .fails(126);
+}
+
 #[test]
 fn suggests_the_nearest_option() {
     User::new()

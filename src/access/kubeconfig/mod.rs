@@ -13,5 +13,5 @@ mod write;
 pub(crate) use self::edit::MergeOutcome;
 pub(crate) use self::error::{Error, MergeError};
 pub(crate) use self::merge::{Addition, Merged, MergedContext, contexts, merge, remove};
-pub(crate) use self::read::{GuestContexts, ServerPlace, guest_contexts, plain_yaml, read};
+pub(crate) use self::read::{CurrentContext, GuestContexts, ServerPlace, guest_contexts, plain_yaml, read};
 pub(crate) use self::write::{ClusterEntry, write};

@@ -50,28 +50,48 @@ pub(crate) fn read(
     })
 }
 
-/// Where the contexts of a kubeconfig of the guest lead, as far as their names can be typed.
+/// Where the contexts of a kubeconfig of the guest lead.
 ///
 /// Errors: it is no kubeconfig.
 pub(crate) fn guest_contexts(content: &[u8]) -> Result<GuestContexts, CredentialError> {
     let file = GuestKubeconfig::parse(content)?;
-    let lead = |context: &NamedContext| {
-        let cluster = file.cluster_of(&context.context);
-        let server = filled(cluster.and_then(|cluster| cluster.server.as_ref()));
-        let place = server.and_then(|server| split_server(server));
-        Some(ContextLead { name: KubeContextName::parse(&context.name).ok()?, place })
+    let contexts: Vec<&NamedContext> = file.contexts.iter().flatten().collect();
+    let lead = |context: &&NamedContext| {
+        let name = KubeContextName::parse(&context.name).ok()?;
+        Some(ContextLead { name, place: file.place_of(context) })
     };
-    let current = file.name_of_current().and_then(|name| KubeContextName::parse(name).ok());
-    Ok(GuestContexts { leads: file.contexts.iter().flatten().filter_map(lead).collect(), current })
+    let leads: Vec<ContextLead> = contexts.iter().filter_map(lead).collect();
+    let current = match file.name_of_current().map(|name| (name, KubeContextName::parse(name))) {
+        None => CurrentContext::Missing,
+        Some((_, Ok(name))) => CurrentContext::Named(name),
+        Some((name, Err(_))) => {
+            let itself = contexts.iter().find(|context| context.name == name);
+            CurrentContext::Unnameable { place: itself.and_then(|context| file.place_of(context)) }
+        }
+    };
+    Ok(GuestContexts { unnameable: contexts.len() - leads.len(), leads, current })
 }
 
 /// The contexts of a kubeconfig of the guest.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct GuestContexts {
-    /// In its order.
+    /// In its order: those whose names can be typed.
     pub(crate) leads: Vec<ContextLead>,
-    /// The one that counts where none is chosen: the current one, which need not be among them, or the only one.
-    pub(crate) current: Option<KubeContextName>,
+    /// How many others there are.
+    pub(crate) unnameable: usize,
+    pub(crate) current: CurrentContext,
+}
+
+/// The context that counts where none is chosen: the current one, or the only one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CurrentContext {
+    Missing,
+    /// It need not be among those that are there.
+    Named(KubeContextName),
+    /// Its name cannot be typed.
+    Unnameable {
+        place: Option<ServerPlace>,
+    },
 }
 
 /// Where a context leads.
@@ -295,6 +315,12 @@ impl GuestKubeconfig {
         named.map(|named| &named.cluster)
     }
 
+    /// Where `context` leads.
+    fn place_of(&self, context: &NamedContext) -> Option<ServerPlace> {
+        let cluster = self.cluster_of(&context.context);
+        split_server(filled(cluster.and_then(|cluster| cluster.server.as_ref()))?)
+    }
+
     /// The cluster and the user of [`Self::context`].
     fn entries_of(
         &self,
@@ -485,13 +511,16 @@ mod tests {
         assert_eq!(named("kind-a").unwrap().port, 40001);
         assert_eq!(named("b").unwrap_err(), CredentialError::Program("exec"));
         assert_eq!(named("kind").unwrap_err(), CredentialError::Missing("current context"));
-        let GuestContexts { leads, current } = guest_contexts(two.as_bytes()).unwrap();
+        let GuestContexts { leads, current, unnameable } = guest_contexts(two.as_bytes()).unwrap();
         let leads: Vec<_> = leads
             .iter()
             .map(|lead| (lead.name.as_str(), lead.place.as_ref().map(ToString::to_string)))
             .collect();
         assert_eq!(leads, [("kind-a", Some("127.0.0.1:40001".into())), ("b", None)]);
-        assert_eq!(current.unwrap().as_str(), "b");
+        assert_eq!((current, unnameable), (CurrentContext::Named("b".parse().unwrap()), 1));
+        let odd = two.replace("current-context: b", "current-context: \"$(id)`\\e\"");
+        let place = Some(ServerPlace { host: "127.0.0.1".parse().unwrap(), port: 40001 });
+        assert_eq!(guest_contexts(odd.as_bytes()).unwrap().current, CurrentContext::Unnameable { place });
     }
 
     #[test]

@@ -11,8 +11,7 @@ use crate::base::types::UnitName;
 use crate::catalogue::Service;
 use crate::error::{Error, ExitCode, Explain};
 use crate::guest::probe::{Health, Questions};
-use crate::machine::Machine;
-use crate::services::{self, Assessment, Availability, ConnectedService, Inspection, MachineSession};
+use crate::services::{self, Assessment, Availability, ConnectedService, Detour, Inspection, MachineSession};
 
 /// Examines `services` over `session`. Those that can be used.
 pub(super) fn examine(
@@ -154,12 +153,16 @@ fn verdict(
         }
         match assessment.availability {
             Availability::Connected(service) => connected.push(*service),
-            Availability::NotInstalled(error) if !are_named => {
+            Availability::NotInstalled(error) if !are_named && !error.asks_for_a_context() => {
                 let name = assessment.service.name.as_str();
                 examination
                     .add(Finding::new(ChainStep::Service, FindingState::Ok, &error.to_string()).about(name));
             }
-            Availability::Down(_, error) | Availability::NoAccess(error) if !are_named => {
+            Availability::NotInstalled(error)
+            | Availability::Down(_, error)
+            | Availability::NoAccess(error)
+                if !are_named =>
+            {
                 let finding = left_out(&error.into(), assessment.service, &said, examination);
                 examination.add(finding);
             }
@@ -174,7 +177,7 @@ fn verdict(
             }
         }
     }
-    works(&connected, &inspection.machine, examination);
+    works(&connected, inspection, examination);
     if let Some(code) = failures.first().filter(|_| are_named || connected.is_empty()) {
         examination.ends_with(*code);
     } else if connected.is_empty() {
@@ -202,12 +205,13 @@ fn left_out(error: &Error, service: &Service, said: &[String], examination: &Exa
     Finding { state: FindingState::Note, ..finding.with_causes(said).about(service.name.as_str()) }
 }
 
-fn works(connected: &[ConnectedService], machine: &Machine, examination: &mut Examination) {
+fn works(connected: &[ConnectedService], inspection: &Inspection, examination: &mut Examination) {
     for service in connected {
         let detected = &service.detected;
         let name = detected.service.name.as_str();
         credentials(service, examination);
-        let place = service.lasting_endpoint(machine).map(|endpoint| format!("at {}", endpoint.url()));
+        let place =
+            service.lasting_endpoint(&inspection.machine).map(|endpoint| format!("at {}", endpoint.url()));
         let place = place.unwrap_or_else(|| "through SSH".to_owned());
         let version = service.version().map(|version| format!(" {version}")).unwrap_or_default();
         let text = format!(
@@ -215,8 +219,31 @@ fn works(connected: &[ConnectedService], machine: &Machine, examination: &mut Ex
             detected.service.title, detected.flavour.name
         );
         examination.add(Finding::new(ChainStep::Endpoint, FindingState::Ok, &text).about(name));
+        if let Some(detour) = inspection.why_through_ssh(service) {
+            examination.add(why_through_ssh(detour, examination).about(name));
+        }
         for note in service.notes() {
             examination.add(Finding::new(ChainStep::Endpoint, FindingState::Note, &note).about(name));
+        }
+    }
+}
+
+/// Why a tunnel leads to a service, and what would make it needless.
+fn why_through_ssh(detour: Detour, examination: &Examination) -> Finding {
+    match detour {
+        Detour::OnLoopback { port } => {
+            let text = format!("only the guest's loopback has its port {port}, so a tunnel leads there");
+            Finding::new(ChainStep::Endpoint, FindingState::Ok, &text)
+        }
+        Detour::Closed { place, is_silent } => {
+            let how = if is_silent { "is silent" } else { "refuses connections" };
+            let text = format!("SSH works, but {place} {how}, so a tunnel leads there");
+            let hint = format!(
+                "a firewall may be why: open port {} in the machine for a connection without SSH; the tunnel needs nothing",
+                place.port()
+            );
+            let note = Finding::new(ChainStep::Endpoint, FindingState::Note, &text);
+            note.hint(&hint, examination.context.invocation())
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::server::{ServerRelease, releases, server_for};
 use crate::base::deadline::Deadline;
 use crate::base::env::EXEC_CLIENT;
+use crate::base::text::sh_word;
 use crate::base::types::Version;
 use crate::base::version::ReleaseVersion;
 use crate::base::{program, timeouts};
@@ -18,7 +19,7 @@ use crate::clients::install::{ChecksumPolicy, InstallRequest, VersionOrigin};
 use crate::clients::release::published_names;
 use crate::clients::{self, Event};
 use crate::commands::context::Context;
-use crate::error::{Error, ExecError};
+use crate::error::{Error, ExecError, Explain};
 use crate::ui::Progress;
 
 /// What runs in place of this program.
@@ -44,6 +45,13 @@ pub(super) struct ClientSearch<'a> {
 struct ClientOnPath {
     path: PathBuf,
     version: Option<ReleaseVersion>,
+}
+
+impl ClientOnPath {
+    /// Which version it is, as far as that is known.
+    fn name(&self) -> String {
+        self.version.as_ref().map_or_else(|| "another version".to_owned(), ToString::to_string)
+    }
 }
 
 impl<'a> ClientSearch<'a> {
@@ -84,8 +92,22 @@ impl<'a> ClientSearch<'a> {
             None if args.offline || request.versions.is_empty() => {
                 Err(self.none_fits(server, &request, on_path.as_ref(), args.offline).into())
             }
-            None => install(&request, &cache, context),
+            None => install(&request, &cache, context)
+                .map_err(|error| self.or_any_version(error, on_path.as_ref(), args)),
         }
+    }
+
+    /// `error`, which kept a client that fits from being installed, with the one on the PATH as another way out.
+    fn or_any_version(&self, error: Error, on_path: Option<&ClientOnPath>, args: &ExecArgs) -> Error {
+        let Some(own) = on_path else { return error };
+        let services: String = args.services.iter().map(|name| format!(" {}", sh_word(name))).collect();
+        let program = self.client.program.as_str();
+        let any = format!(
+            "`service-manager exec{services} --any-version -- {program}` runs {}, which is on the PATH, all the same",
+            own.name()
+        );
+        let hint = error.hint().map_or_else(|| any.clone(), |hint| format!("{hint}; or {any}"));
+        Error::Hinted { error: Box::new(error), hint }
     }
 
     /// The release `version` and no other.
@@ -170,13 +192,12 @@ impl<'a> ClientSearch<'a> {
             Some(version) => format!("service-manager install-cli {service} --cli-version {version}"),
             None => format!("service-manager install-cli {service} --cli-version VERSION"),
         };
-        let unknown = || "another version".to_owned();
         ExecError::NoFittingClient {
             program: self.client.program.to_string(),
             server: own.unwrap_or_else(|| "these services".to_owned()),
             install,
             is_offline,
-            on_path: on_path.map(|own| own.version.as_ref().map_or_else(unknown, ToString::to_string)),
+            on_path: on_path.map(ClientOnPath::name),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The clients that the user names.
 
+use crate::base::suggest::nearest;
 use crate::base::types::ServiceName;
 use crate::catalogue::{self, Catalogue, Client, Service};
 use crate::cli::InstallCliArgs;
@@ -62,8 +63,17 @@ fn find_service<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a Service,
     match (found, by_program) {
         (Ok(entry), _) => Ok(&entry.service),
         (Err(catalogue::Error::UnknownService { .. }), Some(service)) => Ok(service),
+        // What is misspelt may be a program's name as well.
+        (Err(catalogue::Error::UnknownService { name, nearest: None, known }), None) => {
+            let programs: Vec<String> = clients(catalogue).map(|client| client.program.to_string()).collect();
+            Err(catalogue::Error::UnknownService { nearest: nearest(&name, &programs), name, known }.into())
+        }
         (Err(error), _) => Err(error.into()),
     }
+}
+
+fn clients(catalogue: &Catalogue) -> impl Iterator<Item = &Client> {
+    catalogue.entries().iter().filter_map(|entry| entry.service.client.as_ref())
 }
 
 /// Errors: an option was typed that can be right for one client only, and there are several.

@@ -188,6 +188,7 @@ impl Row {
             Availability::NoAccess(error)
             | Availability::Unusable(error)
             | Availability::Down(State::Failed, error) => (None, Some(error.into())),
+            Availability::NotInstalled(error) if error.asks_for_a_context() => (None, Some(error.into())),
             // Its state says that.
             Availability::NotInstalled(_) | Availability::Down(..) => (None, None),
         };

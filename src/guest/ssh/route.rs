@@ -103,6 +103,14 @@ impl Route {
     }
 }
 
+impl Route {
+    /// The same server for root, as `--host` takes it. None where an address alone does not lead there.
+    pub(crate) fn as_root(&self) -> Option<String> {
+        let is_direct = self.jumps.is_empty() && self.proxy_command.is_none();
+        is_direct.then(|| format!("root@{}", self.target.place()))
+    }
+}
+
 impl Hop {
     /// A server about which no more is known.
     pub(crate) fn new(user: SshUser, host: SshHost, port: u16) -> Self {

@@ -1,8 +1,10 @@
 //! A terminal: what it shows after everything that was written to it, and keys to press.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::num::NonZero;
-use std::process::{Child, ChildStdin, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +26,8 @@ pub struct Terminal<'u> {
     typed: &'u Typed<'u>,
     child: Child,
     keys: ChildStdin,
+    /// What tells which terminal it is.
+    device: PathBuf,
     written: Receiver<Vec<u8>>,
     screen: vt100::Parser,
     /// All that was written so far.
@@ -32,11 +36,14 @@ pub struct Terminal<'u> {
 
 impl<'u> Terminal<'u> {
     fn new(typed: &'u Typed<'u>, columns: u16) -> Self {
-        let line = format!("stty rows {ROWS} cols {columns}; exec {}", typed.line());
+        let device = typed.home().join(".terminal");
+        let _ = fs::remove_file(&device);
+        let line =
+            format!("stty rows {ROWS} cols {columns}; tty >{}; exec {}", device.display(), typed.line());
         let mut child = typed
             // Else Ctrl-C does nothing where the tests run in the background of a shell without job control.
             .command("env")
-            .args(["--default-signal=INT,QUIT", "script"])
+            .args(["--default-signal=INT,QUIT,TSTP", "script"])
             .args(["--quiet", "--return", "--command", &line, "/dev/null"])
             .env("TERM", "xterm")
             .stdin(Stdio::piped())
@@ -54,7 +61,8 @@ impl<'u> Terminal<'u> {
                 }
             }
         });
-        Self { typed, child, keys, written, screen: vt100::Parser::new(rows, columns, 0), raw: Vec::new() }
+        let screen = vt100::Parser::new(rows, columns, 0);
+        Self { typed, child, keys, device, written, screen, raw: Vec::new() }
     }
 
     /// Waits until the whole screen looks like that; the placeholders are those of [`Typed`].
@@ -105,6 +113,16 @@ impl<'u> Terminal<'u> {
             self.process(&bytes);
         }
         self.raw.windows(text.len()).any(|part| part == text.as_bytes())
+    }
+
+    /// Gives it so many columns, as somebody does who draws the window's border.
+    pub fn resizes(&mut self, columns: u16) {
+        let device = fs::read_to_string(&self.device).unwrap();
+        let status =
+            Command::new("stty").args(["-F", device.trim(), "cols", &columns.to_string()]).status().unwrap();
+        assert!(status.success());
+        let (rows, columns) = (NonZero::new(ROWS).unwrap(), NonZero::new(columns).unwrap());
+        self.screen.screen_mut().set_size(rows, columns);
     }
 
     pub fn presses(&mut self, keys: &str) {

@@ -119,6 +119,10 @@ impl<'u> Typed<'u> {
         command
     }
 
+    pub(crate) fn home(&self) -> &Path {
+        self.user.home()
+    }
+
     pub(crate) fn line(&self) -> &str {
         &self.line
     }
