@@ -107,3 +107,5 @@ pub(crate) struct PublishedReleases {
 pub(super) const RELEASE_FOLDER_VALUES: [&str; 1] = ["tag"];
 /// The names of the values that a file can hold.
 pub(super) const GUEST_FILE_VALUES: [&str; 1] = ["addresses"];
+/// The line that ends a file where its text is shown as commands, so it is a line of none.
+pub(crate) const FILE_END: &str = "END-OF-FILE";

@@ -19,7 +19,9 @@ pub(crate) use self::entry::Entry;
 pub(crate) use self::error::Error;
 pub(crate) use self::file::diagnostic::FileDiagnostic;
 pub(crate) use self::file::schema::schema_text;
-pub(crate) use self::install_step::{GuestFileMode, InstallStep, PackageManager, PublishedReleases};
+pub(crate) use self::install_step::{
+    FILE_END, GuestFileMode, InstallStep, PackageManager, PublishedReleases,
+};
 pub(crate) use self::installation::{InstallMethod, Needs};
 pub(crate) use self::load::{Catalogue, CheckedFile};
 pub(crate) use self::template::Template;

@@ -1,6 +1,8 @@
 //! The rules of service files that their form does not show: what belongs together, and what must not be there
 //! twice. They look at the tree, so that a mistake elsewhere in the file hides none of them.
 
+mod installed_files;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diagnostic::{Diagnostic, Field};
@@ -57,6 +59,7 @@ impl Lint<'_> {
         for (field, installation) in list(root, &whole, "install") {
             self.installation(installation, &field);
             self.install_steps(installation, &field);
+            self.installed_files(installation, &field);
         }
         self.unique_names(root, "install");
         if let Some(client) = root.get("client") {

@@ -6,7 +6,7 @@ use crate::base::distribution::GroupName;
 use crate::base::release::ReleaseFileName;
 use crate::base::text::sh_word;
 use crate::base::types::{AbsoluteGuestPath, SshUser};
-use crate::catalogue::{GuestFileMode, InstallStep, Needs};
+use crate::catalogue::{FILE_END, GuestFileMode, InstallStep, Needs};
 
 impl GuestInstall<'_> {
     /// The commands that do the same by hand, a line each, for a shell in the guest. A comment says when one of them is needed, and
@@ -58,7 +58,7 @@ impl GuestInstall<'_> {
 fn write_lines(place: &AbsoluteGuestPath, mode: GuestFileMode, text: &str) -> Vec<String> {
     let command = by_root(&words(&["install", "-D", "-m", mode.octal(), "/dev/stdin", place.as_str()]));
     let mut lines =
-        vec![format!("{command} <<'{END}'"), FILE_MARK.to_owned(), text.to_owned(), END.to_owned()];
+        vec![format!("{command} <<'{FILE_END}'"), FILE_MARK.to_owned(), text.to_owned(), FILE_END.to_owned()];
     if place.as_str().starts_with(UNITS) {
         lines.push(by_root(&words(&["systemctl", "daemon-reload"])));
     }
@@ -92,8 +92,6 @@ fn by_root(command: &[String]) -> String {
 const FILE_MARK: &str = "# service-manager";
 /// Where units are; systemd is told of a new one.
 const UNITS: &str = "/etc/systemd/system/";
-/// It ends a file in the commands, so it is a line of none.
-const END: &str = "END-OF-FILE";
 
 #[cfg(test)]
 mod tests {
