@@ -75,6 +75,16 @@ pub(crate) struct InstallArgs {
     pub(crate) offline: bool,
 }
 
+impl InstallArgs {
+    /// The options for releases as they are typed; nothing in them needs quotes.
+    pub(crate) fn of_releases(&self) -> Vec<String> {
+        let version = self.install_version.as_ref().map(|tag| format!("--install-version {tag}"));
+        let switches = [(self.install_images, "--install-images"), (self.offline, "--offline")];
+        let switches = switches.into_iter().filter(|(is_typed, _)| *is_typed);
+        version.into_iter().chain(switches.map(|(_, option)| option.to_owned())).collect()
+    }
+}
+
 /// The proxy of services that are started.
 #[derive(Debug, Args)]
 pub(crate) struct ProxyArgs {

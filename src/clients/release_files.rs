@@ -76,6 +76,16 @@ impl ReleaseFile {
         format!("{}/{}", self.folder, self.name)
     }
 
+    /// The error where it is not here and nothing may be downloaded; `known` is a release of which all is here.
+    pub(crate) fn not_cached(&self, known: Option<&ReleaseTag>) -> Error {
+        Error::ReleaseNotCached {
+            name: self.release.to_string(),
+            tag: Some(self.tag.to_string()),
+            file: Some(self.name.to_string()),
+            known: known.map(ToString::to_string),
+        }
+    }
+
     /// The address of the file of checksums.
     pub(crate) fn checksums_url(&self) -> String {
         format!("{}/{}", self.folder, self.checksums)
@@ -88,18 +98,45 @@ impl ReleaseCache {
         Self { root }
     }
 
-    /// The newest release that something is here of.
+    /// The newest release of which all is here that is `wanted` of it.
+    ///
+    /// Errors: those of `wanted`; the cache cannot be read.
+    pub(crate) fn newest_complete<E: From<Error>>(
+        &self,
+        service: &ServiceName,
+        wanted: impl Fn(&ReleaseTag) -> Result<Vec<ReleaseFile>, E>,
+    ) -> Result<Option<ReleaseTag>, E> {
+        for tag in self.releases(service)? {
+            if self.has_all(&wanted(&tag)?)? {
+                return Ok(Some(tag));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The releases that something is here of, the newest first.
     ///
     /// Errors: the cache cannot be read.
-    pub(crate) fn newest(&self, service: &ServiceName) -> Result<Option<ReleaseTag>, Error> {
+    pub(crate) fn releases(&self, service: &ServiceName) -> Result<Vec<ReleaseTag>, Error> {
         let is_here = |folder: &PathBuf| {
             let files = files::folders_in(folder).unwrap_or_default();
             files.iter().any(|file| file.join(RECEIPT).is_file())
         };
         let folders = files::folders_in(&self.root.join(service.as_str()))?;
         let tag = |folder: &PathBuf| ReleaseTag::parse(folder.file_name()?.to_str()?).ok();
-        let tags = folders.iter().filter(|folder| is_here(folder)).filter_map(tag);
-        Ok(tags.max_by(ReleaseTag::precedence))
+        let mut tags: Vec<ReleaseTag> =
+            folders.iter().filter(|folder| is_here(folder)).filter_map(tag).collect();
+        tags.sort_by(|one, other| other.precedence(one));
+        Ok(tags)
+    }
+
+    fn has_all(&self, files: &[ReleaseFile]) -> Result<bool, Error> {
+        for file in files {
+            if self.find(file)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The file, if it is here and still what it was.
@@ -168,19 +205,6 @@ impl ReleaseCache {
         Ok(FetchedFile { path: self.folder(file).join(file.name.as_str()), sha256 })
     }
 
-    /// The error for `file`, where nothing may be downloaded.
-    ///
-    /// Errors: the cache cannot be read.
-    pub(crate) fn missing(&self, file: &ReleaseFile) -> Result<Error, Error> {
-        let known = self.newest(&file.service)?.filter(|tag| *tag != file.tag);
-        Ok(Error::ReleaseNotCached {
-            name: file.release.to_string(),
-            tag: Some(file.tag.to_string()),
-            file: Some(file.name.to_string()),
-            known: known.map(|tag| tag.to_string()),
-        })
-    }
-
     fn folder(&self, file: &ReleaseFile) -> PathBuf {
         let ReleaseFile { service, tag, name, .. } = file;
         self.root.join(service.as_str()).join(tag.as_str()).join(name.as_str())
@@ -242,3 +266,63 @@ const RECEIPT: &str = ".receipt.json";
 const LONGEST_RECEIPT: u64 = 64 << 10;
 /// `service-manager/releases/SERVICE/RELEASE/FILE`.
 const OWN_LEVELS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::base::text::hex;
+
+    fn file(tag: &ReleaseTag, name: &str) -> ReleaseFile {
+        ReleaseFile {
+            service: "kubernetes".parse().unwrap(),
+            release: "k3s".parse().unwrap(),
+            tag: tag.clone(),
+            name: name.parse().unwrap(),
+            folder: format!("https://example.com/{}", tag.in_address()),
+            checksums: "sums.txt".parse().unwrap(),
+        }
+    }
+
+    /// As if it had been fetched.
+    fn put(cache: &ReleaseCache, file: &ReleaseFile) {
+        let patience = Deadline::after(timeouts::OTHER_INSTALLATION);
+        let folder = ProgramFolder::lock(&cache.folder(file), patience, || {}).unwrap();
+        folder.write(file.name.as_str(), b"content").unwrap();
+        let sha256 = Sha256Sum::parse(&hex(&Sha256::digest(b"content"))).unwrap();
+        let receipt = FileReceipt { url: file.url(), sha256 };
+        folder.write(RECEIPT, &serde_json::to_vec(&receipt).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_release_counts_when_all_that_is_wanted_of_it_is_here() {
+        let below = tempfile::tempdir().unwrap();
+        let cache = ReleaseCache::new(below.path().join("releases"));
+        let service = "kubernetes".parse().unwrap();
+        let (old, complete, newest): (ReleaseTag, ReleaseTag, ReleaseTag) = (
+            "v1.30.9+k3s1".parse().unwrap(),
+            "v1.31.5+k3s1".parse().unwrap(),
+            "v1.32.0+k3s1".parse().unwrap(),
+        );
+        let newest_with = |names: &[&str]| {
+            let wanted = |tag: &ReleaseTag| Ok(names.iter().map(|name| file(tag, name)).collect());
+            cache.newest_complete::<Error>(&service, wanted).unwrap()
+        };
+        assert_eq!(newest_with(&["k3s"]), None);
+        for (tag, name) in
+            [(&old, "k3s"), (&complete, "k3s"), (&complete, "images.tar"), (&newest, "k3s-arm64")]
+        {
+            put(&cache, &file(tag, name));
+        }
+        assert_eq!(cache.releases(&service).unwrap(), [newest.clone(), complete.clone(), old.clone()]);
+        assert_eq!(newest_with(&["k3s"]), Some(complete.clone()));
+        assert_eq!(newest_with(&["k3s", "images.tar"]), Some(complete.clone()));
+        assert_eq!(newest_with(&["k3s-arm64"]), Some(newest));
+        assert_eq!(newest_with(&["k3s-s390x"]), None);
+        // One that was changed is not here.
+        let place = cache.folder(&file(&complete, "k3s")).join("k3s");
+        std::fs::write(place, b"another").unwrap();
+        assert_eq!(newest_with(&["k3s"]), Some(old));
+    }
+}

@@ -86,6 +86,9 @@ pub(crate) enum Error {
     /// The first that is wrong with one of several machines that were named.
     #[error("{error}")]
     OfMachine { machine: String, error: Box<Error> },
+    /// Of an installation with options that belong to it.
+    #[error("{error}")]
+    OfInstallation { options: Vec<String>, error: Box<Error> },
     #[error("{error}, which `machine` in `{}` names", .path.display())]
     OfProjectFile { path: PathBuf, error: Box<Error> },
     /// With a hint that is better than its own.
@@ -166,6 +169,7 @@ impl Explain for Error {
             Self::Exec(error) => error.exit_code(),
             Self::Registry(error) => error.exit_code(),
             Self::OfMachine { error, .. }
+            | Self::OfInstallation { error, .. }
             | Self::OfProjectFile { error, .. }
             | Self::Hinted { error, .. } => error.exit_code(),
             Self::Diagnosed { code } => *code,
@@ -226,7 +230,9 @@ impl Explain for Error {
             Self::Tunnel(error) => return error.hint(),
             Self::Timeout(error) => return error.hint(),
             Self::MachineUnavailable { source, .. } => return source.hint(),
-            Self::OfMachine { error, .. } | Self::OfProjectFile { error, .. } => return error.hint(),
+            Self::OfMachine { error, .. }
+            | Self::OfInstallation { error, .. }
+            | Self::OfProjectFile { error, .. } => return error.hint(),
             Self::Diagnosed { .. }
             | Self::Stdout(_)
             | Self::WorkerPanicked(_)
@@ -275,6 +281,7 @@ impl Explain for Error {
             Self::Clients(error) => error.causes(),
             Self::Catalogue(error) | Self::NoSuchObject(error) => error.causes(),
             Self::OfMachine { error, .. }
+            | Self::OfInstallation { error, .. }
             | Self::OfProjectFile { error, .. }
             | Self::Hinted { error, .. } => error.causes(),
             error => causes(error),
@@ -285,6 +292,7 @@ impl Explain for Error {
         match self {
             Self::Services(error) => error.doctor(),
             Self::MachineUnavailable { source, .. } => source.doctor(),
+            Self::OfInstallation { error, .. } => error.doctor(),
             _ => None,
         }
     }
@@ -293,6 +301,7 @@ impl Explain for Error {
         match self {
             // Most commands take one machine only.
             Self::OfMachine { machine, error } => error.explain(&typed.of_machine(machine)),
+            Self::OfInstallation { options, error } => error.explain(&typed.of_installation(options)),
             error => explain(error, typed),
         }
     }

@@ -12,6 +12,8 @@ pub(crate) struct Invocation {
     program: &'static str,
     /// `-m NAME`, `--host ADDRESS` and so on, quoted for a POSIX shell; empty when nothing was typed.
     selection: Vec<String>,
+    /// The options that belong to `--install`, quoted in the same way.
+    installation: Vec<String>,
 }
 
 impl Invocation {
@@ -23,12 +25,12 @@ impl Invocation {
         selection
             .extend(global.host.as_ref().map(|address| format!("--host {}", sh_word(&address.to_string()))));
         selection.extend(global.identity.as_deref().map(|file| path("--identity", file)));
-        Self { program: env.program(), selection }
+        Self { program: env.program(), selection, installation: Vec::new() }
     }
 
     /// What was typed in a line of which no option can be read.
     pub(crate) fn of_program(env: &Env) -> Self {
-        Self { program: env.program(), selection: Vec::new() }
+        Self { program: env.program(), ..Self::default() }
     }
 
     /// The same for one machine of several.
@@ -36,7 +38,13 @@ impl Invocation {
     pub(crate) fn of_machine(&self, name: &str) -> Self {
         let others = self.selection.iter().filter(|option| !option.starts_with("-m "));
         let selection = std::iter::once(format!("-m {}", sh_word(name))).chain(others.cloned()).collect();
-        Self { program: self.program, selection }
+        Self { selection, ..self.clone() }
+    }
+
+    /// The same for an installation with `options`.
+    #[must_use]
+    pub(crate) fn of_installation(&self, options: &[String]) -> Self {
+        Self { installation: options.to_vec(), ..self.clone() }
     }
 
     /// `text` in which each command of this program between backquotes or in `$(...)`, such as
@@ -72,7 +80,17 @@ impl Invocation {
         // What stands behind `--` or a pipe is another command.
         let others = [" -- ", " | "].iter().filter_map(|begin| bare.find(begin)).min();
         let (own, others) = words.split_at(others.unwrap_or(words.len()));
-        [self.program, " ", own, &self.selection_for(&bare[..own.len()]), others].concat()
+        let words = &bare[..own.len()];
+        let (installation, selection) = (self.installation_for(words), self.selection_for(words));
+        [self.program, " ", own, &installation, &selection, others].concat()
+    }
+
+    /// The options to add to the command `words`, which has nothing in quotes, if it installs something.
+    fn installation_for(&self, words: &str) -> String {
+        let has = |option: &str| words.split(' ').any(|word| word == option);
+        let name = |option: &str| option.split(' ').next().unwrap_or_default().to_owned();
+        let added = self.installation.iter().filter(|option| has(INSTALL) && !has(&name(option)));
+        added.map(|option| format!(" {option}")).collect()
     }
 
     /// The options to add to the command `words`, which has nothing in quotes.
@@ -110,6 +128,8 @@ fn first_code(text: &str) -> Option<(&str, &str, &str)> {
 const PROGRAM: &str = "service-manager ";
 /// How a command begins that another one puts in its place.
 const SUBSTITUTION: &str = "$(service-manager ";
+/// The option that others belong to.
+const INSTALL: &str = "--install";
 
 #[cfg(test)]
 mod tests {
@@ -119,7 +139,29 @@ mod tests {
         Invocation {
             program: "service-manager",
             selection: selection.iter().map(ToString::to_string).collect(),
+            installation: Vec::new(),
         }
+    }
+
+    #[test]
+    fn an_installation_is_typed_again_with_its_options() {
+        let options =
+            ["--install-version v1.31.5+k3s1", "--install-images", "--offline"].map(ToOwned::to_owned);
+        let typed = invocation(&["-m a"]).of_installation(&options);
+        let hint = "`service-manager start kubernetes --install --dry-run` prints it";
+        assert_eq!(
+            typed.complete(hint),
+            "`service-manager start kubernetes --install --dry-run --install-version v1.31.5+k3s1 --install-images --offline -m a` prints it"
+        );
+        // What the hint says itself counts, and other commands have no such options.
+        assert_eq!(
+            typed.complete("`service-manager start kubernetes --install --offline --install-version v1.2.3`"),
+            "`service-manager start kubernetes --install --offline --install-version v1.2.3 --install-images -m a`"
+        );
+        assert_eq!(
+            typed.complete("`service-manager start kubernetes`"),
+            "`service-manager start kubernetes -m a`"
+        );
     }
 
     #[test]

@@ -34,9 +34,10 @@ fn installs_k3s() {
     let steps = user.types("service-manager start kubernetes --install --dry-run").run_freely();
     let begin = format!(
         "# Kubernetes on Debian GNU/Linux 12 (bookworm); needs 2000 MB of free disk, 2000 MB of memory, 2 processors, port 6443\n\
-         # {FOLDER}/k3s\n# whose SHA-256 is in {FOLDER}/sha256sum-amd64.txt\nsudo install -D -m 0755 k3s /usr/local/bin/k3s\n"
+         # {FOLDER}/k3s\n# whose SHA-256 is in {FOLDER}/sha256sum-amd64.txt\ngrep '[ *]k3s$' sha256sum-amd64.txt | sha256sum -c && sudo install -D -m 0755 k3s /usr/local/bin/k3s\n"
     );
     assert!(steps.starts_with(&begin), "{steps}");
+    assert!(steps.ends_with("\nsudo systemctl enable --now k3s.service\n"), "{steps}");
     assert_eq!(guest.run(LEFT), "");
 
     publisher.requests();
@@ -146,6 +147,7 @@ fn installs_no_k3s_beside_another_cluster_or_unverified() {
         hint: give the machine a processor of another kind, or install the service there by hand
         ",
     );
+    user.types("service-manager start kubernetes --install --dry-run 2>/dev/null").stdout("").fails(126);
     guest.run("rm /usr/local/bin/uname");
     assert!(
         publisher.requests().iter().all(|url| !url.contains("/download/")),

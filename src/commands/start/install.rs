@@ -1,5 +1,6 @@
 //! `start --install`: what is not in the machine is put there first.
 
+use crate::base::release::ReleaseTag;
 use crate::base::timeouts;
 use crate::catalogue::Service;
 use crate::cli::InstallArgs;
@@ -48,8 +49,19 @@ pub(super) fn inspect<'s>(
         }
         Some(_) if !args.install => Err(machine.half_installed(service).into()),
         None if !args.install => Err(machine.absent(service)?.into()),
-        _ => install(service, args, proxy, machine, context),
+        _ => install(service, args, proxy, machine, context)
+            .map_err(|error| with_options(error, service, args)),
     }
+}
+
+/// What is to be typed again is typed with the same options, as far as they are for `service`.
+fn with_options(error: Error, service: &Service, args: &InstallArgs) -> Error {
+    let options = if has_releases(service) { args.of_releases() } else { Vec::new() };
+    if options.is_empty() { error } else { Error::OfInstallation { options, error: error.into() } }
+}
+
+fn has_releases(service: &Service) -> bool {
+    service.install.iter().any(|way| way.releases.is_some())
 }
 
 /// Errors: an option is for releases, and nothing that is named is made of one.
@@ -62,8 +74,7 @@ pub(super) fn refuse_misplaced(args: &InstallArgs, names: &[String], context: &C
     };
     let catalogue = context.catalogue()?;
     let services = catalogue.select(names)?;
-    let has_releases = |service: &&Service| service.install.iter().any(|way| way.releases.is_some());
-    if services.iter().any(has_releases) {
+    if services.into_iter().any(has_releases) {
         return Ok(());
     }
     Err(Error::OptionMisplaced { option, service: KUBERNETES })
@@ -79,8 +90,10 @@ fn install<'s>(
     let progress = Progress::new(context.ui);
     let watcher = |event: &Event| progress.show(event);
     let releases = Releases::new(args, context, &watcher)?;
-    let plan = releases.chosen_for(machine.plan_installation(service)?)?;
+    let plan = machine.plan_installation(service)?;
+    let plan = releases.chosen_for(plan, machine)?;
     if args.dry_run {
+        machine.release_files(&plan)?;
         print(&plan.script())?;
         return Ok(None);
     }
@@ -116,13 +129,16 @@ impl<'a> Releases<'a> {
     /// `plan` with the release that is wanted, if it is made of one.
     ///
     /// Errors: which is the latest cannot be found out.
-    fn chosen_for<'s>(&self, plan: InstallPlan<'s>) -> Result<InstallPlan<'s>, Error> {
+    fn chosen_for<'s>(&self, plan: InstallPlan<'s>, machine: &Lifecycle) -> Result<InstallPlan<'s>, Error> {
         let Some(releases) = plan.releases() else { return Ok(plan) };
         let (service, name) = (&plan.service.name, &releases.name);
         let tag = match &self.args.install_version {
             Some(tag) => tag.clone(),
             None if self.args.offline => {
-                self.cache.newest(service)?.ok_or_else(|| clients::Error::ReleaseNotCached {
+                let newest = self.newest_complete(&plan, machine)?;
+                // What is not complete tells what it lacks.
+                let newest = newest.or(self.cache.releases(service)?.into_iter().next());
+                newest.ok_or_else(|| clients::Error::ReleaseNotCached {
                     name: name.to_string(),
                     tag: None,
                     file: None,
@@ -137,6 +153,16 @@ impl<'a> Releases<'a> {
         Ok(plan.of_release(tag, self.args.install_images))
     }
 
+    /// The newest release of which the cache has all that `plan` needs.
+    ///
+    /// Errors: it is not made for what the machine runs on; the cache cannot be read.
+    fn newest_complete(&self, plan: &InstallPlan, machine: &Lifecycle) -> Result<Option<ReleaseTag>, Error> {
+        self.cache.newest_complete(&plan.service.name, |tag| {
+            let plan = plan.clone().of_release(tag.clone(), self.args.install_images);
+            Ok(machine.release_files(&plan)?)
+        })
+    }
+
     /// Fetches what `plan` needs, puts it into the machine, and installs the service. The machine is asked first whether it can be.
     fn install(
         &self,
@@ -148,19 +174,24 @@ impl<'a> Releases<'a> {
         let mut files = Vec::new();
         if !wanted.is_empty() {
             machine.check_installation(plan)?;
-            files = wanted.iter().map(|file| self.fetch(file)).collect::<Result<_, _>>()?;
+            files = wanted.iter().map(|file| self.fetch(file, plan, machine)).collect::<Result<_, _>>()?;
             machine.push(plan, &files)?;
         }
         Ok(machine.install(plan, &files, proxy)?)
     }
 
-    fn fetch(&self, file: &ReleaseFile) -> Result<FetchedFile, clients::Error> {
+    fn fetch(
+        &self,
+        file: &ReleaseFile,
+        plan: &InstallPlan,
+        machine: &Lifecycle,
+    ) -> Result<FetchedFile, Error> {
         if !self.args.offline {
-            return self.cache.fetch(file, &self.downloads);
+            return Ok(self.cache.fetch(file, &self.downloads)?);
         }
         match self.cache.find(file)? {
             Some(found) => Ok(found),
-            None => Err(self.cache.missing(file)?),
+            None => Err(file.not_cached(self.newest_complete(plan, machine)?.as_ref()).into()),
         }
     }
 }

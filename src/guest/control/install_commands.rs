@@ -5,7 +5,7 @@ use super::package_commands::{install_command, refresh_command, words};
 use crate::base::distribution::GroupName;
 use crate::base::release::ReleaseFileName;
 use crate::base::text::sh_word;
-use crate::base::types::{AbsoluteGuestPath, SshUser};
+use crate::base::types::{AbsoluteGuestPath, SshUser, UnitName};
 use crate::catalogue::{FILE_END, GuestFileMode, InstallStep, Needs};
 
 impl GuestInstall<'_> {
@@ -13,7 +13,8 @@ impl GuestInstall<'_> {
     /// where a file is from.
     pub(crate) fn commands(&self) -> String {
         let lines = self.wanted().flat_map(|step| self.command_lines(step));
-        lines.map(|line| line + "\n").collect()
+        let starts = self.wanted().filter_map(start_line);
+        lines.chain(starts).map(|line| line + "\n").collect()
     }
 
     fn command_lines(&self, step: &InstallStep) -> Vec<String> {
@@ -42,16 +43,19 @@ impl GuestInstall<'_> {
         mode: GuestFileMode,
     ) -> Vec<String> {
         let releases = self.installation.releases.as_ref().zip(self.tag).zip(self.platform);
-        let origin = releases.and_then(|((releases, tag), platform)| {
-            let folder = releases.folder.fill(&|_| Some(tag.in_address()))?;
-            Some(format!(
-                "# {folder}/{name}\n# whose SHA-256 is in {folder}/{}",
-                releases.checksums.get(platform)?
-            ))
-        });
         let command =
             [&words(&["install", "-D", "-m", mode.octal()])[..], &[name.to_string(), place.to_string()]];
-        origin.into_iter().chain([by_root(&command.concat())]).collect()
+        let command = by_root(&command.concat());
+        let verified = releases.and_then(|((releases, tag), platform)| {
+            let folder = releases.folder.fill(&|_| Some(tag.in_address()))?;
+            let sums = releases.checksums.get(platform)?;
+            Some(vec![
+                format!("# {folder}/{name}"),
+                format!("# whose SHA-256 is in {folder}/{sums}"),
+                format!("{} && {command}", compare_line(name, sums)),
+            ])
+        });
+        verified.unwrap_or_else(|| vec![command])
     }
 }
 
@@ -63,6 +67,23 @@ fn write_lines(place: &AbsoluteGuestPath, mode: GuestFileMode, text: &str) -> Ve
         lines.push(by_root(&words(&["systemctl", "daemon-reload"])));
     }
     lines
+}
+
+/// Compares a file with its line in the file of sums, which has the sums of many others. It fails where there is no such line.
+fn compare_line(name: &ReleaseFileName, sums: &ReleaseFileName) -> String {
+    let line = format!("[ *]{}$", name.as_str().replace('.', "\\."));
+    // As BusyBox has it too.
+    format!("grep {} {sums} | sha256sum -c", sh_word(&line))
+}
+
+/// Starts a unit that a step has written, now and whenever the guest boots.
+fn start_line(step: &InstallStep) -> Option<String> {
+    let InstallStep::File { place, .. } = step else { return None };
+    let unit = UnitName::parse(place.as_str().strip_prefix(UNITS)?).ok()?;
+    if !STARTED.iter().any(|kind| unit.as_str().ends_with(kind)) {
+        return None;
+    }
+    Some(by_root(&words(&["systemctl", "enable", "--now", unit.as_str()])))
 }
 
 /// What the guest must have, in words; none where that is nothing.
@@ -92,6 +113,8 @@ fn by_root(command: &[String]) -> String {
 const FILE_MARK: &str = "# service-manager";
 /// Where units are; systemd is told of a new one.
 const UNITS: &str = "/etc/systemd/system/";
+/// The kinds of units that are enabled (`systemd.unit(5)`); other files stand beside them.
+const STARTED: [&str; 3] = [".service", ".socket", ".timer"];
 
 #[cfg(test)]
 mod tests {
@@ -133,11 +156,22 @@ mod tests {
         let folder = "https://github.com/k3s-io/k3s/releases/download/v1.31.5%2Bk3s1";
         let begin = format!(
             "# {folder}/k3s-arm64\n# whose SHA-256 is in {folder}/sha256sum-arm64.txt\n\
-             sudo install -D -m 0755 k3s-arm64 /usr/local/bin/k3s\n\
+             grep '[ *]k3s-arm64$' sha256sum-arm64.txt | sha256sum -c && sudo install -D -m 0755 k3s-arm64 /usr/local/bin/k3s\n\
              sudo install -D -m 0600 /dev/stdin /etc/rancher/k3s/config.yaml <<'END-OF-FILE'\n# service-manager\n"
         );
         assert!(text.starts_with(&begin), "{text}");
         assert!(text.contains("\ntls-san: [\"192.0.2.7\", \"2001:db8::7\"]\n"), "{text}");
-        assert!(text.ends_with("END-OF-FILE\nsudo systemctl daemon-reload\n"), "{text}");
+        let end = "END-OF-FILE\nsudo systemctl daemon-reload\nsudo systemctl enable --now k3s.service\n";
+        assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn a_file_is_compared_with_its_own_sum() {
+        let name = |text| ReleaseFileName::parse(text).unwrap();
+        let line = compare_line(&name("k3s"), &name("sums.txt"));
+        assert_eq!(shlex::split(&line).unwrap()[..3], ["grep", "[ *]k3s$", "sums.txt"]);
+        // What others are called begins or ends alike.
+        let line = compare_line(&name("k3s.tar"), &name("sums.txt"));
+        assert_eq!(shlex::split(&line).unwrap()[1], r"[ *]k3s\.tar$");
     }
 }

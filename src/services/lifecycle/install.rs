@@ -21,7 +21,7 @@ use crate::services::inspection::Inspection;
 use crate::ui::Spinner;
 
 /// How a service would be installed in a guest.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct InstallPlan<'s> {
     pub(crate) service: &'s Service,
     installation: &'s InstallMethod,
@@ -221,7 +221,9 @@ impl InstallPlan<'_> {
     pub(crate) fn script(&self) -> String {
         let needs = needs_in_words(&self.installation.needs).map(|needs| format!("; needs {needs}"));
         let title = format!("# {} on {}{}\n", self.service.title, self.system, needs.unwrap_or_default());
-        title + &self.request().commands()
+        let by_hand = self.installation.by_hand.as_ref();
+        let by_hand = by_hand.map(|because| format!("# {} {because}\n", self.service.title));
+        title + &by_hand.unwrap_or_default() + &self.request().commands()
     }
 
     fn request(&self) -> GuestInstall<'_> {
