@@ -261,16 +261,21 @@ impl Inspection {
             Err(endpoint::Error::NoResponse { attempts, reason, reasons })
                 if self.may_be_behind_ssh(detected, credentials.port, &reasons) =>
             {
-                let directly = || {
+                let again = || {
                     let addresses = worth_another_try(credentials.port, &reasons);
                     let patient =
                         EndpointSearch { addresses: &addresses, connect: timeouts::API_CONNECT, ..search };
-                    (!addresses.is_empty()).then(|| patient.run(deadline).ok()).flatten()
+                    (!addresses.is_empty()).then(|| patient.run(deadline))
                 };
                 // Where it just starts, another try costs less than another login.
-                if let Some((endpoint, client)) = directly() {
-                    return Ok((endpoint, client, None));
+                match again() {
+                    Some(Ok((endpoint, client))) => return Ok((endpoint, client, None)),
+                    Some(Err(error)) if !matches!(error, endpoint::Error::NoResponse { .. }) => {
+                        return Err(error);
+                    }
+                    Some(Err(_)) | None => {}
                 }
+                let directly = || again().and_then(Result::ok);
                 match self.connect_through_ssh(detected, credentials, deadline, directly) {
                     Some(Err(endpoint::Error::NoResponse { attempts: more, .. })) => {
                         let attempts = [attempts, more].concat();

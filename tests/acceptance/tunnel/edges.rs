@@ -117,6 +117,23 @@ fn what_did_not_answer_only_once_needs_no_tunnel_behind_a_forwarded_port() {
     }
 }
 
+/// What it then says of the credentials is its answer. Nobody is asked through SSH.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_answered_later_is_what_is_told() {
+    let guest = Guest::own("kubeadm", "address");
+    let kubeconfig = guest.run(
+        "sed '/client-certificate-data/d; s/client-key-data: .*/token: s3cr3t/' /etc/kubernetes/admin.conf",
+    );
+    guest.replaces("/etc/kubernetes/admin.conf", &kubeconfig);
+    is_slow_once(&guest);
+    User::of(&guest)
+        .types("service-manager env kubernetes")
+        .stdout("(exit 126)\n")
+        .stderr("error: kubernetes at [ADDRESS]:6443 does not accept the credentials in `/etc/kubernetes/admin.conf` of `[NAME]` (HTTP 401)\nhint: [..]\n")
+        .fails(126);
+}
+
 /// A service that just starts refuses at first, and would answer through SSH a moment later.
 fn refuses_once(guest: &Guest) {
     let refuses = format!("INPUT {FIRST_CONNECTION} --jump REJECT --reject-with tcp-reset");
