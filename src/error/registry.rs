@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::explain::{ExitCode, Explain};
-use crate::base::text::{escape_control, sh_path};
+use crate::base::text::sh_path;
 
 /// Why `registry` has not done what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -36,8 +36,8 @@ impl Explain for RegistryError {
             Self::NotOurs { path } => {
                 format!("move `{}` away, or add the registry's authority to it yourself", sh_path(path))
             }
-            Self::Elsewhere { place, .. } => {
-                format!("if that is how it is reached, add `{}` with the machine's address to /etc/hosts", escape_control(place))
+            Self::Elsewhere { .. } => {
+                "in the machine: `oc get routes --all-namespaces` shows it; give it a name that leads to the machine".into()
             }
             Self::NoPassword => {
                 "`service-manager registry login --user NAME --password-stdin <FILE` reads the password from a file".into()

@@ -16,7 +16,7 @@ use super::exported::{ExportedService, export};
 use super::tunnel_access::TunnelAccess;
 use crate::access::certificate::Certificates;
 use crate::access::credentials::Credentials;
-use crate::access::endpoint::{Endpoint, EndpointAddress, EndpointPlace, Via};
+use crate::access::endpoint::{Admission, Endpoint, EndpointAddress, EndpointPlace, Via};
 use crate::access::kubeconfig::{self, ClusterEntry};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, PrivateFolder};
@@ -308,7 +308,9 @@ impl ServiceCache {
             if let Some(answer) = answer {
                 cache.choose(&answer.connected);
             }
-            let connection = answer.map(CachedConnection::new).transpose()?;
+            // What the user has opened to all users of this host is not opened again unasked.
+            let is_lasting = |answer: &&ExportedService| !answer.connected.endpoint.is_open_to_this_host();
+            let connection = answer.filter(is_lasting).map(CachedConnection::new).transpose()?;
             let (at, definition) = (seconds(SystemTime::now()), digest(service)?);
             let left_out = left_out.iter().find(|left_out| left_out.service == service.name);
             let hint = left_out.and_then(|left_out| left_out.hint.clone());
@@ -437,7 +439,8 @@ impl CachedConnection {
     }
 
     fn endpoint(&self) -> Endpoint {
-        Endpoint { place: self.place.clone(), via: self.via, version: None, api_version: None }
+        let (place, via, admission) = (self.place.clone(), self.via, Admission::default());
+        Endpoint { place, via, version: None, api_version: None, admission }
     }
 
     fn of_registry(&self, authority: &str) -> Option<Credentials> {

@@ -37,6 +37,10 @@ impl<'a> ConnectedService<'a> {
     ) -> Option<Self> {
         let api = api(&detected.flavour.access);
         let (endpoint, client) = endpoint.reconnect(api, credentials.as_ref(), deadline)?;
+        // It asked for a login before.
+        if endpoint.is_open_to_this_host() {
+            return None;
+        }
         Some(Self { detected, credentials, endpoint, client, brief: None })
     }
 

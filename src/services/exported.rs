@@ -33,7 +33,7 @@ impl ConnectedService<'_> {
     /// What the user should know before using it.
     pub(crate) fn notes(&self) -> Vec<String> {
         if self.detected.flavour.access.is_registry() {
-            return self.note_about_trust().into_iter().collect();
+            return [self.note_about_trust(), self.note_about_others()].into_iter().flatten().collect();
         }
         [self.note_about_its_name(), self.note_about_its_end()].into_iter().flatten().collect()
     }
@@ -47,16 +47,28 @@ impl ConnectedService<'_> {
                 "the registry talks HTTP: docker here takes that at {place}; skopeo, podman and buildah once \
                  `service-manager registry trust` was typed"
             ),
-            Some(name) => format!(
-                "the registry's certificate does not name {}: docker here takes that at {place}; for skopeo, podman and \
-                 buildah add the line `127.0.0.1 {name}` to /etc/hosts, and use {name}:{}",
-                address.host, address.port
+            // A name that the guest has chosen leads nowhere here: it may be that of a host which others mean.
+            Some(_) => format!(
+                "the registry's certificate does not name {}: docker here takes that at {place}; skopeo, podman and buildah \
+                 with `--tls-verify=false`, since SSH protects the way there",
+                address.host
             ),
             None if self.endpoint.is_through_ssh() => return None,
             None => format!(
                 "skopeo, podman and buildah trust {place} once `service-manager registry trust` was typed, which says what \
                  docker needs; `--tunnel always` leads to a loopback address, which docker trusts"
             ),
+        })
+    }
+
+    /// Who else can use a registry that asks for no login.
+    fn note_about_others(&self) -> Option<String> {
+        let place = self.endpoint.address()?.place();
+        self.endpoint.is_open_to_this_host().then(|| {
+            format!(
+                "the registry asks for no login: every user of this host can push to it at {place} until \
+                 `service-manager tunnel stop`"
+            )
         })
     }
 

@@ -254,6 +254,7 @@ impl Inspection {
             addresses: &self.direct_addresses(credentials.port),
             credentials,
             via: Via::Direct,
+            socket: None,
             connect: self.tunnel.direct_limit(),
         };
         match search.run(deadline) {
@@ -289,6 +290,7 @@ impl Inspection {
             Err(error @ endpoint::Error::OtherNames { .. }) if detected.flavour.access.is_registry() => {
                 match self.connect_through_ssh(detected, credentials, deadline, || None) {
                     Some(Ok(reached)) => Ok(reached),
+                    Some(Err(open @ endpoint::Error::OpenToAll { .. })) => Err(open),
                     _ => Err(error),
                 }
             }
@@ -389,6 +391,7 @@ impl Inspection {
                 let (place, remedy) = (address.to_string(), hints.expired.clone());
                 Error::CredentialsRefused { service, machine, place, path, reason, remedy }
             }
+            endpoint::Error::OpenToAll { .. } => self.open_to_all(detected),
             endpoint::Error::Unexpected { address, source } => {
                 Error::Unexpected { service, place: address.to_string(), source }
             }

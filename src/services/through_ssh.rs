@@ -6,7 +6,7 @@ use super::connected::{ConnectedService, api};
 use super::detect::DetectedService;
 use super::error::Error;
 use super::inspection::Inspection;
-use super::tunnel_access::{Reached, TunnelLifetime};
+use super::tunnel_access::{Entrance, Lead, Reached, TunnelLifetime};
 use crate::access::credentials::Credentials;
 use crate::access::endpoint::{self, ApiClient, Endpoint, EndpointSearch, Via};
 use crate::base::causes::in_one_line;
@@ -17,6 +17,7 @@ use crate::base::types::{GuestPath, Port};
 use crate::catalogue::{Access, Control, EngineProgram, Flavour, Reason};
 use crate::guest::probe::FileFact;
 use crate::guest::tunnel::{ForwardTarget, LocalEnd, SocketFile, StartError};
+use crate::settings::TunnelMode;
 use crate::ui::Spinner;
 
 impl Inspection {
@@ -30,48 +31,21 @@ impl Inspection {
         directly: impl FnOnce() -> Option<(Endpoint, ApiClient)>,
     ) -> Option<Result<Reached, endpoint::Error>> {
         let port = Port::try_from(credentials.port).ok().filter(|_| self.tunnel.is_allowed())?;
-        let target = ForwardTarget::Port(port);
+        let way = SshWay { inspection: self, detected, credentials, port, deadline };
         let _waiting = self.waits_for_tunnel(detected);
-        let place = format!("{target}{THROUGH_SSH}");
-        let no_response = |reason: String| endpoint::Error::NoResponse {
-            reasons: Vec::new(),
-            attempts: vec![format!("{place}{reason}")],
-            reason: endpoint::NoResponse::ConnectionRefused,
-        };
-        let lead = match self.tunnel.lead(&self.machine, &detected.service.name, target, deadline) {
-            Ok(lead) => lead,
-            Err(reason) => return Some(Err(no_response(reason))),
-        };
-        let LocalEnd::Port(local) = lead.forward.local else { return None };
-        let credentials = Credentials { port: local, ..credentials.clone() };
-        let search = EndpointSearch {
-            api: api(&detected.flavour.access),
-            addresses: &[Ipv4Addr::LOCALHOST.into()],
-            credentials: &credentials,
-            via: Via::Ssh,
-            connect: timeouts::API_ANSWER,
-        };
-        Some(match search.run(deadline) {
-            Ok((endpoint, client)) => match directly() {
-                Some((endpoint, client)) => {
-                    lead.withdraw(deadline);
-                    Ok((endpoint, client, None))
-                }
-                None => match lead.keep(&self.machine, deadline) {
-                    Ok(brief) => Ok((endpoint, client, brief)),
-                    Err(error) => Err(no_response(in_one_line(&error))),
-                },
-            },
-            Err(endpoint::Error::NoResponse { attempts, .. }) => {
-                let heard =
-                    || if attempts.is_empty() { "no time was left".to_owned() } else { attempts.join(", ") };
-                Err(no_response(lead.withdraw(deadline).unwrap_or_else(heard)))
+        if self.may_be_open_to_all(detected) {
+            match way.ask_privately() {
+                Ok(None) => {}
+                Ok(Some(reached)) => return Some(Ok(reached)),
+                Err(error) => return Some(Err(error)),
             }
-            Err(error) => {
-                lead.withdraw(deadline);
-                Err(error)
-            }
-        })
+        }
+        Some(way.connect(directly))
+    }
+
+    /// A port of the host leads all of its users to what asks for no login, so that the user has to want it.
+    fn may_be_open_to_all(&self, detected: &DetectedService) -> bool {
+        detected.flavour.access.is_registry() && self.tunnel.mode != TunnelMode::Always
     }
 
     /// Connects to the socket of a container engine in the guest.
@@ -98,7 +72,13 @@ impl Inspection {
             let files = self.machine.files.tunnel();
             files.require_short_names(detected.service.name.as_str()).map_err(StartError::from)?;
         }
-        let lead = self.tunnel.lead(&self.machine, &detected.service.name, target.clone(), deadline);
+        let lead = self.tunnel.lead(
+            &self.machine,
+            &detected.service.name,
+            target.clone(),
+            Entrance::Usual,
+            deadline,
+        );
         let lead = lead.map_err(failed)?;
         let LocalEnd::Socket(local) = lead.forward.local.clone() else {
             return Err(self.no_access(detected));
@@ -187,6 +167,25 @@ impl Inspection {
         }
     }
 
+    /// Why a registry that asks for no login gets no port of this host.
+    pub(super) fn open_to_all(&self, detected: &DetectedService) -> Error {
+        let service = detected.service.name.to_string();
+        Error::NoAccess {
+            machine: self.machine.name.to_string(),
+            ssh: self.ssh_url(),
+            reason: Reason {
+                because: "asks for no login, so every user of this host could push to it through a port of 127.0.0.1"
+                    .to_owned(),
+                help: format!(
+                    "`service-manager env {service} --tunnel always` opens such a port all the same, until \
+                     `service-manager tunnel stop`"
+                ),
+            },
+            service,
+            ports: Vec::new(),
+        }
+    }
+
     /// Why a service that only has a socket cannot be used without a tunnel.
     fn no_access(&self, detected: &DetectedService) -> Error {
         let (reason, ports) = match &detected.flavour.access {
@@ -209,6 +208,112 @@ impl Inspection {
 
     fn ssh_url(&self) -> String {
         format!("ssh://{}", self.machine.route().target)
+    }
+}
+
+/// A port of the guest's loopback, to be reached through SSH.
+struct SshWay<'w> {
+    inspection: &'w Inspection,
+    detected: &'w DetectedService<'w>,
+    credentials: &'w Credentials,
+    port: Port,
+    deadline: Deadline,
+}
+
+impl SshWay<'_> {
+    /// Leads a port of this host there.
+    ///
+    /// Errors: nothing good answers there; it asks for no login, and nobody has wanted it all the same.
+    fn connect(
+        &self,
+        directly: impl FnOnce() -> Option<(Endpoint, ApiClient)>,
+    ) -> Result<Reached, endpoint::Error> {
+        let (machine, deadline) = (&self.inspection.machine, self.deadline);
+        let lead = self.lead(Entrance::Usual)?;
+        let (endpoint, client) = match self.search(&lead.forward.local) {
+            Ok(found) => found,
+            Err(error) => return Err(self.withdraw(lead, error)),
+        };
+        let is_open = endpoint.is_open_to_this_host();
+        // Where nobody could ask privately.
+        if is_open && self.inspection.may_be_open_to_all(self.detected) {
+            return Err(self.close(lead));
+        }
+        if let Some((endpoint, client)) = directly() {
+            lead.withdraw(deadline);
+            return Ok((endpoint, client, None));
+        }
+        let brief = if is_open { Ok(lead.keep_once()) } else { lead.keep(machine, deadline) };
+        Ok((endpoint, client, brief.map_err(|error| self.no_response(&in_one_line(&error)))?))
+    }
+
+    /// Asks through a socket that is the user's alone, so that no port is open before it is known that a login is wanted. None where
+    /// one may be led there: it is, or nobody can ask so. What leads there where that is enough for this command.
+    ///
+    /// Errors: nothing good answers there, or it asks for no login.
+    fn ask_privately(&self) -> Result<Option<Reached>, endpoint::Error> {
+        let lead = self.lead(Entrance::Private)?;
+        match self.search(&lead.forward.local) {
+            Ok((endpoint, _)) if endpoint.is_open_to_this_host() => Err(self.close(lead)),
+            Ok((endpoint, client)) if self.inspection.tunnel.lifetime == TunnelLifetime::Command => {
+                Ok(Some((endpoint, client, lead.keep_once())))
+            }
+            // Not every system has clients that connect to sockets.
+            Ok(_) | Err(endpoint::Error::NotPrepared(_)) => {
+                lead.withdraw(self.deadline);
+                Ok(None)
+            }
+            Err(error) => Err(self.withdraw(lead, error)),
+        }
+    }
+
+    fn lead(&self, entrance: Entrance) -> Result<Lead, endpoint::Error> {
+        let Inspection { tunnel, machine, .. } = self.inspection;
+        let target = ForwardTarget::Port(self.port);
+        let lead = tunnel.lead(machine, &self.detected.service.name, target, entrance, self.deadline);
+        lead.map_err(|reason| self.no_response(&reason))
+    }
+
+    fn search(&self, local: &LocalEnd) -> Result<(Endpoint, ApiClient), endpoint::Error> {
+        let (port, socket) = match local {
+            LocalEnd::Port(port) => (*port, None),
+            LocalEnd::Socket(path) => (self.port.number(), Some(path.as_path())),
+        };
+        let search = EndpointSearch {
+            api: api(&self.detected.flavour.access),
+            addresses: &[Ipv4Addr::LOCALHOST.into()],
+            credentials: &Credentials { port, ..self.credentials.clone() },
+            via: Via::Ssh,
+            socket,
+            connect: timeouts::API_ANSWER,
+        };
+        search.run(self.deadline)
+    }
+
+    /// Ends `lead`, which has led to `error`; the tunnel may know more about it.
+    fn withdraw(&self, lead: Lead, error: endpoint::Error) -> endpoint::Error {
+        let said = lead.withdraw(self.deadline);
+        let endpoint::Error::NoResponse { attempts, .. } = error else { return error };
+        let heard = if attempts.is_empty() { "no time was left".to_owned() } else { attempts.join(", ") };
+        self.no_response(&said.unwrap_or(heard))
+    }
+
+    /// Ends `lead` and whatever else leads all users of this host there.
+    fn close(&self, lead: Lead) -> endpoint::Error {
+        let Inspection { machine, .. } = self.inspection;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.number()));
+        match lead.close(&self.detected.service.name, machine, self.deadline) {
+            Ok(()) => endpoint::Error::OpenToAll { address },
+            Err(error) => self.no_response(&in_one_line(&error)),
+        }
+    }
+
+    fn no_response(&self, reason: &str) -> endpoint::Error {
+        endpoint::Error::NoResponse {
+            reasons: Vec::new(),
+            attempts: vec![format!("{}{THROUGH_SSH}{reason}", ForwardTarget::Port(self.port))],
+            reason: endpoint::NoResponse::ConnectionRefused,
+        }
     }
 }
 

@@ -55,6 +55,7 @@ impl BriefTunnels {
         machine: &Machine,
         service: &ServiceName,
         target: &ForwardTarget,
+        entrance: Entrance,
     ) -> Result<(Forward, Arc<BriefTunnel>), tunnel::ServeError> {
         let purpose = ForwardPurpose::Service(service.clone());
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +63,12 @@ impl BriefTunnels {
         if let Some(known) = known.iter().find(|known| known.forward.purpose == purpose) {
             return Ok((known.forward.clone(), Arc::clone(&known.tunnel)));
         }
-        let (brief, local) = BriefTunnel::start(login(machine.clone()), service.clone(), target.clone())?;
+        let (brief, local) = BriefTunnel::start(
+            login(machine.clone()),
+            service.clone(),
+            target.clone(),
+            entrance == Entrance::Private,
+        )?;
         let (forward, brief) = (Forward { purpose, target: target.clone(), local }, Arc::new(brief));
         known.push(KnownBriefTunnel { forward: forward.clone(), tunnel: Arc::clone(&brief) });
         Ok((forward, brief))
@@ -82,6 +88,27 @@ pub(crate) enum TunnelLifetime {
     Background,
     /// As long as this command.
     Command,
+}
+
+/// Who may use a tunnel's end on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entrance {
+    /// Whom the target itself lets in: a port leads to one, and a socket of the user's to a socket.
+    Usual,
+    /// The user alone: a socket leads to a port too. It is beside the usual one.
+    Private,
+}
+
+impl Entrance {
+    fn purpose(self, service: &ServiceName) -> ForwardPurpose {
+        ForwardPurpose::Service(self.name(service))
+    }
+
+    fn name(self, service: &ServiceName) -> ServiceName {
+        let beside = || ServiceName::parse(&format!("{service}-private")).ok();
+        let beside = beside().filter(|_| self == Self::Private);
+        beside.unwrap_or_else(|| service.clone())
+    }
 }
 
 /// A service that was connected to, and what leads there if that is to end with the connection.
@@ -158,11 +185,13 @@ impl TunnelAccess {
         machine: &Machine,
         service: &ServiceName,
         target: ForwardTarget,
+        entrance: Entrance,
         deadline: Deadline,
     ) -> Result<Lead, String> {
+        let service = &entrance.name(service);
         let purpose = ForwardPurpose::Service(service.clone());
         if self.lifetime == TunnelLifetime::Command {
-            let found = self.brief.find_or_start(machine, service, &target);
+            let found = self.brief.find_or_start(machine, service, &target, entrance);
             let (forward, brief) = found.map_err(|error| in_one_line(&error))?;
             return Ok(Lead { forward, holder: Holder::Command { brief, known: self.brief.clone() } });
         }
@@ -171,7 +200,9 @@ impl TunnelAccess {
         let before = known.into_iter().find(|forward| forward.purpose == purpose);
         let local = match (&target, &before) {
             (ForwardTarget::Port(_), Some(Forward { local: local @ LocalEnd::Port(_), .. })) => local.clone(),
-            (ForwardTarget::Port(_), _) => LocalEnd::Port(usual_port(machine, service)),
+            (ForwardTarget::Port(_), _) if entrance == Entrance::Usual => {
+                LocalEnd::Port(usual_port(machine, service))
+            }
             _ => LocalEnd::Socket(machine.files.tunnel().service(service.as_str())),
         };
         let mut client = self.find_or_start(machine, deadline).map_err(|error| in_one_line(&error))?;
@@ -203,6 +234,37 @@ impl Lead {
             forwards.push(self.forward);
         })?;
         Ok(None)
+    }
+
+    /// It is good until the tunnel ends, and is not there again by itself. What has to live on with the connection.
+    pub(super) fn keep_once(self) -> Option<Arc<BriefTunnel>> {
+        match self.holder {
+            Holder::Command { brief, .. } => Some(brief),
+            Holder::Process { .. } => None,
+        }
+    }
+
+    /// It ends, and so does the usual one to `service`, whoever uses it, which never begins again by itself.
+    ///
+    /// Errors: the machine's folder is locked or cannot be written.
+    pub(super) fn close(
+        mut self,
+        service: &ServiceName,
+        machine: &Machine,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let purpose = Entrance::Usual.purpose(service);
+        if let Holder::Process { client, .. } = &mut self.holder {
+            let request =
+                ControlRequest::Remove(Forward { purpose: purpose.clone(), ..self.forward.clone() });
+            // Where it cannot be asked any more, it has ended.
+            let _ = client.ask(&request, deadline.at_most(timeouts::TUNNEL_CONTROL));
+            write_forwards(machine, deadline, |forwards| {
+                forwards.retain(|forward| forward.purpose != purpose);
+            })?;
+        }
+        self.withdraw(deadline);
+        Ok(())
     }
 
     /// It leads nowhere. The reason, if the tunnel knows it.

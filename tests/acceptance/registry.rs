@@ -140,8 +140,19 @@ fn docker_pushes_and_skopeo_inspects_through_the_tunnel() {
     let user = User::of(&guest);
     let docker = docker(&guest);
     let folder = image(&user);
+    user.types(
+        "service-manager --quiet env registry --tunnel always >/dev/null; service-manager env registry",
+    )
+    .stdout("(exit 126)\n")
+    .stderr(OPEN_TO_ALL)
+    .fails(126);
+    // Nothing is open any more, of the first one neither.
+    user.types("service-manager tunnel | grep -c 127.0.0.1; service-manager status registry")
+        .stdout("0\nregistry - running\n")
+        .succeeds();
     user.types(format!(
-        "eval \"$(service-manager --quiet env registry)\"; set -e; image=$DOCKER_REGISTRY/tunnelled; \
+        "service-manager() {{ command service-manager --tunnel always \"$@\"; }}; \
+         eval \"$(service-manager --quiet env registry)\"; set -e; image=$DOCKER_REGISTRY/tunnelled; \
          tar --create --directory {} . | {docker} import - $image >/dev/null; {docker} push --quiet $image; \
          {docker} rmi $image >/dev/null; service-manager --quiet registry trust; skopeo inspect docker://$image --format '{{{{len .Layers}}}}'",
         folder.display()
@@ -149,11 +160,13 @@ fn docker_pushes_and_skopeo_inspects_through_the_tunnel() {
     .patiently()
     .stdout("127.0.0.1:2[..]/tunnelled:latest\n1\n")
     .succeeds();
-    user.types("service-manager env registry --output json | grep --only-matching '\"url\":\"http:[^\"]*:2'")
+    user.types("service-manager --tunnel always env registry --output json | grep --only-matching '\"url\":\"http:[^\"]*:2'")
         .stdout("\"url\":\"http://127.0.0.1:2\n")
         .stderr(
             "note: the registry talks HTTP: docker here takes that at 127.0.0.1:2[..]; skopeo, podman and buildah once \
-             `service-manager registry trust` was typed\n",
+             `service-manager registry trust` was typed\n\
+             note: the registry asks for no login: every user of this host can push to it at 127.0.0.1:2[..] until \
+             `service-manager tunnel stop`\n",
         )
         .succeeds();
     user.types("service-manager --tunnel never env registry")
@@ -180,7 +193,7 @@ fn docker_pushes_where_the_certificate_names_another_host() {
     let user = User::of(&guest);
     let (docker, folder) = (docker(&guest), image(&user));
     user.types(format!(
-        "eval \"$(service-manager env registry)\"; set -e; image=$DOCKER_REGISTRY/named; \
+        "eval \"$(service-manager env registry --tunnel always)\"; set -e; image=$DOCKER_REGISTRY/named; \
          tar --create --directory {} . | {docker} import - $image >/dev/null; {docker} push --quiet $image; \
          {docker} rmi $image >/dev/null",
         folder.display()
@@ -188,12 +201,28 @@ fn docker_pushes_where_the_certificate_names_another_host() {
     .patiently()
     .stdout("127.0.0.1:2[..]/named:latest\n")
     .stderr(
-        "note: the registry's certificate does not name 127.0.0.1: docker here takes that at 127.0.0.1:2[..]; for skopeo, \
-         podman and buildah add the line `127.0.0.1 registry.example` to /etc/hosts, and use registry.example:2[..]\n",
+        "note: the registry's certificate does not name 127.0.0.1: docker here takes that at 127.0.0.1:2[..]; skopeo, podman \
+         and buildah with `--tls-verify=false`, since SSH protects the way there\n\
+         note: the registry asks for no login: every user of this host can push to it at 127.0.0.1:2[..] until \
+         `service-manager tunnel stop`\n",
     )
     .succeeds();
+    // The name is the guest's to choose: nobody is told to lead it here.
+    user.types(
+        "service-manager registry trust --tunnel always 2>&1 | grep -c -e /etc/hosts -e registry.example",
+    )
+    .stdout("0\n")
+    .fails(1);
+    user.types("service-manager --quiet tunnel stop; service-manager env registry --script-readable")
+        .stderr(OPEN_TO_ALL)
+        .fails(126);
     end(&user);
 }
+
+/// S42 of the threat model: a port of the loopback is for what asks who comes.
+const OPEN_TO_ALL: &str = "\
+    error: registry in `[NAME]` asks for no login, so every user of this host could push to it through a port of 127.0.0.1\n\
+    hint: `service-manager env registry --tunnel always` opens such a port all the same, until `service-manager tunnel stop`\n";
 
 /// What is in its settings is the guest's to write.
 #[test]
@@ -251,7 +280,7 @@ fn a_registry_in_a_container_is_found() {
     )
     .stdout("\"flavour\":\"container\"\n")
     .succeeds();
-    user.types("eval \"$(service-manager --quiet env registry)\"; curl --silent --include http://$DOCKER_REGISTRY/v2/ | head -n 1")
+    user.types("eval \"$(service-manager --quiet env registry --tunnel always)\"; curl --silent --include http://$DOCKER_REGISTRY/v2/ | head -n 1")
         .stdout("HTTP/1.1 200 OK\r\n")
         .succeeds();
     guest.run("docker stop --time 1 my-registry >/dev/null");

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -41,10 +41,23 @@ pub(super) enum AttemptOutcome {
 }
 
 /// What a service says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ApiAnswer {
     pub(super) version: Option<Version>,
     pub(super) api_version: Option<ApiVersion>,
+    pub(super) admission: Admission,
+}
+
+/// Whom a service lets in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Whoever has the credentials with which it was asked, or is let in by what leads there.
+    #[default]
+    Known,
+    /// Nobody without a login, and it was asked without one.
+    LoginWanted,
+    /// Everybody who reaches it.
+    Everybody,
 }
 
 /// The API a service speaks.
@@ -64,6 +77,8 @@ pub(super) struct ApiConfig {
     material: Material,
     auth: ClientAuth,
     scheme: &'static str,
+    /// The socket of the host that leads to it, whatever the address.
+    socket: Option<PathBuf>,
     /// To connect, TLS included.
     connect: Duration,
     deadline: Deadline,
@@ -71,20 +86,22 @@ pub(super) struct ApiConfig {
 
 impl ApiConfig {
     /// Prepares to use a service with `credentials` until `deadline`, and to give up after `connect` where there is no connection
-    /// by then.
+    /// by then. Where the host's `socket` leads to it, that is connected to at each address.
     ///
-    /// Errors: they cannot be used.
+    /// Errors: they cannot be used; no client connects to sockets on this system.
     pub(super) fn new(
         api: Api,
         credentials: &Credentials,
+        socket: Option<&Path>,
         connect: Duration,
         deadline: Deadline,
     ) -> Result<Self, AccessError> {
         let material = Material::new(credentials)?;
-        let client = builder(&material, connect, deadline)?.build()?;
+        let client = builder(&material, socket, connect, deadline)?.build()?;
         let scheme = if credentials.is_plain { "http" } else { "https" };
         let auth = credentials.client_auth.clone();
-        Ok(Self { api, client, material, auth, scheme, connect, deadline })
+        let socket = socket.map(Path::to_owned);
+        Ok(Self { api, client, material, auth, scheme, socket, connect, deadline })
     }
 
     /// Uses the container engine behind the socket `path` of the host.
@@ -134,8 +151,8 @@ impl ApiConfig {
         let Some(name) = name else {
             return Ok(ApiClient { client: self.client.clone(), base: format!("{scheme}://{place}"), auth });
         };
-        let client =
-            builder(&self.material, self.connect, self.deadline)?.resolve(name.as_str(), place).build()?;
+        let builder = builder(&self.material, self.socket.as_deref(), self.connect, self.deadline)?;
+        let client = builder.resolve(name.as_str(), place).build()?;
         Ok(ApiClient { client, base: format!("{scheme}://{name}:{}", place.port()), auth })
     }
 
@@ -166,10 +183,15 @@ pub(super) enum AccessError {
 
 fn builder(
     material: &Material,
+    socket: Option<&Path>,
     connect: Duration,
     deadline: Deadline,
-) -> Result<ClientBuilder, rustls::Error> {
-    Ok(limited(Client::builder().tls_backend_preconfigured(material.config()?), connect, deadline))
+) -> Result<ClientBuilder, AccessError> {
+    let builder = limited(Client::builder().tls_backend_preconfigured(material.config()?), connect, deadline);
+    Ok(match socket {
+        Some(path) => through_socket(builder, path)?,
+        None => builder,
+    })
 }
 
 fn limited(builder: ClientBuilder, connect: Duration, deadline: Deadline) -> ClientBuilder {
@@ -260,8 +282,9 @@ impl ApiClient {
         let is_stranger = matches!(self.auth, ClientAuth::Anonymous) || wants_token;
         Ok(match response.status() {
             StatusCode::UNAUTHORIZED if !is_stranger => Verdict::Other(judge_status(response.status())),
-            StatusCode::OK | StatusCode::UNAUTHORIZED if says_so => {
-                Verdict::Good(ApiAnswer { version: None, api_version: None })
+            status @ (StatusCode::OK | StatusCode::UNAUTHORIZED) if says_so => {
+                let admission = admission(status, &self.auth);
+                Verdict::Good(ApiAnswer { admission, ..ApiAnswer::default() })
             }
             StatusCode::OK | StatusCode::UNAUTHORIZED => {
                 Verdict::Other(AttemptOutcome::Unexpected(NotRegistry.into()))
@@ -290,9 +313,7 @@ impl ApiClient {
     fn look_at_kubernetes(&self) -> reqwest::Result<Verdict> {
         let response = self.get("/version")?;
         Ok(match response.status() {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Verdict::Good(ApiAnswer { version: None, api_version: None })
-            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Verdict::Good(ApiAnswer::default()),
             _ => judge::<KubernetesVersion>(response),
         })
     }
@@ -316,6 +337,15 @@ impl ApiClient {
     }
 }
 
+/// Whom a registry lets in that answers whoever has `auth` like this.
+fn admission(status: StatusCode, auth: &ClientAuth) -> Admission {
+    match (status, auth) {
+        (StatusCode::UNAUTHORIZED, _) => Admission::LoginWanted,
+        (_, ClientAuth::Anonymous) => Admission::Everybody,
+        _ => Admission::Known,
+    }
+}
+
 /// Whatever it is.
 #[derive(Debug, thiserror::Error)]
 #[error("its answer to `/v2/` is not that of an image registry")]
@@ -330,7 +360,7 @@ struct KubernetesVersion {
 
 impl From<KubernetesVersion> for ApiAnswer {
     fn from(info: KubernetesVersion) -> Self {
-        Self { version: version(info.version.as_deref()), api_version: None }
+        Self { version: version(info.version.as_deref()), ..Self::default() }
     }
 }
 
@@ -346,7 +376,7 @@ struct DockerVersion {
 impl From<DockerVersion> for ApiAnswer {
     fn from(info: DockerVersion) -> Self {
         let api_version = info.api_version.and_then(|text| ApiVersion::parse(&text).ok());
-        Self { version: version(info.version.as_deref()), api_version }
+        Self { version: version(info.version.as_deref()), api_version, ..Self::default() }
     }
 }
 
@@ -356,7 +386,7 @@ fn docker_headers(response: &Response) -> Option<ApiAnswer> {
     let header = |name| response.headers().get(name)?.to_str().ok();
     let server = header("server")?.strip_prefix("Docker/")?.split(' ').next();
     let api_version = ApiVersion::parse(header("api-version")?).ok()?;
-    Some(ApiAnswer { version: version(server), api_version: Some(api_version) })
+    Some(ApiAnswer { version: version(server), api_version: Some(api_version), ..ApiAnswer::default() })
 }
 
 /// A build of one's own may call itself anything; then its version is not known, and all else is as good.
@@ -459,5 +489,13 @@ mod tests {
         ));
         assert!(matches!(judge_status(StatusCode::NOT_FOUND), AttemptOutcome::Unexpected(_)));
         assert!(matches!(judge_status(StatusCode::FOUND), AttemptOutcome::Unexpected(_)));
+    }
+
+    #[test]
+    fn a_registry_without_a_login_is_everybodys() {
+        let login = ClientAuth::Password { user: "dev".into(), password: "secret".into() };
+        assert_eq!(admission(StatusCode::OK, &ClientAuth::Anonymous), Admission::Everybody);
+        assert_eq!(admission(StatusCode::UNAUTHORIZED, &ClientAuth::Anonymous), Admission::LoginWanted);
+        assert_eq!(admission(StatusCode::OK, &login), Admission::Known);
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::api_client::{Api, ApiAnswer, ApiClient, ApiConfig, AttemptOutcome};
+use super::api_client::{Admission, Api, ApiAnswer, ApiClient, ApiConfig, AttemptOutcome};
 use crate::access::credentials::Credentials;
 use crate::base::deadline::Deadline;
 use crate::base::timeouts;
@@ -21,6 +21,8 @@ pub(crate) struct Endpoint {
     pub version: Option<Version>,
     /// The newest version of its API, where it has versions of its own.
     pub api_version: Option<ApiVersion>,
+    /// Whom it lets in.
+    pub admission: Admission,
 }
 
 /// How the host's clients name it.
@@ -81,6 +83,11 @@ impl Endpoint {
         matches!(self.via, Via::Ssh)
     }
 
+    /// True when a tunnel leads there that lets in all users of this host, since nobody is asked for a login.
+    pub(crate) fn is_open_to_this_host(&self) -> bool {
+        self.is_through_ssh() && self.admission == Admission::Everybody
+    }
+
     /// The URL that clients are given.
     pub(crate) fn url(&self) -> String {
         match &self.place {
@@ -117,9 +124,9 @@ impl Endpoint {
     pub(crate) fn at_socket(path: PathBuf, deadline: Deadline) -> Result<(Self, ApiClient), String> {
         match ApiConfig::attempt_socket(&path, deadline) {
             AttemptOutcome::Good(good) => {
-                let (client, ApiAnswer { version, api_version }) = *good;
+                let (client, ApiAnswer { version, api_version, admission }) = *good;
                 let place = EndpointPlace::Socket(path);
-                Ok((Self { place, via: Via::Ssh, version, api_version }, client))
+                Ok((Self { place, via: Via::Ssh, version, api_version, admission }, client))
             }
             AttemptOutcome::Silent(_, reason) | AttemptOutcome::Refused(reason) => Err(reason),
             AttemptOutcome::Unexpected(error) => Err(error.to_string()),
@@ -140,7 +147,7 @@ impl Endpoint {
             (EndpointPlace::Socket(path), _) => ApiConfig::attempt_socket(path, deadline),
             (EndpointPlace::Address(known), Some(credentials)) => {
                 let limit = deadline.at_most(timeouts::API_CONNECT).left();
-                let config = ApiConfig::new(api, credentials, limit, deadline).ok()?;
+                let config = ApiConfig::new(api, credentials, None, limit, deadline).ok()?;
                 let name = known.server_name.clone().or_else(|| DnsName::parse(known.host.as_str()).ok());
                 config.attempt(SocketAddr::new(known.address, known.port), name.as_ref())
             }
@@ -148,8 +155,8 @@ impl Endpoint {
         };
         match outcome {
             AttemptOutcome::Good(good) => {
-                let (client, ApiAnswer { version, api_version }) = *good;
-                Some((Self { version, api_version, ..self.clone() }, client))
+                let (client, ApiAnswer { version, api_version, admission }) = *good;
+                Some((Self { version, api_version, admission, ..self.clone() }, client))
             }
             outcome => {
                 log::debug!("{} is not as it was: {outcome:?}", self.url());

@@ -44,6 +44,12 @@ pub(crate) enum Error {
         /// Its answer: an HTTP status, or a TLS alert.
         reason: String,
     },
+    /// Nobody is asked for a login, and a port of this host that leads there would be open to all of its users.
+    #[error("{address} asks for no login")]
+    OpenToAll {
+        /// Where.
+        address: SocketAddr,
+    },
     /// Something answers that is not such a service.
     #[error("{address} answers what this program does not understand")]
     Unexpected {

@@ -8,7 +8,7 @@ mod error;
 mod json_pointer;
 mod search;
 
-pub(crate) use self::api_client::{Api, ApiClient};
+pub(crate) use self::api_client::{Admission, Api, ApiClient};
 pub(crate) use self::endpoint::{Endpoint, EndpointAddress, EndpointPlace, Via};
 pub(crate) use self::error::{Error, NoResponse};
 pub(crate) use self::search::EndpointSearch;

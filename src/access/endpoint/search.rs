@@ -5,6 +5,7 @@
 //! understands.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub(crate) struct EndpointSearch<'a> {
     pub(crate) addresses: &'a [IpAddr],
     pub(crate) credentials: &'a Credentials,
     pub(crate) via: Via,
+    /// A socket file of this host that leads there, at whatever address it is tried.
+    pub(crate) socket: Option<&'a Path>,
     /// To connect to one of them.
     pub(crate) connect: Duration,
 }
@@ -37,16 +40,17 @@ impl EndpointSearch<'_> {
     /// Errors: nothing answers, no name of the certificate can be used, the certificate or the credentials
     /// are not accepted.
     pub(crate) fn run(&self, deadline: Deadline) -> Result<(Endpoint, ApiClient), Error> {
-        let access =
-            ApiConfig::new(self.api, self.credentials, self.connect, deadline).map_err(Self::unusable)?;
+        let access = ApiConfig::new(self.api, self.credentials, self.socket, self.connect, deadline);
+        let access = access.map_err(Self::unusable)?;
         match self.try_addresses(&access, deadline) {
             Ok(good) => Ok(good),
             Err(failures) => match (&failures.names, failures.wrong_server(), self.given_name()) {
-                (Some((address, names)), ..) => self.try_names(*address, names, &access),
+                (Some((address, names)), ..) => self.try_names(*address, names, &access, deadline),
                 // Asked for by name, the server may show another certificate.
                 (None, Some(address), Some(name)) => {
                     let names = Names { dns: vec![name], ..Names::default() };
-                    self.try_names(address, &names, &access).map_err(|_| self.explain(*failures))
+                    let good = self.try_names(address, &names, &access, deadline);
+                    good.map_err(|_| self.explain(*failures))
                 }
                 _ => Err(self.explain(*failures)),
             },
@@ -94,8 +98,9 @@ impl EndpointSearch<'_> {
         address: IpAddr,
         names: &Names,
         access: &ApiConfig,
+        deadline: Deadline,
     ) -> Result<(Endpoint, ApiClient), Error> {
-        if let Some(name) = self.leading_name(names, address) {
+        if let Some(name) = self.leading_name(names, address, deadline) {
             let good = self.try_name(address, name, access)?;
             return Ok(self.endpoint(address, name.into(), None, good));
         }
@@ -131,13 +136,15 @@ impl EndpointSearch<'_> {
         }
     }
 
-    /// A name of the certificate that leads to `address`: the one in the guest's own file, or `localhost`. A registry's may be any.
-    fn leading_name<'n>(&self, names: &'n Names, address: IpAddr) -> Option<&'n DnsName> {
+    /// A name of the certificate that leads to `address`: the one in the guest's own file, or `localhost`. A registry's may be any
+    /// of the first few.
+    fn leading_name<'n>(&self, names: &'n Names, address: IpAddr, deadline: Deadline) -> Option<&'n DnsName> {
         let given = self.given_name();
         let is_any = self.api == Api::Registry && self.via == Via::Direct;
         let is_worth_asking =
             |name: &&DnsName| is_any || given.as_ref() == Some(*name) || name.as_str() == "localhost";
-        names.dns.iter().filter(is_worth_asking).find(|name| leads_to(name, address))
+        let candidates: Vec<&DnsName> = names.dns.iter().filter(is_worth_asking).take(MOST_NAMES).collect();
+        first_that(&candidates, deadline.at_most(timeouts::NAME_LOOKUP), move |name| leads_to(name, address))
     }
 
     /// `kubernetes` is in nearly every API server's certificate; the name in the guest's own file is meant
@@ -197,10 +204,10 @@ impl EndpointSearch<'_> {
         server_name: Option<DnsName>,
         (client, answer): (ApiClient, ApiAnswer),
     ) -> (Endpoint, ApiClient) {
-        let ApiAnswer { version, api_version } = answer;
+        let ApiAnswer { version, api_version, admission } = answer;
         let Credentials { port, is_plain, .. } = *self.credentials;
         let place = EndpointPlace::Address(EndpointAddress { host, address, port, server_name, is_plain });
-        (Endpoint { place, via: self.via, version, api_version }, client)
+        (Endpoint { place, via: self.via, version, api_version, admission }, client)
     }
 
     fn place(&self, address: IpAddr) -> SocketAddr {
@@ -237,22 +244,43 @@ impl Failures {
     }
 }
 
-/// True when `name` means `address` on this host. A name server that is slow counts as one that does not know.
+/// The first of `names` that `leads` somewhere; all are asked about at once. A name server that is slow counts as one that does not
+/// know.
+fn first_that<'n>(
+    names: &[&'n DnsName],
+    deadline: Deadline,
+    leads: impl Fn(&DnsName) -> bool + Clone + Send + 'static,
+) -> Option<&'n DnsName> {
+    let (sender, receiver) = mpsc::channel();
+    for (at, name) in names.iter().copied().cloned().enumerate() {
+        let (sender, leads) = (sender.clone(), leads.clone());
+        thread::spawn(move || sender.send((at, leads(&name))));
+    }
+    drop(sender);
+    let mut found = None;
+    while let Ok((at, is_good)) = receiver.recv_timeout(deadline.left()) {
+        let is_earlier = found.is_none_or(|found| at < found);
+        found = if is_good && is_earlier { Some(at) } else { found };
+    }
+    names.get(found?).copied()
+}
+
+/// True when `name` means `address` on this host.
 fn leads_to(name: &DnsName, address: IpAddr) -> bool {
     if name.as_str() == "localhost" {
         return address.is_loopback();
     }
-    let (sender, receiver) = mpsc::channel();
-    let name = name.to_string();
-    thread::spawn(move || {
-        let found = (name.as_str(), 0).to_socket_addrs();
-        let _ = sender.send(found.is_ok_and(|mut found| found.any(|place| place.ip() == address)));
-    });
-    receiver.recv_timeout(timeouts::NAME_LOOKUP).unwrap_or(false)
+    let found = (name.as_str(), 0).to_socket_addrs();
+    found.is_ok_and(|mut found| found.any(|place| place.ip() == address))
 }
+
+/// A certificate may have hundreds of names, and whoever made it chooses them.
+const MOST_NAMES: usize = 8;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Barrier};
+
     use super::*;
 
     #[test]
@@ -265,5 +293,46 @@ mod tests {
         assert_eq!(failures.patience(&[address], minute), timeouts::BETTER_ADDRESS);
         assert_eq!(failures.patience(&[other], minute), Duration::ZERO);
         assert!(Failures::default().patience(&[other], minute) > timeouts::BETTER_ADDRESS);
+    }
+
+    fn search_for_registry(credentials: &Credentials) -> EndpointSearch<'_> {
+        EndpointSearch {
+            api: Api::Registry,
+            addresses: &[],
+            credentials,
+            via: Via::Direct,
+            socket: None,
+            connect: timeouts::API_CONNECT,
+        }
+    }
+
+    #[test]
+    fn few_of_many_names_are_looked_up() {
+        let many = (0..600).map(|at| DnsName::parse(&format!("n{at}.invalid")).unwrap());
+        let names =
+            Names { dns: many.chain([DnsName::parse("localhost").unwrap()]).collect(), ..Names::default() };
+        let credentials = Credentials::registry(None, 5000);
+        let (search, loopback) = (search_for_registry(&credentials), IpAddr::from([127, 0, 0, 1]));
+        let minute = Deadline::after(Duration::from_mins(1));
+        assert_eq!(search.leading_name(&names, loopback, minute), None, "localhost comes too late");
+        let few = Names { dns: names.dns[594..].to_vec(), ..Names::default() };
+        assert_eq!(search.leading_name(&few, loopback, minute).map(DnsName::as_str), Some("localhost"));
+    }
+
+    #[test]
+    fn names_are_looked_up_at_once() {
+        let names: Vec<DnsName> =
+            (0..MOST_NAMES).map(|at| DnsName::parse(&format!("n{at}.invalid")).unwrap()).collect();
+        let names: Vec<&DnsName> = names.iter().collect();
+        // Nobody goes on before the last one has come.
+        let all = Arc::new(Barrier::new(MOST_NAMES));
+        let found = first_that(&names, Deadline::after(Duration::from_mins(1)), move |name| {
+            all.wait();
+            ["n3.invalid", "n5.invalid"].contains(&name.as_str())
+        });
+        assert_eq!(found.map(DnsName::as_str), Some("n3.invalid"));
+        let nobody = Arc::new(Barrier::new(MOST_NAMES + 1));
+        let waits = move |_: &DnsName| nobody.wait().is_leader();
+        assert_eq!(first_that(&names, Deadline::after(Duration::ZERO), waits), None, "no time is left");
     }
 }

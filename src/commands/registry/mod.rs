@@ -108,13 +108,10 @@ impl NamedRegistry<'_> {
         Some(credentials.authority.clone())
     }
 
-    /// The place by which its certificate calls it, where the address that leads there is another one.
-    fn trusted_place(&self) -> String {
+    /// True when its certificate does not name the address that leads there.
+    fn has_other_name(&self) -> bool {
         let address = self.connected.endpoint.address().filter(|_| !self.is_of_cluster());
-        match address.and_then(|address| Some((address.server_name.as_ref()?, address.port))) {
-            Some((name, port)) => format!("{name}:{port}"),
-            None => self.place.clone(),
-        }
+        address.is_some_and(|address| address.server_name.is_some())
     }
 
     /// True for one of a cluster, which is connected to in its place.

@@ -22,8 +22,8 @@ pub(super) fn run(args: &RegistryTrustArgs, context: &Context) -> Result<(), Err
 
 fn trust(registry: &NamedRegistry, context: &Context) -> Result<(), Error> {
     let home = context.env.home.as_ref().ok_or(NoHome)?;
-    let (authority, place) = (registry.authority(), registry.trusted_place());
-    let file = TrustFile::of(home, &place, authority.as_ref(), &registry.machine.key());
+    let (authority, place) = (registry.authority(), registry.place.as_str());
+    let file = TrustFile::of(home, place, authority.as_ref(), &registry.machine.key());
     put(&file, &registry.machine, context)?;
     let how = if authority.is_some() { "trust" } else { "use HTTP for" };
     context.note(&format!("skopeo, podman and buildah {how} {place}: `{}`", sh_path(&file.path)));
@@ -31,10 +31,10 @@ fn trust(registry: &NamedRegistry, context: &Context) -> Result<(), Error> {
         let target = sh_word(&format!("/etc/docker/certs.d/{place}/ca.crt"));
         context.note(&format!("for docker: `sudo install -D -m 644 {} {target}`", sh_path(&file.path)));
     }
-    if place != registry.place {
+    if registry.has_other_name() {
         context.note(&format!(
-            "for them the registry is {place}, once /etc/hosts has the line `127.0.0.1 {}`",
-            place.split(':').next().unwrap_or_default()
+            "they compare the name, and the certificate does not name {place}: until it does, they need `--tls-verify=false`, \
+             which is as safe there, since SSH protects the way"
         ));
     }
     Ok(())

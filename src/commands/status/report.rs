@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::access::endpoint::{Endpoint, Via};
 #[cfg(test)]
-use crate::access::endpoint::{EndpointAddress, EndpointPlace};
+use crate::access::endpoint::{Admission, EndpointAddress, EndpointPlace};
+use crate::access::endpoint::{Endpoint, Via};
 use crate::base::deadline::Deadline;
 use crate::base::text::escape_control;
 use crate::base::types::{ServiceName, Version};
@@ -301,6 +301,7 @@ impl Row {
                     is_plain: false,
                 }),
                 via: Via::Direct,
+                admission: Admission::Known,
                 version: None,
                 api_version: None,
             })

@@ -249,18 +249,20 @@ pub(crate) struct BriefTunnel {
 }
 
 impl BriefTunnel {
-    /// Begins a tunnel to `target` and says where that is on the host.
+    /// Begins a tunnel to `target` and says where that is on the host: for a port a port, unless it `is_private`, else a socket that
+    /// only the user can open.
     ///
     /// Errors: nothing can listen.
     pub(crate) fn start(
         login: TunnelLogin,
         service: ServiceName,
         target: ForwardTarget,
+        is_private: bool,
     ) -> Result<(Self, LocalEnd), ServeError> {
         let mut tunnel = Tunnel::new(login)?;
         let folder = match target {
-            ForwardTarget::Port(_) => None,
-            ForwardTarget::Socket(_) | ForwardTarget::Engine(_) => Some(tempfile::tempdir()?),
+            ForwardTarget::Port(_) if !is_private => None,
+            _ => Some(tempfile::tempdir()?),
         };
         let socket = folder.as_ref().map(|folder| LocalEnd::Socket(folder.path().join("sock")));
         let local = socket.unwrap_or(LocalEnd::Port(0));
