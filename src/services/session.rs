@@ -13,7 +13,7 @@ use super::tunnel_access::TunnelAccess;
 use crate::base::deadline::Deadline;
 use crate::base::files;
 use crate::base::release::Sha256Sum;
-use crate::base::types::UnitName;
+use crate::base::types::{ServiceName, UnitName};
 use crate::catalogue::Control;
 use crate::guest::control::{Action, ActionOutcome, InstallProgress, push};
 use crate::guest::journal::{JournalQuery, JournalTime};
@@ -128,17 +128,18 @@ impl MachineSession {
         Ok(action.execute(&mut self.connection, user_is_root, patience, progress)?)
     }
 
-    /// Puts what `content` holds, which has the sum `sha256`, into the machine. It may be silent for `idle`.
+    /// Puts what `content` holds, which has the sum `sha256`, into the machine, for the installation of `service`. It may be silent for `idle`.
     ///
     /// Errors: as for [`Self::execute`]; `content` cannot be read.
     pub(super) fn push(
         &mut self,
+        service: &ServiceName,
         sha256: &Sha256Sum,
         content: &mut impl Read,
         idle: Duration,
     ) -> Result<ActionOutcome, Error> {
         let user_is_root = self.user_is_root();
-        Ok(push(&mut self.connection, user_is_root, sha256, content, idle)?)
+        Ok(push(&mut self.connection, user_is_root, service, sha256, content, idle)?)
     }
 
     /// Gives each line of the journal of the units of `detected` to `show`, made harmless,

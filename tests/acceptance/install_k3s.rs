@@ -210,17 +210,21 @@ fn keeps_settings_that_somebody_wrote_meanwhile() {
     let guest = without_cluster();
     let publisher = publisher();
     let user = User::of(&guest).with_publisher(&publisher);
-    guest.run("mkdir -p /var/lib/service-manager /etc/rancher/k3s; touch /var/lib/service-manager/installing-kubernetes; echo mine >/etc/rancher/k3s/config.yaml");
+    guest.run("mkdir -p /var/lib/service-manager /etc/rancher/k3s; touch /var/lib/service-manager/installing-kubernetes; printf '# service-manager\\ntls-san: [mine]\\n'  >/etc/rancher/k3s/config.yaml");
     user.types(format!("service-manager start kubernetes --install {ERRORS}"))
         .patiently()
         .stdout(
             "
-            error: could not install kubernetes in `[NAME]`: /etc/rancher/k3s/config.yaml is there already, and this program has not written it
+            error: could not install kubernetes in `[NAME]`: /etc/rancher/k3s/config.yaml is there already, and is not what this program has put there
             hint: move it away in the machine, `sudo mv /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.old`, then `service-manager start kubernetes --install`
             ",
         )
         .fails(126);
-    assert_eq!(guest.run("cat /etc/rancher/k3s/config.yaml"), "mine\n");
+    assert_eq!(guest.run("cat /etc/rancher/k3s/config.yaml"), "# service-manager\ntls-san: [mine]\n");
+    assert!(
+        publisher.requests().iter().all(|url| !url.contains("/download/")),
+        "nothing is downloaded in vain"
+    );
 }
 
 /// Wherever it is killed, here or there, the next run finishes.

@@ -77,6 +77,7 @@ impl GuestInstall<'_> {
             needs: needs.clone(),
             folders,
             unless: unless.clone(),
+            places: self.wanted().filter_map(place).cloned().collect(),
         }
     }
 
@@ -111,14 +112,25 @@ impl GuestInstall<'_> {
     }
 }
 
+/// Where a step puts a file.
+fn place(step: &InstallStep) -> Option<&AbsoluteGuestPath> {
+    match step {
+        InstallStep::Packages { .. } | InstallStep::Group { .. } | InstallStep::Shown { .. } => None,
+        InstallStep::Download { place, .. } | InstallStep::File { place, .. } => Some(place),
+    }
+}
+
 /// The folders in which a step writes.
 fn written_in(step: &InstallStep) -> Vec<AbsoluteGuestPath> {
     let folder = |path: &str| AbsoluteGuestPath::parse(path).ok();
     match step {
         InstallStep::Packages { .. } => ["/usr", "/var"].into_iter().filter_map(folder).collect(),
-        InstallStep::Group { .. } | InstallStep::Shown { .. } => Vec::new(),
-        InstallStep::Download { place, .. } | InstallStep::File { place, .. } => {
-            place.as_str().rsplit_once('/').and_then(|(path, _)| folder(path)).into_iter().collect()
+        InstallStep::Group { .. }
+        | InstallStep::Shown { .. }
+        | InstallStep::Download { .. }
+        | InstallStep::File { .. } => {
+            let above = place(step).and_then(|place| place.as_str().rsplit_once('/'));
+            above.and_then(|(path, _)| folder(path)).into_iter().collect()
         }
     }
 }

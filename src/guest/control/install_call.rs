@@ -37,6 +37,8 @@ pub(super) struct InstallConditions {
     pub(super) folders: Vec<AbsoluteGuestPath>,
     /// Files of other installations.
     pub(super) unless: Vec<AbsoluteGuestPath>,
+    /// Where files are put.
+    pub(super) places: Vec<AbsoluteGuestPath>,
 }
 
 impl InstallCall {
@@ -72,12 +74,13 @@ impl InstallConditions {
             sh_quote(&paths.iter().map(AbsoluteGuestPath::as_str).collect::<Vec<_>>().join(" "))
         };
         format!(
-            "{} {disk} {memory} {processors} {} {} {} {}",
+            "{} {disk} {memory} {processors} {} {} {} {} {}",
             sh_quote(self.service.as_str()),
             sh_quote(&ports.join(" ")),
             sh_quote(selinux.as_ref().map_or("", AbsoluteGuestPath::as_str)),
             paths(&self.folders),
-            paths(&self.unless)
+            paths(&self.unless),
+            paths(&self.places)
         )
     }
 }
@@ -97,4 +100,142 @@ fn packages(manager: PackageManager, names: &[PackageName]) -> String {
 
 fn quoted(command: &[String]) -> String {
     command.iter().map(|word| sh_quote(word)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Command;
+
+    /// The functions as the guest reads them (script.rs), and a file that was pushed.
+    const BEGIN: &str = concat!(
+        "n=n installing=$PWD/installing mark=$PWD/installing/installing-k3s units=$PWD/units\n",
+        include_str!("guest.sh"),
+        include_str!("install.sh"),
+        "ulimit -t 5
+         mkdir -p installing/in; echo pushed >installing/in/k3s; pushed=$(sum_of installing/in/k3s)
+         push() { cp installing/in/k3s \"installing/incoming-k3s-$pushed\"; }; push
+         installs() { place_file \"$pushed\" \"$PWD/bin/k3s\" 0755; write_file \"$PWD/etc/k3s/config\" 0600 'a: b'; }\n"
+    );
+
+    /// What `calls` of the functions write, in `folder`.
+    fn run(folder: &Path, calls: &str) -> String {
+        let script = [BEGIN, calls].concat();
+        let output = Command::new("sh").current_dir(folder).args(["-c", &script]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_from_the_top_on_can_be_asked_about() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = run(
+            folder.path(),
+            "is_writable /no-such-folder/x/y; note_folder /no-such-folder/x; echo goes on",
+        );
+        assert_eq!(said, "goes on\n");
+        let said = run(
+            folder.path(),
+            "echo x >file; is_writable \"$PWD/file/x\" || echo no; is_writable \"$PWD/a/b\" && echo yes",
+        );
+        assert_eq!(said, "no\nyes\n");
+    }
+
+    #[test]
+    fn what_somebody_else_has_put_there_stays() {
+        for (other, place) in [
+            ("mkdir bin; echo mine >bin/k3s", "bin/k3s"),
+            ("mkdir -p bin/k3s", "bin/k3s"),
+            ("mkdir bin; ln -s /no-such-file bin/k3s", "bin/k3s"),
+            ("(installs); mv bin/k3s k3s; ln -s ../k3s bin/k3s", "bin/k3s"),
+            ("(installs); echo mine >>bin/k3s", "bin/k3s"),
+            ("mkdir -p etc/k3s; echo '# service-manager' >etc/k3s/config", "etc/k3s/config"),
+            ("(installs); echo 'tls-san: [mine]' >>etc/k3s/config", "etc/k3s/config"),
+            ("mkdir -p etc/k3s/config", "etc/k3s/config"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let calls = format!(
+                "{{ {other}; }} >/dev/null; ls -lR bin etc >before 2>/dev/null; cp {place} kept 2>/dev/null; installs; echo goes on"
+            );
+            let said = run(folder.path(), &calls);
+            let place = folder.path().canonicalize().unwrap().join(place);
+            let foreign = format!("foreign {}", place.display());
+            assert_eq!(
+                said,
+                format!("@n install {}\n{foreign}\n@n said 0\n\n@n end 0\n\n", foreign.len()),
+                "{other}"
+            );
+            let unchanged = run(
+                folder.path(),
+                &format!(
+                    "if [ -f kept ]; then cmp kept {}; else [ ! -f {0} ]; fi && echo same",
+                    place.display()
+                ),
+            );
+            assert_eq!(unchanged, "same\n", "{other}");
+        }
+    }
+
+    #[test]
+    fn what_was_begun_is_finished_and_renewed() {
+        let folder = tempfile::tempdir().unwrap();
+        // Killed before the program is in its place, then once more with another release.
+        let said = run(
+            folder.path(),
+            "(move_over() { exit 1; }; installs) >/dev/null; [ -e bin/k3s ] || echo none; installs; installs; cat bin/k3s etc/k3s/config
+             echo new >installing/in/k3s; pushed=$(sum_of installing/in/k3s); push; installs; cat bin/k3s; ls bin etc/k3s",
+        );
+        assert_eq!(said, "none\npushed\n# service-manager\na: b\nnew\nbin:\nk3s\n\netc/k3s:\nconfig\n");
+    }
+
+    #[test]
+    fn a_file_is_moved_over_a_file_and_never_into_a_folder() {
+        for mv in ["", "mv() { case $1 in -fT) return 1 ;; esac; command mv \"$@\"; }; "] {
+            let folder = tempfile::tempdir().unwrap();
+            let calls = format!(
+                "{mv}echo a >a; echo b >b; mkdir c; move_over a b; cat b; move_over b c || ls c; ls b"
+            );
+            assert_eq!(run(folder.path(), &calls), "a\nb\n", "{mv}");
+        }
+    }
+
+    #[test]
+    fn what_was_pushed_goes_and_what_others_push_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let files =
+            "installing/incoming-k3s-b0-abc installing/incoming-k3s-abc.$$ installing/incoming-docker-abc";
+        let said = run(
+            folder.path(),
+            &format!(
+                "rm -r installing/in; touch {files}; touch -d '25 hours ago' installing/incoming-old-abc installing/incoming-k3s-def.$$ installing/incoming-k3s-abc.99999999
+                 remove_incoming k3s; ls installing | sed s/$$/PID/; rm {files}; remove_incoming k3s; ls"
+            ),
+        );
+        assert_eq!(said, "incoming-docker-abc\nincoming-k3s-abc.PID\nincoming-k3s-b0-abc\n");
+        // A run that fails leaves nothing of it.
+        let said = run(
+            folder.path(),
+            "rm -r installing/in; (trap 'remove_incoming k3s' EXIT; failed install locked ''); ls",
+        );
+        assert!(said.ends_with("@n end 0\n\n"), "{said}");
+        let script = include_str!("install.sh");
+        assert!(script.contains("trap 'remove_incoming \"${mark##*/installing-}\"' EXIT"));
+    }
+
+    #[test]
+    fn selinux_labels_what_was_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let install = "restorecon() { echo \"$@\"  >>labels; [ -z \"$fails\" ] || { echo denied; return 1; }; }; installs; label_made";
+        let (here, said) = (folder.path().canonicalize().unwrap(), run(folder.path(), install));
+        assert_eq!(said, "");
+        let labels = std::fs::read_to_string(folder.path().join("labels")).unwrap();
+        let expected = ["bin", "bin/k3s", "etc", "etc/k3s/config"]
+            .map(|name| format!("-R {}\n", here.join(name).display()));
+        assert_eq!(labels, expected.concat());
+        // Where nothing is enforced it does not matter.
+        let enforces = |code: u8| {
+            run(folder.path(), &format!("enforces_selinux() {{ return {code}; }}; fails=yes; {install}"))
+        };
+        assert_eq!(enforces(1), "");
+        assert!(enforces(0).contains("/bin\n@n said 6\ndenied\n"), "{}", enforces(0));
+    }
 }

@@ -109,7 +109,7 @@ impl fmt::Display for InstallObstacle {
             }
             Self::OtherInstallation(file) => write!(f, "{file} is of another installation of it"),
             Self::ForeignFile(file) => {
-                write!(f, "{file} is there already, and this program has not written it")
+                write!(f, "{file} is there already, and is not what this program has put there")
             }
             Self::PortTaken(port) => write!(f, "another program listens at port {} there", port.number()),
             Self::NoSelinuxRules(file) => {

@@ -111,8 +111,10 @@ impl Lifecycle<'_> {
             let _spinner = Spinner::new(self.ui, &format!("copying {name} into the machine"));
             let failed = |source| files::Error::Read { path: path.clone(), source };
             let mut content = File::open(path).map_err(failed)?;
-            let outcome =
-                self.with_time_for_all(|all| all.session.push(sha256, &mut content, timeouts::INSTALLATION));
+            let service = &plan.service.name;
+            let outcome = self.with_time_for_all(|all| {
+                all.session.push(service, sha256, &mut content, timeouts::INSTALLATION)
+            });
             self.done(outcome, INSTALL, plan.service)?;
         }
         Ok(())
