@@ -203,6 +203,31 @@ fn installs_no_k3s_beside_another_cluster_or_unverified() {
         .fails(1);
 }
 
+/// The check waits for no other run, and takes no longer than the command may.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn checks_before_an_installation_in_the_time_of_the_command() {
+    let guest = without_cluster();
+    let publisher = publisher();
+    let user = User::of(&guest).with_publisher(&publisher);
+    guest.run_with(
+        "cat >/usr/local/sbin/df; chmod 755 /usr/local/sbin/df; systemd-run --quiet --unit=holder flock /run/service-manager.lock sleep 600; timeout 10 bash -c 'while flock --nonblock /run/service-manager.lock true; do sleep 0.01; done'",
+        "#!/bin/sh\nexec sleep 600\n",
+    );
+    user.types(format!("timeout 60 service-manager --timeout 3 start kubernetes --install {ERRORS}"))
+        .stdout(
+            "
+            error: kubernetes in `[NAME]` is not installed after 3 s
+            hint: `--timeout SECONDS` waits longer
+            hint: `service-manager doctor kubernetes` says more
+            ",
+        )
+        .fails(126);
+    assert_eq!(guest.run(LEFT), "");
+    guest.run("rm /usr/local/sbin/df; systemctl stop holder; pkill --full '^sleep 600' || true");
+    assert!(publisher.requests().iter().all(|url| !url.contains("/download/")));
+}
+
 /// What somebody else has written stays.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -301,9 +326,9 @@ fn without_cluster() -> Guest {
 }
 
 /// All of it, and what the stand-in has left.
-const REMOVE: &str = "systemctl disable --quiet --now k3s guest-etcd 2>/dev/null || true; pkill --exact 'etcd|kube-apiserver' || true; \
+const REMOVE: &str = "systemctl stop holder 2>/dev/null || true; systemctl disable --quiet --now k3s guest-etcd 2>/dev/null || true; pkill --exact 'etcd|kube-apiserver' || true; \
     timeout 20 bash -c 'while pgrep --exact \"etcd|kube-apiserver\"; do sleep 0.05; done' >/dev/null; \
-    rm -rf /etc/systemd/system/{k3s,guest-etcd}.service /usr/local/bin/{k3s,uname} /usr/local/sbin/{cp,sync,mv,systemctl,rm,sha256sum} \
+    rm -rf /etc/systemd/system/{k3s,guest-etcd}.service /usr/local/bin/{k3s,uname} /usr/local/sbin/{df,cp,sync,mv,systemctl,rm,sha256sum} \
     /etc/rancher /var/lib/rancher /var/lib/etcd/k3s /var/lib/service-manager; systemctl daemon-reload";
 
 /// The stand-in, as large as it takes to be cut off.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::install_call::InstallCall;
 use super::keys::Keys;
 use super::step::{Instance, KeysRenewal, Step};
 use crate::base::text::sh_quote;
@@ -32,9 +33,15 @@ pub(super) fn script(instance: Instance, steps: &[Step], nonce: &Nonce, patience
     } else {
         FUNCTIONS.to_owned()
     };
+    // What only looks waits for nobody.
+    let lock = if steps.iter().all(|step| matches!(step, Step::Install(InstallCall::Check(_)))) {
+        "lock=\n"
+    } else {
+        ""
+    };
     // Between braces, so that sh reads it to its end before it does anything.
     format!(
-        "{{\nn={nonce}\npatience={patience}\n{instance}{functions}main() {{\n{calls}}}\nrun_all </dev/null\n}}\n"
+        "{{\nn={nonce}\npatience={patience}\n{instance}{lock}{functions}main() {{\n{calls}}}\nrun_all </dev/null\n}}\n"
     )
 }
 

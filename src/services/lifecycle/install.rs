@@ -91,15 +91,19 @@ impl Lifecycle<'_> {
         })
     }
 
-    /// Finds out whether a service can be installed as `plan` says, and changes nothing.
+    /// Finds out whether a service can be installed as `plan` says, and changes nothing. It waits for nobody, and has the time of the
+    /// command.
     ///
     /// Errors: as for [`Self::install`].
     pub(crate) fn check_installation(&mut self, plan: &InstallPlan) -> Result<(), Error> {
         self.refuse_by_hand(plan)?;
         let action = Action::check_installation(&plan.request());
-        let patience = self.patience();
-        self.with_time_for_all(|all| all.execute_patiently(&action, INSTALL, plan.service, patience))
-            .map(drop)
+        let checked = self.execute_patiently(&action, INSTALL, plan.service, Duration::ZERO);
+        checked.map(drop).map_err(|error| match error {
+            // Then nothing goes on there.
+            Error::InstallTimedOut { .. } => self.timed_out(plan.service, INSTALL.wanted, None),
+            other => other,
+        })
     }
 
     /// Puts `files` into the machine, where [`Self::install`] finds them.
