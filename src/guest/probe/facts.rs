@@ -401,9 +401,9 @@ const INSIDE: [&str; 16] = [
 ];
 const LONGEST_FILE: usize = 1 << 20;
 const LONGEST_OTHER: usize = 64 << 10;
-/// All questions are fewer than a hundred; the rest is for kubeconfigs that name many files.
 /// What an engine says of a container.
 const LONGEST_CONTAINER: usize = 256 << 10;
+/// All questions are fewer than a hundred; the rest is for kubeconfigs that name many files.
 const MOST_FRAMES: usize = 1000;
 /// More than this many attempts to connect would be a load.
 const MOST_ADDRESSES: usize = 8;
