@@ -70,7 +70,7 @@ pub(crate) struct InstallArgs {
     /// Bring its images along, for a machine without a network
     #[arg(long, requires = "install")]
     pub(crate) install_images: bool,
-    /// Download nothing: take what is in the cache
+    /// This host downloads nothing: take what is in its cache
     #[arg(long, requires = "install")]
     pub(crate) offline: bool,
 }

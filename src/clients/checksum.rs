@@ -73,6 +73,13 @@ impl Checksum {
         &self.hex
     }
 
+    /// The SHA-256 of the file called `name` in a publisher's file of lines `SHA256 NAME`.
+    ///
+    /// Errors: what is wrong with the file.
+    pub(crate) fn listed_sha256(text: &str, name: &str) -> Result<Self, ChecksumFileError> {
+        Self::listed(text, name, |checksum| checksum.algorithm == ChecksumAlgorithm::Sha256)
+    }
+
     /// The checksum of the file called `name` as a publisher's file says it: a checksum alone, or lines `CHECKSUM NAME`.
     ///
     /// Errors: what is wrong with the file.
@@ -83,7 +90,13 @@ impl Checksum {
         {
             return Ok(checksum);
         }
-        let entries: Vec<(Self, &str)> = lines.iter().filter_map(|line| entry(line)).collect();
+        Self::listed(text, name, |_| true)
+    }
+
+    /// The checksum in the lines for `name`, of those that are `accepted`.
+    fn listed(text: &str, name: &str, accepted: impl Fn(&Self) -> bool) -> Result<Self, ChecksumFileError> {
+        let entries = text.lines().filter_map(|line| entry(line.trim()));
+        let entries: Vec<(Self, &str)> = entries.filter(|(checksum, _)| accepted(checksum)).collect();
         if entries.is_empty() {
             return Err(ChecksumFileError::NoChecksums);
         }
@@ -227,6 +240,20 @@ mod tests {
 
     fn of_oc(text: &str) -> Result<String, ChecksumFileError> {
         Checksum::published(text, "oc.tgz").map(|checksum| checksum.to_string())
+    }
+
+    #[test]
+    fn a_file_of_a_release_has_a_line_with_its_sha256() {
+        let (sha1, sha256) = ("a".repeat(40), "b".repeat(64));
+        let listed =
+            |text: &str| Checksum::listed_sha256(text, "k3s").map(|checksum| checksum.hex().to_owned());
+        assert_eq!(listed(&format!("{sha1}  k3s\n{sha256}  k3s\n")), Ok(sha256.clone()));
+        for text in
+            [format!("{sha256}\n"), format!("{sha1}\n"), format!("{sha1}  k3s\n"), "<html>".to_owned()]
+        {
+            assert_eq!(listed(&text), Err(ChecksumFileError::NoChecksums), "{text}");
+        }
+        assert_eq!(listed(&format!("{sha256}  k3s-arm64\n")), Err(ChecksumFileError::NotListed));
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use percent_encoding::percent_decode_str;
+
 use super::cache::{Cache, Installed, Receipt, checksum_of};
 use super::download::{Fetcher, Lookup};
 use super::error::{Attempt, Error};
+use super::release_files::CachedReleaseFile;
 use crate::base::files::{self, PartialFile};
 
 /// Fetches what `installed` is from, compares it with what it was, and puts it below `folder`, under its address, with
@@ -43,6 +46,41 @@ pub(crate) fn export(
     Ok(paths)
 }
 
+/// Copies `file`, which was put into machines, below `folder`, under its address, with the publisher's checksums. Returns the
+/// paths of both.
+///
+/// Errors: it is another file by now, its checksums cannot be fetched, or one of them cannot be written.
+pub(crate) fn export_release(
+    file: &CachedReleaseFile,
+    fetcher: &Fetcher,
+    folder: &Path,
+) -> Result<[PathBuf; 2], Error> {
+    let CachedReleaseFile { url, checksums_url, .. } = file;
+    let (path, checksums) = (below(folder, url), below(folder, checksums_url));
+    let sum = |path: &Path| checksum_of(path).ok().map(|checksum| checksum.hex().to_owned());
+    if sum(&path).as_deref() != Some(file.sha256.as_str()) {
+        let got = sum(&file.path).unwrap_or_default();
+        if got != file.sha256.as_str() {
+            return Err(Error::ReleaseMismatch { url: url.clone(), expected: file.sha256.to_string(), got });
+        }
+        files::put_copy(&file.path, &path)?;
+    }
+    let failed = |source| Error::Download { url: checksums_url.clone(), source };
+    match fetcher.text(checksums_url, &[]).map_err(failed)? {
+        Lookup::Found(text) => files::put_text(&checksums, &text)?,
+        Lookup::NotFound(answer) => {
+            let attempts = vec![Attempt { url: checksums_url.clone(), answer }];
+            return Err(Error::ChecksumMissing { url: url.clone(), attempts });
+        }
+    }
+    Ok([path, checksums])
+}
+
+/// Where a mirror has the file at `url`, below its folder.
+pub(crate) fn path_in_mirror(url: &str) -> PathBuf {
+    below(Path::new(""), url)
+}
+
 /// Fetches the file that the client is from; it has to be the same one.
 fn fetch(receipt: &Receipt, fetcher: &Fetcher, partial: &mut PartialFile) -> Result<(), Error> {
     let url = &receipt.url;
@@ -72,8 +110,9 @@ fn gone(receipt: &Receipt, url: &str, answer: String) -> Error {
 
 /// Where the file at `url` is below `folder`; nothing in an address leads up.
 fn below(folder: &Path, url: &str) -> PathBuf {
-    let path = Path::new(url.trim_start_matches("https://"));
-    let parts = path.components().filter(|part| matches!(part, Component::Normal(_)));
+    // As the address of a folder is read.
+    let path = percent_decode_str(url.trim_start_matches("https://")).decode_utf8_lossy();
+    let parts = Path::new(&*path).components().filter(|part| matches!(part, Component::Normal(_)));
     folder.join(parts.collect::<PathBuf>())
 }
 
@@ -87,5 +126,7 @@ mod tests {
         assert_eq!(below("https://dl.k8s.io/release/x"), Path::new("/mirror/dl.k8s.io/release/x"));
         assert_eq!(below("https://a/../../etc/passwd"), Path::new("/mirror/a/etc/passwd"));
         assert_eq!(below("https:///etc/passwd"), Path::new("/mirror/etc/passwd"));
+        assert_eq!(below("https://a/v1.31.5%2Bk3s1/k3s"), Path::new("/mirror/a/v1.31.5+k3s1/k3s"));
+        assert_eq!(below("https://a/%2e%2e/%2E%2E%2Fb"), Path::new("/mirror/a/b"));
     }
 }

@@ -2,7 +2,7 @@
 //! receipt is not here, whatever files there are.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use super::checksum::{Checksum, Computed};
 use super::download::{Fetcher, Lookup};
 use super::error::{Attempt, Error};
 use super::events::Event;
-use super::install::{DownloadContext, fetcher, published_checksum};
+use super::install::{DownloadContext, fetcher};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, PartialFile, ProgramFolder};
 use crate::base::release::{ReleaseFileName, ReleaseTag, Sha256Sum};
@@ -50,7 +50,18 @@ pub(crate) struct ReleaseCache {
 #[derive(Debug, Serialize, Deserialize)]
 struct FileReceipt {
     url: String,
+    /// The address of the publisher's file of checksums.
+    checksums: String,
     sha256: Sha256Sum,
+}
+
+/// A file that is here, and where it is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CachedReleaseFile {
+    pub path: PathBuf,
+    pub sha256: Sha256Sum,
+    pub url: String,
+    pub checksums_url: String,
 }
 
 /// The release that the publisher of `name` calls the latest, as the address `url` says.
@@ -83,6 +94,14 @@ impl ReleaseFile {
             tag: Some(self.tag.to_string()),
             file: Some(self.name.to_string()),
             known: known.map(ToString::to_string),
+        }
+    }
+
+    fn not_published(&self, url: String, answer: String) -> Error {
+        Error::ReleaseNotPublished {
+            name: self.release.to_string(),
+            tag: self.tag.to_string(),
+            attempts: vec![Attempt { url, answer }],
         }
     }
 
@@ -130,6 +149,25 @@ impl ReleaseCache {
         Ok(tags)
     }
 
+    /// All files that are here, of whatever service and release, in the order of their paths.
+    ///
+    /// Errors: the cache cannot be read.
+    pub(crate) fn all(&self) -> Result<Vec<CachedReleaseFile>, Error> {
+        let mut folders = vec![self.root.clone()];
+        for _ in 0..FOLDERS_IN_ROOT {
+            let below: Result<Vec<_>, _> = folders.iter().map(|folder| files::folders_in(folder)).collect();
+            folders = below?.concat();
+        }
+        folders.sort();
+        let mut all = Vec::new();
+        for folder in folders {
+            let (Some(name), Some(receipt)) = (folder.file_name(), receipt_in(&folder)?) else { continue };
+            let FileReceipt { url, checksums: checksums_url, sha256 } = receipt;
+            all.push(CachedReleaseFile { path: folder.join(name), sha256, url, checksums_url });
+        }
+        Ok(all)
+    }
+
     fn has_all(&self, files: &[ReleaseFile]) -> Result<bool, Error> {
         for file in files {
             if self.find(file)?.is_none() {
@@ -145,8 +183,7 @@ impl ReleaseCache {
     pub(crate) fn find(&self, file: &ReleaseFile) -> Result<Option<FetchedFile>, Error> {
         let folder = self.folder(file);
         let path = folder.join(file.name.as_str());
-        let receipt = files::read(&folder.join(RECEIPT), LONGEST_RECEIPT)?;
-        let receipt = receipt.and_then(|text| serde_json::from_slice::<FileReceipt>(&text).ok());
+        let receipt = receipt_in(&folder)?;
         let Some(FileReceipt { sha256, .. }) = receipt.filter(|receipt| receipt.url == file.url()) else {
             return Ok(None);
         };
@@ -199,7 +236,8 @@ impl ReleaseCache {
         };
         folder.remove_file(RECEIPT)?;
         folder.finish_partial(partial, file.name.as_str())?;
-        let receipt = FileReceipt { url: file.url(), sha256: sha256.clone() };
+        let (url, checksums) = (file.url(), file.checksums_url());
+        let receipt = FileReceipt { url, checksums, sha256: sha256.clone() };
         // These types are all text.
         folder.write(RECEIPT, &serde_json::to_vec_pretty(&receipt).unwrap_or_default())?;
         Ok(FetchedFile { path: self.folder(file).join(file.name.as_str()), sha256 })
@@ -231,18 +269,25 @@ fn download(
     let failed = |source| Error::Download { url: url.clone(), source };
     let opened = match fetcher.open(&url, partial, &[]).map_err(failed)? {
         Lookup::Found(opened) => opened,
-        Lookup::NotFound(answer) => {
-            return Err(Error::ReleaseNotPublished {
-                name: file.release.to_string(),
-                tag: file.tag.to_string(),
-                attempts: vec![Attempt { url, answer }],
-            });
-        }
+        Lookup::NotFound(answer) => return Err(file.not_published(url, answer)),
     };
-    let (expected, _) = published_checksum(fetcher, &url, file.name.as_str(), &[file.checksums_url()], &[])?;
+    let expected = published_sha256(file, fetcher)?;
     let computed = fetcher.save(opened, partial, Some(expected.algorithm()));
     (context.watcher)(&Event::Finished);
     same(&url, &expected, &computed.map_err(failed)?)
+}
+
+/// What is put into a guest has a line of its own with the kind of sum that the guest compares.
+fn published_sha256(file: &ReleaseFile, fetcher: &Fetcher) -> Result<Checksum, Error> {
+    let url = file.checksums_url();
+    let found = fetcher.text(&url, &[]).map_err(|source| Error::Download { url: url.clone(), source })?;
+    match found {
+        Lookup::Found(text) => {
+            let listed = Checksum::listed_sha256(&text, file.name.as_str());
+            listed.map_err(|source| Error::ChecksumFile { url, source })
+        }
+        Lookup::NotFound(answer) => Err(file.not_published(url, answer)),
+    }
 }
 
 fn same(url: &str, expected: &Checksum, computed: &Computed) -> Result<Sha256Sum, Error> {
@@ -258,6 +303,11 @@ fn same(url: &str, expected: &Checksum, computed: &Computed) -> Result<Sha256Sum
     }
 }
 
+fn receipt_in(folder: &Path) -> Result<Option<FileReceipt>, Error> {
+    let text = files::read(&folder.join(RECEIPT), LONGEST_RECEIPT)?;
+    Ok(text.and_then(|text| serde_json::from_slice(&text).ok()))
+}
+
 fn keeps_partial_file(error: &Error) -> bool {
     matches!(error, Error::Download { source, .. } if source.keeps_partial_file())
 }
@@ -266,6 +316,8 @@ const RECEIPT: &str = ".receipt.json";
 const LONGEST_RECEIPT: u64 = 64 << 10;
 /// `service-manager/releases/SERVICE/RELEASE/FILE`.
 const OWN_LEVELS: usize = 5;
+/// `SERVICE/RELEASE/FILE`.
+const FOLDERS_IN_ROOT: usize = 3;
 
 #[cfg(test)]
 mod tests {
@@ -291,7 +343,7 @@ mod tests {
         let folder = ProgramFolder::lock(&cache.folder(file), patience, || {}).unwrap();
         folder.write(file.name.as_str(), b"content").unwrap();
         let sha256 = Sha256Sum::parse(&hex(&Sha256::digest(b"content"))).unwrap();
-        let receipt = FileReceipt { url: file.url(), sha256 };
+        let receipt = FileReceipt { url: file.url(), checksums: file.checksums_url(), sha256 };
         folder.write(RECEIPT, &serde_json::to_vec(&receipt).unwrap()).unwrap();
     }
 
@@ -315,6 +367,14 @@ mod tests {
         {
             put(&cache, &file(tag, name));
         }
+        let all: Vec<String> = cache.all().unwrap().into_iter().map(|file| file.url).collect();
+        let urls = [
+            "v1.30.9%2Bk3s1/k3s",
+            "v1.31.5%2Bk3s1/images.tar",
+            "v1.31.5%2Bk3s1/k3s",
+            "v1.32.0%2Bk3s1/k3s-arm64",
+        ];
+        assert_eq!(all, urls.map(|url| format!("https://example.com/{url}")));
         assert_eq!(cache.releases(&service).unwrap(), [newest.clone(), complete.clone(), old.clone()]);
         assert_eq!(newest_with(&["k3s"]), Some(complete.clone()));
         assert_eq!(newest_with(&["k3s", "images.tar"]), Some(complete.clone()));

@@ -12,8 +12,9 @@ use crate::base::version::ReleaseVersion;
 use crate::catalogue::platform::Platform;
 use crate::cli::{ClientsCommand, ClientsPruneArgs, ClientsUninstallArgs, OutputFormat};
 use crate::clients::cache::{Cache, Installed, Verified};
-use crate::clients::export::export;
+use crate::clients::export::{export, export_release};
 use crate::clients::install::fetcher;
+use crate::clients::release_files::ReleaseCache;
 use crate::clients::{self, Event};
 use crate::error::Error;
 use crate::ui::Progress;
@@ -200,13 +201,19 @@ fn tell_removed(removed: &[Installed], what: &str, format: OutputFormat) -> Resu
 
 fn export_all(cache: &Cache, folder: &Path, context: &Context) -> Result<(), Error> {
     let all = cache.all()?;
-    note_when_empty(&all, cache, context);
-    if all.is_empty() {
+    let releases = ReleaseCache::new(context.folders()?.releases()).all()?;
+    if all.is_empty() && releases.is_empty() {
+        note_when_empty(&all, cache, context);
         return Ok(());
     }
     let progress = Progress::new(context.ui);
     let watcher = |event: &Event| progress.show(event);
     let fetcher = fetcher(&context.downloads(&watcher)?)?;
+    for file in &releases {
+        for path in export_release(file, &fetcher, folder)? {
+            print(&format!("{}\n", path.display()))?;
+        }
+    }
     for installed in &all {
         for path in export(installed, cache, &fetcher, folder)? {
             print(&format!("{}\n", path.display()))?;

@@ -6,6 +6,7 @@ use super::explain::{ExitCode, Explain};
 use super::files::is_full;
 use crate::base::causes::causes;
 use crate::base::platform::LIST_SEPARATOR;
+use crate::clients::export::path_in_mirror;
 use crate::clients::{ArchiveError, Attempt, DownloadError, Error};
 
 impl Explain for Error {
@@ -48,11 +49,11 @@ impl Explain for Error {
                     .into()
             }
             Self::ReleaseUnclear { .. } => "name the release: `--install-version vN.N.N`".into(),
-            Self::ReleaseNotPublished { .. } => {
-                "`--install-version` names another release; if you have its files, put them where a mirror would have them: \
-                `SERVICE_MANAGER_MIRROR=https://=file:///FOLDER`"
-                    .into()
-            }
+            Self::ReleaseNotPublished { attempts, .. } => format!(
+                "`--install-version` names another release; if you have the file, put it at `/FOLDER/{}`, those of its release \
+                beside it, and `export SERVICE_MANAGER_MIRROR=https://=file:///FOLDER`",
+                path_in_mirror(&attempts.first()?.url).display()
+            ),
             Self::ReleaseNotCached { known: Some(tag), .. } => format!(
                 "`--install-version {tag}` is in it; to download another one, leave out `--offline` where there is a network"
             ),

@@ -1,7 +1,7 @@
 //! What to type where a service is not installed, or cannot be.
 
 use crate::base::text::sh_word;
-use crate::guest::control::{InstallObstacle, PackageTask};
+use crate::guest::control::{InstallObstacle, PackageTask, Resource};
 use crate::services::Error;
 
 /// What to do about a service that is not there.
@@ -34,7 +34,9 @@ pub(super) fn failure(failure: &InstallObstacle, service: &str) -> String {
             "let the machine reach its archive of packages; `service-manager start {service} --install --proxy \
              http://HOST:PORT` goes through a proxy"
         ),
-        InstallObstacle::Shortage { .. } => format!("give the machine more, then {}", install(service)),
+        InstallObstacle::Shortage { of, needs, .. } => {
+            format!("{}, then {}", more(*of, *needs), install(service))
+        }
         InstallObstacle::OtherInstallation(_) => {
             format!("use that one, or remove it in the machine, then {}", install(service))
         }
@@ -57,6 +59,21 @@ pub(super) fn failure(failure: &InstallObstacle, service: &str) -> String {
     }
 }
 
+/// How a machine gets more of what it needs so much of.
+fn more(of: Resource, needs: u32) -> String {
+    let setting = match of {
+        Resource::Disk => return "make room in the machine, or give it a larger disk".into(),
+        // As machines are given it; one passes with somewhat less.
+        Resource::Memory => {
+            format!("box.memory = {}", needs.div_ceil(MEMORY_STEP).saturating_mul(MEMORY_STEP))
+        }
+        Resource::Processors => format!("box.cpus = {needs}"),
+    };
+    format!(
+        "give the machine more (in a Vagrantfile: `{setting}` in its provider's block, and `vagrant reload`)"
+    )
+}
+
 fn install(service: &str) -> String {
     format!("`service-manager start {service} --install`")
 }
@@ -65,4 +82,27 @@ fn commands(service: &str) -> String {
     format!(
         "`service-manager start {service} --install --dry-run` prints the commands, to be run in the machine"
     )
+}
+
+/// In megabytes.
+const MEMORY_STEP: u32 = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_given_what_it_lacks() {
+        let hint = |of, needs| failure(&InstallObstacle::Shortage { of, needs, has: 1 }, "kubernetes");
+        let then = "then `service-manager start kubernetes --install`";
+        let more = "give the machine more (in a Vagrantfile:";
+        let reload = "in its provider's block, and `vagrant reload`)";
+        assert_eq!(hint(Resource::Memory, 2000), format!("{more} `box.memory = 2048` {reload}, {then}"));
+        assert_eq!(hint(Resource::Processors, 2), format!("{more} `box.cpus = 2` {reload}, {then}"));
+        assert_eq!(
+            hint(Resource::Disk, 2000),
+            format!("make room in the machine, or give it a larger disk, {then}")
+        );
+        assert!(hint(Resource::Memory, u32::MAX).contains(&u32::MAX.to_string()));
+    }
 }

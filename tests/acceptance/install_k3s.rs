@@ -71,11 +71,27 @@ fn installs_k3s() {
     user.types("eval \"$(service-manager env kubernetes)\" && kubectl get namespace default --output name")
         .stdout("namespace/default\n")
         .succeeds();
+    // For a host without a network.
+    let mirrored = "[HOME]/stick/github.com/k3s-io/k3s/releases/download/v1.31.5+k3s1";
+    user.types("service-manager --quiet clients export stick")
+        .stdout(&format!("{mirrored}/k3s\n{mirrored}/sha256sum-amd64.txt\n"))
+        .succeeds();
+    let exported = "stick/github.com/k3s-io/k3s/releases/download/v1.31.5+k3s1/k3s";
+    assert!(fs::read(user.home().join(exported)).unwrap() == stand_in());
     // Typed again it installs nothing.
     publisher.requests();
     user.types("service-manager start kubernetes --install")
         .stdout(STARTED)
         .stderr("note: Kubernetes runs already\n")
+        .succeeds();
+    user.types("service-manager start kubernetes --install --install-version v1.30.0+k3s1 --install-images")
+        .stdout(STARTED)
+        .stderr(
+            "
+            note: Kubernetes is in the machine already, and stays as it is: leave out `--install-version` and `--install-images`
+            note: Kubernetes runs already
+            ",
+        )
         .succeeds();
     assert_eq!(publisher.requests(), Vec::<String>::new());
     // Another machine without a network here: from the cache.
@@ -134,6 +150,12 @@ fn installs_no_k3s_beside_another_cluster_or_unverified() {
         "/etc/kubernetes/manifests is of another installation of it",
         &format!("use that one, or remove it in the machine, then {install}"),
     );
+    let options = "--install-version v1.31.5+k3s1 --offline";
+    user.types(format!("service-manager start kubernetes {options} --install 2>&1 | grep '^hint'; exit ${{PIPESTATUS[0]}}"))
+        .stdout(&format!(
+            "hint: use that one, or remove it in the machine, then `service-manager start kubernetes --install {options}`\n"
+        ))
+        .fails(126);
     guest.run("rm -r /etc/kubernetes/manifests; systemd-run --quiet --unit=listener perl -e 'use Socket; socket(my $s, PF_INET, SOCK_STREAM, 0); setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1); bind($s, sockaddr_in(6443, INADDR_ANY)); listen($s, 1); sleep 600'; timeout 10 bash -c 'until (: </dev/tcp/127.0.0.1/6443) 2>/dev/null; do sleep 0.05; done'");
     could_not(
         "another program listens at port 6443 there",

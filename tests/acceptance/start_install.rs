@@ -205,15 +205,25 @@ fn changes_nothing_where_something_is_missing() {
     };
     let commands =
         "`service-manager start docker --install --dry-run` prints the commands, to be run in the machine";
-    let more = "give the machine more, then `service-manager start docker --install`";
+    let then = "then `service-manager start docker --install`";
+    let more = |setting: &str| {
+        format!(
+            "give the machine more (in a Vagrantfile: `{setting}` in its provider's block, and `vagrant reload`), {then}"
+        )
+    };
+    let room = format!("make room in the machine, or give it a larger disk, {then}");
     let could_not = |because: &str| format!("could not install docker in `[NAME]`: {because}");
-    for (needs, because) in [
-        ("disk: 99999999", "it needs 99999999 MB of free disk, and [..] MB are free"),
-        ("memory: 99999999", "it needs 99999999 MB of memory, and the machine has [..] MB"),
-        ("processors: 9999", "it needs 9999 processors, and the machine has [..]"),
+    for (needs, because, hint) in [
+        ("disk: 99999999", "it needs 99999999 MB of free disk, and [..] MB are free", room),
+        (
+            "memory: 99999999",
+            "it needs 99999999 MB of memory, and the machine has [..] MB",
+            more("box.memory = 100000000"),
+        ),
+        ("processors: 9999", "it needs 9999 processors, and the machine has [..]", more("box.cpus = 9999")),
     ] {
         user.writes(OWN, &own_way("debian", &format!("needs: {{ {needs} }}")));
-        refused(&could_not(because), more);
+        refused(&could_not(because), &hint);
     }
     user.writes(OWN, &own_way("debian", "by_hand: is not installed by machines, but by monks"));
     refused("docker in `[NAME]` is not installed by machines, but by monks", commands);

@@ -43,6 +43,14 @@ pub(crate) fn put_text(path: &Path, text: &str) -> Result<(), Error> {
     put.map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
+/// Puts a copy of the file `from` at `to`, for all to read.
+///
+/// Errors: it cannot be read, the folder cannot be created, or the copy not written.
+pub(crate) fn put_copy(from: &Path, to: &Path) -> Result<(), Error> {
+    let copy = || put(to, &mut open_regular(from)?, FileAccess::Readable);
+    copy().map_err(|source| Error::Write { path: to.to_owned(), source })
+}
+
 /// Replaces `path` by all of `content`, and makes its folder when it is missing.
 pub(super) fn put(path: &Path, content: &mut impl Read, access: FileAccess) -> io::Result<()> {
     persist(unfinished(path, content, access)?, path)

@@ -18,7 +18,7 @@ mod read;
 mod shared;
 mod shared_folder;
 
-pub(crate) use self::copy::{copy_program, put_text};
+pub(crate) use self::copy::{copy_program, put_copy, put_text};
 pub(crate) use self::error::Error;
 pub(crate) use self::handed_over::remove_handed_over;
 pub(crate) use self::held_signals::unlock_before_the_end;

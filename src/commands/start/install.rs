@@ -37,6 +37,7 @@ pub(super) fn inspect<'s>(
     };
     match inspected {
         Some(inspected) if !inspected.is_half_installed() => {
+            note_unused(service, args, context);
             if args.dry_run {
                 print(&format!("# {} is there already\n", service.title))?;
                 return Ok(None);
@@ -51,6 +52,17 @@ pub(super) fn inspect<'s>(
         None if !args.install => Err(machine.absent(service)?.into()),
         _ => install(service, args, proxy, machine, context)
             .map_err(|error| with_options(error, service, args)),
+    }
+}
+
+/// Says which options change nothing, because nothing is installed.
+fn note_unused(service: &Service, args: &InstallArgs, context: &Context) {
+    let version = args.install_version.is_some().then_some("`--install-version`");
+    let images = args.install_images.then_some("`--install-images`");
+    let unused: Vec<&str> = version.into_iter().chain(images).collect();
+    if has_releases(service) && !unused.is_empty() {
+        let (title, unused) = (&service.title, unused.join(" and "));
+        context.note(&format!("{title} is in the machine already, and stays as it is: leave out {unused}"));
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) use self::changes::{Changes, Image, ProxyChange};
 pub(crate) use self::error::Error;
 pub(crate) use self::install::{GuestInstall, installation_mark};
 pub(crate) use self::install_commands::needs_in_words;
-pub(crate) use self::install_obstacle::{InstallObstacle, PackageTask};
+pub(crate) use self::install_obstacle::{InstallObstacle, PackageTask, Resource};
 pub(crate) use self::install_progress::InstallProgress;
 pub(crate) use self::keys::Keys;
 pub(crate) use self::package_commands::program;
