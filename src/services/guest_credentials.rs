@@ -61,10 +61,13 @@ impl CredentialReader<'_> {
             match self.kubeconfig(&path) {
                 Ok(found) => good.push(found),
                 Err(error) => {
-                    log::debug!("{path}: {error}");
+                    let is_missing = |error: &Error| matches!(error, Error::NoCredentials { .. });
+                    // Most guests have only the first of them.
+                    if good.is_empty() || !is_missing(&error) {
+                        log::debug!("{path}: {error}");
+                    }
                     // What is wrong with a file says more than that there is none, and the first file more than another; not a
                     // folder in which none of a pattern is.
-                    let is_missing = |error: &Error| matches!(error, Error::NoCredentials { .. });
                     let is_usual = failed.is_some() && is_missing(&error) && paths[0].path().is_some();
                     let says_more = failed.as_ref().is_none_or(is_missing) && !is_usual;
                     failed = if says_more { Some(error) } else { failed };

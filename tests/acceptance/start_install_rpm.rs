@@ -109,7 +109,7 @@ fn says_how_where_it_installs_nothing() {
     says_it_is(&guest, "ID=alpine\nVERSION_ID=3.20.1\nPRETTY_NAME=\"Alpine Linux v3.20\"\n");
     told(
         "is started by OpenRC there, which this program does not use",
-        "# Docker on Alpine Linux v3.20\nsudo apk add docker\nsudo rc-update add docker default\nsudo service docker start\n",
+        "# Docker on Alpine Linux v3.20\n# Docker is started by OpenRC there, which this program does not use\nsudo apk add docker\nsudo rc-update add docker default\nsudo service docker start\n",
     );
     guest.run("mv /run/systemd/away /run/systemd/system");
 }

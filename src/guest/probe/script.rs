@@ -11,7 +11,9 @@ use crate::guest::frame::Nonce;
 
 /// The command that asks `questions`, for any login shell.
 pub(super) fn command(questions: &Questions, nonce: &Nonce, user_is_root: bool) -> String {
-    let functions = one_line(FUNCTIONS);
+    let functions =
+        if questions.registries { [FUNCTIONS, REGISTRIES].concat() } else { FUNCTIONS.to_owned() };
+    let functions = one_line(&functions);
     let main = main(questions, user_is_root);
     // `env` and not `LC_ALL=C sh`, which is no command in tcsh. `${#x}` counts bytes in this locale only.
     format!("env LC_ALL=C sh -c '{main}' service-manager '{functions}' {nonce} '\"' \"'\"")
@@ -132,9 +134,7 @@ const LISTENING: &str =
 /// of holding their content, by the path as YAML would read it. `account` adds a token of the service account
 /// `default`, if `variant` finds that `VARIANT_ID` is one of the words that follow: the one in its secret or, since
 /// Kubernetes 1.24 makes none, a new one for a year, or for as long as the server allows. `$q` is a double quote, `$s`
-/// a single one. `containers PID SOCKET ALIVE` shows those with an image registry: of Docker where its file PID is there, since its
-/// client would start what listens at SOCKET, and of Podman where ALIVE says that it was used since the boot, since it would make
-/// its folders. The certificate is in the container's own files. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
+/// a single one. A command over SSH often has no `sbin` in its path, where some guests have `ip`.
 const FUNCTIONS: &str = "\
     n=$2; q=$3; s=$4; e=${IFS#??}; PATH=$PATH:/usr/sbin:/sbin;
     lines() { b=; while IFS= read -r l || [ -n \"$l\" ]; do b=$b$l$e; done; };
@@ -168,26 +168,6 @@ const FUNCTIONS: &str = "\
         j=$1; shift;
         for m in \"$@\"; do
             if [ -f \"$m\" ]; then frame \"match $j\" \"$m\"; text \"$j\" \"$m\"; else hidden \"$j\" \"$m\"; fi;
-        done;
-    };
-    containers() {
-        if [ -e \"$1\" ]; then registries env DOCKER_HOST=unix://$2 docker; fi;
-        if [ -e \"$3\" ]; then registries podman; fi;
-    };
-    registries() {
-        \"$@\" ps --all --no-trunc --format \"{{.ID}} {{.Image}}\" </dev/null 2>/dev/null | while read -r i m; do
-            case $m in
-                registry|registry[:@]*|*/registry|*/registry[:@]*|*/distribution|*/distribution[:@]*) ;;
-                *) continue;;
-            esac;
-            c=$(\"$@\" inspect --type container --format \"{{json .}}\" \"$i\" </dev/null 2>/dev/null | head -c 262145);
-            frame container \"$c\";
-            f=$(\"$@\" inspect --type container --format \"{{range .Config.Env}}{{println .}}{{end}}\" \"$i\" </dev/null 2>/dev/null |
-                sed -n s/^REGISTRY_HTTP_TLS_CERTIFICATE=//p | head -n 1);
-            if [ -n \"$f\" ]; then
-                c=$(\"$@\" cp \"$i:$f\" - </dev/null 2>/dev/null | tar -xOf - 2>/dev/null | head -c 65537);
-                frame certificate \"$c\";
-            fi;
         done;
     };
     api() { kubectl --request-timeout=5s --namespace=default \"$@\"; };
@@ -226,6 +206,31 @@ const FUNCTIONS: &str = "\
                     c=$(head -c 65537 \"$f\"); frame \"path $1\" \"$p\"; frame \"part $1\" \"$c\";
                 fi;;
             esac;
+        done;
+    };";
+
+/// `containers PID SOCKET ALIVE` shows those with an image registry: of Docker where its file PID is there, since its client would
+/// start what listens at SOCKET, and of Podman where ALIVE says that it was used since the boot, since it would make its folders.
+/// The certificate is in the container's own files. Apart from the others, since few commands ask for it.
+const REGISTRIES: &str = "
+    containers() {
+        if [ -e \"$1\" ]; then registries env DOCKER_HOST=unix://$2 docker; fi;
+        if [ -e \"$3\" ]; then registries podman; fi;
+    };
+    registries() {
+        \"$@\" ps --all --no-trunc --format \"{{.ID}} {{.Image}}\" </dev/null 2>/dev/null | while read -r i m; do
+            case $m in
+                registry|registry[:@]*|*/registry|*/registry[:@]*|*/distribution|*/distribution[:@]*) ;;
+                *) continue;;
+            esac;
+            c=$(\"$@\" inspect --type container --format \"{{json .}}\" \"$i\" </dev/null 2>/dev/null | head -c 262145);
+            frame container \"$c\";
+            f=$(\"$@\" inspect --type container --format \"{{range .Config.Env}}{{println .}}{{end}}\" \"$i\" </dev/null 2>/dev/null |
+                sed -n s/^REGISTRY_HTTP_TLS_CERTIFICATE=//p | head -n 1);
+            if [ -n \"$f\" ]; then
+                c=$(\"$@\" cp \"$i:$f\" - </dev/null 2>/dev/null | tar -xOf - 2>/dev/null | head -c 65537);
+                frame certificate \"$c\";
+            fi;
         done;
     };";
 
