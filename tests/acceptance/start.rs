@@ -669,3 +669,22 @@ pub(crate) const ACTIVE: &str = "systemctl is-active docker.socket docker.servic
 /// Asks whether they start with the machine.
 pub(crate) const ENABLED: &str = "systemctl is-enabled docker.socket docker.service || true";
 const DROP_INS: &str = "/run/systemd/system/k3s.service.d";
+
+/// As a server that systemd had to kill on a busy machine.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_ends_with_an_error_is_stopped_all_the_same() {
+    let guest = Guest::own("kubeadm", "address");
+    let folder = "/run/systemd/system/kubelet.service.d";
+    guest.changes(
+        &format!(
+            "mkdir -p {folder}; printf '[Service]\\nExecStopPost=/bin/false\\n' >{folder}/fails.conf; systemctl daemon-reload"
+        ),
+        &format!("rm -r {folder}; systemctl daemon-reload; systemctl start kubelet; {UNTIL_READY}"),
+    );
+    let user = User::of(&guest);
+    user.types("service-manager stop kubernetes")
+        .stdout("Kubernetes service stopped successfully...\n")
+        .succeeds();
+    user.types("service-manager status kubernetes").stdout("kubernetes - stopped\n").succeeds();
+}

@@ -104,7 +104,11 @@ stop() {
         t=$(related Triggers "$u")
         e=$(systemctl stop -- "$u" $t 2>&1) || unit_failed "$u" "$e"
     done
+    forget_failures "$@"
 }
+
+# What had to be killed, or ends with an error when it is told to end, is stopped all the same.
+forget_failures() { systemctl reset-failed -- "$@" 2>/dev/null || :; }
 
 # Asks the container runtime, which is containerd or CRI-O, or on old guests Docker.
 stop_pods() {
@@ -123,7 +127,10 @@ sccli() {
     shift 2
     o=$(command sccli "$s" "$v" 2>&1)
     c=$?
-    [ "$c" -ne 0 ] || return 0
+    if [ "$c" -eq 0 ]; then
+        [ "$v" != stop ] || forget_failures "$@"
+        return 0
+    fi
     [ -z "$renewed" ] || restore_options "$@"
     for u; do
         if systemctl --quiet is-failed -- "$u"; then

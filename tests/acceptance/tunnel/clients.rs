@@ -118,6 +118,7 @@ fn sixty_clients_at_once_and_one_that_watches() {
          timeout 60 kubectl --namespace watched get configmaps --watch --output name >seen & \
          for i in 1 2 3; do kubectl --namespace watched create configmap seen-$i >/dev/null; done; \
          until grep --quiet seen-3 seen; do sleep 0.1; done; kill $!; grep seen- seen; \
+         kubectl --namespace watched delete configmap seen-1 seen-2 seen-3 >/dev/null; \
          kubectl delete namespace watched --wait=false >/dev/null; \
          echo '{\"apiVersion\": \"v1\", \"kind\": \"Namespace\", \"metadata\": {\"name\": \"watched\"}}' | \
          kubectl replace --raw /api/v1/namespaces/watched/finalize --filename - >/dev/null",
