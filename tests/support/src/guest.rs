@@ -72,7 +72,9 @@ impl Guest {
             times::took("ready", &layout, || guest.exec(&ready, ""));
         } else {
             let _ = fs::remove_file(guest.folder.join(LAYOUT));
-            times::took("lay-out", &layout, || guest.run(&format!("lay-out {layout}")));
+            // A Kubernetes that was there before may have started a Docker.
+            let lay_out = format!("lay-out-docker stopped; lay-out {layout}");
+            times::took("lay-out", &layout, || guest.run(&lay_out));
         }
         fs::write(guest.folder.join(LAYOUT), format!("{}\t{layout}", guest.uses() + 1)).unwrap();
         guest
