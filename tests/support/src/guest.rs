@@ -73,8 +73,8 @@ impl Guest {
         } else {
             let _ = fs::remove_file(guest.folder.join(LAYOUT));
             // A Kubernetes that was there before may have started a Docker.
-            let lay_out = format!("lay-out-docker stopped; lay-out {layout}");
-            times::took("lay-out", &layout, || guest.run(&lay_out));
+            let anew = format!("lay-out-docker stopped; lay-out {layout}");
+            times::took("lay-out", &layout, || guest.run(&anew));
         }
         fs::write(guest.folder.join(LAYOUT), format!("{}\t{layout}", guest.uses() + 1)).unwrap();
         guest
