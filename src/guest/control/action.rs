@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::answer::{ActionOutcome, outcome};
+use super::answer::{ActionOutcome, read_answer};
 use super::changes::{Changes, ProxyChange};
 use super::error::Error;
 use super::install::GuestInstall;
@@ -15,7 +15,7 @@ use super::verb::Verb;
 use crate::base::release::Sha256Sum;
 use crate::base::types::{GuestPath, ServiceName, SshUser, UnitName};
 use crate::catalogue::Control;
-use crate::guest::frame::{Arrivals, End, Malformed, Nonce, has_begun, parse};
+use crate::guest::frame::{Arrivals, End, Nonce};
 use crate::guest::ssh::Connection;
 
 /// What is done for it in the guest.
@@ -107,13 +107,7 @@ impl Action {
             }
             end.is_in(stdout)
         })?;
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        match parse(&output.stdout, &nonce) {
-            Ok(frames) => outcome(&frames),
-            Err(_) if !has_begun(&output.stdout, &nonce) => Ok(ActionOutcome::NotRoot(stderr)),
-            Err(Malformed::CutOff) => Err(Error::BrokenOff { stderr }),
-            Err(Malformed::Form) => Err(Error::Malformed),
-        }
+        read_answer(&output, &nonce)
     }
 }
 

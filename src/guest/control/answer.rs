@@ -8,7 +8,8 @@ use super::install_obstacle::InstallObstacle;
 use super::install_progress::PROGRESS;
 use crate::base::text::sanitize_line;
 use crate::base::types::{GuestPath, UnitName};
-use crate::guest::frame::Frame;
+use crate::guest::frame::{Frame, Malformed, Nonce, has_begun, parse};
+use crate::guest::ssh::Output;
 
 /// How an action ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,6 +84,19 @@ fn sccli_meaning(code: u8) -> Option<&'static str> {
         113 => "the proxy could not be set up",
         _ => return None,
     })
+}
+
+/// How an action ended that wrote `output`.
+///
+/// Errors: the answer ends early, or is not of the agreed form.
+pub(super) fn read_answer(output: &Output, nonce: &Nonce) -> Result<ActionOutcome, Error> {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    match parse(&output.stdout, nonce) {
+        Ok(frames) => outcome(&frames),
+        Err(_) if !has_begun(&output.stdout, nonce) => Ok(ActionOutcome::NotRoot(stderr)),
+        Err(Malformed::CutOff) => Err(Error::BrokenOff { stderr }),
+        Err(Malformed::Form) => Err(Error::Malformed),
+    }
 }
 
 /// Reads the answer.

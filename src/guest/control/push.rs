@@ -3,15 +3,15 @@
 use std::io::Read;
 use std::time::Duration;
 
-use super::answer::{ActionOutcome, outcome};
+use super::answer::{ActionOutcome, read_answer};
 use super::error::Error;
 use crate::base::release::Sha256Sum;
 use crate::base::types::ServiceName;
-use crate::guest::frame::{End, Malformed, Nonce, has_begun, parse};
+use crate::guest::frame::{End, Nonce};
 use crate::guest::ssh::Connection;
 
-/// Sends `content`, which has the sum `sha256`, to the guest, for the installation of `service`. It is there when it is whole. The guest may be silent for `idle`, and take
-/// as long as it likes otherwise.
+/// Sends `content`, which has the sum `sha256`, to the guest, for the installation of `service`. It is there when it is whole. The
+/// guest may be silent for `idle`, and take as long as it likes otherwise.
 ///
 /// Errors: those of the connection and of reading `content`; the answer is not of the agreed form.
 pub(crate) fn push(
@@ -37,13 +37,7 @@ pub(crate) fn push(
     if let Some(source) = unread {
         return Err(Error::Unread { source });
     }
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    match parse(&output.stdout, &nonce) {
-        Ok(frames) => outcome(&frames),
-        Err(_) if !has_begun(&output.stdout, &nonce) => Ok(ActionOutcome::NotRoot(stderr)),
-        Err(Malformed::CutOff) => Err(Error::BrokenOff { stderr }),
-        Err(Malformed::Form) => Err(Error::Malformed),
-    }
+    read_answer(&output, &nonce)
 }
 
 /// The command that reads the file. What is sent is its standard input, so the program is its argument, of the characters that every

@@ -18,7 +18,7 @@ mod watch;
 
 pub(crate) use self::client_config::{TARGET as CONFIG_TARGET, Unwritable, client_config};
 pub(in crate::guest) use self::connection::LOOPBACK;
-pub(crate) use self::connection::{Connection, PortTrial, has_host_key};
+pub(crate) use self::connection::{Connection, Output, PortTrial, has_host_key};
 pub(crate) use self::error::Error;
 pub(crate) use self::greeting::{Greeting, greeting};
 pub(crate) use self::host_key::{HostKey, HostKeyChange, KnownHosts};
