@@ -1,11 +1,12 @@
 //! A way to install a service → the steps that do it.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::changes::ProxyChange;
 use super::install_call::{InstallCall, InstallConditions};
 use super::step::Step;
-use crate::base::release::{ReleaseTag, Sha256Sum};
+use crate::base::release::{ReleaseFileName, ReleaseTag, Sha256Sum};
 use crate::base::types::{AbsoluteGuestPath, GuestPath, HostName, ServiceName, SshUser, ValueName};
 use crate::catalogue::platform::Platform;
 use crate::catalogue::{InstallMethod, InstallStep};
@@ -66,6 +67,17 @@ impl GuestInstall<'_> {
             InstallStep::Packages { .. } | InstallStep::File { .. } | InstallStep::Shown { .. } => true,
         };
         self.installation.steps.iter().filter(is_wanted)
+    }
+
+    /// The files that are downloaded for it, one for each of the steps that put them into their places, in their order.
+    pub(crate) fn downloads(&self) -> impl Iterator<Item = &BTreeMap<Platform, ReleaseFileName>> {
+        self.wanted().filter_map(|step| match step {
+            InstallStep::Download { files, .. } => Some(files),
+            InstallStep::Packages { .. }
+            | InstallStep::Group { .. }
+            | InstallStep::File { .. }
+            | InstallStep::Shown { .. } => None,
+        })
     }
 
     fn conditions(&self) -> InstallConditions {

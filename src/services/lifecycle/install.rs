@@ -201,10 +201,6 @@ impl InstallPlan<'_> {
     fn files(&self, releases: &PublishedReleases, tag: &ReleaseTag) -> Option<Vec<ReleaseFile>> {
         let platform = self.platform.as_ref()?;
         let folder = releases.folder.fill(&|_| Some(tag.in_address()))?;
-        let wanted = self.installation.steps.iter().filter_map(|step| match step {
-            InstallStep::Download { files, images, .. } => (self.with_images || !images).then_some(files),
-            _ => None,
-        });
         let file = |files: &BTreeMap<Platform, ReleaseFileName>| {
             Some(ReleaseFile {
                 service: self.service.name.clone(),
@@ -215,7 +211,7 @@ impl InstallPlan<'_> {
                 checksums: releases.checksums.get(platform)?.clone(),
             })
         };
-        wanted.map(file).collect()
+        self.request().downloads().map(file).collect()
     }
 
     /// The guest's distribution, as it may be shown.
