@@ -2,7 +2,7 @@
 
 use crate::env::KUBECTL;
 use crate::round_trip::journal_while;
-use crate::stopped_services::{HANG, fails_beside_the_api_server, the_api_server_hangs};
+use crate::stopped_services::{fails_beside_the_api_server, the_api_server_goes_on, the_api_server_hangs};
 use service_manager_test_support::{Guest, UNTIL_READY, User};
 
 /// What is printed when Kubernetes is up.
@@ -476,7 +476,7 @@ fn a_terminal_shows_the_current_step() {
     let typed = user.types("service-manager start kubernetes");
     let mut terminal = typed.in_a_terminal(100);
     terminal.shows("[..] waiting until Kubernetes answers ([..])");
-    guest.run(&format!("rm -r {HANG}; systemctl daemon-reload; systemctl restart static-pod-kube-apiserver"));
+    the_api_server_goes_on(&guest);
     terminal.shows(&format!("+ kubernetes  [..] s\n{STARTED}"));
     assert_eq!(terminal.ends(), 0);
 }
@@ -497,7 +497,7 @@ fn ctrl_c_leaves_nothing_half_done() {
     assert_eq!(terminal.ends(), 130);
     assert_eq!(user.files(), before, "no file of a kind that is only there meanwhile");
     assert_eq!(guest.run("systemctl is-active kubelet"), "active\n");
-    guest.run(&format!("rm -r {HANG}; systemctl daemon-reload; systemctl restart static-pod-kube-apiserver"));
+    the_api_server_goes_on(&guest);
     user.types("service-manager start kubernetes")
         .stdout(STARTED)
         .stderr("note: Kubernetes runs already\n")

@@ -196,6 +196,11 @@ fn becomes(guest: &Guest, lines: &str, state: &str) {
     );
 }
 
+/// It gets ready after all.
+pub(crate) fn the_api_server_goes_on(guest: &Guest) {
+    guest.run(&format!("rm -r {HANG}; systemctl daemon-reload; systemctl restart static-pod-kube-apiserver"));
+}
+
 /// From its next start on it never gets ready.
 pub(crate) fn the_api_server_hangs(guest: &Guest) {
     let (unit, folder) = ("static-pod-kube-apiserver", HANG);
@@ -209,4 +214,4 @@ pub(crate) fn the_api_server_hangs(guest: &Guest) {
 }
 
 /// Where it is said that it hangs.
-pub(crate) const HANG: &str = "/run/systemd/system/static-pod-kube-apiserver.service.d";
+const HANG: &str = "/run/systemd/system/static-pod-kube-apiserver.service.d";

@@ -67,8 +67,7 @@ impl Guest {
         guest.undo = Some(RefCell::default());
         if guest.is_laid_out_as(&layout) {
             // A server may have ended while it rested, or just begun again.
-            let soon = UNTIL_READY.replace("timeout 60", "timeout 20");
-            let ready = format!("[ ! -e /var/lib/lay-out/port ] || {soon}");
+            let ready = format!("[ ! -e /var/lib/lay-out/port ] || timeout 20 {UNTIL_READY}");
             times::took("ready", &layout, || guest.exec(&ready, ""));
         } else {
             let _ = fs::remove_file(guest.folder.join(LAYOUT));
