@@ -16,7 +16,7 @@ pub(crate) struct RegistryConfig {
 }
 
 impl RegistryConfig {
-    /// Reads the settings. Whatever is not named here is skipped.
+    /// Reads the settings, and skips what is not named here.
     ///
     /// Errors: they are not of that form; no port can be read out of the address; the certificate is not in a file.
     pub(crate) fn parse(content: &[u8]) -> Result<Self, CredentialError> {

@@ -51,7 +51,7 @@ pub(super) struct ApiAnswer {
 /// Whom a service lets in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// Whoever has the credentials with which it was asked, or is let in by what leads there.
+    /// Those with the credentials with which it was asked, or to whom the way there is open already.
     #[default]
     Known,
     /// Nobody without a login, and it was asked without one.
@@ -346,7 +346,7 @@ fn admission(status: StatusCode, auth: &ClientAuth) -> Admission {
     }
 }
 
-/// Whatever it is.
+/// Another server answers.
 #[derive(Debug, thiserror::Error)]
 #[error("its answer to `/v2/` is not that of an image registry")]
 struct NotRegistry;
