@@ -38,7 +38,7 @@ pub(crate) enum InstallStep {
     Download {
         /// Its place.
         place: AbsoluteGuestPath,
-        /// Who may do what with it.
+        /// What others than root may do with it.
         mode: GuestFileMode,
         /// Its name in the release, by the platform of the guest.
         files: BTreeMap<Platform, ReleaseFileName>,
@@ -50,7 +50,7 @@ pub(crate) enum InstallStep {
     File {
         /// Its place.
         place: AbsoluteGuestPath,
-        /// Who may do what with it.
+        /// What others than root may do with it.
         mode: GuestFileMode,
         /// Its lines, in which `#` begins a comment, below one that says whose file it is. `{addresses}` is what the guest can be
         /// reached by, as a list in brackets.
@@ -58,8 +58,7 @@ pub(crate) enum InstallStep {
     },
 }
 
-/// Who may do what with a file that belongs to root: everybody may run a `program`, everybody may read what is `readable`, and only
-/// root what is `private`.
+/// What others than root may do with a file: run a `program`, read what is `readable`, nothing with what is `private`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum GuestFileMode {

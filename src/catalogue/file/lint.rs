@@ -126,7 +126,7 @@ impl Lint<'_> {
         }
     }
 
-    /// What is downloaded is published somewhere.
+    /// Each download names the place where its publisher has it.
     fn install_steps(&mut self, installation: &Node, field: &Field) {
         let releases = installation.get("releases");
         if let Some(releases) = releases {
