@@ -87,6 +87,25 @@ fn stopping_another_service_needs_an_option() {
         .succeeds();
 }
 
+/// As a server that systemd had to kill on a busy machine.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn another_service_that_ends_with_an_error_is_stopped_all_the_same() {
+    let guest = adb();
+    let folder = "/run/systemd/system/kubelet.service.d";
+    guest.changes(
+        &format!(
+            "mkdir -p {folder}; printf '[Service]\\nExecStopPost=/bin/false\\n' >{folder}/fails.conf; systemctl daemon-reload"
+        ),
+        &format!("rm -r {folder}; systemctl daemon-reload"),
+    );
+    let user = User::of(&guest);
+    user.types("service-manager -q start openshift --replace").stdout(OPENSHIFT_STARTED).succeeds();
+    user.types("service-manager status openshift kubernetes")
+        .stdout("openshift - running\nkubernetes - stopped\n")
+        .succeeds();
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn a_restart_stops_no_other_service() {
