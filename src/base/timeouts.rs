@@ -115,7 +115,7 @@ pub(crate) const OPENSSH: Duration = Duration::from_secs(10);
 pub(crate) const GREETING: Duration = Duration::from_secs(2);
 /// For another command that is at the files of a machine, before `doctor` says so.
 pub(crate) const LOCK_OF_ANOTHER: Duration = Duration::from_millis(500);
-/// A shell of the guest that takes longer is slow.
-pub(crate) const SLOW_SHELL: Duration = Duration::from_secs(1);
+/// A shell of the guest that takes longer is slow. On a busy host a second is nothing special.
+pub(crate) const SLOW_SHELL: Duration = Duration::from_secs(3);
 /// For a client on the PATH to say its version.
 pub(crate) const CLIENT_VERSION: Duration = Duration::from_secs(5);

@@ -292,7 +292,7 @@ fn shows_the_last_words_of_a_unit_that_does_not_answer() {
     let user = User::of(&guest);
     guest.stops("static-pod-kube-apiserver");
     let found = user.types("service-manager doctor kubernetes >found; cat found").run_freely();
-    assert!(found.starts_with("problem: kubernetes does not answer at any address of "), "{found}");
+    assert!(found.contains("problem: kubernetes does not answer at any address of "), "{found}");
     assert!(found.contains("caused by: kubelet: "), "{found}");
     agrees_with_env(&user, "", "kubernetes");
 }
