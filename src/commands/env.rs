@@ -5,7 +5,8 @@ mod surroundings;
 use serde::Serialize;
 
 use self::surroundings::{left_in_shell, mind_the_proxy};
-use super::context::{Context, all_at_once, print, print_json};
+use super::at_once::all_at_once;
+use super::context::{Context, print, print_json};
 use crate::access::endpoint::Endpoint;
 use crate::base::types::{ServiceName, VariableName, Version};
 use crate::catalogue::{self, Catalogue, Service};

@@ -1,6 +1,7 @@
-//! One file per command, named as the user types it; [`context`] is what they share, and [`each_service`] what those
-//! share that start and stop.
+//! One file per command, named as the user types it; [`context`] is what they share, [`at_once`] what those share that
+//! work for several machines, and [`each_service`] what those share that start and stop.
 
+mod at_once;
 mod r#box;
 mod clients;
 mod completions;

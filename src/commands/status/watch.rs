@@ -10,7 +10,8 @@ use super::follow::{Follower, WatchEvent};
 use super::format::StatusFormat;
 use crate::base::platform::Keyboard;
 use crate::catalogue::Catalogue;
-use crate::commands::context::{Context, at_once};
+use crate::commands::at_once::at_once;
+use crate::commands::context::Context;
 use crate::error::Error;
 use crate::ui::Ui;
 
