@@ -16,7 +16,10 @@ mod own_config;
 mod project_consent;
 mod project_file;
 mod resolve;
+#[cfg(test)]
+mod resolve_tests;
 mod route_reader;
+mod search;
 mod selection;
 mod ssh_config;
 mod store;
