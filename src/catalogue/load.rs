@@ -123,6 +123,28 @@ impl Catalogue {
         Ok(services)
     }
 
+    /// The service called `name`, or, where it is none, all that a guest may have and that `fits` takes. `unfit` makes the error
+    /// of the name and of all that would fit.
+    ///
+    /// Errors: as for [`Self::select`]; the named one does not fit.
+    pub(crate) fn select_fitting<E: From<Error>>(
+        &self,
+        name: Option<&str>,
+        fits: impl Fn(&Service) -> bool,
+        unfit: impl FnOnce(&str, &[&Service]) -> E,
+    ) -> Result<Vec<&Service>, E> {
+        let fitting = |names: &[String]| -> Result<Vec<&Service>, Error> {
+            Ok(self.select(names)?.into_iter().filter(|service| fits(service)).collect())
+        };
+        match name {
+            None => Ok(fitting(&[])?),
+            Some(name) => match fitting(&[name.to_owned()])? {
+                none if none.is_empty() => Err(unfit(name, &fitting(&[])?)),
+                only => Ok(only),
+            },
+        }
+    }
+
     /// The service called `name`, with where it is from.
     ///
     /// Errors: as for [`Self::select`].

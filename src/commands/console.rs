@@ -1,9 +1,11 @@
 //! `service-manager console [SERVICE] [--print]`
 
 use super::context::{Context, print};
+use super::retyped_for;
 use crate::base::platform::BROWSERS;
 use crate::base::program;
 use crate::base::types::ValueName;
+use crate::catalogue::{Catalogue, Service};
 use crate::cli::ConsoleArgs;
 use crate::error::Error;
 use crate::export::Values;
@@ -34,17 +36,11 @@ pub(super) fn run(args: &ConsoleArgs, context: &Context) -> Result<(), Error> {
 /// The address of the console of the service that is named, or of the first that has one.
 fn address(args: &ConsoleArgs, context: &Context) -> Result<String, Error> {
     let catalogue = context.catalogue()?;
-    let names: Vec<String> = args.service.iter().cloned().collect();
-    let mut services = catalogue.select(&names)?;
     let name: ValueName = CONSOLE.parse().map_err(|source| Error::Value { what: CONSOLE.into(), source })?;
-    services.retain(|service| service.flavours.iter().any(|flavour| flavour.values.contains_key(&name)));
-    let lacks = |what: String| Error::NoConsole { what };
-    if services.is_empty() {
-        return Err(lacks(names.into_iter().next().unwrap_or_default()));
-    }
+    let services = with_console(args.service.as_deref(), &name, &catalogue)?;
     let inspection = context.inspect(context.machine()?, &Questions::to_use(services.iter().copied()))?;
     let warn = |error: services::Error| context.warn(&error.into());
-    let Connections { connected, .. } =
+    let Connections { connected, left_out, .. } =
         connect(&inspection, &services, args.service.is_none(), context.deadline, |_| (), warn)?;
     let values = connected.iter().map(|service| Values {
         access: service.access(),
@@ -53,8 +49,40 @@ fn address(args: &ConsoleArgs, context: &Context) -> Result<String, Error> {
         api_version: false,
     });
     let address = values.into_iter().find_map(|values| values.get(&name));
-    let address = address.ok_or_else(|| lacks(format!("`{}`", inspection.machine.name)))?;
-    checked(&address).ok_or_else(|| lacks(format!("`{}`", inspection.machine.name)))
+    let none = || Error::NoConsole { what: format!("`{}`", inspection.machine.name), instead: None };
+    // One that is there and cannot be used may have one.
+    let lacking = || left_out.into_iter().next().map_or_else(none, |left_out| left_out.reason.into());
+    let address = address.ok_or_else(lacking)?;
+    checked(&address).ok_or_else(none)
+}
+
+/// The service called `name`, or all that may have a console, which is the value `console` of a flavour.
+///
+/// Errors: there is no such service, or it never has one.
+fn with_console<'c>(
+    name: Option<&str>,
+    console: &ValueName,
+    catalogue: &'c Catalogue,
+) -> Result<Vec<&'c Service>, Error> {
+    let has_console =
+        |service: &Service| service.flavours.iter().any(|flavour| flavour.values.contains_key(console));
+    let is_cluster =
+        |service: &Service| service.flavours.iter().any(|flavour| flavour.access.has_kubeconfig());
+    catalogue.select_fitting(name, has_console, |name, fitting| {
+        let mut instead = retyped_for("console", fitting);
+        if catalogue.find(name).is_ok_and(|entry| is_cluster(&entry.service)) {
+            instead += &dashboard(name);
+        }
+        Error::NoConsole { what: name.to_owned(), instead: Some(instead) }
+    })
+}
+
+/// How the page of a dashboard is opened that runs in the cluster of `service`: where it runs is the user's own choice.
+fn dashboard(service: &str) -> String {
+    format!(
+        "; a dashboard in the cluster is at https://127.0.0.1:8443 while `service-manager exec {service} -- kubectl \
+         port-forward --namespace NAMESPACE service/NAME 8443:443` runs"
+    )
 }
 
 /// The address as a browser is given it, if it is one of a web page behind TLS and nothing else.
@@ -67,7 +95,6 @@ fn checked(address: &str) -> Option<String> {
 }
 
 const CONSOLE: &str = "console";
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::context::{Context, print, print_json};
+use super::retyped_for;
 use crate::access::kubeconfig::{self, Addition, MergeOutcome, Merged};
 use crate::base::deadline::Deadline;
 use crate::base::files::{self, SharedFile};
@@ -31,7 +32,7 @@ pub(super) fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), Error>
         connect(&inspection, &services, args.service.is_none(), context.deadline, |_| (), warn)?;
     let machine = inspection.machine;
     if connected.is_empty() {
-        let nothing = || Error::NoKubeconfig { what: format!("`{}`", machine.name) };
+        let nothing = || Error::NoKubeconfig { what: format!("`{}`", machine.name), instead: None };
         return Err(left_out.into_iter().next().map_or_else(nothing, |left_out| left_out.reason.into()));
     }
     for left_out in left_out {
@@ -96,12 +97,12 @@ impl<'a> From<(&'a Path, &'a Merged)> for MergedJson<'a> {
 ///
 /// Errors: there is no such service, or it has none.
 fn orchestrators<'c>(name: Option<&str>, catalogue: &'c Catalogue) -> Result<Vec<&'c Service>, Error> {
-    let mut services = catalogue.select(&name.map(ToOwned::to_owned).into_iter().collect::<Vec<_>>())?;
-    services.retain(|service| service.flavours.iter().any(|flavour| flavour.access.has_kubeconfig()));
-    match name {
-        Some(name) if services.is_empty() => Err(Error::NoKubeconfig { what: name.to_owned() }),
-        _ => Ok(services),
-    }
+    let has_kubeconfig =
+        |service: &Service| service.flavours.iter().any(|flavour| flavour.access.has_kubeconfig());
+    catalogue.select_fitting(name, has_kubeconfig, |name, fitting| {
+        let instead = retyped_for("kubeconfig", fitting);
+        Error::NoKubeconfig { what: name.to_owned(), instead: Some(instead) }
+    })
 }
 
 /// The file to merge into.

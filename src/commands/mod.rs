@@ -31,6 +31,7 @@ mod tunnel;
 use std::ffi::OsString;
 
 use self::context::Context;
+use crate::catalogue::Service;
 use crate::cli::{
     Command, KUBERNETES, Meaning, StatusArgs, command_name, is_about_a_machine, parse_seconds, retyped_line,
 };
@@ -72,6 +73,12 @@ fn other_meaning(error: &Error, command: &Command, context: &Context) -> Option<
 /// True for the commands that have `--context`.
 fn takes_context(command: &Command) -> bool {
     matches!(command, Command::Env(_) | Command::Exec(_) | Command::Status(_) | Command::Kubeconfig(_))
+}
+
+/// `command` for each of `services`, between backquotes.
+fn retyped_for(command: &str, services: &[&Service]) -> String {
+    let retyped = services.iter().map(|service| format!("`service-manager {command} {}`", service.name));
+    retyped.collect::<Vec<_>>().join(", ")
 }
 
 fn dispatch(command: &Command, context: &Context) -> Result<(), Error> {

@@ -105,13 +105,13 @@ pub(crate) enum Error {
     #[error("could not start `{}`", .program.display())]
     NotReplaced { program: PathBuf, source: io::Error },
     #[error("{what} has no web console")]
-    NoConsole { what: String },
+    NoConsole { what: String, instead: Option<String> },
     #[error("nothing here opens web pages (xdg-open, open)")]
     NoBrowser { address: String },
     #[error("the browser does not open {address}: {said}")]
     BrowserFailed { address: String, said: String },
     #[error("{what} has no kubeconfig")]
-    NoKubeconfig { what: String },
+    NoKubeconfig { what: String, instead: Option<String> },
     #[error("`{service}` after `--merge` would be the name of a file")]
     ServiceAsFile { service: String },
     #[error("could not take `{machine}` out of `{}`", .path.display())]
@@ -251,9 +251,8 @@ impl Explain for Error {
             Self::UnknownCommand { known, .. } => format!("there are: {}", known.join(", ")),
             Self::MultipleMachines { .. } => "name one; only `env`, `exec` and `status` take several".into(),
             Self::Hinted { hint, .. } | Self::NothingToExport { hint: Some(hint), .. } => hint.clone(),
-            Self::NothingToExport { .. } | Self::NoKubeconfig { .. } => {
-                "`service-manager status` shows what the machine has".into()
-            }
+            Self::NothingToExport { .. } => STATUS.into(),
+            Self::NoKubeconfig { instead, .. } => instead.clone().unwrap_or_else(|| STATUS.into()),
             Self::NoSsh | Self::NoConsole { .. } | Self::NoBrowser { .. } | Self::BrowserFailed { .. } => {
                 return of_opening(self);
             }
@@ -311,7 +310,7 @@ impl Explain for Error {
 fn of_opening(error: &Error) -> Option<String> {
     Some(match error {
         Error::NoSsh => "install OpenSSH's client, or put its folder on the PATH".into(),
-        Error::NoConsole { .. } => "`service-manager status` shows what the machine has".into(),
+        Error::NoConsole { instead, .. } => instead.clone().unwrap_or_else(|| STATUS.into()),
         Error::NoBrowser { address } | Error::BrowserFailed { address, .. } => {
             format!("open {address} yourself; `service-manager console --print` prints it")
         }
@@ -388,3 +387,5 @@ fn of_options(error: &Error) -> Option<String> {
         _ => return None,
     })
 }
+
+const STATUS: &str = "`service-manager status` shows what the machine has";

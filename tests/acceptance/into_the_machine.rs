@@ -120,8 +120,29 @@ fn console_opens_the_page_of_openshift() {
         .stderr(&format!("note: opened {page}\n"))
         .succeeds();
     user.types("service-manager console docker")
+        .stderr("error: docker has no web console\nhint: `service-manager console openshift`\n")
+        .fails(126);
+    guest.stops("origin-master");
+    user.types("service-manager console")
+        .stderr("error: openshift is stopped in `[NAME]`\nhint: `service-manager start openshift`\n")
+        .fails(126);
+}
+
+/// Nobody has to be asked about that.
+#[test]
+fn what_a_service_never_has_leads_to_those_that_have_it() {
+    let user = User::new();
+    user.types("service-manager console kubernetes")
         .stderr(
-            "error: docker has no web console\nhint: `service-manager status` shows what the machine has\n",
+            "error: kubernetes has no web console\nhint: `service-manager console openshift`; a dashboard in the cluster is at \
+             https://127.0.0.1:8443 while `service-manager exec kubernetes -- kubectl port-forward --namespace NAMESPACE \
+             service/NAME 8443:443` runs\n",
+        )
+        .fails(126);
+    user.types("service-manager kubeconfig docker -m box")
+        .stderr(
+            "error: docker has no kubeconfig\nhint: `service-manager kubeconfig openshift -m box`, \
+             `service-manager kubeconfig kubernetes -m box`\n",
         )
         .fails(126);
 }
