@@ -24,7 +24,7 @@ use crate::machine::{
     self, Consents, DockerContextRecord, FoundProjectFile, Machine, PROJECT_FILE, Project, ProjectFileError,
     Remembered, forget, remembered,
 };
-use crate::services::ShownHostKeys;
+use crate::services::{self, ShownHostKeys};
 use crate::ui::table::{Column, Table};
 use crate::ui::{self, json};
 
@@ -202,6 +202,10 @@ fn forget_one(args: &ForgetArgs, context: &Context) -> Result<(), Error> {
         {
             return Ok(());
         }
+        Err(error @ machine::Error::UnknownMachine { .. }) if known.is_empty() && unreadable.is_empty() => {
+            let hint = "nothing is kept of any machine, so there is nothing to remove".into();
+            return Err(Error::Hinted { error: Box::new(error.into()), hint });
+        }
         found => found?,
     };
     forget_files(&machine.files, machine.name.as_str(), context)
@@ -214,7 +218,12 @@ fn trust(args: &TrustArgs, context: &Context) -> Result<(), Error> {
     let words = "service-manager machines trust";
     let machine = machine::find_preferring_project(&args.name, &known, &context.env, &folders, words)?;
     let waiting = context.waits_for(&machine.route().target.place());
-    let shown = ShownHostKeys::ask(machine, context.deadline)?;
+    // It need not be the one that other commands mean.
+    let about_it = |error: services::Error| Error::OfMachine {
+        machine: machine.label(&known),
+        error: Box::new(error.into()),
+    };
+    let shown = ShownHostKeys::ask(machine, context.deadline).map_err(about_it)?;
     drop(waiting);
     let Some(last) = shown.changes.last() else {
         context.note(&format!("`{}` has the host key that is known", machine.name));

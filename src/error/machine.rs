@@ -52,7 +52,14 @@ impl Explain for Error {
             | Self::NoVagrant { .. }
             | Self::VagrantFailed { .. } => return of_vagrant(self),
             Self::ProjectFile { source, .. } => return what_to_write(source),
-            Self::NotStarted { .. } | Self::NoProject { .. } => return None,
+            Self::VagrantStale { .. } => {
+                "`vagrant global-status --prune` takes it out of there; if you moved the project, go to its new folder"
+                    .into()
+            }
+            Self::NoProject { .. } => {
+                "name the project's folder: `service-manager machines allow FOLDER`, or `deny FOLDER`".into()
+            }
+            Self::NotStarted { .. } => return None,
         })
     }
 }

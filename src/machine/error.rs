@@ -68,6 +68,8 @@ pub(crate) enum Error {
     VagrantNotRunning { machine: String, folder: PathBuf },
     #[error("`{machine}` is a machine of a Vagrant project that is gone: `{}`", .folder.display())]
     VagrantGone { machine: String, folder: PathBuf },
+    #[error("`{machine}` is in Vagrant's index, and its project is gone or has it no more: `{}`", .folder.display())]
+    VagrantStale { machine: String, folder: PathBuf },
     #[error("there is no `vagrant` on the PATH, to ask it about `{}`", .folder.display())]
     NoVagrant { folder: PathBuf },
     #[error("could not start `{}`", .path.display())]
@@ -83,6 +85,7 @@ impl Error {
             self,
             Self::NoMachine
                 | Self::UnknownMachine { .. }
+                | Self::VagrantStale { .. }
                 | Self::NotUsedYet { .. }
                 | Self::NoCachedOutput { .. }
                 | Self::VagrantEmpty { .. }

@@ -12,7 +12,7 @@ use super::route_reader::{ConfigReader, RouteReader, choose_alias};
 use super::selection::Selection;
 use super::ssh_config::{LONGEST_CONFIG, SshConfig};
 use super::store::{self, Machine, files_of, is_key};
-use super::vagrant::{Project, indexed};
+use super::vagrant::{Project, indexed, stale_folder};
 use super::vagrant_resolver::VagrantResolver;
 use crate::base::deadline::Deadline;
 use crate::base::env::Env;
@@ -137,6 +137,9 @@ impl MachineSearch<'_> {
 
     /// The error for a machine that is nowhere.
     pub(super) fn unknown(&self, name: &MachineName) -> Error {
+        if let Ok(Some(folder)) = stale_folder(self.env, name) {
+            return Error::VagrantStale { machine: name.to_string(), folder };
+        }
         // What cannot be read has no part in the list.
         let mut known: Vec<String> = store::remembered(self.folders)
             .unwrap_or_default()

@@ -1,7 +1,7 @@
 //! `service-manager doctor`: why `env` fails, or that it would not. Each step is broken once.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::time::{Duration, Instant};
 
 use crate::tunnel::sets_sshd;
@@ -428,6 +428,59 @@ fn tells_what_vagrants_files_say() {
         .succeeds();
 }
 
+/// Vagrant leaves a machine there whose folder was removed without it.
+#[test]
+fn tells_that_vagrants_index_is_out_of_date() {
+    let user = User::new();
+    let home = user.home().display();
+    user.writes(
+        ".vagrant.d/data/machine-index/index",
+        &format!(
+            r#"{{"version":1,"machines":{{
+            "05b4":{{"name":"moved","vagrantfile_path":"{home}/moved","local_data_path":"{home}/moved/.vagrant"}},
+            "04a3":{{"name":"lost","vagrantfile_path":"{home}/lost","local_data_path":"{home}/lost/.vagrant"}}}}}}"#
+        ),
+    );
+    user.writes("lost/Vagrantfile", "");
+    for name in ["moved", "lost"] {
+        user.types(format!("service-manager doctor -m {name}"))
+            .stdout(&format!(
+                "
+                problem: `{name}` is in Vagrant's index, and its project is gone or has it no more: `[HOME]/{name}`
+                hint: `vagrant global-status --prune` takes it out of there; if you moved the project, go to its new folder
+
+                1 problem
+                "
+            ))
+            .fails(1);
+        agrees_with_env(&user, &format!("-m {name}"), "docker");
+    }
+}
+
+/// It is a program of somebody else, and the folder below it is the user's.
+#[test]
+fn tells_that_a_vagrantfile_is_somebody_elses() {
+    let user = User::new();
+    user.writes("sticky/.vagrant/machines/default/virtualbox/id", "0a1b");
+    let vagrantfile = user.writes("sticky/Vagrantfile", "");
+    user.types("mkdir sticky/mine && chmod 1777 sticky").succeeds();
+    chown(&vagrantfile, Some(12345), None).unwrap();
+    user.types("cd sticky/mine && service-manager doctor")
+        .stdout(
+            "
+            problem: the Vagrantfile `[HOME]/sticky/Vagrantfile` is a program that belongs to somebody else
+            hint: `cd [HOME]/sticky`, if you trust it
+
+            1 problem
+            ",
+        )
+        .fails(1);
+    // There it is still one that nobody has allowed.
+    user.types("cd sticky && service-manager doctor | head -n 1")
+        .stdout("problem: Vagrant would run `[HOME]/sticky/Vagrantfile`, and you have not allowed that\n")
+        .succeeds();
+}
+
 /// A server that accepts and says nothing.
 #[test]
 fn tells_that_nobody_answers_in_time() {
@@ -532,7 +585,7 @@ fn the_words_of_a_hostile_guest_are_harmless() {
 }
 
 /// Has its unit fail, with a word.
-fn kubelet_fails(guest: &Guest) {
+pub(crate) fn kubelet_fails(guest: &Guest) {
     let broken =
         "s|^ExecStart=.*|ExecStart=/bin/sh -c \"echo out of luck; exit 3\"|; s|^Restart=.*|Restart=no|";
     guest.changes(

@@ -9,6 +9,12 @@ use service_manager_test_support::{Guest, User};
 #[test]
 fn lists_no_machines_at_first() {
     User::new().types("service-manager machines").stderr(NONE).succeeds();
+    User::new()
+        .types("service-manager machines forget x")
+        .stderr(
+            "error: no machine `x` is known here\nhint: nothing is kept of any machine, so there is nothing to remove\n",
+        )
+        .fails(1);
 }
 
 #[test]

@@ -194,10 +194,16 @@ fn what_is_wrong_with_it_is_told_and_never_allowed() {
     // What lies behind a link is not looked at, nor what is too long.
     user.writes("secret", "machine: a");
     user.types("cd project && ln -sf ../secret .service-manager.yaml && service-manager machines allow")
-        .stderr("error: there is no Vagrantfile in `[HOME]/project`, nor above it\n")
+        .stderr(
+            "error: there is no Vagrantfile in `[HOME]/project`, nor above it\nhint: name the project's folder: \
+             `service-manager machines allow FOLDER`, or `deny FOLDER`\n",
+        )
         .fails(1);
     user.types("cd project && rm .service-manager.yaml && yes '#' | head -c 20000 >.service-manager.yaml; service-manager machines allow")
-        .stderr("error: there is no Vagrantfile in `[HOME]/project`, nor above it\n")
+        .stderr(
+            "error: there is no Vagrantfile in `[HOME]/project`, nor above it\nhint: name the project's folder: \
+             `service-manager machines allow FOLDER`, or `deny FOLDER`\n",
+        )
         .fails(1);
 }
 

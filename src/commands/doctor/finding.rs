@@ -58,6 +58,7 @@ impl ChainStep {
             E::Files(_) => Self::State,
             E::KnownHostsDamaged { .. } | E::HostKeyNotLearnt { .. } => Self::HostKey,
             E::VagrantGone { .. }
+            | E::VagrantStale { .. }
             | E::ForeignVagrantfile { .. }
             | E::VagrantNotAllowed { .. }
             | E::VagrantDenied { .. }

@@ -34,15 +34,27 @@ pub(crate) fn indexed(env: &Env) -> Result<Vec<(Project, MachineName)>, Error> {
     let text = read(env)?;
     let mut machines = Vec::new();
     for (_, project, name) in parse(&text) {
-        // Entries outlive their projects.
-        if project.is_there()
-            && project.created(&name).is_some()
-            && !machines.contains(&(project.clone(), name.clone()))
-        {
+        if has_still(&project, &name) && !machines.contains(&(project.clone(), name.clone())) {
             machines.push((project, name));
         }
     }
     Ok(machines)
+}
+
+/// Entries outlive their projects, and machines that were removed by hand.
+fn has_still(project: &Project, name: &MachineName) -> bool {
+    project.is_there() && project.created(name).is_some()
+}
+
+/// The folder of the project that had a machine `name`, if the index has only entries for it that are out of date.
+///
+/// Errors: the index cannot be read.
+pub(crate) fn stale_folder(env: &Env, name: &MachineName) -> Result<Option<PathBuf>, Error> {
+    let entries = parse(&read(env)?).into_iter();
+    let projects: Vec<Project> =
+        entries.filter(|(.., indexed)| indexed == name).map(|(_, project, _)| project).collect();
+    let is_stale = !projects.iter().any(|project| has_still(project, name));
+    Ok(projects.into_iter().next().filter(|_| is_stale).map(|project| project.folder))
 }
 
 /// The ids that the machines of `project` have in the index.

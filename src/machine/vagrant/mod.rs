@@ -9,7 +9,7 @@ mod index;
 mod program;
 mod project;
 
-pub(crate) use index::{index_ids, indexed};
+pub(crate) use index::{index_ids, indexed, stale_folder};
 pub(crate) use program::VagrantProgram;
 pub(crate) use project::CreatedMachine;
 pub(crate) use project::Project;
