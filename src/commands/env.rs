@@ -147,7 +147,7 @@ fn inspect<'a>(
             .map_err(|error| context.with_last_words(error, &inspection.machine))?;
     let hinted = |left_out: LeftOut| LeftOut { hint: left_out.reason.hint(), ..left_out };
     let left_out: Vec<LeftOut> = left_out.into_iter().map(hinted).collect();
-    let hint = left_out.iter().find_map(|left_out| left_out.hint.clone());
+    let hint = hint_of_all(&left_out);
     // What failed is told each time, so it is looked for each time; and what is stopped may be started at any time.
     let is_cacheable = !has_failed && !left_out.iter().any(LeftOut::may_come);
     let exported = export(connected, &inspection.machine, args.more.api_version, context.deadline)?;
@@ -167,6 +167,14 @@ fn inspect<'a>(
         ServiceCache::keep(&inspection.machine, &used, &exported, &[], None, context.deadline)?;
     }
     Ok(MachineExports { machine: inspection.machine, services: exported, hint })
+}
+
+/// What to type where all services are left out. What to type about one that has failed was said with its note.
+fn hint_of_all(left_out: &[LeftOut]) -> Option<String> {
+    let (failed, others): (Vec<_>, Vec<_>) =
+        left_out.iter().partition(|left_out| left_out.reason.is_about_a_failed_service());
+    let of_others = others.iter().find_map(|left_out| left_out.hint.clone());
+    of_others.or_else(|| (!failed.is_empty()).then(|| "`service-manager doctor` says more".into()))
 }
 
 fn print_all(

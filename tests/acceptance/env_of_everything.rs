@@ -1,5 +1,6 @@
 //! `env` without a service: what is left out, what the shell has from before, and the host's proxy.
 
+use crate::doctor::kubelet_fails;
 use service_manager_test_support::{Guest, User};
 
 const DOCKER_IS_STOPPED: &str = "note: left out: docker is stopped in `[NAME]`\n";
@@ -38,6 +39,29 @@ fn nothing_to_export_makes_eval_fail() {
     user.types("service-manager env --output json").stderr(&error).fails(126);
     // A promise to scripts that are older.
     user.types("service-manager env --script-readable").stderr(DOCKER_IS_STOPPED).succeeds();
+}
+
+/// What to type about one that has failed stands with its note, and not a second time below the error.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_to_type_is_said_once() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker("none");
+    kubelet_fails(&guest);
+    let user = User::of(&guest);
+    for _ in 0..2 {
+        user.types("service-manager env")
+            .stdout("(exit 126)\n")
+            .stderr(
+                "
+                note: left out: kubernetes is in a failed state in `[NAME]`
+                hint: `service-manager start kubernetes`
+                error: there is nothing to export of `[NAME]`
+                hint: `service-manager doctor` says more
+                ",
+            )
+            .fails(126);
+    }
 }
 
 /// The second time no machine is asked.
