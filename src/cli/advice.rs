@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command};
+use clap::{Arg, Command, ValueEnum};
 
 use super::elsewhere::{COMMANDS, Counterpart, OPTIONS};
 use super::refusal::{Refusal, text_of, texts_of};
@@ -12,6 +12,7 @@ use super::words::{OptionsWithValues, is_about_a_machine};
 use crate::base::suggest::nearest;
 use crate::base::text::sh_word;
 use crate::base::types::MachineName;
+use crate::export::shell::Shell;
 
 /// Says in `refusal` of `arguments` what to type instead, and nothing else that clap would say. `root` is the definition of this
 /// program, which the hints call `service-manager`.
@@ -32,7 +33,7 @@ pub(super) fn advise(mut refusal: Refusal, root: &mut Command, arguments: &[OsSt
     let hint = match kind {
         ErrorKind::UnknownArgument => place.for_argument(&text_of(&refusal, ContextKind::InvalidArg)),
         ErrorKind::InvalidSubcommand => place.for_command(&text_of(&refusal, ContextKind::InvalidSubcommand)),
-        _ => for_value(&refusal),
+        _ => for_value(&refusal, &place.name()),
     };
     for advice in [
         ContextKind::Suggested,
@@ -64,8 +65,14 @@ pub(super) fn name_of_command(mut root: Command, arguments: &[OsString]) -> Stri
     TypedPlace::find(&root, arguments).name()
 }
 
-fn for_value(refusal: &Refusal) -> Option<String> {
+/// For a value of the command `name`.
+fn for_value(refusal: &Refusal, name: &str) -> Option<String> {
     let value = text_of(refusal, ContextKind::InvalidValue);
+    if Shell::from_str(&value, true).is_ok() {
+        // One that is known, and not here, is not another one misspelt.
+        let instead = format!("`service-manager env --shell {value}` prints the variables for it");
+        return (name == "hook").then_some(instead);
+    }
     let known = texts_of(refusal, ContextKind::ValidValue);
     nearest(&value, &known).map(|known| did_you_mean([known]))
 }
@@ -107,11 +114,13 @@ impl<'a> TypedPlace<'a> {
         self.commands[self.commands.len() - 1]
     }
 
-    /// The example at the end of the command's help.
+    /// The example at the end of the command's help; the first of them, where there are several.
     fn example(&self) -> Option<String> {
         let help = self.command().get_after_help()?.to_string();
-        // The first of them, where there are several.
-        help.lines().next()?.strip_prefix("Example: ").map(ToOwned::to_owned)
+        let example =
+            help.lines().find_map(|line| line.strip_prefix("Example: ").or(line.strip_prefix("  ")))?;
+        // What it does may stand beside it.
+        example.split("   ").next().map(ToOwned::to_owned)
     }
 
     /// As in `box ip`; empty for the program.

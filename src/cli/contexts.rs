@@ -48,7 +48,7 @@ pub(crate) struct DockerContextArgs {
     /// Make it the current context as well
     #[arg(long = "use", conflicts_with = "remove")]
     pub(crate) switch: bool,
-    /// Remove it; where it is the current context, that is what it was before. Asks no machine
+    /// Remove it; if it is the current context, the one before is current again. Asks no machine
     #[arg(long)]
     pub(crate) remove: bool,
 }

@@ -63,8 +63,8 @@ pub(crate) struct MoreVariables {
   service-manager exec docker kubernetes -- ./deploy.sh
   service-manager exec kubernetes               a shell with the variables
 
-Exit codes: those of the command; before it runs 3 machine not reachable, 126 service not running
-or command not executable, 127 no such command")]
+Exit codes: those of the command; before it runs 3 machine not reachable,
+126 service not running or command not executable, 127 no such command")]
 pub(crate) struct ExecArgs {
     /// The service, for example `kubernetes`; without one, all that run
     #[arg(value_name = "SERVICE")]
@@ -130,6 +130,7 @@ pub(crate) struct StatusArgs {
 /// The last line is the summary.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager doctor kubernetes
+
 Exit codes: 0 `env` works, else the one that it would end with")]
 pub(crate) struct DoctorArgs {
     /// The service, for example `kubernetes`; without one, all

@@ -15,9 +15,9 @@ use crate::guest::control::Image;
 ///
 /// Returns when they answer, and then has written what their clients need, as `env` does.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example: service-manager start kubernetes\n         service-manager start docker --install"
-)]
+#[command(after_help = "Examples:
+  service-manager start kubernetes
+  service-manager start docker --install")]
 pub(crate) struct StartArgs {
     /// The services, for example `kubernetes`
     #[arg(value_name = "SERVICE", required = true)]

@@ -147,7 +147,7 @@ pub(crate) struct TunnelStopArgs {
     /// Keep the ports that you forward and publish: the next `env` brings them back
     #[arg(long)]
     pub(crate) keep_ports: bool,
-    /// Where the machine is not known, there is nothing to do and that is no failure
+    /// End without an error if the machine is not known
     #[arg(long)]
     pub(crate) ignore_unknown: bool,
 }

@@ -56,7 +56,7 @@ pub(crate) struct ForgetArgs {
     /// The machine's name; when several have it, the one of the Vagrant project around, or one as
     /// `service-manager machines` lists it
     pub(crate) name: String,
-    /// Where it is not known, there is nothing to do and that is no failure
+    /// End without an error if it is not known
     #[arg(long)]
     pub(crate) ignore_unknown: bool,
 }
@@ -76,9 +76,9 @@ pub(crate) struct TrustArgs {
     pub(crate) fingerprint: Option<String>,
 }
 
-/// Lets Vagrant run the Vagrantfile of a project when it has to say how a machine is reached
+/// Lets a project's Vagrantfile run and its `.service-manager.yaml` count
 ///
-/// A Vagrantfile is a program. You need this for none that you have run `vagrant up` with: Vagrant's own index in your
+/// Vagrant runs the Vagrantfile, which is a program, when it has to say how a machine is reached. You need this for none that you have run `vagrant up` with: Vagrant's own index in your
 /// home folder has those. It holds for the Vagrantfile, the plugins in `.vagrant` and the files that these name, as they
 /// are now. If one of them changes and Vagrant is needed again, you are asked again. The project's own file,
 /// `.service-manager.yaml`, counts from then on too, as it is now.
@@ -89,9 +89,9 @@ pub(crate) struct AllowArgs {
     pub(crate) folder: Option<PathBuf>,
 }
 
-/// Keeps Vagrant from running the Vagrantfile of a project, even if you have run `vagrant up` with it
+/// Keeps a project's Vagrantfile from running and its `.service-manager.yaml` from counting
 ///
-/// `machines allow` takes it back. Known machines of the project can still be used.
+/// It holds even if you have run `vagrant up` with the project; `machines allow` takes it back. Known machines of the project can still be used.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager machines deny ~/project")]
 pub(crate) struct DenyArgs {

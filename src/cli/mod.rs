@@ -54,7 +54,7 @@ pub(crate) use self::words::{is_about_a_machine, selects_machine};
 #[derive(Debug, Parser)]
 #[command(name = "service-manager", version, propagate_version = true, subcommand_required = true)]
 #[command(after_help = "Examples:
-  eval \"$(service-manager env kubernetes)\"     kubectl now talks to the machine's cluster
+  eval \"$(service-manager env kubernetes)\"     kubectl talks to the cluster
   service-manager status                       what runs in there
   service-manager --host dev@192.0.2.7 status  a machine that needs no Vagrant
 
@@ -256,6 +256,8 @@ mod tests {
             let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             let count = examples.matches("service-manager ").count();
             assert!(count > 0, "`{}` has no example", command.get_name());
+            let longest = examples.lines().map(|line| line.chars().count()).max();
+            assert!(longest <= Some(80), "the example of `{}` is cut at 80 columns", command.get_name());
             command
                 .get_subcommands()
                 .filter(|below| below.get_name() != "schema" && below.get_name() != "log")

@@ -24,7 +24,7 @@ pub(crate) enum RegistryCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager registry trust")]
 pub(crate) struct RegistryTrustArgs {
-    /// Remove that file. Asks no machine
+    /// Remove what it has written. Asks no machine
     #[arg(long)]
     pub(crate) remove: bool,
 }
@@ -34,7 +34,7 @@ pub(crate) struct RegistryTrustArgs {
 /// skopeo, podman and buildah read the login from `REGISTRY_AUTH_FILE`, which `env registry` exports from now on; it holds your own
 /// logins too. A cluster gives a token for a day.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: service-manager registry login --user dev --password-stdin <password.txt")]
+#[command(after_help = "Example: service-manager registry login --user dev --password-stdin <file")]
 pub(crate) struct RegistryLoginArgs {
     /// The user, where the registry has users of its own
     #[arg(long, value_name = "NAME", requires = "password_stdin")]

@@ -27,8 +27,8 @@ pub(crate) enum ServicesCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager services list -o json")]
 pub(crate) struct ServicesListArgs {
-    /// The form of the output
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    /// Print text, or JSON for programs
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     pub(crate) output: OutputFormat,
 }
 

@@ -296,8 +296,14 @@ fn a_misspelt_service_makes_eval_fail() {
 fn refuses_a_shell_without_a_hook() {
     User::new()
         .types("service-manager hook xonsh >/dev/null")
-        .stderr("error: invalid value `xonsh` for `<SHELL>`\n  [possible values: bash, zsh, fish, tcsh, elvish, powershell, direnv]\n\nFor more information, try `--help`.\n")
+        .stderr("error: invalid value `xonsh` for `<SHELL>`\n  [possible values: bash, zsh, fish, tcsh, elvish, powershell, direnv]\n\n  hint: `service-manager env --shell xonsh` prints the variables for it\n\nFor more information, try `--help`.\n")
         .fails(1);
+    // It is not `zsh`, misspelt.
+    User::new()
+        .types("service-manager hook ksh 2>&1 >/dev/null | grep hint")
+        .stdout("  hint: `service-manager env --shell ksh` prints the variables for it\n")
+        .succeeds();
+    User::new().types("service-manager completions ksh 2>&1 | grep --count hint").stdout("0\n").fails(1);
 }
 
 const KUBECTL: &str = "kubectl get namespace default -o name";
