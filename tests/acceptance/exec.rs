@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::time::{Duration, Instant};
 
 use service_manager_test_support::publisher::Publisher;
 use service_manager_test_support::{Guest, User, program};
 
 use crate::eval::on_a_terminal;
 use crate::multiple_machines::user_of_both;
+use crate::tunnel::IMAGE;
 
 const KUBECTL: &str = "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl";
 const CACHED: &str = ".local/share/service-manager/bin/kubernetes/1.36.3/kubectl";
@@ -316,6 +318,54 @@ fn a_terminal_is_the_commands_as_if_it_were_alone() {
     terminal.shows_somewhere("text\ntext");
     terminal.presses("\x04");
     assert_eq!(terminal.ends(), 0);
+}
+
+/// A terminal in a container: through the shell's, the client, and its stream to the daemon.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn a_terminal_leads_into_a_container() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.lays_out_docker("tls");
+    let user = User::of(&guest);
+    user.types(format!("{IMAGE} | service-manager exec docker -- docker import - exec-test >imported"))
+        .succeeds();
+    let typed = user
+        .types("service-manager exec docker -- docker run --rm -it --network none exec-test /bin/busybox sh");
+    let mut terminal = typed.in_a_terminal(61);
+    terminal.shows_somewhere("/ #");
+    terminal.presses("/bin/busybox stty size; echo 'o'k\r");
+    terminal.shows_somewhere("24 61\nok");
+    terminal.presses("echo re''ady; /bin/busybox cat\r");
+    terminal.shows_somewhere("cat\nready");
+    // What is pressed before it reads is the shell's.
+    terminal.presses("text\r");
+    terminal.shows_somewhere("text\ntext");
+    terminal.presses_ctrl_c();
+    terminal.shows_somewhere("^C\n/ #");
+    terminal.resizes(47);
+    terminal.presses("until /bin/busybox stty size | /bin/busybox grep ' 47$'; do :; done; exit 6\r");
+    assert_eq!(terminal.ends(), 6);
+}
+
+/// It takes what `env` and the client take one after the other, measured here and now, in turns.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn it_adds_nothing_to_env_and_the_command() {
+    let guest = Guest::kubeadm();
+    let user = User::of(&guest);
+    user.types("service-manager -q env kubernetes >out").succeeds();
+    let took = |line: String| {
+        let begin = Instant::now();
+        user.types(line).run_freely();
+        begin.elapsed()
+    };
+    let get = "kubectl get namespaces >listed";
+    let (mut apart, mut together) = (Duration::MAX, Duration::MAX);
+    for _ in 0..8 {
+        apart = apart.min(took(format!("eval \"$(service-manager -q env kubernetes)\"; {get}")));
+        together = together.min(took(format!("service-manager exec --any-version kubernetes -- {get}")));
+    }
+    assert!(together < apart.mul_f64(1.5), "{together:?} instead of {apart:?}");
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod leftovers;
 mod load;
 mod publish;
 
+pub(crate) use clients::IMAGE;
+
 /// A guest whose firewall lets nobody in but to port 22, with Docker as `kind` has it.
 pub(crate) fn behind_a_nat(kind: &str) -> Guest {
     let guest = Guest::own("kubeadm", "address");

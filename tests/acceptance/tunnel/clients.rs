@@ -217,7 +217,7 @@ fn microshift_can_be_used() {
 }
 
 /// A tar with one program for containers, and what it is linked with.
-pub(super) const IMAGE: &str = "tar --create --dereference --directory=/ bin/busybox \
+pub(crate) const IMAGE: &str = "tar --create --dereference --directory=/ bin/busybox \
     $(ldd /bin/busybox | grep --only-matching '/lib[^ ]*' | cut --characters=2-)";
 
 /// A stream both ways within a request, as `kubectl exec` and `kubectl port-forward` have them. Those need a kubelet, and the test guest
