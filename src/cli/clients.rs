@@ -11,10 +11,6 @@ use crate::catalogue::platform::Platform;
 use crate::clients::checksum::{Checksum, ChecksumAlgorithm};
 use crate::export::shell::Shell;
 
-/// Installs the programs that use services, and puts them on the PATH
-///
-/// The version is that of the service in the machine; with `--cli-version`, for one program at a time, no machine is asked.
-/// A client in the cache is not downloaded again. If one fails, the others are still installed.
 #[derive(Debug, Args)]
 // Whoever types `--version` here means the client's, and within `eval` nothing else would be seen.
 #[command(disable_version_flag = true)]
@@ -74,7 +70,6 @@ impl FromStr for WantedVersion {
     }
 }
 
-/// Manages the programs that `install-cli` has installed
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager clients list")]
 pub(crate) struct ClientsArgs {

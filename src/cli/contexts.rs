@@ -7,9 +7,6 @@ use clap::Args;
 use super::values::{KubeContext, OutputFormat};
 use crate::base::types::DockerContextName;
 
-/// Prints where the kubeconfig is, or puts it into your own
-///
-/// Connects to the service with what is in it before anything is printed or changed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager kubeconfig kubernetes --merge --use")]
 pub(crate) struct KubeconfigArgs {
@@ -35,10 +32,6 @@ pub(crate) struct KubeconfigArgs {
     pub(crate) output: OutputFormat,
 }
 
-/// Makes a docker context that leads to the Docker of the machine, and prints its name
-///
-/// Connects to it before anything is changed. In docker's own files, which all that use contexts read: `docker --context
-/// NAME`, compose, IDEs. Typed again, it brings new keys and an address that has changed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager docker-context --use")]
 pub(crate) struct DockerContextArgs {

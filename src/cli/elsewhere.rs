@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn nothing_that_there_is_gets_a_counterpart() {
-        let program = <Cli as clap::CommandFactory>::command();
+        let program = Cli::whole();
         for (within, words, _) in COMMANDS {
             let group = if within.is_empty() { Some(&program) } else { program.find_subcommand(within) };
             let group = group.unwrap_or_else(|| panic!("there is no {within}"));

@@ -10,10 +10,6 @@ use crate::base::types::Version;
 use crate::export::shell::Shell;
 use crate::services::ContextChoice;
 
-/// Prints the variables that the host's clients need
-///
-/// Connects to the service with what it prints before it prints it. Without a SERVICE: those of all running
-/// services.
 #[derive(Clone, Debug, Default, Args)]
 #[command(after_help = "Example: eval \"$(service-manager env kubernetes)\"")]
 pub(crate) struct EnvArgs {
@@ -41,7 +37,7 @@ pub(crate) struct EnvArgs {
     pub(crate) kube_context: KubeContext,
 }
 
-/// Variables that are printed on request.
+// Variables that are printed on request.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct MoreVariables {
     /// Print `DOCKER_API_VERSION` too, which Docker clients that are newer than the daemon once needed
@@ -52,11 +48,6 @@ pub(crate) struct MoreVariables {
     pub(crate) no_proxy: bool,
 }
 
-/// Runs a command with the variables of `env`, in place of this program
-///
-/// Everything behind `--` is the command's own. Without `--` it begins with the first word that is no service, or that names one a second time. `kubectl`,
-/// `oc` and `docker` are the installed ones that fit the server. Without a COMMAND: your shell, with
-/// `SERVICE_MANAGER_EXEC` set to the machine's name.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   service-manager exec kubernetes -- kubectl get pods
@@ -85,7 +76,7 @@ pub(crate) struct ExecArgs {
     pub(crate) kube_context: KubeContext,
 }
 
-/// How much of what was found out before is enough; otherwise what is proved to be good still.
+// How much of what was found out before is enough; otherwise what is proved to be good still.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Freshness {
     /// Ask the machine, even if all is known and still good
@@ -96,9 +87,6 @@ pub(crate) struct Freshness {
     pub(crate) cached: bool,
 }
 
-/// Shows the state of the services
-///
-/// A table on a terminal; elsewhere a line for each, as `kubernetes - running`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager status --watch")]
 pub(crate) struct StatusArgs {
@@ -124,10 +112,6 @@ pub(crate) struct StatusArgs {
     pub(crate) kube_context: Option<ContextChoice>,
 }
 
-/// Finds out why `env` fails, or whether it would
-///
-/// Asks all that `env` depends on, one step after the other, and goes on past a problem where it can. It changes nothing.
-/// The last line is the summary.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager doctor kubernetes
 

@@ -11,9 +11,6 @@ use crate::base::release::ReleaseTag;
 use crate::base::types::{ImageName, ImageRegistry, ImageTag};
 use crate::guest::control::Image;
 
-/// Starts services, now and whenever the machine boots
-///
-/// Returns when they answer, and then has written what their clients need, as `env` does.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   service-manager start kubernetes
@@ -53,7 +50,7 @@ pub(crate) struct StartArgs {
     openshift_image_tag: Option<ImageTag>,
 }
 
-/// Whether services are installed first.
+// Whether services are installed first.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Installing")]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option")]
@@ -85,7 +82,7 @@ impl InstallArgs {
     }
 }
 
-/// The proxy of services that are started.
+// The proxy of services that are started.
 #[derive(Debug, Args)]
 pub(crate) struct ProxyArgs {
     // Their values are looked at later: clap would show those that are not good, or that look like options.
@@ -131,9 +128,6 @@ impl StartArgs {
     }
 }
 
-/// Stops services, and whatever would start them again
-///
-/// Returns when they are gone.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager stop kubernetes")]
 pub(crate) struct StopArgs {
@@ -145,9 +139,6 @@ pub(crate) struct StopArgs {
     pub(crate) output: OutputFormat,
 }
 
-/// Stops services that run, and starts them again
-///
-/// Returns when they answer, and then has written what their clients need, as `env` does.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager restart docker")]
 pub(crate) struct RestartArgs {

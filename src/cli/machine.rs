@@ -8,7 +8,6 @@ use super::values::OutputFormat;
 use crate::guest::journal::JournalTime;
 use crate::guest::tunnel::PortMapping;
 
-/// Tells about the machine itself
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager box ip")]
 pub(crate) struct BoxArgs {
@@ -51,9 +50,6 @@ pub(crate) struct BoxVersionArgs {
     pub(crate) output: OutputFormat,
 }
 
-/// Opens a terminal in the machine, or runs a command there
-///
-/// It is your own `ssh`, with the machine's keys, jump hosts and pinned host key.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager ssh -- uptime")]
 pub(crate) struct SshArgs {
@@ -62,7 +58,6 @@ pub(crate) struct SshArgs {
     pub(crate) command: Vec<OsString>,
 }
 
-/// Shows what the units of a service have written to the machine's journal
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager logs kubernetes --since -1h")]
 pub(crate) struct LogsArgs {
@@ -77,7 +72,6 @@ pub(crate) struct LogsArgs {
     pub(crate) since: Option<JournalTime>,
 }
 
-/// Opens the web console of a service in your browser
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager console openshift")]
 pub(crate) struct ConsoleArgs {
@@ -89,11 +83,6 @@ pub(crate) struct ConsoleArgs {
     pub(crate) print: bool,
 }
 
-/// Leads ports of this host to applications in the machine
-///
-/// `8080:80` leads port 8080 of 127.0.0.1 here to port 80 of 127.0.0.1 in the machine, as `ssh -L` and `kubectl port-forward` have
-/// it; `8080` leads to the same port there. It lasts as the tunnel does, which `service-manager tunnel` shows: until it is stopped,
-/// or nobody has used the tunnel for 12 hours. The next `env` brings back what was not stopped.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager forward 8080:80")]
 pub(crate) struct ForwardArgs {
@@ -109,10 +98,6 @@ pub(crate) struct ForwardArgs {
     pub(crate) output: OutputFormat,
 }
 
-/// Shows the tunnels to machines of which only SSH is reachable
-///
-/// `env`, `kubeconfig` and `start` make one where a service is not reached otherwise. A process in the background holds it, until
-/// nobody has used it for 12 hours.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Example: service-manager tunnel")]

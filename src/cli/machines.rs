@@ -6,7 +6,6 @@ use clap::{Args, Subcommand};
 
 use super::values::OutputFormat;
 
-/// Lists the machines that were used from here
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Example: service-manager machines --output json")]

@@ -72,12 +72,20 @@ impl Cli {
     pub(crate) fn parse_as(program: &str, arguments: &[OsString]) -> Result<Self, Refusal> {
         let mut command = Self::command().bin_name(program);
         if program != command.get_name() {
+            command.build();
             command = with_examples_of(command, program);
         }
         let matches = command
             .try_get_matches_from_mut(arguments)
             .map_err(|refusal| advise(refusal.apply(), &mut command, arguments))?;
         Self::from_arg_matches(&matches).map_err(|refusal| refusal.format(&mut command).apply())
+    }
+
+    /// The definition with all commands. To parse, only that of the typed one is made, which is half of what a start costs.
+    pub(crate) fn whole() -> clap::Command {
+        let mut command = Self::command();
+        command.build();
+        command
     }
 }
 
@@ -92,30 +100,99 @@ fn with_examples_of(command: clap::Command, program: &str) -> clap::Command {
     }
 }
 
+// Each is made when it is typed. So what its group tells of it stands here, and options that several share have no text of
+// their own (`///`): it would become that of the command.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
+    /// Prints the variables that the host's clients need
+    ///
+    /// Connects to the service with what it prints before it prints it. Without a SERVICE: those of all running
+    /// services.
     Env(EnvArgs),
+    /// Runs a command with the variables of `env`, in place of this program
+    ///
+    /// Everything behind `--` is the command's own. Without `--` it begins with the first word that is no service, or that names one a second time. `kubectl`,
+    /// `oc` and `docker` are the installed ones that fit the server. Without a COMMAND: your shell, with
+    /// `SERVICE_MANAGER_EXEC` set to the machine's name.
     Exec(ExecArgs),
+    /// Shows the state of the services
+    ///
+    /// A table on a terminal; elsewhere a line for each, as `kubernetes - running`.
     Status(StatusArgs),
+    /// Finds out why `env` fails, or whether it would
+    ///
+    /// Asks all that `env` depends on, one step after the other, and goes on past a problem where it can. It changes nothing.
+    /// The last line is the summary.
     Doctor(DoctorArgs),
+    /// Starts services, now and whenever the machine boots
+    ///
+    /// Returns when they answer, and then has written what their clients need, as `env` does.
     Start(StartArgs),
+    /// Stops services, and whatever would start them again
+    ///
+    /// Returns when they are gone.
     Stop(StopArgs),
+    /// Stops services that run, and starts them again
+    ///
+    /// Returns when they answer, and then has written what their clients need, as `env` does.
     Restart(RestartArgs),
+    /// Prints where the kubeconfig is, or puts it into your own
+    ///
+    /// Connects to the service with what is in it before anything is printed or changed.
     Kubeconfig(KubeconfigArgs),
+    /// Makes a docker context that leads to the Docker of the machine, and prints its name
+    ///
+    /// Connects to it before anything is changed. In docker's own files, which all that use contexts read: `docker --context
+    /// NAME`, compose, IDEs. Typed again, it brings new keys and an address that has changed.
     DockerContext(DockerContextArgs),
+    /// Lets programs of the host use the image registry in the machine
     Registry(RegistryArgs),
+    /// Tells about the machine itself
     Box(BoxArgs),
+    /// Opens a terminal in the machine, or runs a command there
+    ///
+    /// It is your own `ssh`, with the machine's keys, jump hosts and pinned host key.
     Ssh(SshArgs),
+    /// Shows what the units of a service have written to the machine's journal
     Logs(LogsArgs),
+    /// Opens the web console of a service in your browser
     Console(ConsoleArgs),
+    /// Lists the machines that were used from here
     Machines(MachinesArgs),
+    /// Shows the services that are known, and checks your own service files
     Services(ServicesArgs),
+    /// Installs the programs that use services, and puts them on the PATH
+    ///
+    /// The version is that of the service in the machine; with `--cli-version`, for one program at a time, no machine is asked.
+    /// A client in the cache is not downloaded again. If one fails, the others are still installed.
     InstallCli(InstallCliArgs),
+    /// Manages the programs that `install-cli` has installed
     Clients(ClientsArgs),
+    /// Prints a shell hook that sets the variables when you enter a project
+    ///
+    /// For its start-up file, evaluated there as `env` is. When you enter a Vagrant project whose machine was used before, its
+    /// variables are set, if they are good still; when you leave, they are what they were. Nothing is started, and nobody waits:
+    /// `env` asks the machine. With direnv, in `direnvrc`: `eval "$(service-manager hook direnv)"`, and in `.envrc`:
+    /// `use service_manager [SERVICE...]`.
     Hook(HookArgs),
+    /// Leads ports of this host to applications in the machine
+    ///
+    /// `8080:80` leads port 8080 of 127.0.0.1 here to port 80 of 127.0.0.1 in the machine, as `ssh -L` and `kubectl port-forward` have
+    /// it; `8080` leads to the same port there. It lasts as the tunnel does, which `service-manager tunnel` shows: until it is stopped,
+    /// or nobody has used the tunnel for 12 hours. The next `env` brings back what was not stopped.
     Forward(ForwardArgs),
+    /// Shows the tunnels to machines of which only SSH is reachable
+    ///
+    /// `env`, `kubeconfig` and `start` make one where a service is not reached otherwise. A process in the background holds it, until
+    /// nobody has used it for 12 hours.
     Tunnel(TunnelArgs),
+    /// Prints the code by which your shell completes commands, options and names with Tab
+    ///
+    /// Evaluate it in the shell's start-up file; in bash: `eval "$(service-manager completions bash)"`. Completion asks no
+    /// machine and starts nothing.
     Completions(CompletionsArgs),
+    /// Prints a page of the manual, for `man -l -`
     Man(ManArgs),
 }
 
@@ -158,17 +235,17 @@ impl Command {
 
 /// The command that `arguments` name, as in `box ip`; empty where they name none.
 pub(crate) fn command_name(arguments: &[OsString]) -> String {
-    name_of_command(Cli::command(), arguments)
+    name_of_command(Cli::whole(), arguments)
 }
 
 /// The line `arguments` to be pasted, with what `meaning` says in place of `word`.
 pub(crate) fn retyped_line(arguments: &[OsString], word: &str, meaning: Meaning) -> String {
-    retyped(Cli::command(), arguments, word, meaning)
+    retyped(Cli::whole(), arguments, word, meaning)
 }
 
 /// What `arguments` say about the machine, though `refusal` is about a word of them; none where that is wrong too.
 pub(crate) fn selection_in_refused(arguments: &[OsString], refusal: &Refusal) -> Option<Global> {
-    let selection = selection_options(&Cli::command(), arguments, refusal);
+    let selection = selection_options(&Cli::whole(), arguments, refusal);
     let words: Vec<OsString> =
         ["service-manager", "status"].map(OsString::from).into_iter().chain(selection).collect();
     Cli::parse_as("service-manager", &words).ok().map(|cli| cli.global)
@@ -213,6 +290,19 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn a_command_tells_the_same_of_itself_as_the_list_of_all() {
+        let (listed, whole) = (Cli::command(), Cli::whole());
+        for command in listed.get_subcommands() {
+            let own = whole.find_subcommand(command.get_name()).unwrap();
+            let texts = |command: &clap::Command| {
+                [command.get_about(), command.get_long_about()].map(|text| text.map(ToString::to_string))
+            };
+            assert_eq!(texts(own), texts(command), "{}", command.get_name());
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+        }
+    }
 
     #[test]
     fn the_definition_is_consistent() {
@@ -260,10 +350,10 @@ mod tests {
             assert!(longest <= Some(80), "the example of `{}` is cut at 80 columns", command.get_name());
             command
                 .get_subcommands()
-                .filter(|below| below.get_name() != "schema" && below.get_name() != "log")
+                .filter(|below| !["schema", "log", "help"].contains(&below.get_name()))
                 .for_each(check);
         }
-        check(&Cli::command());
+        check(&Cli::whole());
     }
 
     #[test]

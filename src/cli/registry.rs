@@ -4,7 +4,6 @@ use clap::{Args, Subcommand};
 
 use crate::base::types::DnsName;
 
-/// Lets programs of the host use the image registry in the machine
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager registry trust")]
 pub(crate) struct RegistryArgs {

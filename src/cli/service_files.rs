@@ -6,7 +6,6 @@ use clap::{Args, Subcommand};
 
 use super::values::OutputFormat;
 
-/// Shows the services that are known, and checks your own service files
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager services list")]
 pub(crate) struct ServicesArgs {

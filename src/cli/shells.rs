@@ -7,12 +7,6 @@ use clap::{Args, ValueEnum};
 
 use crate::export::shell::HookTarget;
 
-/// Prints a shell hook that sets the variables when you enter a project
-///
-/// For its start-up file, evaluated there as `env` is. When you enter a Vagrant project whose machine was used before, its
-/// variables are set, if they are good still; when you leave, they are what they were. Nothing is started, and nobody waits:
-/// `env` asks the machine. With direnv, in `direnvrc`: `eval "$(service-manager hook direnv)"`, and in `.envrc`:
-/// `use service_manager [SERVICE...]`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: eval \"$(service-manager hook bash)\"")]
 pub(crate) struct HookArgs {
@@ -26,10 +20,6 @@ pub(crate) struct HookArgs {
     pub(crate) now: bool,
 }
 
-/// Prints the code by which your shell completes commands, options and names with Tab
-///
-/// Evaluate it in the shell's start-up file; in bash: `eval "$(service-manager completions bash)"`. Completion asks no
-/// machine and starts nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: eval \"$(service-manager completions bash)\"")]
 pub(crate) struct CompletionsArgs {
@@ -51,7 +41,6 @@ pub(crate) enum CompletionShell {
     Zsh,
 }
 
-/// Prints a page of the manual, for `man -l -`
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager man env | man -l -")]
 pub(crate) struct ManArgs {

@@ -30,7 +30,7 @@ pub(crate) enum EnvFormat {
     Dotenv,
 }
 
-/// Which context of a kubeconfig in the machine is meant.
+// Which context of a kubeconfig in the machine is meant.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct KubeContext {
     /// The context of the kubeconfig in the machine, where it has several; from then on too, `-` for its current one

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::Man;
 
 use super::context::print;
@@ -13,9 +13,7 @@ use crate::error::Error;
 use crate::ui::StdoutError;
 
 pub(super) fn run(args: &ManArgs) -> Result<(), Error> {
-    let mut program = Cli::command();
-    // Names the commands as they are typed, and gives each the options of all.
-    program.build();
+    let program = Cli::whole();
     match &args.to {
         Some(folder) => put_pages(&program, folder),
         None => print(&page(named(&program, &args.command)?)?.1),

@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
-use clap::CommandFactory;
 use clap_complete::engine::{self, CompletionCandidate};
 
 use super::values::{self, FILES, FOLDERS, Typed};
@@ -37,7 +36,7 @@ pub(super) fn complete(
         _ => (words, index),
     };
     let typed = Arc::new(Typed::new(&words[..index], context));
-    let mut program = values::add_to(Cli::command(), &typed);
+    let mut program = values::add_to(Cli::whole(), &typed);
     let mut found = engine::complete(&mut program, words, index, None).unwrap_or_default();
     // Options are proposed where nothing else is, or when the word is one.
     let is_other =

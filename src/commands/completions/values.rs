@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 
 use crate::base::text::is_bare_everywhere;
@@ -215,7 +215,7 @@ impl Typed {
     }
 
     fn pages(&self) -> Vec<CompletionCandidate> {
-        let program = Cli::command();
+        let program = Cli::whole();
         let mut command = &program;
         for word in self.words.iter().skip_while(|word| *word != "man").skip(1) {
             match command.find_subcommand(word) {
