@@ -60,9 +60,8 @@ fn with_hint(mut refusal: Refusal, hint: Option<String>) -> Refusal {
 }
 
 /// The command that `arguments` name, as in `box ip`; empty where they name none. `root` is the definition of the program.
-pub(super) fn name_of_command(mut root: Command, arguments: &[OsString]) -> String {
-    root.build();
-    TypedPlace::find(&root, arguments).name()
+pub(super) fn name_of_command(root: &Command, arguments: &[OsString]) -> String {
+    TypedPlace::find(root, arguments).name()
 }
 
 /// For a value of the command `name`.

@@ -47,7 +47,7 @@ impl CommandPlace {
         if let Some(begin) = beginning(words, services) {
             return Self::At(begin);
         }
-        let options = options_of_exec(&Cli::whole());
+        let options = options_of_exec(&Cli::named_by(&[EXEC.into()]));
         if options.words(words, 1).next().is_none_or(|index| words[index] != EXEC) {
             return Self::Elsewhere;
         }
@@ -65,7 +65,7 @@ impl CommandPlace {
 fn beginning(arguments: &[OsString], services: impl FnOnce() -> Vec<String>) -> Option<usize> {
     // Only then the definition of the command line is looked at.
     arguments.iter().find(|word| *word == EXEC)?;
-    let options = options_of_exec(&Cli::whole());
+    let options = options_of_exec(&Cli::named_by(&[EXEC.into()]));
     let mut words = options.words(arguments, 1);
     words.next().filter(|index| arguments[*index] == EXEC)?;
     let services = services();

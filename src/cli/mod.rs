@@ -81,9 +81,20 @@ impl Cli {
         Self::from_arg_matches(&matches).map_err(|refusal| refusal.format(&mut command).apply())
     }
 
-    /// The definition with all commands. To parse, only that of the typed one is made, which is half of what a start costs.
+    /// The definition with all of every command. To parse, only that of the typed one is made: to make all is half of what
+    /// a start costs.
     pub(crate) fn whole() -> clap::Command {
         let mut command = Self::command();
+        command.build();
+        command
+    }
+
+    /// The definition with all of the commands that `words` name; of others there is the name and what it is for.
+    pub(crate) fn named_by(words: &[OsString]) -> clap::Command {
+        let mut command = Self::command().mut_subcommands(|below| {
+            let is_named = words.iter().any(|word| word == below.get_name());
+            if is_named { below } else { below.defer(|outline| outline) }
+        });
         command.build();
         command
     }
@@ -235,17 +246,17 @@ impl Command {
 
 /// The command that `arguments` name, as in `box ip`; empty where they name none.
 pub(crate) fn command_name(arguments: &[OsString]) -> String {
-    name_of_command(Cli::whole(), arguments)
+    name_of_command(&Cli::named_by(arguments), arguments)
 }
 
 /// The line `arguments` to be pasted, with what `meaning` says in place of `word`.
 pub(crate) fn retyped_line(arguments: &[OsString], word: &str, meaning: Meaning) -> String {
-    retyped(Cli::whole(), arguments, word, meaning)
+    retyped(&Cli::named_by(arguments), arguments, word, meaning)
 }
 
 /// What `arguments` say about the machine, though `refusal` is about a word of them; none where that is wrong too.
 pub(crate) fn selection_in_refused(arguments: &[OsString], refusal: &Refusal) -> Option<Global> {
-    let selection = selection_options(&Cli::whole(), arguments, refusal);
+    let selection = selection_options(&Cli::command(), arguments, refusal);
     let words: Vec<OsString> =
         ["service-manager", "status"].map(OsString::from).into_iter().chain(selection).collect();
     Cli::parse_as("service-manager", &words).ok().map(|cli| cli.global)

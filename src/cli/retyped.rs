@@ -31,9 +31,8 @@ impl Meaning<'_> {
 }
 
 /// `arguments` with what `meaning` says in place of `word`. `root` is the definition of the program.
-pub(super) fn retyped(mut root: Command, arguments: &[OsString], word: &str, meaning: Meaning) -> String {
-    root.build();
-    let place = TypedPlace::find(&root, arguments);
+pub(super) fn retyped(root: &Command, arguments: &[OsString], word: &str, meaning: Meaning) -> String {
+    let place = TypedPlace::find(root, arguments);
     let options = OptionsWithValues::of(&place.commands);
     let own = arguments.iter().position(|argument| argument == SEPARATOR).unwrap_or(arguments.len());
     let (own, behind) = arguments.split_at(own);

@@ -36,7 +36,7 @@ pub(super) fn complete(
         _ => (words, index),
     };
     let typed = Arc::new(Typed::new(&words[..index], context));
-    let mut program = values::add_to(Cli::whole(), &typed);
+    let mut program = values::add_to(Cli::named_by(&words), &typed);
     let mut found = engine::complete(&mut program, words, index, None).unwrap_or_default();
     // Options are proposed where nothing else is, or when the word is one.
     let is_other =
