@@ -51,6 +51,20 @@ RSpec.describe VagrantPlugins::ServiceManager::Config do
     end
   end
 
+  it 'takes the release of Kubernetes where it is installed' do
+    version = "config.servicemanager.install_version = 'v1.31.5+k3s1'"
+    expect(config(version).install_version).to eq('v1.31.5+k3s1')
+    expect(config('').install_version).to be_nil
+    expect(config(version)).not_to be_in_use
+    expect(mistakes("config.servicemanager.install = true\n#{version}")).to eq([])
+    expect(mistakes(version))
+      .to eq(['`install_version` says which release is installed, so it needs `install = true`.'])
+    ["''", ':stable', '1.31'].each do |value|
+      expect(mistakes("config.servicemanager.install = true\nconfig.servicemanager.install_version = #{value}"))
+        .to eq(['`install_version` has to be text that is not empty.'])
+    end
+  end
+
   it 'is in use when anything is set, even to nothing' do
     expect(config('')).not_to be_in_use
     expect(config('').services).to eq([])

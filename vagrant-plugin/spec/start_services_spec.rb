@@ -75,6 +75,13 @@ RSpec.describe VagrantPlugins::ServiceManager::Action::StartServices do
     expect(calls('config.servicemanager.install = true')).to eq([])
   end
 
+  it 'has the release installed that is named, where Kubernetes is started' do
+    lines = "config.servicemanager.install = true\nconfig.servicemanager.install_version = 'v1.31.5+k3s1'\n"
+    expect(calls("#{lines}config.servicemanager.services = 'kubernetes'").last)
+      .to eq(%w[start --install --install-version=v1.31.5+k3s1 -- kubernetes])
+    expect(calls("#{lines}config.servicemanager.services = 'docker'").last).to eq(%w[start --install -- docker])
+  end
+
   it 'publishes ports when that is switched on, after the start' do
     words = calls("config.servicemanager.services = 'docker'\nconfig.servicemanager.publish = true")
     expect(words.map { |call| call.first(2) }.last(2)).to eq([['start', '--'], ['tunnel', '--publish']])

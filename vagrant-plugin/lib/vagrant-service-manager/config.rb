@@ -7,16 +7,20 @@ module VagrantPlugins
   module ServiceManager
     # `config.servicemanager`: what is to be started in a machine, and how. Which services there are the program knows.
     class Config < Vagrant.plugin('2', :config)
-      TEXTS = %i[openshift_docker_registry openshift_image_name openshift_image_tag proxy proxy_user
+      TEXTS = %i[install_version openshift_docker_registry openshift_image_name openshift_image_tag proxy proxy_user
                  proxy_password].freeze
       SWITCHES = %i[install network publish].freeze
       KEYS = [:services, *SWITCHES, *TEXTS].freeze
-      private_constant :TEXTS, :SWITCHES, :KEYS
+      # Those that are for one service.
+      OPTIONS = { 'openshift' => TEXTS.grep(/\Aopenshift/), 'kubernetes' => %i[install_version] }.freeze
+      private_constant :TEXTS, :SWITCHES, :KEYS, :OPTIONS
 
       # The services: names with commas between them, or an array of names. Once finalized, the names.
       attr_accessor :services
       # True to have services that are not in the box installed, as `start --install` does.
       attr_accessor :install
+      # The release of Kubernetes (k3s) that is installed then; else the latest stable one.
+      attr_accessor :install_version
       # Whether a machine of VirtualBox, which the host reaches through forwarded ports alone, gets a private network.
       # Services are reached without one, through SSH.
       attr_accessor :network
@@ -34,8 +38,8 @@ module VagrantPlugins
 
       def finalize!
         given = KEYS.reject { |key| get(key) == UNSET_VALUE }
-        # These two say how, and not that there is anything to do.
-        @in_use = (given - %i[install network]).any?
+        # These say how, and not that there is anything to do.
+        @in_use = (given - %i[install install_version network]).any?
         (KEYS - given).each { |key| set(key, nil) }
         @services = names(@services)
       end
@@ -54,7 +58,7 @@ module VagrantPlugins
       # What the program is told of all this when it starts `services`, in options. There everybody on the host can read
       # it.
       def options(services)
-        keys = services.include?('openshift') ? TEXTS.grep(/\Aopenshift/) : []
+        keys = OPTIONS.values_at(*services).compact.flatten
         keys += %i[proxy proxy_user] if proxy?
         given = keys.select { |key| get(key) }
         # In one word each: a value may begin with a `-`.
@@ -108,7 +112,8 @@ module VagrantPlugins
 
       def text_mistakes
         wrong = TEXTS.reject { |key| get(key).nil? || (get(key).is_a?(String) && !get(key).empty?) }
-        wrong.map { |key| words('mistakes.not_text', key: key) }
+        mistakes = wrong.map { |key| words('mistakes.not_text', key: key) }
+        mistakes + (install_version && !install ? [words('mistakes.version_of_nothing')] : [])
       end
 
       def service_mistakes(machine)
