@@ -86,7 +86,7 @@ pub(crate) enum ClientsCommand {
     Export(ClientsExportArgs),
 }
 
-/// Lists them, with their sizes and when they were last handed out
+/// Lists them, with their sizes and when they were last handed out, and what `start --install` has downloaded for machines
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager clients list -o json")]
 pub(crate) struct ClientsListArgs {
@@ -123,7 +123,7 @@ pub(crate) struct ClientsPruneArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: service-manager clients uninstall kubernetes 1.36.3")]
 pub(crate) struct ClientsUninstallArgs {
-    /// The service, for example `openshift`, or the program itself: `oc`
+    /// The service, for example `openshift`, or the program itself: `oc`; `k3s` for what `start --install` has downloaded
     #[arg(value_name = "SERVICE")]
     pub(crate) service: String,
     /// The version; otherwise all

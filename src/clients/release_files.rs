@@ -1,8 +1,11 @@
 //! Files of releases that are put into guests: fetched once, verified by what their publisher says, and kept. What has no
 //! receipt is not here, whatever files there are.
 
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +61,9 @@ struct FileReceipt {
 /// A file that is here, and where it is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CachedReleaseFile {
+    /// The service that is installed with it.
+    pub service: ServiceName,
+    pub tag: ReleaseTag,
     pub path: PathBuf,
     pub sha256: Sha256Sum,
     pub url: String,
@@ -153,19 +159,37 @@ impl ReleaseCache {
     ///
     /// Errors: the cache cannot be read.
     pub(crate) fn all(&self) -> Result<Vec<CachedReleaseFile>, Error> {
+        let mut all = Vec::new();
+        for folder in self.file_folders()? {
+            let (Some(place), Some(receipt)) = (place_of(&folder), receipt_in(&folder)?) else { continue };
+            let ((service, tag, name), FileReceipt { url, checksums: checksums_url, sha256 }) =
+                (place, receipt);
+            all.push(CachedReleaseFile { service, tag, path: folder.join(name), sha256, url, checksums_url });
+        }
+        Ok(all)
+    }
+
+    /// The folders of files of which a part was downloaded and which nobody has gone on with for `time`.
+    ///
+    /// Errors: the cache cannot be read.
+    pub(crate) fn leftovers(&self, time: Duration) -> Result<Vec<PathBuf>, Error> {
+        let mut leftovers = Vec::new();
+        for folder in self.file_folders()? {
+            if receipt_in(&folder)?.is_none() && unused_for(&folder) >= time {
+                leftovers.push(folder);
+            }
+        }
+        Ok(leftovers)
+    }
+
+    fn file_folders(&self) -> Result<Vec<PathBuf>, Error> {
         let mut folders = vec![self.root.clone()];
         for _ in 0..FOLDERS_IN_ROOT {
             let below: Result<Vec<_>, _> = folders.iter().map(|folder| files::folders_in(folder)).collect();
             folders = below?.concat();
         }
         folders.sort();
-        let mut all = Vec::new();
-        for folder in folders {
-            let (Some(name), Some(receipt)) = (folder.file_name(), receipt_in(&folder)?) else { continue };
-            let FileReceipt { url, checksums: checksums_url, sha256 } = receipt;
-            all.push(CachedReleaseFile { path: folder.join(name), sha256, url, checksums_url });
-        }
-        Ok(all)
+        Ok(folders)
     }
 
     fn has_all(&self, files: &[ReleaseFile]) -> Result<bool, Error> {
@@ -196,6 +220,17 @@ impl ReleaseCache {
         }
     }
 
+    /// The same, for a machine: it counts as used now.
+    ///
+    /// Errors: as for [`Self::find`].
+    pub(crate) fn take(&self, file: &ReleaseFile) -> Result<Option<FetchedFile>, Error> {
+        let found = self.find(file)?;
+        if found.is_some() {
+            let _ = files::touch(&self.folder(file).join(RECEIPT));
+        }
+        Ok(found)
+    }
+
     /// Fetches the file, unless it is here.
     ///
     /// Errors: it was never published, cannot be fetched, or is not what its publisher says.
@@ -204,7 +239,7 @@ impl ReleaseCache {
         let patience = Deadline::after(timeouts::OTHER_INSTALLATION);
         let folder =
             ProgramFolder::lock(&self.folder(file), patience, || (context.watcher)(&Event::Waiting))?;
-        if let Some(found) = self.find(file)? {
+        if let Some(found) = self.take(file)? {
             return Ok(found);
         }
         let fetched = fetcher(context).and_then(|fetcher| self.fetch_into(&folder, file, &fetcher, context));
@@ -256,6 +291,63 @@ impl ReleaseCache {
         }
         Ok(files::refuse_replaceable(&folder)?)
     }
+}
+
+impl CachedReleaseFile {
+    /// Its folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        self.path.file_name().and_then(OsStr::to_str).unwrap_or_default()
+    }
+
+    /// In bytes.
+    pub(crate) fn size(&self) -> u64 {
+        fs::metadata(&self.path).map(|meta| meta.len()).unwrap_or_default()
+    }
+
+    /// When it was last put into a machine.
+    pub(crate) fn last_used(&self) -> Option<SystemTime> {
+        fs::metadata(self.folder().join(RECEIPT)).and_then(|meta| meta.modified()).ok()
+    }
+
+    /// For how long it was put into none.
+    pub(crate) fn unused_for(&self) -> Duration {
+        unused_for(self.folder())
+    }
+}
+
+/// What the folder of a file is of: `SERVICE/RELEASE/FILE`.
+fn place_of(folder: &Path) -> Option<(ServiceName, ReleaseTag, String)> {
+    let mut names = folder.iter().rev().map(OsStr::to_str);
+    let (name, tag, service) = (names.next()??, names.next()??, names.next()??);
+    Some((ServiceName::parse(service).ok()?, ReleaseTag::parse(tag).ok()?, name.to_owned()))
+}
+
+/// By its receipt, by what has come of it, or by itself.
+fn unused_for(folder: &Path) -> Duration {
+    let paths = [folder.join(RECEIPT), folder.join(files::PARTIAL), folder.to_owned()];
+    let changed = paths.iter().find_map(|path| fs::metadata(path).and_then(|meta| meta.modified()).ok());
+    SystemTime::now().duration_since(changed.unwrap_or(SystemTime::UNIX_EPOCH)).unwrap_or_default()
+}
+
+/// Removes the `folder` of a file, if it was unused for `time`. False where it was not, or another process is at it.
+///
+/// Errors: it cannot be removed.
+pub(crate) fn remove_unused(folder: &Path, time: Duration) -> Result<bool, Error> {
+    let held = match ProgramFolder::lock(folder, Deadline::after(timeouts::OTHER_RECORDING), || ()) {
+        Ok(held) => held,
+        Err(files::Error::FolderLocked { .. }) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    if unused_for(folder) < time {
+        return Ok(false);
+    }
+    held.remove()?;
+    Ok(true)
 }
 
 /// Fetches the file into `partial` and compares its checksum.

@@ -1,10 +1,13 @@
 //! `service-manager clients list|verify|prune|uninstall|export`
 
+mod releases;
+
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use self::releases::ReleaseJson;
 use super::context::{Context, print, print_json};
 use crate::base::text::sh_word;
 use crate::base::types::ServiceName;
@@ -14,7 +17,7 @@ use crate::cli::{ClientsCommand, ClientsPruneArgs, ClientsUninstallArgs, OutputF
 use crate::clients::cache::{Cache, Installed, Verified};
 use crate::clients::export::{export, export_release};
 use crate::clients::install::fetcher;
-use crate::clients::release_files::ReleaseCache;
+use crate::clients::release_files::{CachedReleaseFile, ReleaseCache, remove_unused};
 use crate::clients::{self, Event};
 use crate::error::Error;
 use crate::ui::Progress;
@@ -22,12 +25,15 @@ use crate::ui::table::{Column, Table};
 
 pub(super) fn run(command: &ClientsCommand, context: &Context) -> Result<(), Error> {
     let cache = Cache::new(context.folders()?.clients());
+    let releases = ReleaseCache::new(context.folders()?.releases());
     match command {
-        ClientsCommand::List(args) => list(&cache, args.output, context),
+        ClientsCommand::List(args) => list(&cache, &releases, args.output, context),
         ClientsCommand::Verify(args) => verify(&cache, args.output, context),
-        ClientsCommand::Prune(args) => prune(&cache, args, context),
-        ClientsCommand::Uninstall(args) => uninstall(&cache, args),
-        ClientsCommand::Export(args) => export_all(&cache, &context.env.expand(&args.folder), context),
+        ClientsCommand::Prune(args) => prune(&cache, &releases, args, context),
+        ClientsCommand::Uninstall(args) => uninstall(&cache, &releases, args),
+        ClientsCommand::Export(args) => {
+            export_all(&cache, &releases, &context.env.expand(&args.folder), context)
+        }
     }
 }
 
@@ -51,6 +57,9 @@ struct ClientJson<'a> {
 #[derive(Serialize)]
 struct ClientsJson<'a> {
     clients: Vec<ClientJson<'a>>,
+    /// What `start --install` has downloaded for machines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    releases: Vec<ReleaseJson<'a>>,
 }
 
 impl<'a> ClientJson<'a> {
@@ -71,11 +80,18 @@ impl<'a> ClientJson<'a> {
     }
 }
 
-fn list(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), Error> {
-    let all = cache.all()?;
-    note_when_empty(&all, cache, context);
+fn list(
+    cache: &Cache,
+    releases: &ReleaseCache,
+    format: OutputFormat,
+    context: &Context,
+) -> Result<(), Error> {
+    let (all, files) = (cache.all()?, releases.all()?);
+    if files.is_empty() {
+        note_when_empty(&all, cache, context);
+    }
     if format == OutputFormat::Json {
-        return print_listing(all.iter().map(|installed| ClientJson::new(installed, None)).collect());
+        return print_json_of(&all, &files);
     }
     let rows = all.iter().map(|installed| {
         let receipt = &installed.receipt;
@@ -88,7 +104,20 @@ fn list(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), Er
             installed.path.display().to_string(),
         ]
     });
+    let rows = rows.chain(files.iter().map(release_row));
     print(&Table::new(COLUMNS, rows.collect()).render(context.ui))
+}
+
+/// The line of what was downloaded for machines, whatever platform this is.
+fn release_row(file: &CachedReleaseFile) -> [String; 6] {
+    [
+        file.service.to_string(),
+        file.tag.to_string(),
+        "machines".to_owned(),
+        in_megabytes(file.size()),
+        ago(file.unused_for()),
+        file.path.display().to_string(),
+    ]
 }
 
 const COLUMNS: [Column; 6] = [
@@ -126,30 +155,47 @@ fn verify(cache: &Cache, format: OutputFormat, context: &Context) -> Result<(), 
     Err(clients::Error::DamagedClients { count: changed.len(), all: all.len(), services }.into())
 }
 
-fn prune(cache: &Cache, args: &ClientsPruneArgs, context: &Context) -> Result<(), Error> {
+fn prune(
+    cache: &Cache,
+    releases: &ReleaseCache,
+    args: &ClientsPruneArgs,
+    context: &Context,
+) -> Result<(), Error> {
     let limit = Duration::from_secs(args.unused_for.saturating_mul(DAY));
     let mut unused: Vec<Installed> =
         cache.all()?.into_iter().filter(|installed| installed.unused_for() >= limit).collect();
     let mut leftovers = cache.leftovers(LEFT_FOR)?;
+    let mut files = releases.all()?;
+    files.retain(|file| file.unused_for() >= limit);
+    let mut parts = releases.leftovers(LEFT_FOR)?;
     if !args.dry_run {
         let is_unused = |installed: Option<&Installed>, unused| installed.is_some() && unused >= limit;
         unused = only_removed(unused, |installed| cache.remove(&installed.release(), is_unused))?;
         let is_left = |installed: Option<&Installed>, unused| installed.is_none() && unused >= LEFT_FOR;
         leftovers = only_removed(leftovers, |release| cache.remove(release, is_left))?;
+        files = only_removed(files, |file| remove_unused(file.folder(), limit))?;
+        parts = only_removed(parts, |folder| remove_unused(folder, LEFT_FOR))?;
     }
     let what = if args.dry_run { "would remove" } else { "removed" };
-    tell_removed(&unused, what, args.output)?;
+    tell_removed(&unused, &files, what, args.output)?;
     let saved: u64 = unused.iter().map(|installed| installed.receipt.size).sum();
-    let left = match leftovers.len() {
+    let of_releases = match files.len() {
+        0 => String::new(),
+        number => format!(", {} for machines", count(number, "download")),
+    };
+    let left = match leftovers.len() + parts.len() {
         0 => String::new(),
         number => format!(", and the left-overs of {}", count(number, "download")),
     };
-    context.note(&format!("{what} {} of {}{left}", count(unused.len(), "client"), in_megabytes(saved)));
+    let clients = format!("{} of {}", count(unused.len(), "client"), in_megabytes(saved));
+    context.note(&format!("{what} {clients}{of_releases}{left}"));
     Ok(())
 }
 
-fn uninstall(cache: &Cache, args: &ClientsUninstallArgs) -> Result<(), Error> {
+fn uninstall(cache: &Cache, releases: &ReleaseCache, args: &ClientsUninstallArgs) -> Result<(), Error> {
     let all = cache.all()?;
+    let mut files = releases.all()?;
+    files.retain(|file| releases::is_meant(file, &args.service, args.release.as_ref()));
     // By the service or, as for `install-cli`, by the program.
     let is_service = all.iter().any(|installed| installed.service.as_str() == args.service);
     let is_named = |installed: &Installed| {
@@ -164,7 +210,7 @@ fn uninstall(cache: &Cache, args: &ClientsUninstallArgs) -> Result<(), Error> {
                 .is_none_or(|version| ReleaseVersion::named_by(version).contains(&installed.receipt.version))
     };
     let (meant, others): (Vec<Installed>, Vec<Installed>) = all.into_iter().partition(is_meant);
-    if meant.is_empty() {
+    if meant.is_empty() && files.is_empty() {
         let same_service = others.iter().filter(|other| is_named(other));
         let known =
             same_service.map(|other| format!("{} {}", other.service, other.receipt.version)).collect();
@@ -174,7 +220,8 @@ fn uninstall(cache: &Cache, args: &ClientsUninstallArgs) -> Result<(), Error> {
     let removed = only_removed(meant, |installed| {
         cache.remove(&installed.release(), |installed, _| installed.is_some())
     })?;
-    tell_removed(&removed, "removed", args.output)
+    let files = only_removed(files, |file| remove_unused(file.folder(), Duration::ZERO))?;
+    tell_removed(&removed, &files, "removed", args.output)
 }
 
 /// Those of `meant` that could be removed: others are left to the processes that are at them.
@@ -191,17 +238,23 @@ fn only_removed<T>(
     Ok(removed)
 }
 
-fn tell_removed(removed: &[Installed], what: &str, format: OutputFormat) -> Result<(), Error> {
+/// The sizes of files that are gone are not known any more.
+fn tell_removed(
+    removed: &[Installed],
+    files: &[CachedReleaseFile],
+    what: &str,
+    format: OutputFormat,
+) -> Result<(), Error> {
     if format == OutputFormat::Json {
-        return print_listing(removed.iter().map(|installed| ClientJson::new(installed, None)).collect());
+        return print_json_of(removed, files);
     }
-    let line = |installed: &Installed| format!("{what} {}\n", installed.path.display());
-    print(&removed.iter().map(line).collect::<String>())
+    let clients = removed.iter().map(|installed| &installed.path);
+    let paths = clients.chain(files.iter().map(|file| &file.path));
+    print(&paths.map(|path| format!("{what} {}\n", path.display())).collect::<String>())
 }
 
-fn export_all(cache: &Cache, folder: &Path, context: &Context) -> Result<(), Error> {
-    let all = cache.all()?;
-    let releases = ReleaseCache::new(context.folders()?.releases()).all()?;
+fn export_all(cache: &Cache, releases: &ReleaseCache, folder: &Path, context: &Context) -> Result<(), Error> {
+    let (all, releases) = (cache.all()?, releases.all()?);
     if all.is_empty() && releases.is_empty() {
         note_when_empty(&all, cache, context);
         return Ok(());
@@ -242,7 +295,12 @@ fn note_when_empty(all: &[Installed], cache: &Cache, context: &Context) {
 }
 
 fn print_listing(clients: Vec<ClientJson>) -> Result<(), Error> {
-    print_json(&ClientsJson { clients })
+    print_json(&ClientsJson { clients, releases: Vec::new() })
+}
+
+fn print_json_of(clients: &[Installed], files: &[CachedReleaseFile]) -> Result<(), Error> {
+    let clients = clients.iter().map(|installed| ClientJson::new(installed, None)).collect();
+    print_json(&ClientsJson { clients, releases: files.iter().map(ReleaseJson::new).collect() })
 }
 
 fn count(number: usize, of: &str) -> String {
