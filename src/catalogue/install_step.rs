@@ -53,7 +53,7 @@ pub(crate) enum InstallStep {
         /// What others than root may do with it.
         mode: GuestFileMode,
         /// Its lines, in which `#` begins a comment, below one that says whose file it is. `{addresses}` is what the guest can be
-        /// reached by, as a list in brackets.
+        /// reached by, as a list in brackets, and `{program}` the place of the program that a step `download` puts there.
         text: FileText,
     },
 }
@@ -106,5 +106,7 @@ pub(crate) struct PublishedReleases {
 pub(super) const RELEASE_FOLDER_VALUES: [&str; 1] = ["tag"];
 /// The names of the values that a file can hold.
 pub(super) const GUEST_FILE_VALUES: [&str; 1] = ["addresses"];
+/// The same, where a program is downloaded.
+pub(super) const PROGRAM_VALUE: &str = "program";
 /// The line that ends a file where its text is shown as commands, so it is a line of none.
 pub(crate) const FILE_END: &str = "END-OF-FILE";

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_yaml::with::singleton_map_recursive;
 
-use super::install_step::{InstallStep, PublishedReleases};
+use super::install_step::{GuestFileMode, InstallStep, PublishedReleases};
 use crate::base::distribution::{DistributionId, DistributionVersion, PackageName};
-use crate::base::types::{AbsoluteGuestPath, GuestPath, Port, ServiceName};
+use crate::base::types::{AbsoluteGuestPath, GuestPath, Port, ServiceName, UnitName};
 
 /// A way to install a service.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -14,11 +14,15 @@ use crate::base::types::{AbsoluteGuestPath, GuestPath, Port, ServiceName};
 pub(crate) struct InstallMethod {
     /// Its name.
     pub name: ServiceName,
-    /// The guests it is for.
+    /// The guests it is for; all of them where nothing is said.
+    #[serde(default)]
     pub when: GuestConditions,
     /// Why this program does not do it itself, after the service's name; its steps are shown then.
     #[serde(default)]
     pub by_hand: Option<String>,
+    /// What to do where there are no steps to show either, as a hint.
+    #[serde(default)]
+    pub instead: Option<String>,
     /// What the guest must have.
     #[serde(default)]
     pub needs: Needs,
@@ -29,9 +33,12 @@ pub(crate) struct InstallMethod {
     #[serde(default)]
     #[schemars(with = "PublishedReleases")]
     pub releases: Option<PublishedReleases>,
+    /// The units that are there then, which `start` enables and starts.
+    #[serde(default)]
+    pub units: Vec<UnitName>,
     /// What is done, in this order. Each can be done twice.
-    #[serde(with = "singleton_map_recursive")]
-    #[schemars(with = "Vec<InstallStep>", length(min = 1))]
+    #[serde(default, with = "singleton_map_recursive")]
+    #[schemars(with = "Vec<InstallStep>")]
     pub steps: Vec<InstallStep>,
 }
 
@@ -53,6 +60,9 @@ pub(crate) struct GuestConditions {
     /// Files or folders that exist.
     #[serde(default)]
     pub files: Vec<GuestPath>,
+    /// Folders that exist, and in which not even root can write.
+    #[serde(default)]
+    pub read_only: Vec<GuestPath>,
 }
 
 /// What a guest must have before anything is installed in it; zero is anything.
@@ -73,12 +83,14 @@ pub(crate) struct Needs {
 }
 
 impl GuestConditions {
-    /// True of a guest with these values of `/etc/os-release`, of which `exists` tells what files it has.
+    /// True of a guest with these values of `/etc/os-release`, of which `exists` tells what files it has, and `is_read_only` in what
+    /// folders root cannot write.
     pub(crate) fn fit(
         &self,
         id: Option<&str>,
         version: Option<&str>,
         exists: impl Fn(&GuestPath) -> bool,
+        is_read_only: impl Fn(&GuestPath) -> bool,
     ) -> bool {
         let version = version.and_then(|text| DistributionVersion::parse(text).ok());
         let is_before = |limit: &DistributionVersion| {
@@ -88,6 +100,7 @@ impl GuestConditions {
             && self.since.as_ref().is_none_or(|since| !is_before(since))
             && self.until.as_ref().is_none_or(is_before)
             && self.files.iter().all(exists)
+            && self.read_only.iter().all(is_read_only)
     }
 }
 
@@ -97,6 +110,14 @@ impl InstallMethod {
         self.steps.iter().flat_map(|step| match step {
             InstallStep::Packages { names, .. } => names.as_slice(),
             _ => &[],
+        })
+    }
+
+    /// Where the program is that it downloads, if it does.
+    pub(crate) fn program(&self) -> Option<&AbsoluteGuestPath> {
+        self.steps.iter().find_map(|step| match step {
+            InstallStep::Download { place, mode: GuestFileMode::Program, .. } => Some(place),
+            _ => None,
         })
     }
 }
@@ -158,10 +179,56 @@ mod tests {
             ("fedora", "41", "/etc/passwd", "fedora"),
         ] {
             let exists = |path: &GuestPath| path.as_str() == file;
-            let way =
-                docker.install.iter().find(|way| way.when.fit(Some(id), Some(version), exists)).unwrap();
+            let way = docker
+                .install
+                .iter()
+                .find(|way| way.when.fit(Some(id), Some(version), exists, |_| false))
+                .unwrap();
             assert_eq!(way.name.as_str(), name, "{id} {file}");
             assert_eq!(way.by_hand.is_some(), name != "fedora");
+        }
+    }
+
+    /// Where root cannot write into its usual place, k3s has another one.
+    #[test]
+    fn k3s_is_put_where_it_can_be_written() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let kubernetes = &catalogue.find("kubernetes").unwrap().service;
+        for (is_read_only, name, program) in
+            [(false, "k3s", "/usr/local/bin/k3s"), (true, "k3s-opt", "/opt/bin/k3s")]
+        {
+            let fits = |way: &&InstallMethod| way.when.fit(None, None, |_| true, |_| is_read_only);
+            let way = kubernetes.install.iter().find(fits).unwrap();
+            assert_eq!((way.name.as_str(), way.program().unwrap().as_str()), (name, program));
+            assert!(way.unless.iter().any(|path| path.as_str() == program));
+        }
+    }
+
+    /// Each guest has its way, of which none does anything by itself.
+    #[test]
+    fn openshift_is_installed_by_hand() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let openshift = &catalogue.find("openshift").unwrap().service;
+        for (id, version, name, has_commands) in [
+            ("rhel", "9.6", "rhel", true),
+            ("rhel", "10.0", "elsewhere", false),
+            ("centos", "9", "community", true),
+            ("centos", "10", "community", true),
+            ("centos", "8", "elsewhere", false),
+            ("fedora", "42", "community-fedora", true),
+            ("fedora", "40", "elsewhere", false),
+            ("ubuntu", "24.04", "community-ubuntu", false),
+            ("ubuntu", "22.04", "elsewhere", false),
+            ("almalinux", "9.4", "elsewhere", false),
+            ("", "", "elsewhere", false),
+        ] {
+            let fits = |way: &&InstallMethod| way.when.fit(Some(id), Some(version), |_| false, |_| false);
+            let way = openshift.install.iter().find(fits).unwrap();
+            assert_eq!((way.name.as_str(), !way.steps.is_empty()), (name, has_commands), "{id} {version}");
+            assert!(
+                way.by_hand.is_some()
+                    && way.steps.iter().all(|step| matches!(step, InstallStep::Shown { .. }))
+            );
         }
     }
 
@@ -171,7 +238,7 @@ mod tests {
         fn no_way_is_chosen_for_another_distribution(id in "\\PC{0,12}|debian.?|fedora.?|alpine.?", version in "\\PC{0,8}|[0-9.]{0,6}") {
             let catalogue = Catalogue::built_in().unwrap();
             let docker = &catalogue.find("docker").unwrap().service;
-            if let Some(way) = docker.install.iter().find(|way| way.when.fit(Some(&id), Some(&version), |_| false)) {
+            if let Some(way) = docker.install.iter().find(|way| way.when.fit(Some(&id), Some(&version), |_| false, |_| false)) {
                 prop_assert!(way.when.id.iter().any(|known| known.as_str() == id));
             }
         }
@@ -183,7 +250,8 @@ mod tests {
         let docker = &catalogue.find("docker").unwrap().service;
         for (id, version, name) in GUESTS {
             let some = |text: &'static str| (!text.is_empty()).then_some(text);
-            let fitting = docker.install.iter().find(|way| way.when.fit(some(id), some(version), |_| false));
+            let fitting =
+                docker.install.iter().find(|way| way.when.fit(some(id), some(version), |_| false, |_| false));
             let found = fitting.map(|way| way.name.as_str()).unwrap_or_default();
             assert_eq!(found, *name, "{id} {version}");
         }

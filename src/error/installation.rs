@@ -9,6 +9,7 @@ pub(super) fn hint(error: &Error) -> Option<String> {
     Some(match error {
         Error::Installable { service, plan, .. } => format!("{} installs {plan}", install(service)),
         Error::HalfInstalled { service, .. } => format!("{} finishes it", install(service)),
+        Error::InstallByHand { instead: Some(instead), .. } => instead.clone(),
         Error::InstallByHand { service, .. } => commands(service),
         Error::NoInstallation { service, .. } => {
             format!("install it there, then `service-manager start {service}`")

@@ -5,7 +5,7 @@ use crate::access::endpoint::NoResponse;
 use crate::base::causes::causes;
 use crate::base::suggest::nearest;
 use crate::base::text::{sh_guest_path, sh_word};
-use crate::guest::control::FailedStep;
+use crate::guest::control::{FailedStep, InstalledPackage, reinstall_command};
 use crate::guest::probe;
 use crate::guest::tunnel::FORBIDS;
 use crate::services::{Error, State, THROUGH_SSH, some};
@@ -307,6 +307,17 @@ fn no_answer(reason: NoResponse, unit: Option<&str>, path: &str) -> Option<Strin
 fn failed_step(step: &FailedStep, verb: &str, service: &str) -> String {
     match step {
         FailedStep::Unit(unit) => format!("in the machine: `sudo systemctl status {unit}`"),
+        FailedStep::NoProgram { package: Some(InstalledPackage { manager, name }), .. } => {
+            format!(
+                "in the machine: `{}`; then `service-manager {verb} {service}`",
+                reinstall_command(*manager, name)
+            )
+        }
+        FailedStep::NoProgram { package: None, .. } => {
+            format!(
+                "put it there again: `service-manager start {service} --install --dry-run` prints the commands"
+            )
+        }
         FailedStep::File(path) => format!("in the machine: `sudo ls -ld {}`", sh_word(path.as_str())),
         FailedStep::Tls => {
             "set it up by hand: https://docs.docker.com/engine/security/protect-access/".into()

@@ -68,7 +68,13 @@ pub(crate) enum Error {
     #[error("{what} is not made for {}, which `{machine}` runs on", .platform.as_deref().unwrap_or("the processor"))]
     NotMadeFor { what: String, machine: String, platform: Option<String> },
     #[error("{service} in `{machine}` {because}")]
-    InstallByHand { service: String, machine: String, because: String },
+    InstallByHand {
+        service: String,
+        machine: String,
+        because: String,
+        /// What to do, where no commands can be shown.
+        instead: Option<String>,
+    },
     #[error("there is no {service} in `{machine}`: the context `{context}` of its `{path}` leads to {}, not to the machine itself", .place.as_deref().unwrap_or("another one"))]
     LeadsElsewhere {
         service: String,

@@ -13,7 +13,7 @@ const STARTED: &str = "Kubernetes service configured successfully...\n";
 const FOLDER: &str = "https://github.com/k3s-io/k3s/releases/download/v1.31.5%2Bk3s1";
 const LATEST: &str = "https://update.k3s.io/v1-release/channels/stable";
 /// What somebody else would have left of it.
-const LEFT: &str = "ls -d /usr/local/bin/k3s* /etc/rancher /var/lib/rancher /var/lib/service-manager /etc/systemd/system/k3s* 2>/dev/null || true";
+const LEFT: &str = "ls -d /usr/local/bin/k3s* /opt/bin/k3s /etc/rancher /var/lib/rancher /var/lib/service-manager /etc/systemd/system/k3s* 2>/dev/null || true";
 /// The lines that say what went wrong.
 const ERRORS: &str = "2>&1 | grep --extended-regexp '^(error|caused by|hint)'; exit ${PIPESTATUS[0]}";
 
@@ -94,13 +94,75 @@ fn installs_k3s() {
         )
         .succeeds();
     assert_eq!(publisher.requests(), Vec::<String>::new());
-    // Another machine without a network here: from the cache.
+    // Its unit is there, and its program is not.
+    guest.run("systemctl stop k3s; mv /usr/local/bin/k3s /root");
+    user.types("service-manager start kubernetes --install")
+        .stderr(
+            "
+            error: could not start kubernetes in `[NAME]`: /usr/local/bin/k3s, which k3s.service starts, is not there
+            hint: put it there again: `service-manager start kubernetes --install --dry-run` prints the commands
+            ",
+        )
+        .fails(126);
+    let shown = user.types("service-manager start kubernetes --install --dry-run").run_freely();
+    assert!(shown.starts_with("# Kubernetes is there already\n# where a part of it is gone:\n"), "{shown}");
+    assert!(shown.contains(" && sudo install -D -m 0755 k3s /usr/local/bin/k3s\n"), "{shown}");
+    publisher.requests();
+    // What was downloaded is listed and removed as clients are.
+    let place = "[HOME]/.local/share/service-manager/releases/kubernetes/v1.31.5+k3s1/k3s/k3s";
+    user.types("service-manager clients list")
+        .stdout(&format!("kubernetes\tv1.31.5+k3s1\tmachines\t8.00 MiB\ttoday\t{place}\n"))
+        .succeeds();
+    user.types(
+        "service-manager clients list --output json | grep --only-matching '\"releases\":.*\"file\":\"k3s\"'",
+    )
+    .stdout("\"releases\":[{\"service\":\"kubernetes\",\"release\":\"v1.31.5+k3s1\",\"file\":\"k3s\"\n")
+    .succeeds();
+    user.types("service-manager clients prune").stderr("note: removed 0 clients of 0 B\n").succeeds();
+    user.types("service-manager clients uninstall k3s v1.30.0+k3s1 2>/dev/null").fails(126);
     guest.run(REMOVE);
     user.types("service-manager --quiet start kubernetes --install --offline")
         .patiently()
         .stdout(STARTED)
         .succeeds();
     assert_eq!(publisher.requests(), Vec::<String>::new());
+    user.types("touch --date '100 days ago' .local/share/service-manager/releases/kubernetes/*/k3s/.receipt.json; service-manager clients prune --dry-run")
+        .stdout(&format!("would remove {place}\n"))
+        .stderr("note: would remove 0 clients of 0 B, 1 download for machines\n")
+        .succeeds();
+    // Put into a machine it counts as used.
+    guest.run(REMOVE);
+    user.types("service-manager --quiet start kubernetes --install --offline")
+        .patiently()
+        .stdout(STARTED)
+        .succeeds();
+    user.types("service-manager --quiet clients prune; service-manager clients uninstall k3s 1.31.5+k3s1")
+        .stdout(&format!("removed {place}\n"))
+        .succeeds();
+    assert_eq!(user.files_below(".local/share/service-manager/releases"), ["kubernetes/"]);
+}
+
+/// As in Flatcar, whose /usr is an image.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn installs_k3s_elsewhere_where_its_usual_place_cannot_be_written() {
+    let guest = without_cluster();
+    let publisher = publisher();
+    let user = User::of(&guest).with_publisher(&publisher);
+    guest.run("mount --bind /usr/local/bin /usr/local/bin; mount -o remount,bind,ro /usr/local/bin");
+    let steps = user.types("service-manager start kubernetes --install --dry-run").run_freely();
+    assert!(steps.contains(" && sudo install -D -m 0755 k3s /opt/bin/k3s\n"), "{steps}");
+    assert!(steps.contains("\nExecStart=/opt/bin/k3s server\n"), "{steps}");
+    user.types("service-manager --quiet start kubernetes --install").patiently().stdout(STARTED).succeeds();
+    assert_eq!(
+        guest.run("stat --format '%a %U' /opt/bin/k3s; systemctl is-active k3s; ls /usr/local/bin/k3s /var/lib/service-manager 2>/dev/null || true"),
+        "755 root\nactive\n"
+    );
+    user.types(
+        "eval \"$(service-manager --quiet env kubernetes)\" && kubectl get namespace default --output name",
+    )
+    .stdout("namespace/default\n")
+    .succeeds();
 }
 
 /// Whoever has no network brings all of it along.
@@ -348,9 +410,9 @@ fn without_cluster() -> Guest {
 }
 
 /// All of it, and what the stand-in has left.
-const REMOVE: &str = "systemctl stop holder 2>/dev/null || true; systemctl disable --quiet --now k3s guest-etcd 2>/dev/null || true; pkill --exact 'etcd|kube-apiserver' || true; \
+const REMOVE: &str = "umount --lazy /usr/local/bin 2>/dev/null || true; systemctl stop holder 2>/dev/null || true; systemctl disable --quiet --now k3s guest-etcd 2>/dev/null || true; pkill --exact 'etcd|kube-apiserver' || true; \
     timeout 20 bash -c 'while pgrep --exact \"etcd|kube-apiserver\"; do sleep 0.05; done' >/dev/null; \
-    rm -rf /etc/systemd/system/{k3s,guest-etcd}.service /usr/local/bin/{k3s,uname} /usr/local/sbin/{df,cp,sync,mv,systemctl,rm,sha256sum} \
+    rm -rf /etc/systemd/system/{k3s,guest-etcd}.service /usr/local/bin/{k3s,uname} /opt/bin/k3s /usr/local/sbin/{df,cp,sync,mv,systemctl,rm,sha256sum} \
     /etc/rancher /var/lib/rancher /var/lib/etcd/k3s /var/lib/service-manager; systemctl daemon-reload";
 
 /// The stand-in, as large as it takes to be cut off.

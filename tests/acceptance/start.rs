@@ -517,8 +517,8 @@ fn a_terminal_shows_a_mark_and_the_seconds_for_each_service() {
 x openshift  [..] s
 note: Kubernetes runs already
 + kubernetes  [..] s
-{STARTED}error: there is no openshift in `[NAME]`
-hint: `service-manager status` shows what the machine has
+{STARTED}error: openshift in `[NAME]` is not there, and cannot be installed, since MicroShift has no packages for this distribution
+hint: use a machine with CentOS Stream [..]
 "
         ));
         assert_eq!(terminal.ends(), 126);

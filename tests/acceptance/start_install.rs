@@ -33,6 +33,7 @@ fn installs_docker_on_debian_12() {
             sudo apt-get update -o 'APT::Update::Error-Mode=any'
             sudo env 'DEBIAN_FRONTEND=noninteractive' 'NEEDRESTART_MODE=l' apt-get install --yes --no-install-recommends --no-remove -o 'Dpkg::Options::=--force-confold' docker.io ca-certificates
             sudo usermod --append --groups docker -- vagrant
+            sudo systemctl enable --now docker.service
             ",
         )
         .succeeds();
@@ -66,6 +67,27 @@ fn installs_docker_on_debian_12() {
         .stdout("# Docker is there already\n")
         .succeeds();
     assert_eq!(proxy.requests(), Vec::<String>::new());
+    end(&user);
+
+    // Its unit is there, and its program is not.
+    guest.run("systemctl stop docker docker.socket; mv $(readlink -f /usr/sbin/dockerd) /root/dockerd");
+    for install in ["", " --install"] {
+        user.types(format!("service-manager start docker{install}"))
+            .stderr(
+                "
+                error: could not start docker in `[NAME]`: /usr/sbin/dockerd, which docker.service starts, is not there
+                hint: in the machine: `sudo apt-get install --reinstall docker.io`; then `service-manager start docker`
+                ",
+            )
+            .fails(126);
+    }
+    let shown = user.types("service-manager start docker --install --dry-run").run_freely();
+    assert!(
+        shown.starts_with("# Docker is there already\n# where a part of it is gone:\n# Docker on "),
+        "{shown}"
+    );
+    guest.run("DEBIAN_FRONTEND=noninteractive apt-get -qq install --reinstall docker.io >/dev/null 2>&1");
+    user.types("service-manager --quiet start docker").stdout(DOCKER_STARTED).succeeds();
     end(&user);
 }
 

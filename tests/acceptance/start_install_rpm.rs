@@ -22,6 +22,7 @@ fn installs_with_dnf_and_zypper() {
             sudo dnf --assumeyes '--setopt=exit_on_lock=True' makecache --refresh
             sudo dnf --assumeyes '--setopt=exit_on_lock=True' '--setopt=install_weak_deps=False' install moby-engine docker-cli
             sudo usermod --append --groups docker -- vagrant
+            sudo systemctl enable --now docker.service
             ",
         )
         .succeeds();
@@ -112,6 +113,53 @@ fn says_how_where_it_installs_nothing() {
         "# Docker on Alpine Linux v3.20\n# Docker is started by OpenRC there, which this program does not use\nsudo apk add docker\nsudo rc-update add docker default\nsudo service docker start\n",
     );
     guest.run("mv /run/systemd/away /run/systemd/system");
+}
+
+/// No `OpenShift` can be installed without a subscription, or from builds that stay as they are.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn says_where_an_openshift_can_be_installed() {
+    let guest = Guest::stock_12();
+    let user = User::of(&guest);
+    for line in ["", " --install", " --install --dry-run"] {
+        user.types(format!("service-manager start openshift{line}"))
+            .stderr(
+                "
+                error: openshift in `[NAME]` is not there, and cannot be installed, since MicroShift has no packages for this distribution
+                hint: use a machine with CentOS Stream 9 or 10, or Fedora since 42: in it `service-manager start openshift --install --dry-run` prints the commands; here `service-manager start kubernetes --install` installs a Kubernetes
+                ",
+            )
+            .fails(126);
+    }
+    for (release, title, because, command) in [
+        (
+            "ID=\"rhel\"\nVERSION_ID=\"9.6\"\nPRETTY_NAME=\"Red Hat Enterprise Linux 9.6\"\n",
+            "Red Hat Enterprise Linux 9.6",
+            "needs a subscription of Red Hat's and a pull secret, which this program does not have: https://console.redhat.com/openshift/downloads",
+            "\nsudo install -m 0600 pull-secret.json /etc/crio/openshift-pull-secret\n",
+        ),
+        (
+            "ID=\"centos\"\nVERSION_ID=\"10\"\nPRETTY_NAME=\"CentOS Stream 10\"\n",
+            "CentOS Stream 10",
+            "is not installed by this program, since the only packages for this distribution are built anew each night",
+            "\nsudo dnf copr enable -y @microshift-io/microshift-nightly\n",
+        ),
+    ] {
+        says_it_is(&guest, release);
+        for install in ["", " --install"] {
+            user.types(format!("service-manager start openshift{install}"))
+                .stderr(&format!(
+                    "error: openshift in `[NAME]` {because}\nhint: `service-manager start openshift --install --dry-run` prints the commands, to be run in the machine\n"
+                ))
+                .fails(126);
+        }
+        let shown = user.types("service-manager start openshift --install --dry-run").run_freely();
+        let begin = format!(
+            "# OpenShift on {title}; needs 10000 MB of free disk, 4000 MB of memory, 2 processors\n# OpenShift {because}\n"
+        );
+        assert!(shown.starts_with(&begin) && shown.contains(command), "{shown}");
+        assert!(shown.ends_with("\nsudo systemctl enable --now microshift.service\n"), "{shown}");
+    }
 }
 
 /// dnf, zypper and a repository that both of them know. Its packages hold a unit that cannot start, and nothing else.

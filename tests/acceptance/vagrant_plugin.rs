@@ -282,7 +282,7 @@ fn a_failing_service_stops_no_other_service_or_machine() {
             "
             Not every service of the machine 'db' is running:
 
-            error: there is no openshift in `db`
+            error: openshift in `db` is not there, and cannot be installed, since MicroShift has no packages for this distribution
             hint: [..]
             ",
         )

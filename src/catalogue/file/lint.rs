@@ -10,7 +10,7 @@ use super::document::Node;
 use crate::base::suggest::nearest;
 use crate::base::types::ServiceName;
 use crate::catalogue::client::{ADDRESS_BEGINS, ALIAS_VALUES, RELEASE_VALUES};
-use crate::catalogue::install_step::{GUEST_FILE_VALUES, RELEASE_FOLDER_VALUES};
+use crate::catalogue::install_step::{GUEST_FILE_VALUES, PROGRAM_VALUE, RELEASE_FOLDER_VALUES};
 use crate::catalogue::template::Template;
 use crate::catalogue::types::{BUILT_IN_VALUES, Service};
 
@@ -112,13 +112,21 @@ impl Lint<'_> {
         self.text_values(flavour, field);
     }
 
-    /// It is for some guests and not for all.
+    /// It is for some guests and not for all, unless it does nothing there and only says what to do.
     fn installation(&mut self, installation: &Node, field: &Field) {
-        let Some(when) = installation.get("when").filter(|when| when.is_mapping()) else { return };
+        let has_steps = !list(installation, field, "steps").is_empty();
+        if let Some(instead) = installation.get("instead") {
+            let is_by_hand = installation.get("by_hand").is_some();
+            self.unless(is_by_hand, instead, &field.key("instead"), "is for a way with `by_hand`");
+        } else {
+            let what = "is missing or empty, and no `instead` says what to do";
+            self.unless(has_steps, installation, &field.key("steps"), what);
+        }
+        let when = installation.get("when").unwrap_or(installation);
         let has = |key| when.get(key).is_some_and(|list| list.items().next().is_some());
         let field = field.key("when");
         let what = "has neither `id` nor `files`, so it would be chosen everywhere";
-        self.unless(has("id") || has("files"), when, &field, what);
+        self.unless(has("id") || has("files") || !has_steps, when, &field, what);
         for key in ["since", "until"] {
             if let Some(version) = when.get(key) {
                 self.unless(has("id"), version, &field.key(key), "is a version of nothing without `id`");
@@ -139,8 +147,17 @@ impl Lint<'_> {
                 }
             }
         }
-        let values = GUEST_FILE_VALUES.map(str::to_owned).into();
-        for (field, step) in list(installation, field, "steps") {
+        let mut values: BTreeSet<String> = GUEST_FILE_VALUES.map(str::to_owned).into();
+        let steps = list(installation, field, "steps");
+        let is_program = |step: &Node| {
+            step.get("download")
+                .and_then(|download| download.get("mode")?.text())
+                .is_some_and(|mode| mode == "program")
+        };
+        if steps.iter().any(|(_, step)| is_program(step)) {
+            values.insert(PROGRAM_VALUE.to_owned());
+        }
+        for (field, step) in steps {
             if let Some(download) = step.get("download") {
                 let what = "is a file of no release without `releases`";
                 self.unless(releases.is_some(), download, &field.key("download"), what);

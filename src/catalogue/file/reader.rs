@@ -111,12 +111,28 @@ flavours:
                 "6: install[0].steps[0].file.text: nothing says what `{adresses}` stands for",
             ),
             (
+                "[{ file: { place: /etc/x, mode: readable, text: \"{program}\" } }]",
+                "6: install[0].steps[0].file.text: nothing says what `{program}` stands for",
+            ),
+            (
                 "[{ shown: { command: reboot } }]",
                 "6: install[0].steps[0].shown: is never done, so it is for a way with `by_hand`",
             ),
         ] {
             assert_eq!(told(&steps(step)), [diagnostic]);
         }
+        // Where nothing is done, it is said what to do.
+        assert_eq!(
+            told(&steps("[]")),
+            ["3: install[0].steps: is missing or empty, and no `instead` says what to do"]
+        );
+        let instead = "instead: use another machine";
+        assert_eq!(told(&way(instead)), ["5: install[0].instead: is for a way with `by_hand`"]);
+        let without = |when: &str| {
+            format!("name: docker\ninstall:\n  - name: own\n    {when}\n    by_hand: is not\n    {instead}\n")
+        };
+        assert_eq!(told(&without("when: { id: [debian] }")), [""; 0]);
+        assert_eq!(told(&without("")), [""; 0]);
     }
 
     #[test]

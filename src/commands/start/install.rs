@@ -39,7 +39,8 @@ pub(super) fn inspect<'s>(
         Some(inspected) if !inspected.is_half_installed() => {
             note_unused(service, args, context);
             if args.dry_run {
-                print(&format!("# {} is there already\n", service.title))?;
+                let is_ready = inspected.assessment.readiness() == Readiness::Ready;
+                show_present(service, is_ready, args, machine, context)?;
                 return Ok(None);
             }
             Ok(Some(inspected))
@@ -52,6 +53,27 @@ pub(super) fn inspect<'s>(
         None if !args.install => Err(machine.absent(service)?.into()),
         _ => install(service, args, proxy, machine, context)
             .map_err(|error| with_options(error, service, args)),
+    }
+}
+
+/// Shows that nothing is installed. What does not run may be there in part; the commands put all of it there again.
+fn show_present(
+    service: &Service,
+    is_ready: bool,
+    args: &InstallArgs,
+    machine: &mut Lifecycle,
+    context: &Context,
+) -> Result<(), Error> {
+    print(&format!("# {} is there already\n", service.title))?;
+    if is_ready || service.install.is_empty() {
+        return Ok(());
+    }
+    let progress = Progress::new(context.ui);
+    let watcher = |event: &Event| progress.show(event);
+    match Releases::new(args, context, &watcher)?.plan(service, machine) {
+        Ok(plan) => print(&format!("# where a part of it is gone:\n{}", machine.installation_script(&plan)?)),
+        Err(Error::Services(services::Error::NoInstallation { .. })) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -102,11 +124,9 @@ fn install<'s>(
     let progress = Progress::new(context.ui);
     let watcher = |event: &Event| progress.show(event);
     let releases = Releases::new(args, context, &watcher)?;
-    let plan = machine.plan_installation(service)?;
-    let plan = releases.chosen_for(plan, machine)?;
+    let plan = releases.plan(service, machine)?;
     if args.dry_run {
-        machine.release_files(&plan)?;
-        print(&plan.script())?;
+        print(&machine.installation_script(&plan)?)?;
         return Ok(None);
     }
     match releases.install(&plan, proxy, machine) {
@@ -136,6 +156,14 @@ impl<'a> Releases<'a> {
         let mut downloads = context.downloads(watcher)?;
         downloads.idle_timeout = downloads.idle_timeout.min(timeouts::RELEASE_IDLE);
         Ok(Self { args, cache: ReleaseCache::new(context.folders()?.releases()), downloads })
+    }
+
+    /// How `service` is installed in the machine.
+    ///
+    /// Errors: no way is known; which release is the latest cannot be found out.
+    fn plan<'s>(&self, service: &'s Service, machine: &mut Lifecycle) -> Result<InstallPlan<'s>, Error> {
+        let plan = machine.plan_installation(service)?;
+        self.chosen_for(plan, machine)
     }
 
     /// `plan` with the release that is wanted, if it is made of one.
@@ -201,7 +229,7 @@ impl<'a> Releases<'a> {
         if !self.args.offline {
             return Ok(self.cache.fetch(file, &self.downloads)?);
         }
-        match self.cache.find(file)? {
+        match self.cache.take(file)? {
             Some(found) => Ok(found),
             None => Err(file.not_cached(self.newest_complete(plan, machine)?.as_ref()).into()),
         }

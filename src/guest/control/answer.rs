@@ -6,8 +6,11 @@ use std::str::FromStr;
 use super::error::Error;
 use super::install_obstacle::InstallObstacle;
 use super::install_progress::PROGRESS;
+use super::package_commands::named;
+use crate::base::distribution::PackageName;
 use crate::base::text::sanitize_line;
 use crate::base::types::{GuestPath, UnitName};
+use crate::catalogue::PackageManager;
 use crate::guest::frame::{Frame, Malformed, Nonce, has_begun, parse};
 use crate::guest::ssh::Output;
 
@@ -36,6 +39,8 @@ pub(crate) struct Failure {
 pub(crate) enum FailedStep {
     /// A unit.
     Unit(UnitName),
+    /// A unit whose program is not there, and the package that has it.
+    NoProgram { unit: UnitName, program: GuestPath, package: Option<InstalledPackage> },
     /// A container engine that does not answer at its socket.
     Socket(GuestPath),
     /// A file that cannot be written.
@@ -52,10 +57,51 @@ pub(crate) enum FailedStep {
     Install(InstallObstacle),
 }
 
+/// A package that is installed in the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InstalledPackage {
+    pub manager: PackageManager,
+    pub name: PackageName,
+}
+
+/// A unit and its program, as the guest says it: `docker.service /usr/sbin/dockerd apt docker.io`.
+struct MissingProgram(UnitName, GuestPath, Option<InstalledPackage>);
+
+/// It says what nobody asked for.
+struct UnknownProgram;
+
+impl FromStr for MissingProgram {
+    type Err = UnknownProgram;
+
+    fn from_str(text: &str) -> Result<Self, UnknownProgram> {
+        let mut words = text.split_whitespace();
+        let unit = words.next().and_then(|word| UnitName::parse(word).ok()).ok_or(UnknownProgram)?;
+        let program = words.next().and_then(|word| GuestPath::parse(word).ok()).ok_or(UnknownProgram)?;
+        let package = match words.collect::<Vec<_>>().as_slice() {
+            [] => None,
+            [manager, name] => Some(InstalledPackage {
+                manager: named(manager).ok_or(UnknownProgram)?,
+                name: PackageName::parse(name).map_err(|_| UnknownProgram)?,
+            }),
+            _ => return Err(UnknownProgram),
+        };
+        Ok(Self(unit, program, package))
+    }
+}
+
+impl From<MissingProgram> for FailedStep {
+    fn from(MissingProgram(unit, program, package): MissingProgram) -> Self {
+        Self::NoProgram { unit, program, package }
+    }
+}
+
 impl fmt::Display for FailedStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unit(unit) => write!(f, "{unit} failed"),
+            Self::NoProgram { unit, program, .. } => {
+                write!(f, "{program}, which {unit} starts, is not there")
+            }
             Self::Socket(path) => write!(f, "nothing answers at {path}"),
             Self::File(path) => write!(f, "{path} cannot be written"),
             Self::Install(failure) => failure.fmt(f),
@@ -118,6 +164,7 @@ pub(super) fn outcome(frames: &[Frame]) -> Result<ActionOutcome, Error> {
             (PROGRESS, None) => continue,
             ("install", None) => FailedStep::Install(read(&text)?),
             ("unit", None) => FailedStep::Unit(read(&text)?),
+            ("program", None) => read::<MissingProgram>(&text)?.into(),
             ("socket", None) => FailedStep::Socket(read(&text)?),
             ("file", None) => FailedStep::File(read(&text)?),
             ("sccli", None) => FailedStep::Sccli(read(&text)?),
@@ -177,7 +224,28 @@ mod tests {
         {
             assert!(outcome(hostile).is_err());
         }
-        for kind in ["unit", "restarted", "file", "socket", "sccli", "clock", "install"] {
+        let program = |body: &str| outcome(&[Frame { kind: "program", index: None, body: body.as_bytes() }]);
+        for (package, expected) in [
+            ("", None),
+            (" apt docker.io", Some((PackageManager::Apt, "docker.io"))),
+            (" zypper docker", Some((PackageManager::Zypper, "docker"))),
+        ] {
+            let package_of =
+                |(manager, name): (_, &str)| InstalledPackage { manager, name: name.parse().unwrap() };
+            let step = FailedStep::NoProgram {
+                unit: unit("docker.service"),
+                program: "/usr/sbin/dockerd".parse().unwrap(),
+                package: expected.map(package_of),
+            };
+            let failure = Failure { step, said: Vec::new() };
+            let body = format!("docker.service /usr/sbin/dockerd{package}");
+            assert_eq!(program(&body).unwrap(), ActionOutcome::Failed(failure));
+        }
+        for hostile in [" pacman x", " apt", " apt -y", " apt $(id)", " apt a b", " apt x\x1b[2J"] {
+            let body = format!("docker.service /usr/sbin/dockerd{hostile}");
+            assert!(program(&body).is_err(), "{hostile:?}");
+        }
+        for kind in ["unit", "restarted", "file", "socket", "sccli", "clock", "install", "program"] {
             for hostile in ["", "a;reboot", "$(reboot)", "a b", "/a'; reboot; '", "-a", "\x1b[2J", "\u{202e}"]
             {
                 assert!(outcome(&[frame(kind, hostile.as_bytes())]).is_err(), "{kind} {hostile:?}");

@@ -86,8 +86,25 @@ start() {
     for u; do
         systemctl --quiet is-active -- "$u" && continue
         for t in $(related TriggeredBy "$u"); do systemctl start -- "$t" 2>/dev/null || :; done
+        must_have_program "$u"
         e=$(systemctl start -- "$u" 2>&1) || unit_failed "$u" "$e"
     done
+}
+
+# must_have_program UNIT: fails where what it starts is not there, as after a package was removed and the unit's file stayed.
+must_have_program() {
+    p=$(systemctl show --property=ExecStart -- "$1" 2>/dev/null | sed -n '1s/^ExecStart={ path=\(.*\) ; argv\[\]=.*/\1/p')
+    case $p in '' | [!/]* | *[!A-Za-z0-9/._+-]*) return 0 ;; esac
+    [ -e "$p" ] || failed program "$1 $p$(package_of "$p")" ''
+}
+
+# package_of FILE: ` MANAGER PACKAGE` of an installed package that has it.
+package_of() {
+    o=$(dpkg-query --search "$1" 2>/dev/null | sed -n '1s/^\([a-z0-9+.-]*\)[,:].*/ apt \1/p')
+    if [ -z "$o" ] && o=$(rpm --query --whatprovides --queryformat '%{NAME}\n' -- "$1" 2>/dev/null | grep -x -m 1 '[A-Za-z0-9._+-]*'); then
+        if command -v zypper >/dev/null; then o=" zypper $o"; else o=" dnf $o"; fi
+    fi
+    printf %s "$o"
 }
 
 # Stops what would start the units again.

@@ -119,13 +119,19 @@ impl GuestInstall<'_> {
 
     /// What a placeholder in a file stands for. The names hold nothing that YAML or JSON would read otherwise.
     pub(super) fn value(&self, name: &ValueName) -> Option<String> {
-        let names: Vec<String> = self.names.iter().map(|name| format!("\"{name}\"")).collect();
-        (name.as_str() == "addresses").then(|| format!("[{}]", names.join(", ")))
+        match name.as_str() {
+            "addresses" => {
+                let names: Vec<String> = self.names.iter().map(|name| format!("\"{name}\"")).collect();
+                Some(format!("[{}]", names.join(", ")))
+            }
+            "program" => self.installation.program().map(ToString::to_string),
+            _ => None,
+        }
     }
 }
 
 /// Where a step puts a file.
-fn place(step: &InstallStep) -> Option<&AbsoluteGuestPath> {
+pub(super) fn place(step: &InstallStep) -> Option<&AbsoluteGuestPath> {
     match step {
         InstallStep::Packages { .. } | InstallStep::Group { .. } | InstallStep::Shown { .. } => None,
         InstallStep::Download { place, .. } | InstallStep::File { place, .. } => Some(place),

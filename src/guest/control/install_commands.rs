@@ -1,6 +1,6 @@
 //! An installation as text for people: what they would type in the guest.
 
-use super::install::GuestInstall;
+use super::install::{GuestInstall, place};
 use super::package_commands::{install_command, refresh_command, words};
 use crate::base::distribution::GroupName;
 use crate::base::release::ReleaseFileName;
@@ -13,8 +13,24 @@ impl GuestInstall<'_> {
     /// where a file is from.
     pub(crate) fn commands(&self) -> String {
         let lines = self.wanted().flat_map(|step| self.command_lines(step));
-        let starts = self.wanted().filter_map(start_line);
-        lines.chain(starts).map(|line| line + "\n").collect()
+        lines.chain(self.label_lines()).chain(self.start_line()).map(|line| line + "\n").collect()
+    }
+
+    /// Has `SELinux`, where it is, label the files that are put there.
+    fn label_lines(&self) -> Vec<String> {
+        let places: Vec<String> = self.wanted().filter_map(place).map(ToString::to_string).collect();
+        if places.is_empty() {
+            return Vec::new();
+        }
+        let command = by_root(&[words(&["restorecon"]), places].concat());
+        vec!["# where SELinux is".to_owned(), command]
+    }
+
+    /// Starts what is there then, now and whenever the guest boots.
+    fn start_line(&self) -> Option<String> {
+        let units: Vec<String> = self.installation.units.iter().map(UnitName::full).collect();
+        let command = [words(&["systemctl", "enable", "--now"]), units.clone()].concat();
+        (!units.is_empty()).then(|| by_root(&command))
     }
 
     fn command_lines(&self, step: &InstallStep) -> Vec<String> {
@@ -76,16 +92,6 @@ fn compare_line(name: &ReleaseFileName, sums: &ReleaseFileName) -> String {
     format!("grep {} {sums} | sha256sum -c", sh_word(&line))
 }
 
-/// Starts a unit that a step has written, now and whenever the guest boots.
-fn start_line(step: &InstallStep) -> Option<String> {
-    let InstallStep::File { place, .. } = step else { return None };
-    let unit = UnitName::parse(place.as_str().strip_prefix(UNITS)?).ok()?;
-    if !STARTED.iter().any(|kind| unit.as_str().ends_with(kind)) {
-        return None;
-    }
-    Some(by_root(&words(&["systemctl", "enable", "--now", unit.as_str()])))
-}
-
 /// What the guest must have, in words; none where that is nothing.
 pub(crate) fn needs_in_words(needs: &Needs) -> Option<String> {
     let Needs { disk, memory, processors, ports, .. } = needs;
@@ -113,8 +119,6 @@ fn by_root(command: &[String]) -> String {
 const FILE_MARK: &str = "# service-manager";
 /// Where units are; systemd is told of a new one.
 const UNITS: &str = "/etc/systemd/system/";
-/// The kinds of units that are enabled (`systemd.unit(5)`); other files stand beside them.
-const STARTED: [&str; 3] = [".service", ".socket", ".timer"];
 
 #[cfg(test)]
 mod tests {
@@ -141,7 +145,8 @@ mod tests {
     #[test]
     fn commands_are_words_for_a_shell() {
         let debian = |user| commands("docker", "debian", user, "");
-        let last = |user| debian(user).lines().last().unwrap().to_owned();
+        let last = |user| debian(user).lines().rev().nth(1).unwrap().to_owned();
+        assert!(debian("vagrant").ends_with("\nsudo systemctl enable --now docker.service\n"));
         assert_eq!(last("vagrant"), "sudo usermod --append --groups docker -- vagrant");
         assert_eq!(last("a$b*"), "sudo usermod --append --groups docker -- 'a$b*'");
         assert!(last("root").contains("apt-get install"));
@@ -161,7 +166,9 @@ mod tests {
         );
         assert!(text.starts_with(&begin), "{text}");
         assert!(text.contains("\ntls-san: [\"192.0.2.7\", \"2001:db8::7\"]\n"), "{text}");
-        let end = "END-OF-FILE\nsudo systemctl daemon-reload\nsudo systemctl enable --now k3s.service\n";
+        let end = "END-OF-FILE\nsudo systemctl daemon-reload\n# where SELinux is\n\
+            sudo restorecon /usr/local/bin/k3s /etc/rancher/k3s/config.yaml /etc/systemd/system/k3s.service\n\
+            sudo systemctl enable --now k3s.service\n";
         assert!(text.ends_with(end), "{text}");
     }
 

@@ -12,6 +12,23 @@ pub(crate) fn program(manager: PackageManager) -> &'static str {
     }
 }
 
+/// The one that the guest calls so.
+pub(super) fn named(name: &str) -> Option<PackageManager> {
+    [PackageManager::Apt, PackageManager::Dnf, PackageManager::Zypper]
+        .into_iter()
+        .find(|manager| program(*manager).split('-').next() == Some(name))
+}
+
+/// The command that puts the files of a package that is installed into their places again.
+pub(crate) fn reinstall_command(manager: PackageManager, name: &PackageName) -> String {
+    let command = match manager {
+        PackageManager::Apt => "apt-get install --reinstall",
+        PackageManager::Dnf => "dnf reinstall",
+        PackageManager::Zypper => "zypper install --force",
+    };
+    format!("sudo {command} {name}")
+}
+
 /// The command that reads the lists of packages.
 pub(super) fn refresh_command(manager: PackageManager) -> Vec<String> {
     match manager {

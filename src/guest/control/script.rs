@@ -215,6 +215,37 @@ mod tests {
         assert!(said.contains("/pending/k3s.service\n@n said 0\n\n@n end 0\n"), "{said}");
     }
 
+    #[test]
+    fn a_unit_whose_program_is_gone_is_told_with_its_package() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("bin")).unwrap();
+        for (name, text) in [
+            ("systemctl", "[ -z \"$ran\" ] || echo \"ExecStart={ path=$ran ; argv[]=$ran -x ; flags= }\""),
+            ("dpkg-query", "[ \"$owner\" = dpkg ] && echo \"docker.io:amd64: $2\""),
+            ("rpm", "[ \"$owner\" = rpm ] && echo moby-engine || echo \"no package provides $5\""),
+            ("zypper", "exit 1"),
+        ] {
+            std::fs::write(path("bin").join(name), format!("#!/bin/sh\n{text}\n")).unwrap();
+        }
+        let said = |ran: &str, owner: &str| {
+            let call = format!(
+                "chmod -R +x bin; PATH=$PWD/bin:$PATH; export ran={ran} owner={owner}; must_have_program docker.service; echo there"
+            );
+            run(folder.path(), &call)
+        };
+        for ran in ["", "/bin/sh", "'/no such place/x'", "x"] {
+            assert_eq!(said(ran, ""), "there\n", "{ran}");
+        }
+        for (owner, package) in [("", ""), ("dpkg", " apt docker.io"), ("rpm", " zypper moby-engine")] {
+            let body = format!("docker.service /no-such-place/x{package}");
+            assert_eq!(
+                said("/no-such-place/x", owner),
+                format!("@n program {}\n{body}\n@n said 0\n\n@n end 0\n\n", body.len())
+            );
+        }
+    }
+
     /// A limit on the size of files is what a full disk is.
     #[test]
     fn nothing_is_left_of_a_file_that_cannot_be_written() {

@@ -80,6 +80,9 @@ impl Questions {
         for path in service.install.iter().flat_map(|installation| &installation.when.files) {
             questions.add_file(path.into(), false, Detail::Presence);
         }
+        for path in service.install.iter().flat_map(|installation| &installation.when.read_only) {
+            questions.add_file(path.into(), true, Detail::Writable);
+        }
         questions
     }
 

@@ -10,12 +10,12 @@ use crate::base::distribution::PackageName;
 use crate::base::files;
 use crate::base::release::{ReleaseFileName, ReleaseTag, Sha256Sum};
 use crate::base::timeouts;
-use crate::base::types::{HostName, SshUser};
+use crate::base::types::{GuestPath, HostName, SshUser};
 use crate::catalogue::platform::Platform;
 use crate::catalogue::{InstallMethod, InstallStep, PublishedReleases, Service};
 use crate::clients::release_files::{FetchedFile, ReleaseFile};
 use crate::guest::control::{Action, GuestInstall, ProxyChange, installation_mark, needs_in_words, program};
-use crate::guest::probe::{Facts, Questions};
+use crate::guest::probe::{Facts, FileFact, Questions};
 use crate::services::error::Error;
 use crate::services::inspection::Inspection;
 use crate::ui::Spinner;
@@ -91,6 +91,17 @@ impl Lifecycle<'_> {
         })
     }
 
+    /// The commands that do what `plan` says, for a shell in the machine.
+    ///
+    /// Errors: it is not made for what the machine runs on; nobody can install it there.
+    pub(crate) fn installation_script(&self, plan: &InstallPlan) -> Result<String, Error> {
+        self.release_files(plan)?;
+        if plan.installation.steps.is_empty() {
+            self.refuse_by_hand(plan)?;
+        }
+        Ok(plan.script())
+    }
+
     /// Finds out whether a service can be installed as `plan` says, and changes nothing. It waits for nobody, and has the time of the
     /// command.
     ///
@@ -150,6 +161,7 @@ impl Lifecycle<'_> {
             service: plan.service.name.to_string(),
             machine: self.machine_name(),
             because: because.clone(),
+            instead: plan.installation.instead.clone(),
         })
     }
 
@@ -220,7 +232,7 @@ impl InstallPlan<'_> {
     }
 
     /// The commands that do it, under a comment that says for what guest, for a shell there.
-    pub(crate) fn script(&self) -> String {
+    fn script(&self) -> String {
         let needs = needs_in_words(&self.installation.needs).map(|needs| format!("; needs {needs}"));
         let title = format!("# {} on {}{}\n", self.service.title, self.system, needs.unwrap_or_default());
         let by_hand = self.installation.by_hand.as_ref();
@@ -252,7 +264,10 @@ impl Inspected<'_> {
 fn fits(installation: &InstallMethod, facts: &Facts) -> bool {
     let value = |key| facts.release.value(key).map(|value| value.to_string());
     let (id, version) = (value("ID"), value("VERSION_ID"));
-    installation.when.fit(id.as_deref(), version.as_deref(), |path| facts.files.contains_key(path))
+    // What only the user cannot write, root may.
+    let is_read_only = |path: &GuestPath| facts.root && facts.files.get(path) == Some(&FileFact::Present);
+    let exists = |path: &GuestPath| facts.files.contains_key(path);
+    installation.when.fit(id.as_deref(), version.as_deref(), exists, is_read_only)
 }
 
 /// The addresses of the guest, and the name by which it was reached.
