@@ -61,6 +61,7 @@ impl Explain for Error {
             | Self::InstallTimedOut { .. }
             | Self::InstallByHand { .. } => super::installation::hint(self),
             Self::NotInstalled { .. }
+            | Self::RegistryUnreadable { .. }
             | Self::LeadsElsewhere { .. }
             | Self::NoContext { .. }
             | Self::ContextUnfit { .. }
@@ -143,6 +144,16 @@ fn of_forwarding(error: &Error) -> Option<String> {
 /// What to type where another service, or another context, may be meant.
 fn of_choice(error: &Error) -> Option<String> {
     Some(match error {
+        Error::NotInstalled { service, .. } if service == REGISTRY => {
+            "in the machine: `docker run --detach --restart always --publish 127.0.0.1:5000:5000 --name registry registry:2` \
+             starts one; `service-manager services show registry` has the forms that are found"
+                .into()
+        }
+        Error::RegistryUnreadable { .. } => {
+            "in the machine: `docker inspect`, or `podman inspect`, shows the container; with `--publish 127.0.0.1:5000:5000` it \
+             publishes its port"
+                .into()
+        }
         Error::NotInstalled { .. } => "`service-manager status` shows what the machine has".into(),
         Error::LeadsElsewhere { service, of_guest, .. } | Error::NoContext { service, of_guest, .. } => {
             choose_context(service, of_guest)
@@ -335,6 +346,9 @@ fn failed_step(step: &FailedStep, verb: &str, service: &str) -> String {
         }
     }
 }
+
+/// The service that is an image registry.
+const REGISTRY: &str = "registry";
 
 #[cfg(test)]
 mod tests {

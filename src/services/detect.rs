@@ -249,11 +249,12 @@ fn is_there(flavour: &Flavour, service: &Service, facts: &Facts) -> bool {
         && (flavour.detect.container.is_none() || container(flavour, facts).is_some())
 }
 
-/// The container that is a sign of `flavour`: the first that runs, else the first.
+/// The container that is a sign of `flavour`: the first by its name that runs, else the first. An engine names them in the order in which
+/// they were made, which changes.
 fn container<'f>(flavour: &Flavour, facts: &'f Facts) -> Option<&'f RegistryContainer> {
     let pattern = flavour.detect.container.as_ref()?;
-    let mut fitting = facts.registries.iter().filter(|container| pattern.matches(&container.name));
-    fitting.clone().find(|container| container.is_running).or_else(|| fitting.next())
+    let fitting = facts.registries.iter().filter(|container| pattern.matches(&container.name));
+    fitting.min_by_key(|container| (!container.is_running, container.name.as_str()))
 }
 
 /// Without systemd, the file with its credentials, or its socket, stands for a flavour that has units elsewhere; not one that is the only sign of

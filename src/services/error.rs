@@ -16,7 +16,7 @@ use crate::base::timeouts;
 use crate::base::types::UnitName;
 use crate::catalogue::{self, OpenPort, Reason};
 use crate::export;
-use crate::guest::control::{self, FailedStep};
+use crate::guest::control::{self, FailedStep, InstallObstacle};
 use crate::guest::tunnel::{ControlError, FORBIDS, StartError};
 use crate::guest::{probe, ssh};
 use crate::machine::{self, Machine};
@@ -54,6 +54,10 @@ pub(crate) enum Error {
     // How it is.
     #[error("there is no {service} in `{machine}`{}", if *.no_systemd { ", as far as can be seen without systemd there" } else { "" })]
     NotInstalled { service: String, machine: String, no_systemd: bool },
+    #[error(
+        "the container with an image registry in `{machine}` publishes no port, or is described in an unknown way"
+    )]
+    RegistryUnreadable { machine: String },
     #[error("there is no {service} in `{machine}`")]
     Installable {
         service: String,
@@ -321,6 +325,11 @@ impl Error {
     pub(super) fn is_about_the_way(&self) -> bool {
         let Self::NoAnswer { attempts, only_directly, .. } = self else { return false };
         *only_directly || attempts.iter().any(|attempt| attempt.ends_with(FORBIDS))
+    }
+
+    /// True when what was put into the guest was not there any more when it was used.
+    pub(crate) fn is_about_transfer(&self) -> bool {
+        matches!(self, Self::ActionFailed { step: FailedStep::Install(InstallObstacle::Transfer), .. })
     }
 
     /// True when nothing in the guest speaks for the service any more.

@@ -25,7 +25,20 @@ impl ExportedService<'_> {
     pub(crate) fn notes(&self) -> Vec<String> {
         let title = &self.connected.detected.service.title;
         let left_out = self.left_out.iter().map(|reason| format!("{title}: {reason}"));
-        self.connected.notes().into_iter().chain(left_out).collect()
+        self.connected.notes().into_iter().chain(self.note_about_login()).chain(left_out).collect()
+    }
+
+    /// How its clients log in to a registry that wants it, while `registry login` has not logged them in.
+    fn note_about_login(&self) -> Option<String> {
+        let is_logged_in = || self.block.exports.iter().any(|export| export.name.as_str() == LOGINS);
+        if !self.connected.endpoint.wants_login() || is_logged_in() {
+            return None;
+        }
+        let place = self.connected.endpoint.address()?.place();
+        Some(format!(
+            "the registry asks for a login: `docker login {place}` for docker, `service-manager registry login --user NAME \
+             --password-stdin` for skopeo, podman and buildah"
+        ))
     }
 }
 
@@ -95,6 +108,9 @@ impl ConnectedService<'_> {
         Some(format!("the token for {} expires in {left}{more}", self.detected.service.title))
     }
 }
+
+/// What `registry login` has written.
+const LOGINS: &str = "REGISTRY_AUTH_FILE";
 
 /// Fills in the exports of `connected` and writes what the clients read.
 ///

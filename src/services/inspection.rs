@@ -125,6 +125,11 @@ impl Inspection {
 
     /// Why no flavour of `service` is in the guest, where a kubeconfig might be taken for one.
     fn why_not_there(&self, service: &Service) -> Error {
+        if self.facts.unreadable_registries
+            && service.flavours.iter().any(|flavour| flavour.detect.container.is_some())
+        {
+            return Error::RegistryUnreadable { machine: self.machine.name.to_string() };
+        }
         let lead = last_resorts(service).find_map(|flavour| KubeconfigLead::of(flavour, &self.facts, None));
         lead.and_then(|lead| lead.refusal(service, &self.machine)).unwrap_or_else(|| Error::NotInstalled {
             service: service.name.to_string(),

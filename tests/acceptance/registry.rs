@@ -79,8 +79,15 @@ impl Drop for TrustedByDocker {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn docker_pushes_and_skopeo_inspects_at_a_routable_address() {
     let guest = Guest::own("kubeadm", "address");
-    install(&guest);
     let user = User::of(&guest);
+    user.types("service-manager env registry --script-readable")
+        .stderr(
+            "error: there is no registry in `[NAME]`\n\
+             hint: in the machine: `docker run --detach --restart always --publish 127.0.0.1:5000:5000 --name registry registry:2` \
+             starts one; `service-manager services show registry` has the forms that are found\n",
+        )
+        .fails(126);
+    install(&guest);
     user.types("service-manager status registry").stdout("registry - stopped\n").succeeds();
     let place = format!("{}:5000", guest.address());
     sets_up(&guest, Some(&format!("IP:{},DNS:registry", guest.address())), false);
@@ -107,6 +114,16 @@ fn docker_pushes_and_skopeo_inspects_at_a_routable_address() {
             note: for docker: `sudo install -D -m 644 [HOME]/.config/containers/certs.d/[ADDRESS]:5000/ca.crt /etc/docker/certs.d/[ADDRESS]:5000/ca.crt`
             ",
         )
+        .succeeds();
+    // Daemons of the user's own have their own folders.
+    user.writes(".config/systemd/user/docker.service", "");
+    user.writes(".docker/desktop/x", "");
+    let ca = "[HOME]/.config/containers/certs.d/[ADDRESS]:5000/ca.crt";
+    user.types("service-manager registry trust 2>&1 | grep -e rootless -e Desktop")
+        .stdout(&format!(
+            "note: for rootless docker: `install -D -m 644 {ca} [HOME]/.config/docker/certs.d/[ADDRESS]:5000/ca.crt`\n\
+             note: for Docker Desktop: `install -D -m 644 {ca} [HOME]/.docker/certs.d/[ADDRESS]:5000/ca.crt`, and start it anew\n"
+        ))
         .succeeds();
     let folder = image(&user);
     user.types(format!(
@@ -283,6 +300,26 @@ fn a_registry_in_a_container_is_found() {
     user.types("eval \"$(service-manager --quiet env registry --tunnel always)\"; curl --silent --include http://$DOCKER_REGISTRY/v2/ | head -n 1")
         .stdout("HTTP/1.1 200 OK\r\n")
         .succeeds();
+    // One that nothing leads to, and an engine that hangs.
+    let stub = |text: &str| {
+        guest.run_with(
+            "cat >/usr/local/sbin/docker; chmod 755 /usr/local/sbin/docker",
+            &format!("#!/bin/sh\n{text}\n"),
+        );
+    };
+    stub("[ \"$1\" = inspect ] && echo '{\"Name\":5}' && exit; exec /usr/bin/docker \"$@\"");
+    user.types("service-manager env registry --refresh --script-readable")
+        .stderr(
+            "error: the container with an image registry in `[NAME]` publishes no port, or is described in an unknown way\n\
+             hint: in the machine: `docker inspect`, or `podman inspect`, shows the container; with `--publish 127.0.0.1:5000:5000` it \
+             publishes its port\n",
+        )
+        .fails(126);
+    stub("exec sleep 600");
+    user.types("timeout 25 service-manager status registry; echo $?")
+        .stdout("registry - not installed\n0\n")
+        .succeeds();
+    guest.run("rm /usr/local/sbin/docker; pkill --full '^sleep 600' || true");
     guest.run("docker stop --time 1 my-registry >/dev/null");
     user.types("service-manager env registry --script-readable")
         .stderr(
@@ -344,6 +381,8 @@ fn skopeo_and_docker_are_logged_in() {
              hint: in the machine, `htpasswd -v` checks a user and a password\n",
         )
         .fails(1);
+    let login = "service-manager env registry 2>&1 >/dev/null | grep --only-matching 'the registry asks for a login: `docker login 127.0.0.1:2'";
+    user.types(login).stdout("the registry asks for a login: `docker login 127.0.0.1:2\n").succeeds();
     user.types(
         "export DOCKER_HOST=unix://$(ls /run/service-manager-test-*/docker.sock | head -n 1); \
          echo secret | service-manager registry login --user dev --password-stdin --docker",
@@ -355,6 +394,7 @@ fn skopeo_and_docker_are_logged_in() {
         ",
     )
     .succeeds();
+    user.types(login).stdout("").fails(1);
     let image = image(&user);
     user.types(format!(
         "eval \"$(service-manager --quiet env registry)\"; set -e; \

@@ -88,6 +88,11 @@ impl Endpoint {
         self.is_through_ssh() && self.admission == Admission::Everybody
     }
 
+    /// True when it was asked without a login, and wants one.
+    pub(crate) fn wants_login(&self) -> bool {
+        self.admission == Admission::LoginWanted
+    }
+
     /// The URL that clients are given.
     pub(crate) fn url(&self) -> String {
         match &self.place {

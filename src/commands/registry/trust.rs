@@ -1,5 +1,7 @@
 //! Which registries skopeo, podman and buildah trust.
 
+use std::path::{Path, PathBuf};
+
 use sha2::{Digest, Sha256};
 
 use super::{NamedRegistry, with_registry};
@@ -28,8 +30,9 @@ fn trust(registry: &NamedRegistry, context: &Context) -> Result<(), Error> {
     let how = if authority.is_some() { "trust" } else { "use HTTP for" };
     context.note(&format!("skopeo, podman and buildah {how} {place}: `{}`", sh_path(&file.path)));
     if !registry.is_on_loopback() && authority.is_some() {
-        let target = sh_word(&format!("/etc/docker/certs.d/{place}/ca.crt"));
-        context.note(&format!("for docker: `sudo install -D -m 644 {} {target}`", sh_path(&file.path)));
+        for line in docker_lines(home, place, &file.path) {
+            context.note(&line);
+        }
     }
     if registry.has_other_name() {
         context.note(&format!(
@@ -38,6 +41,28 @@ fn trust(registry: &NamedRegistry, context: &Context) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// How daemons of docker trust the registry at `place`, by the file `authority`: root's, and those that the user has.
+fn docker_lines(home: &Path, place: &str, authority: &Path) -> Vec<String> {
+    let authority = sh_path(authority);
+    let line = |whose: &str, command: &str, target: &Path| {
+        format!("for {whose}: `{command} -D -m 644 {authority} {}`", sh_path(target))
+    };
+    let below = |folder: PathBuf| folder.join("certs.d").join(place).join("ca.crt");
+    let of_root = sh_word(&format!("/etc/docker/certs.d/{place}/ca.crt"));
+    let mut lines = vec![format!("for docker: `sudo install -D -m 644 {authority} {of_root}`")];
+    // https://docs.docker.com/engine/security/rootless/tips/
+    let rootless = home.join(".config/systemd/user/docker.service");
+    if rootless.exists() {
+        lines.push(line("rootless docker", "install", &below(home.join(".config/docker"))));
+    }
+    // https://docs.docker.com/desktop/setup/install/: it copies that folder when it starts.
+    if home.join(".docker/desktop").exists() {
+        let line = line("Docker Desktop", "install", &below(home.join(".docker")));
+        lines.push(format!("{line}, and start it anew"));
+    }
+    lines
 }
 
 /// Writes `file`, unless there is one that is not ours. What was written for another address before is removed.

@@ -38,6 +38,8 @@ pub(crate) struct Facts {
     pub listening: Option<BTreeMap<u16, bool>>,
     /// The containers with an image registry in them, each once.
     pub registries: Vec<RegistryContainer>,
+    /// There are others that publish no port, or that are not described as engines do.
+    pub unreadable_registries: bool,
     /// `/etc/os-release`.
     pub release: OsRelease,
     /// What the guest runs on; none where that was not asked, or has no name here.
@@ -177,9 +179,12 @@ impl Reader<'_> {
 
     fn add_container(&mut self, body: &[u8]) {
         let known = &mut self.facts.registries;
-        let is_new = |container: &RegistryContainer| known.iter().all(|other| other.name != container.name);
         self.container = None;
-        if let Some(container) = RegistryContainer::parse(body).filter(is_new) {
+        let Some(container) = RegistryContainer::parse(body) else {
+            self.facts.unreadable_registries = true;
+            return;
+        };
+        if known.iter().all(|other| other.name != container.name) {
             self.container = Some(known.len());
             known.push(container);
         }

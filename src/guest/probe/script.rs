@@ -211,24 +211,25 @@ const FUNCTIONS: &str = "\
 
 /// `containers PID SOCKET ALIVE` shows those with an image registry: of Docker where its file PID is there, since its client would
 /// start what listens at SOCKET, and of Podman where ALIVE says that it was used since the boot, since it would make its folders.
-/// The certificate is in the container's own files. Apart from the others, since few commands ask for it.
+/// The certificate is in the container's own files. An engine that hangs is waited for shortly. Apart from the others, since few commands ask for it.
 const REGISTRIES: &str = "
     containers() {
         if [ -e \"$1\" ]; then registries env DOCKER_HOST=unix://$2 docker; fi;
         if [ -e \"$3\" ]; then registries podman; fi;
     };
     registries() {
-        \"$@\" ps --all --no-trunc --format \"{{.ID}} {{.Image}}\" </dev/null 2>/dev/null | while read -r i m; do
+        w=; if command -v timeout >/dev/null; then w=\"timeout 3\"; fi;
+        $w \"$@\" ps --all --no-trunc --format \"{{.ID}} {{.Image}}\" </dev/null 2>/dev/null | while read -r i m; do
             case $m in
                 registry|registry[:@]*|*/registry|*/registry[:@]*|*/distribution|*/distribution[:@]*) ;;
                 *) continue;;
             esac;
-            c=$(\"$@\" inspect --type container --format \"{{json .}}\" \"$i\" </dev/null 2>/dev/null | head -c 262145);
+            c=$($w \"$@\" inspect --type container --format \"{{json .}}\" \"$i\" </dev/null 2>/dev/null | head -c 262145);
             frame container \"$c\";
-            f=$(\"$@\" inspect --type container --format \"{{range .Config.Env}}{{println .}}{{end}}\" \"$i\" </dev/null 2>/dev/null |
+            f=$($w \"$@\" inspect --type container --format \"{{range .Config.Env}}{{println .}}{{end}}\" \"$i\" </dev/null 2>/dev/null |
                 sed -n s/^REGISTRY_HTTP_TLS_CERTIFICATE=//p | head -n 1);
             if [ -n \"$f\" ]; then
-                c=$(\"$@\" cp \"$i:$f\" - </dev/null 2>/dev/null | tar -xOf - 2>/dev/null | head -c 65537);
+                c=$($w \"$@\" cp \"$i:$f\" - </dev/null 2>/dev/null | tar -xOf - 2>/dev/null | head -c 65537);
                 frame certificate \"$c\";
             fi;
         done;
