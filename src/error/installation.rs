@@ -1,7 +1,7 @@
 //! What to type where a service is not installed, or cannot be.
 
 use crate::base::text::sh_word;
-use crate::guest::control::{InstallObstacle, PackageTask, Resource};
+use crate::guest::control::{InstallObstacle, PackageTask, Resource, asking_command};
 use crate::services::Error;
 
 /// What to do about a service that is not there.
@@ -30,7 +30,12 @@ pub(super) fn failure(failure: &InstallObstacle, service: &str) -> String {
         InstallObstacle::NoSystemd => "start it there in its own way".into(),
         InstallObstacle::ReadOnly(_)
         | InstallObstacle::Group(_)
-        | InstallObstacle::Packages(PackageTask::Install | PackageTask::Repair) => commands(service),
+        | InstallObstacle::Packages(PackageTask::Repair) => commands(service),
+        InstallObstacle::PackagesRefused { manager, names } => format!(
+            "in the machine: `{}` says why, and asks what to do; then {}",
+            asking_command(*manager, names),
+            install(service)
+        ),
         InstallObstacle::Packages(PackageTask::Lists) => format!(
             "let the machine reach its archive of packages; `service-manager start {service} --install --proxy \
              http://HOST:PORT` goes through a proxy"

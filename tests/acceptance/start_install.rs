@@ -346,7 +346,7 @@ fn replaces_no_package() {
             caused by: Reading package lists...
             caused by: Building dependency tree...
             caused by: E: Unable to locate package no-such-package
-            hint: `service-manager start docker --install --dry-run` prints the commands, to be run in the machine
+            hint: in the machine: `sudo apt-get install no-such-package` says why, and asks what to do; then `service-manager start docker --install`
             ",
         )
         .fails(126);

@@ -44,6 +44,7 @@ fn installs_with_dnf_and_zypper() {
             ",
         )
         .fails(126);
+    conflicts(&user, &guest);
     // Debian's rpm has its packages elsewhere than zypper looks.
     waits_for(&user, &guest, &["/run/zypp.pid"]);
     installs(&user, "note: installed on openSUSE Leap 15.6: docker with zypper");
@@ -170,7 +171,7 @@ fn has_tools(guest: &Guest, proxy: &PackageProxy) {
     );
     guest.run("apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq --no-install-recommends install dnf zypper createrepo-c rpm >/dev/null 2>&1");
     guest.run("groupadd docker; mkdir -p /srv/repository /etc/yum.repos.d /etc/zypp/repos.d");
-    for name in ["moby-engine", "docker-cli", "docker"] {
+    for name in ["moby-engine", "docker-cli", "docker", "podman-docker"] {
         guest.run_with("cat >/srv/package.spec", &spec(name));
         guest
             .run("rpmbuild --quiet -bb --define '_rpmdir /srv/repository' /srv/package.spec >/dev/null 2>&1");
@@ -195,8 +196,9 @@ fn spec(name: &str) -> String {
     } else {
         (String::new(), "")
     };
+    let conflicts = if name == "podman-docker" { "Conflicts: docker\n" } else { "" };
     format!(
-        "Name: {name}\nVersion: 27\nRelease: 1\nSummary: stand-in\nLicense: none\nBuildArch: noarch\nAutoReqProv: no\n\
+        "Name: {name}\nVersion: 27\nRelease: 1\nSummary: stand-in\nLicense: none\nBuildArch: noarch\nAutoReqProv: no\n{conflicts}\
          %description\nA stand-in.\n%install\n{install}%files\n{files}\n"
     )
 }
@@ -204,6 +206,22 @@ fn spec(name: &str) -> String {
 fn says_it_is(guest: &Guest, release: &str) {
     guest.run("rm -f /etc/os-release");
     guest.run_with("cat >/etc/os-release", release);
+}
+
+/// A package is there with which the wanted one cannot be.
+fn conflicts(user: &User, guest: &Guest) {
+    guest.run("zypper --non-interactive install podman-docker >/dev/null 2>&1");
+    user.types("service-manager start docker --install 2>&1 | grep --extended-regexp '^(error|caused by: Problem|hint)'; exit ${PIPESTATUS[0]}")
+        .patiently()
+        .stdout(
+            "
+            error: could not install docker in `[NAME]`: its packages cannot be installed
+            caused by: Problem: podman-docker-27-1.noarch conflicts with docker provided by docker-27-1.noarch
+            hint: in the machine: `sudo zypper install docker` says why, and asks what to do; then `service-manager start docker --install`
+            ",
+        )
+        .fails(126);
+    guest.run("rpm --dbpath /var/lib/rpm --erase podman-docker");
 }
 
 /// Another one is at work: a program that holds these locks.

@@ -143,9 +143,9 @@ packages_by_apt() {
         case $o in
             *'dpkg was interrupted'* | *'--fix-broken'* | *'-f install'*) next=repair ;;
             *'Unable to locate package'* | *'no installation candidate'* | *'Unable to fetch'* | *'Failed to fetch'* | *'could not be parsed'*) next=refresh ;;
-            *) packages_failed install ;;
+            *) packages_refused ;;
         esac
-        case $tried in *"$next"*) packages_failed install ;; esac
+        case $tried in *"$next"*) packages_refused ;; esac
         tried="$tried $next"
         if [ "$next" = repair ]; then
             in_turn repair_apt || packages_failed repair
@@ -170,12 +170,15 @@ packages_by_another() {
     in_turn install_packages && return 0
     frame progress 'lists'
     if in_turn refresh_packages; then
-        in_turn install_packages || packages_failed install
+        in_turn install_packages || packages_refused
     else
         lists=$o
         in_turn install_packages || { o=$lists; packages_failed lists; }
     fi
 }
+
+# $asked   the package manager and the packages, which script.rs puts before the call
+packages_refused() { packages_failed "install $asked"; }
 
 packages_failed() {
     # Then nothing has been changed, and what somebody else installs is no half of this.

@@ -1,6 +1,6 @@
 //! The calls of the functions of `install.sh`.
 
-use super::package_commands::{install_command, refresh_command};
+use super::package_commands::{install_command, refresh_command, word};
 use crate::base::distribution::{GroupName, PackageName};
 use crate::base::release::Sha256Sum;
 use crate::base::text::sh_quote;
@@ -91,8 +91,10 @@ fn packages(manager: PackageManager, names: &[PackageName]) -> String {
         PackageManager::Dnf | PackageManager::Zypper => "packages_by_another",
     };
     let (refresh, install) = (refresh_command(manager), install_command(manager, names));
+    let asked: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let asked = sh_quote(&format!("{} {}", word(manager), asked.join(" ")));
     format!(
-        "refresh_packages() {{ {}; }}; install_packages() {{ {}; }}; {by}",
+        "asked={asked}; refresh_packages() {{ {}; }}; install_packages() {{ {}; }}; {by}",
         quoted(&refresh),
         quoted(&install)
     )

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::base::distribution::GroupName;
+use super::package_commands::named;
+use crate::base::distribution::{GroupName, PackageName};
 use crate::base::types::{GuestPath, Port};
+use crate::catalogue::PackageManager;
 
 /// Why a service could not be installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub(crate) enum InstallObstacle {
     Locked,
     /// The package manager itself.
     Packages(PackageTask),
+    /// It does not install these packages unasked.
+    PackagesRefused { manager: PackageManager, names: Vec<PackageName> },
     /// The user could not be added to it.
     Group(GroupName),
 }
@@ -48,7 +52,6 @@ pub(crate) enum Resource {
 pub(crate) enum PackageTask {
     /// It reads the lists of packages.
     Lists,
-    Install,
     /// It finishes what was broken off.
     Repair,
 }
@@ -76,7 +79,13 @@ impl FromStr for InstallObstacle {
             ["other", file] => Ok(Self::OtherInstallation(path(file)?)),
             ["group", name] => Ok(Self::Group(GroupName::parse(name).map_err(|_| UnknownObstacle)?)),
             ["packages", "lists"] => Ok(Self::Packages(PackageTask::Lists)),
-            ["packages", "install"] => Ok(Self::Packages(PackageTask::Install)),
+            ["packages", "install", manager, names @ ..] if !names.is_empty() => {
+                let names = names.iter().map(|name| PackageName::parse(name));
+                Ok(Self::PackagesRefused {
+                    manager: named(manager).ok_or(UnknownObstacle)?,
+                    names: names.collect::<Result<_, _>>().map_err(|_| UnknownObstacle)?,
+                })
+            }
             ["packages", "repair"] => Ok(Self::Packages(PackageTask::Repair)),
             [what, needs, has] => {
                 let of = match *what {
@@ -118,7 +127,7 @@ impl fmt::Display for InstallObstacle {
             Self::Transfer => f.write_str("what arrived there is not what was sent"),
             Self::Locked => f.write_str("another program there is installing packages all the time"),
             Self::Packages(PackageTask::Lists) => f.write_str("the lists of packages cannot be read"),
-            Self::Packages(PackageTask::Install) => f.write_str("its packages cannot be installed"),
+            Self::PackagesRefused { .. } => f.write_str("its packages cannot be installed"),
             Self::Packages(PackageTask::Repair) => {
                 f.write_str("packages that were half installed before cannot be repaired")
             }
@@ -141,6 +150,8 @@ mod tests {
             "other /snap/bin/docker",
             "group docker",
             "packages lists",
+            "packages install zypper docker",
+            "packages install apt docker.io ca-certificates",
             "port 6443",
             "transfer",
             "foreign /etc/rancher/k3s/config.yaml",
@@ -160,6 +171,11 @@ mod tests {
             "group $(id)",
             "packages",
             "packages remove",
+            "packages install",
+            "packages install zypper",
+            "packages install pacman docker",
+            "packages install apt $(id)",
+            "packages install apt docker.io -y",
             "locked x",
             "port 0",
             "port 65536",

@@ -29,7 +29,7 @@ pub(crate) use self::install_commands::needs_in_words;
 pub(crate) use self::install_obstacle::{InstallObstacle, PackageTask, Resource};
 pub(crate) use self::install_progress::InstallProgress;
 pub(crate) use self::keys::Keys;
-pub(crate) use self::package_commands::{program, reinstall_command};
+pub(crate) use self::package_commands::{asking_command, program, reinstall_command};
 pub(crate) use self::proxy::{Proxy, ProxyError, ProxyInput};
 pub(crate) use self::push::push;
 pub(crate) use self::step::KeysRenewal;

@@ -12,11 +12,30 @@ pub(crate) fn program(manager: PackageManager) -> &'static str {
     }
 }
 
+/// What the guest calls it.
+pub(super) fn word(manager: PackageManager) -> &'static str {
+    match manager {
+        PackageManager::Apt => "apt",
+        PackageManager::Dnf => "dnf",
+        PackageManager::Zypper => "zypper",
+    }
+}
+
 /// The one that the guest calls so.
 pub(super) fn named(name: &str) -> Option<PackageManager> {
-    [PackageManager::Apt, PackageManager::Dnf, PackageManager::Zypper]
-        .into_iter()
-        .find(|manager| program(*manager).split('-').next() == Some(name))
+    let all = [PackageManager::Apt, PackageManager::Dnf, PackageManager::Zypper];
+    all.into_iter().find(|manager| word(*manager) == name)
+}
+
+/// The command that installs `names` after it has asked a person what is to become of others.
+pub(crate) fn asking_command(manager: PackageManager, names: &[PackageName]) -> String {
+    let command = match manager {
+        PackageManager::Apt => "apt-get install",
+        PackageManager::Dnf => "dnf install --allowerasing",
+        PackageManager::Zypper => "zypper install",
+    };
+    let names: Vec<&str> = names.iter().map(PackageName::as_str).collect();
+    format!("sudo {command} {}", names.join(" "))
 }
 
 /// The command that puts the files of a package that is installed into their places again.
