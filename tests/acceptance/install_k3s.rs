@@ -312,6 +312,24 @@ fn checks_before_an_installation_in_the_time_of_the_command() {
     assert!(publisher.requests().iter().all(|url| !url.contains("/download/")));
 }
 
+/// Another run that ends takes away what was pushed for this one, which waits for it.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn pushes_again_what_another_run_has_taken_away() {
+    let guest = without_cluster();
+    let publisher = publisher();
+    let user = User::of(&guest).with_publisher(&publisher);
+    guest.run("systemd-run --quiet --unit=holder flock /run/service-manager.lock sleep 600; timeout 10 bash -c 'while flock --nonblock /run/service-manager.lock true; do sleep 0.01; done'");
+    let waiting =
+        user.types("service-manager --quiet start kubernetes --install >out 2>&1; echo $? >>out").starts();
+    guest.run("timeout 100 bash -c 'cd /var/lib/service-manager 2>/dev/null; until ls /var/lib/service-manager/incoming-kubernetes-* 2>/dev/null | grep -q -v [.]; do sleep 0.05; done'; \
+        timeout 20 bash -c 'until pgrep --full ^flock.-w >/dev/null; do sleep 0.05; done'; \
+        rm /var/lib/service-manager/incoming-kubernetes-*; systemctl stop holder; pkill --full '^sleep 600' || true");
+    waiting.wait_with_output().unwrap();
+    let out = fs::read_to_string(user.home().join("out")).unwrap();
+    assert_eq!(out, format!("{STARTED}0\n"));
+}
+
 /// What somebody else has written stays.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]

@@ -217,7 +217,14 @@ impl<'a> Releases<'a> {
             files = wanted.iter().map(|file| self.fetch(file, plan, machine)).collect::<Result<_, _>>()?;
             machine.push(plan, &files)?;
         }
-        Ok(machine.install(plan, &files, proxy)?)
+        match machine.install(plan, &files, proxy) {
+            // Another run, which has ended meanwhile, takes away what was pushed for it; so it does with that for this one.
+            Err(error) if error.is_about_transfer() && !files.is_empty() => {
+                machine.push(plan, &files)?;
+                Ok(machine.install(plan, &files, proxy)?)
+            }
+            installed => Ok(installed?),
+        }
     }
 
     fn fetch(
