@@ -1,6 +1,7 @@
 //! Commands about the machine itself: its address, a terminal, the journal, consoles, ports.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
@@ -113,6 +114,9 @@ pub(crate) struct TunnelArgs {
     /// Hold the tunnel of the machine with this key
     #[arg(long, value_name = "KEY", hide = true)]
     pub(crate) serve: Option<String>,
+    /// Say there, instead of by the standard output, that it is ready
+    #[arg(long, value_name = "FILE", requires = "serve", hide = true)]
+    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,7 @@
 //! `service-manager tunnel [stop | log]`
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -27,7 +28,7 @@ use crate::ui::{self, json};
 
 pub(super) fn run(args: &TunnelArgs, context: &Context) -> Result<(), Error> {
     match (&args.serve, &args.what) {
-        (Some(key), _) => serve(key, context),
+        (Some(key), _) => serve(key, args.report.as_deref(), context),
         (None, None) if args.publish => publish(context),
         (None, None) => list(args.output, context),
         (None, Some(TunnelCommand::Stop(args))) => stop(args, context),
@@ -36,12 +37,15 @@ pub(super) fn run(args: &TunnelArgs, context: &Context) -> Result<(), Error> {
 }
 
 /// Holds a tunnel; the process that has started this one reads one line: that it is ready, or why it is not.
-fn serve(key: &str, context: &Context) -> Result<(), Error> {
+fn serve(key: &str, report: Option<&Path>, context: &Context) -> Result<(), Error> {
     let known = context.remembered_machines()?.machines;
     let Some(machine) = known.iter().find(|machine| machine.key() == key) else {
         return Err(crate::machine::Error::NoMachine.into());
     };
-    let say = |line: &str| ui::print(&format!("{line}\n"));
+    let say = |line: &str| match report {
+        Some(path) => files::report(path, line).map_err(ui::StdoutError),
+        None => ui::print(&format!("{line}\n")),
+    };
     match files::LogFile::open(&machine.files.tunnel_log()) {
         Ok(log) => ui::keep_log(log),
         Err(error) => {

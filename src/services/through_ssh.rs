@@ -248,7 +248,7 @@ impl SshWay<'_> {
     }
 
     /// Asks through a socket that is the user's alone, so that no port is open before it is known that a login is wanted. None where
-    /// one may be led there: it is, or nobody can ask so. What leads there where that is enough for this command.
+    /// it is, so one may be led there. What leads there where that is enough for this command.
     ///
     /// Errors: nothing good answers there, or it asks for no login.
     fn ask_privately(&self) -> Result<Option<Reached>, endpoint::Error> {
@@ -258,8 +258,7 @@ impl SshWay<'_> {
             Ok((endpoint, client)) if self.inspection.tunnel.lifetime == TunnelLifetime::Command => {
                 Ok(Some((endpoint, client, lead.keep_once())))
             }
-            // Not every system has clients that connect to sockets.
-            Ok(_) | Err(endpoint::Error::NotPrepared(_)) => {
+            Ok(_) => {
                 lead.withdraw(self.deadline);
                 Ok(None)
             }

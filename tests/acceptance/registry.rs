@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::tunnel::{end, hide};
+use crate::tunnel::end;
 use service_manager_test_support::{Guest, User, repository};
 
 /// Debian's package, from where `tools/setup` has put it.
@@ -206,7 +206,7 @@ fn docker_pushes_where_the_certificate_names_another_host() {
     let guest = Guest::own("kubeadm", "address");
     install(&guest);
     sets_up(&guest, Some("DNS:registry.example"), false);
-    hide(&guest);
+    guest.hides();
     let user = User::of(&guest);
     let (docker, folder) = (docker(&guest), image(&user));
     user.types(format!(

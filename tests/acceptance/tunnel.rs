@@ -19,17 +19,8 @@ pub(crate) use clients::IMAGE;
 pub(crate) fn behind_a_nat(kind: &str) -> Guest {
     let guest = Guest::own("kubeadm", "address");
     guest.lays_out_docker(kind);
-    hide(&guest);
+    guest.hides();
     guest
-}
-
-/// Has a guest's firewall let nobody in but to port 22.
-pub(crate) fn hide(guest: &Guest) {
-    let rule = "INPUT --in-interface eth0 --protocol tcp ! --dport 22 --jump DROP";
-    guest.changes(
-        &format!("iptables --insert {rule} --match conntrack --ctstate NEW"),
-        &format!("iptables --delete {rule} --match conntrack --ctstate NEW"),
-    );
 }
 
 /// Has sshd behave otherwise.

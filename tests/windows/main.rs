@@ -18,5 +18,7 @@ mod cmd;
 mod machine;
 // What is written, and who may read it.
 mod files;
+// Tunnels, and real clients that use them.
+mod tunnel;
 // Help, and lists that ask nobody.
 mod usage;

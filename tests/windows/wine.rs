@@ -65,6 +65,11 @@ impl WindowsUser {
 
     /// Writes an ssh config for `guest`, and its keys; returns the config's path.
     pub(crate) fn knows(&self, guest: &Guest) -> String {
+        self.knows_at(guest, &format!("{}:22", guest.address()))
+    }
+
+    /// The same where SSH answers at `place`, `ADDRESS:PORT`.
+    pub(crate) fn knows_at(&self, guest: &Guest, place: &str) -> String {
         let keys = guest.folder().join("keys");
         for key in fs::read_dir(keys).unwrap().map(Result::unwrap).filter(|key| key.path().is_file()) {
             self.writes(
@@ -72,9 +77,9 @@ impl WindowsUser {
                 fs::read(key.path()).unwrap(),
             );
         }
+        let (address, port) = place.split_once(':').unwrap();
         let config = format!(
-            "Host box\r\n  HostName {}\r\n  User vagrant\r\n  IdentityFile {}\r\n",
-            guest.address(),
+            "Host box\r\n  HostName {address}\r\n  Port {port}\r\n  User vagrant\r\n  IdentityFile {}\r\n",
             self.path("keys/ed25519").replace('\\', "/")
         );
         self.writes("ssh_config", config)
@@ -86,6 +91,11 @@ impl WindowsUser {
         let batch = format!("@echo off\r\n{}\r\n", lines.trim().replace('\n', "\r\n"));
         let batch = self.writes("typed.bat", batch);
         self.runs(&["cmd", "/d", "/c", &batch], Stdio::null())
+    }
+
+    /// Ends what goes on in the background for this user.
+    pub(crate) fn ends_its_tunnels(&self) {
+        self.types("service-manager tunnel stop --all");
     }
 
     /// Types lines at the prompt of cmd. Its output has prompts in it, which are ends of lines here.
@@ -170,11 +180,21 @@ fn wine() -> &'static Wine {
     })
 }
 
-/// What `tools/cross` makes. Nothing of what Cargo sets for tests is for it: it would build everything anew.
+/// The folder of real clients for Windows, `kubectl.exe` and `docker.exe`.
+pub(crate) fn real_clients() -> PathBuf {
+    printed_by("tools/tool", "windows-clients")
+}
+
+/// What `tools/cross` makes.
 fn made(what: &str) -> PathBuf {
+    printed_by("tools/cross", what)
+}
+
+/// The path that a tool prints. Nothing of what Cargo sets for tests is for it: it would build everything anew.
+fn printed_by(tool: &str, what: &str) -> PathBuf {
     let kept =
         ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_TARGET_DIR", "SERVICE_MANAGER_TEST_CACHE"];
-    let output = Command::new(repository().join("tools/cross"))
+    let output = Command::new(repository().join(tool))
         .arg(what)
         .env_clear()
         .envs(kept.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
@@ -183,7 +203,7 @@ fn made(what: &str) -> PathBuf {
         .unwrap();
     assert!(
         output.status.success(),
-        "the program for Windows cannot be run; SERVICE_MANAGER_TEST_WINDOWS=none leaves its tests out"
+        "`{tool} {what}` fails; SERVICE_MANAGER_TEST_WINDOWS=none leaves its tests out"
     );
     PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
 }
@@ -198,11 +218,13 @@ impl Wine {
         self.prefix.join("drive_c")
     }
 
-    /// A command in Wine. It has the network of this host, and no variables of its user's.
+    /// A command in Wine. It has the network of this host, and no variables and no open files of its user's: what it leaves in the
+    /// background would keep a lock.
     fn command(&self, command: &[&str]) -> Command {
         const ENTER: &str = r#"
             mount -t proc proc "$0/proc" && mount --bind "$1" "$0/mnt" && cd "$0/mnt" && shift &&
-            exec chroot "$0" sh -c 'cd "$WORKING_FOLDER" && exec /usr/lib/wine/wine64 "$@"' wine "$@""#;
+            exec chroot "$0" sh -c 'cd "$WORKING_FOLDER" && exec /usr/lib/wine/wine64 "$@"' wine "$@" \
+            3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-"#;
         // Nothing takes longer.
         let mut start = Command::new("timeout");
         start

@@ -88,7 +88,7 @@ impl ApiConfig {
     /// Prepares to use a service with `credentials` until `deadline`, and to give up after `connect` where there is no connection
     /// by then. Where the host's `socket` leads to it, that is connected to at each address.
     ///
-    /// Errors: they cannot be used; no client connects to sockets on this system.
+    /// Errors: they cannot be used.
     pub(super) fn new(
         api: Api,
         credentials: &Credentials,
@@ -107,8 +107,8 @@ impl ApiConfig {
     /// Uses the container engine behind the socket `path` of the host.
     pub(super) fn attempt_socket(path: &Path, deadline: Deadline) -> AttemptOutcome {
         let build = || -> Result<Client, AccessError> {
-            let builder = Client::builder().tls_backend_preconfigured(trusting_nobody()?);
-            Ok(through_socket(limited(builder, timeouts::API_ANSWER, deadline), path)?.build()?)
+            let builder = through_socket(path).tls_backend_preconfigured(trusting_nobody()?);
+            Ok(limited(builder, timeouts::API_ANSWER, deadline).build()?)
         };
         let client = match build() {
             Ok(client) => client,
@@ -177,8 +177,6 @@ pub(super) enum AccessError {
     Http(#[from] reqwest::Error),
     #[error("could not prepare TLS")]
     Tls(#[from] rustls::Error),
-    #[error(transparent)]
-    NoSockets(#[from] io::Error),
 }
 
 fn builder(
@@ -187,11 +185,8 @@ fn builder(
     connect: Duration,
     deadline: Deadline,
 ) -> Result<ClientBuilder, AccessError> {
-    let builder = limited(Client::builder().tls_backend_preconfigured(material.config()?), connect, deadline);
-    Ok(match socket {
-        Some(path) => through_socket(builder, path)?,
-        None => builder,
-    })
+    let builder = socket.map_or_else(Client::builder, through_socket);
+    Ok(limited(builder.tls_backend_preconfigured(material.config()?), connect, deadline))
 }
 
 fn limited(builder: ClientBuilder, connect: Duration, deadline: Deadline) -> ClientBuilder {

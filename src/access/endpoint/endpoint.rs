@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::api_client::{Admission, Api, ApiAnswer, ApiClient, ApiConfig, AttemptOutcome};
 use crate::access::credentials::Credentials;
 use crate::base::deadline::Deadline;
+use crate::base::platform::socket_url;
 use crate::base::timeouts;
 use crate::base::types::{ApiVersion, DnsName, HostName, Version};
 
@@ -99,7 +100,7 @@ impl Endpoint {
             EndpointPlace::Address(address) => {
                 format!("{}://{}", if address.is_plain { "http" } else { "https" }, address.place())
             }
-            EndpointPlace::Socket(path) => format!("unix://{}", path.display()),
+            EndpointPlace::Socket(path) => socket_url(path),
         }
     }
 

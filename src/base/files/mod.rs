@@ -15,6 +15,7 @@ mod partial;
 mod private;
 mod program;
 mod read;
+mod report;
 mod shared;
 mod shared_folder;
 
@@ -32,5 +33,6 @@ pub(crate) use self::program::ProgramFolder;
 pub(crate) use self::read::{
     files_in, folders_in, open_regular, read, read_foreign, read_named_text, read_regular, read_text, touch,
 };
+pub(crate) use self::report::report;
 pub(crate) use self::shared::{SharedFile, remove_backup};
 pub(crate) use self::shared_folder::SharedFolder;

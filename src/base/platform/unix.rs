@@ -22,14 +22,15 @@ pub(crate) use self::folders::BaseFolders;
 pub(crate) use self::keyboard::Keyboard;
 pub(crate) use self::locks::lock_holder;
 pub(crate) use self::processes::{
-    BROWSERS, FALLBACK_SHELL, PipedProcess, ProcessTree, account_name, close_inherited, close_stdout,
-    for_background, home_of_account, home_of_user, host_name, leave_terminal, replace_process, shell,
-    time_asleep, user_id, wait_for_output,
+    BROWSERS, BackgroundProcess, FALLBACK_SHELL, PipedProcess, ProcessTree, account_name, close_inherited,
+    close_stdout, home_of_account, home_of_user, host_name, leave_terminal, replace_process, shell,
+    time_asleep, user_id,
 };
 pub(crate) use self::signals::{hold_signals, release_signals};
 pub(crate) use self::sockets::{
-    AsOsSocket, LONGEST_SOCKET_NAME, LocalStream, OwnedSocket, acknowledge_at_once, connect_locally,
-    is_port_used, listen_privately, local_pair, poll_sockets, reader_goes_away, through_socket,
+    AsOsSocket, LONGEST_SOCKET_NAME, LocalListener, LocalStream, OwnedSocket, acknowledge_at_once,
+    connect_locally, is_port_used, listen_privately, local_pair, poll_sockets, reader_goes_away, socket_url,
+    through_socket,
 };
 pub(crate) use self::words::{
     LIST_SEPARATOR, USUAL_SHELL, canonicalize, posix_folder, quote, remove, take_all_access,

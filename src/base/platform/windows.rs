@@ -1,16 +1,20 @@
 //! Windows.
 
 mod access;
+mod background;
 mod files;
 mod folders;
 mod keyboard;
+mod local_ends;
 mod locks;
 mod open;
+mod pipes;
 mod processes;
 mod signals;
 mod sockets;
 mod words;
 
+pub(crate) use self::background::BackgroundProcess;
 pub(crate) use self::files::{
     FileId, Mode, create_folders, is_executable, is_of_another_user, is_own_folder, is_private_file,
     only_user_reads, only_user_writes, open, open_no_follow, open_to_touch, open_with_access,
@@ -18,16 +22,19 @@ pub(crate) use self::files::{
 };
 pub(crate) use self::folders::BaseFolders;
 pub(crate) use self::keyboard::Keyboard;
+pub(crate) use self::local_ends::{
+    LONGEST_SOCKET_NAME, LocalListener, connect_locally, listen_privately, socket_url, through_socket,
+};
 pub(crate) use self::locks::lock_holder;
 pub(crate) use self::processes::{
     BROWSERS, FALLBACK_SHELL, PipedProcess, ProcessTree, account_name, ancestors, close_inherited,
-    close_stdout, for_background, home_of_account, home_of_user, host_name, leave_terminal, replace_process,
-    shell, time_asleep, user_id, wait_for_output,
+    close_stdout, home_of_account, home_of_user, host_name, leave_terminal, replace_process, shell,
+    time_asleep, user_id,
 };
 pub(crate) use self::signals::{hold_signals, release_signals};
 pub(crate) use self::sockets::{
-    AsOsSocket, LONGEST_SOCKET_NAME, LocalStream, OwnedSocket, acknowledge_at_once, connect_locally,
-    is_port_used, listen_privately, local_pair, poll_sockets, reader_goes_away, through_socket,
+    AsOsSocket, LocalStream, OwnedSocket, acknowledge_at_once, is_port_used, local_pair, poll_sockets,
+    reader_goes_away,
 };
 pub(crate) use self::words::{
     LIST_SEPARATOR, USUAL_SHELL, canonicalize, posix_folder, quote, remove, take_all_access,

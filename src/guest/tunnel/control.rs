@@ -12,7 +12,7 @@ use super::forward::{Forward, LocalEnd};
 use super::listener::{ListenError, listen};
 use super::status::TunnelStatus;
 use crate::base::deadline::{Deadline, Timeout};
-use crate::base::platform::{AsOsSocket, Interest, Ready, connect_locally};
+use crate::base::platform::{AsOsSocket, Interest, LocalListener, Ready, connect_locally};
 use crate::base::timeouts;
 
 /// What the process that holds a tunnel is asked.
@@ -123,7 +123,7 @@ impl ControlClient {
 
 /// The other end: answers whoever asks, without ever waiting.
 pub(super) struct ControlServer {
-    listener: Socket,
+    listener: LocalListener,
     path: PathBuf,
     clients: Vec<Conversation>,
     /// Accepting has failed, most likely for want of file descriptors: not before this again.

@@ -4,10 +4,8 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
 
-use socket2::Socket;
-
 use super::forward::LocalEnd;
-use crate::base::platform::{LONGEST_SOCKET_NAME, is_port_used, listen_privately};
+use crate::base::platform::{LONGEST_SOCKET_NAME, LocalListener, is_port_used, listen_privately};
 
 /// Why nothing can listen there.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +21,7 @@ pub(crate) enum ListenError {
 }
 
 /// Listens at `local`. A port that is taken is replaced by the next free one.
-pub(super) fn listen(local: &LocalEnd) -> Result<(Socket, LocalEnd), ListenError> {
+pub(super) fn listen(local: &LocalEnd) -> Result<(LocalListener, LocalEnd), ListenError> {
     let (listener, local) = match local {
         LocalEnd::Socket(path) => (listen_at(path.clone())?, local.clone()),
         LocalEnd::Port(port) => listen_on(*port)?,
@@ -36,7 +34,7 @@ pub(super) fn listen(local: &LocalEnd) -> Result<(Socket, LocalEnd), ListenError
 /// The same, at no other port than that.
 ///
 /// Errors: another program listens there, at whatever address of the host's own `localhost` leads to.
-pub(super) fn listen_exactly(local: &LocalEnd) -> Result<(Socket, LocalEnd), ListenError> {
+pub(super) fn listen_exactly(local: &LocalEnd) -> Result<(LocalListener, LocalEnd), ListenError> {
     let LocalEnd::Port(port) = *local else { return listen(local) };
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => ListenError::Taken { port },
@@ -53,12 +51,12 @@ pub(super) fn listen_exactly(local: &LocalEnd) -> Result<(Socket, LocalEnd), Lis
     if is_port_used(port) {
         return Err(ListenError::Taken { port });
     }
-    let listener = Socket::from(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?);
+    let listener = LocalListener::from(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?);
     listener.set_nonblocking(true).map_err(failed)?;
     Ok((listener, local.clone()))
 }
 
-fn listen_at(path: PathBuf) -> Result<Socket, ListenError> {
+fn listen_at(path: PathBuf) -> Result<LocalListener, ListenError> {
     if path.as_os_str().len() > LONGEST_SOCKET_NAME {
         return Err(ListenError::TooLong { path });
     }
@@ -66,7 +64,7 @@ fn listen_at(path: PathBuf) -> Result<Socket, ListenError> {
 }
 
 /// The first port that is free, from `preferred` on. Never an address that others than this host could reach.
-fn listen_on(preferred: u16) -> Result<(Socket, LocalEnd), ListenError> {
+fn listen_on(preferred: u16) -> Result<(LocalListener, LocalEnd), ListenError> {
     let mut failure = None;
     for port in (preferred..=u16::MAX).take(MOST_PORTS) {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {

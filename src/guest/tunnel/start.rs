@@ -1,8 +1,7 @@
 //! Starting the process that holds a tunnel: this very program, in the background.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use super::control::{ControlAnswer, ControlClient, ControlError, ControlRequest, TunnelWay};
@@ -11,7 +10,7 @@ use crate::base::deadline::Deadline;
 use crate::base::env::PROXY_PASSWORD;
 use crate::base::files::{self, PrivateFolder};
 use crate::base::paths::{MachineFiles, SocketPathTooLong};
-use crate::base::platform::{for_background, wait_for_output};
+use crate::base::platform::BackgroundProcess;
 use crate::base::{program, timeouts};
 
 /// Why there is no tunnel.
@@ -119,27 +118,20 @@ fn start(files: &MachineFiles, home: Option<&Path>, deadline: Deadline) -> Resul
     if let Some(home) = home {
         command.env("SERVICE_MANAGER_HOME", home);
     }
-    let command = for_background(&mut command)?;
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
-    let Some(stdout) = child.stdout.take() else {
-        return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
-    };
-    let Some(stdout) = wait_for_output(stdout, deadline.left())? else {
+    let mut process = BackgroundProcess::start(&mut command, "--report", log)?;
+    let Some(line) = process.report(deadline.left())? else {
         // Nobody would ever ask for it.
-        child.kill()?;
-        child.wait()?;
+        process.kill()?;
         return Err(ControlError::from(deadline.timeout("the tunnel to start")).into());
     };
-    let mut line = String::new();
-    BufReader::new(stdout.take(LONGEST_LINE)).read_line(&mut line)?;
     match line.trim_end() {
         READY => Ok(true),
         TAKEN => {
-            child.wait()?;
+            process.wait()?;
             Ok(false)
         }
         reason => {
-            child.wait()?;
+            process.wait()?;
             Err(StartError::Ended { reason: reason.to_owned() })
         }
     }
@@ -149,4 +141,3 @@ fn start(files: &MachineFiles, home: Option<&Path>, deadline: Deadline) -> Resul
 pub(crate) const READY: &str = "ready";
 /// What it says when another process holds the tunnel.
 pub(crate) const TAKEN: &str = "taken";
-const LONGEST_LINE: u64 = 4 << 10;

@@ -12,8 +12,6 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use socket2::Socket;
-
 use super::control::TunnelWay;
 use super::forward::{Forward, LocalEnd};
 use super::link::Link;
@@ -21,7 +19,7 @@ use super::listener::{ListenError, listen, listen_exactly};
 use super::session::{Session, SessionLost};
 use super::status::{ForwardStatus, SessionStatus, TunnelStatus};
 use crate::base::deadline::Deadline;
-use crate::base::platform::{LocalStream, local_pair};
+use crate::base::platform::{LocalListener, LocalStream, local_pair};
 use crate::base::timeouts;
 use crate::guest::ssh::Connection;
 
@@ -57,7 +55,7 @@ pub(crate) struct Tunnel {
 struct Listening {
     forward: Forward,
     /// None once it was removed; then it only waits for its connections to be closed.
-    listener: Option<Socket>,
+    listener: Option<LocalListener>,
     status: ForwardStatus,
     /// How many have added it and did not withdraw it.
     users: usize,

@@ -2,7 +2,7 @@
 
 use service_manager_test_support::{Guest, until};
 
-use super::{behind_a_nat, end, hide, sets_sshd, ssh_port_of, user_called, user_of};
+use super::{behind_a_nat, end, sets_sshd, ssh_port_of, user_called, user_of};
 
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -204,7 +204,7 @@ fn sixty_clients_of_a_socket_that_needs_sudo_take_turns() {
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn microshift_can_be_used() {
     let guest = Guest::own("microshift", "address");
-    hide(&guest);
+    guest.hides();
     let port = ssh_port_of(&guest);
     let user = user_of(&guest, &port);
     user.types(

@@ -153,6 +153,16 @@ impl Guest {
         self.changes(&format!("lay-out-docker {kind}"), "lay-out-docker stopped");
     }
 
+    /// Has its firewall let nobody in but to port 22, as behind a NAT.
+    #[track_caller]
+    pub fn hides(&self) {
+        let rule = "INPUT --in-interface eth0 --protocol tcp ! --dport 22 --jump DROP";
+        self.changes(
+            &format!("iptables --insert {rule} --match conntrack --ctstate NEW"),
+            &format!("iptables --delete {rule} --match conntrack --ctstate NEW"),
+        );
+    }
+
     /// Undoes what was changed so far.
     #[track_caller]
     pub fn changes_back(&self) {

@@ -1,7 +1,8 @@
 //! Processes: those that started this one, and one that is started with all its children.
 
 use std::ffi::OsStr;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -48,16 +49,46 @@ pub(crate) fn shell(command: impl Fn(&Path) -> Command, line: &str) -> Command {
     command
 }
 
-/// Prepares `command` to go on in the background when this process has ended.
-#[allow(clippy::unnecessary_wraps, reason = "not every system can")]
-pub(crate) fn for_background(command: &mut Command) -> io::Result<&mut Command> {
-    Ok(command)
+/// A process that goes on in the background when this one has ended.
+pub(crate) struct BackgroundProcess {
+    child: Child,
+    stdout: ChildStdout,
 }
 
-/// Waits until `stdout` yields something, and returns it; none when it takes longer than `time`.
-pub(crate) fn wait_for_output(stdout: ChildStdout, time: Duration) -> io::Result<Option<ChildStdout>> {
-    let ready = poll_sockets(&[(&stdout, Interest { read: true, write: false })], Some(time))?;
-    Ok(ready.iter().any(|ready| *ready != Ready::default()).then_some(stdout))
+impl BackgroundProcess {
+    /// Starts `command`, whose errors go into `log`. Where a process reports otherwise than by its standard output, `_option` and
+    /// where to are added to its arguments.
+    ///
+    /// Errors: the system's.
+    pub(crate) fn start(command: &mut Command, _option: &str, log: File) -> io::Result<Self> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok(Self { child, stdout })
+    }
+
+    /// Waits for the line that it reports, which is empty when it ends without one; none when that takes longer than `time`.
+    ///
+    /// Errors: the system's.
+    pub(crate) fn report(&mut self, time: Duration) -> io::Result<Option<String>> {
+        let ready = poll_sockets(&[(&self.stdout, Interest { read: true, write: false })], Some(time))?;
+        if ready.iter().all(|ready| *ready == Ready::default()) {
+            return Ok(None);
+        }
+        let mut line = String::new();
+        BufReader::new((&mut self.stdout).take(LONGEST_REPORT)).read_line(&mut line)?;
+        Ok(Some(line))
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> io::Result<()> {
+        self.child.wait().map(drop)
+    }
+
+    /// Ends it.
+    pub(crate) fn kill(&mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.wait()
+    }
 }
 
 /// Has `command` take the place of this process, called `name` by itself. Its signals are as they are by default, and no
@@ -175,6 +206,9 @@ pub(crate) fn host_name() -> Option<String> {
 }
 
 const STDERR: RawFd = 2;
+
+/// A line for people, with a path or two.
+const LONGEST_REPORT: u64 = 4 << 10;
 
 #[cfg(test)]
 mod tests {

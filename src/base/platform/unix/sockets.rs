@@ -15,6 +15,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::super::readiness::{Interest, Ready};
 
+/// What clients of this host connect to: a port, or a socket file.
+pub(crate) use socket2::Socket as LocalListener;
 /// Whatever has a socket.
 pub(crate) use std::os::fd::AsFd as AsOsSocket;
 /// A socket, whatever it is connected to.
@@ -60,7 +62,7 @@ pub(crate) fn poll_sockets(
 /// Listens on the socket file `path`, which only its user can open, in place of any file that is there. It has that name only
 /// once nobody else can open it; the folder should be private too, for systems that ignore a socket's mode.
 #[allow(clippy::disallowed_methods, reason = "a socket is named as a private file is")]
-pub(crate) fn listen_privately(path: &Path) -> io::Result<Socket> {
+pub(crate) fn listen_privately(path: &Path) -> io::Result<LocalListener> {
     let mut name = path.as_os_str().to_owned();
     name.push("~");
     let new = Path::new(&name);
@@ -74,9 +76,13 @@ pub(crate) fn listen_privately(path: &Path) -> io::Result<Socket> {
 }
 
 /// The HTTP client that talks to whoever listens at the socket file `path`.
-#[allow(clippy::unnecessary_wraps, reason = "other systems have none")]
-pub(crate) fn through_socket(builder: ClientBuilder, path: &Path) -> io::Result<ClientBuilder> {
-    Ok(builder.unix_socket(path))
+pub(crate) fn through_socket(path: &Path) -> ClientBuilder {
+    ClientBuilder::new().unix_socket(path)
+}
+
+/// The URL that docker knows the socket file `path` by.
+pub(crate) fn socket_url(path: &Path) -> String {
+    format!("unix://{}", path.display())
 }
 
 /// Connects to the socket file `path`.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::windows::io::AsRawHandle;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -23,14 +24,23 @@ impl Owner {
     }
 }
 
-/// The owner and the access control list of a file or a folder.
+/// The owner and the access control list of a file, a folder or a pipe.
 #[derive(Clone, Debug)]
 pub(super) struct Security(AccessList);
 
 impl Security {
     pub(super) fn of(file: &File) -> io::Result<Self> {
+        Self::of_object(file, SeObjectType::SE_FILE_OBJECT)
+    }
+
+    /// Of either end of a named pipe.
+    pub(super) fn of_pipe(pipe: &impl AsRawHandle) -> io::Result<Self> {
+        Self::of_object(pipe, SeObjectType::SE_KERNEL_OBJECT)
+    }
+
+    fn of_object(object: &impl AsRawHandle, kind: SeObjectType) -> io::Result<Self> {
         let what = SecurityInformation::Owner | SecurityInformation::Dacl;
-        let found = GetSecurityInfo(file, SeObjectType::SE_FILE_OBJECT, what)?;
+        let found = GetSecurityInfo(object, kind, what)?;
         let text = ConvertSecurityDescriptorToStringSecurityDescriptor(&found, what)?;
         let text = text.to_str().ok_or(io::ErrorKind::InvalidData)?;
         AccessList::parse(text).map(Self).ok_or_else(|| {
@@ -52,6 +62,11 @@ impl Security {
         }
     }
 
+    /// True for what is the user's own, and nobody's besides.
+    pub(super) fn is_private(&self) -> bool {
+        self.owner() == Owner::User && !self.lets_others(u32::MAX)
+    }
+
     /// True when others than the user and the almighty may do one of `rights`.
     pub(super) fn lets_others(&self, rights: u32) -> bool {
         let trusted = [ALMIGHTY.as_slice(), &OWNERS, &[USER.as_str()]].concat();
@@ -61,17 +76,31 @@ impl Security {
 
 /// Gives what was opened to change its access the access control list `list`, in SDDL, and this user as its owner.
 pub(super) fn set(file: &mut File, list: &str, takes_over: TakesOver) -> io::Result<()> {
+    set_on(file, SeObjectType::SE_FILE_OBJECT, list, takes_over)
+}
+
+/// Keeps all others from opening a named pipe. Of what was opened before nothing is taken back.
+pub(super) fn set_on_pipe(pipe: &mut impl AsRawHandle) -> io::Result<()> {
+    set_on(pipe, SeObjectType::SE_KERNEL_OBJECT, &format!("D:P(A;;FA;;;{})", user()), TakesOver::Nothing)
+}
+
+fn set_on(
+    object: &mut impl AsRawHandle,
+    kind: SeObjectType,
+    list: &str,
+    takes_over: TakesOver,
+) -> io::Result<()> {
     let wanted: LocalBox<SecurityDescriptor> = format!("O:{}{list}", user()).parse()?;
     let protection = match takes_over {
         TakesOver::Nothing => SecurityInformation::ProtectedDacl,
         TakesOver::FromFolder => SecurityInformation::UnprotectedDacl,
     };
     let what = SecurityInformation::Dacl | protection;
-    SetSecurityInfo(file, SeObjectType::SE_FILE_OBJECT, what, None, None, wanted.dacl(), None)?;
-    if Security::of(file)?.owner() != Owner::User {
+    SetSecurityInfo(object, kind, what, None, None, wanted.dacl(), None)?;
+    if Security::of_object(object, kind)?.owner() != Owner::User {
         // What an administrator makes belongs to all of them.
         let what = SecurityInformation::Owner;
-        SetSecurityInfo(file, SeObjectType::SE_FILE_OBJECT, what, wanted.owner(), None, None, None)?;
+        SetSecurityInfo(object, kind, what, wanted.owner(), None, None, None)?;
     }
     Ok(())
 }

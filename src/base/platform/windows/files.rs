@@ -47,7 +47,7 @@ pub(crate) fn open_with_access(
     access: FileAccess,
 ) -> io::Result<File> {
     let file = options.open(path)?;
-    if access == FileAccess::Private && !is_private(&Security::at(path)?) {
+    if access == FileAccess::Private && !Security::at(path)?.is_private() {
         set_access(&file, path, access)?;
     }
     Ok(file)
@@ -198,13 +198,9 @@ pub(crate) fn others_can_rename_in(path: &Path) -> io::Result<bool> {
 pub(crate) fn is_private_file(path: &Path) -> bool {
     let check = || {
         let file = open_itself(path, READ_CONTROL | READ_ATTRIBUTES)?;
-        Ok::<_, io::Error>(file.metadata()?.is_file() && is_private(&Security::of(&file)?))
+        Ok::<_, io::Error>(file.metadata()?.is_file() && Security::of(&file)?.is_private())
     };
     check().unwrap_or(false)
-}
-
-fn is_private(security: &Security) -> bool {
-    security.owner() == Owner::User && !security.lets_others(u32::MAX)
 }
 
 /// Its name says whether a file is a program.

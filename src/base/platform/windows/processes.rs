@@ -7,8 +7,7 @@ use std::net::Shutdown;
 use std::os::windows::io::AsRawHandle;
 use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -77,41 +76,22 @@ pub(crate) fn shell(command: impl Fn(&Path) -> Command, line: &str) -> Command {
     command
 }
 
-/// Whoever starts this in the background does so without a terminal.
+/// Leaves the folder in which this process was started, which nobody could remove. Whatever goes on in the background has a console of
+/// its own already.
 pub(crate) fn leave_terminal() -> io::Result<()> {
-    winsafe::FreeConsole().map_err(|error| io::Error::from_raw_os_error(error.raw().cast_signed()))
+    let system = winsafe::GetSystemDirectory();
+    std::env::set_current_dir(
+        system.map_err(|error| io::Error::from_raw_os_error(error.raw().cast_signed()))?,
+    )
 }
 
-/// Nothing here goes on in the background.
+/// There is nothing: whatever goes on in the background was started without.
 pub(crate) fn close_inherited() {}
 
 /// Whoever has started this reads one line and goes on.
 #[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
 pub(crate) fn close_stdout() -> io::Result<()> {
     Ok(())
-}
-
-/// Prepares `command` to go on in the background when this process has ended. What it would inherit of the shell's pipes cannot
-/// be kept from it here, and a shell that evaluates the output would wait for as long as it runs.
-pub(crate) fn for_background(_: &mut Command) -> io::Result<&mut Command> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "on Windows no tunnel goes on in the background yet"))
-}
-
-/// Waits until `stdout` yields something, and returns it with what follows; none when it takes longer than `time`.
-pub(crate) fn wait_for_output(
-    mut stdout: ChildStdout,
-    time: Duration,
-) -> io::Result<Option<impl Read + Send + use<>>> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut first = [0];
-        let read = stdout.read(&mut first);
-        // Nobody waits any more when the time is over.
-        let _ = sender.send(read.map(|count| (first, count, stdout)));
-    });
-    let Ok(read) = receiver.recv_timeout(time) else { return Ok(None) };
-    let (first, count, stdout) = read?;
-    Ok(Some(io::Cursor::new(first).take(count as u64).chain(stdout)))
 }
 
 /// How long this host has slept since some moment. Only the difference of two such times means anything.

@@ -2,12 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
 use std::time::Duration;
 
-use reqwest::blocking::ClientBuilder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::super::readiness::{Interest, Ready};
 
@@ -67,32 +64,6 @@ pub(crate) fn poll_sockets(
     Ok(ready.collect())
 }
 
-/// Listens on the socket file `path` in place of any file that is there. Its folder has to be private: who may connect is decided
-/// by who may write the file, which takes its access from there.
-#[allow(clippy::disallowed_methods, reason = "a socket is named as a private file is")]
-pub(crate) fn listen_privately(path: &Path) -> io::Result<Socket> {
-    if path.symlink_metadata().is_ok() {
-        std::fs::remove_file(path)?;
-    }
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.bind(&SockAddr::unix(path)?)?;
-    socket.listen(MOST_WAITING)?;
-    Ok(socket)
-}
-
-/// The HTTP client that talks to whoever listens at the socket file `path`: there is none, and one that did not know would talk
-/// to whoever has a port of this host.
-pub(crate) fn through_socket(_: ClientBuilder, _: &Path) -> io::Result<ClientBuilder> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "on Windows no client connects to a Unix socket"))
-}
-
-/// Connects to the socket file `path`.
-pub(crate) fn connect_locally(path: &Path) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.connect(&SockAddr::unix(path)?)?;
-    Ok(socket)
-}
-
 /// True when a program of this host answers at `port` of the loopback interface: `localhost` may lead to either of two addresses.
 /// Windows asks a port that is closed for seconds, so what takes longer than one that is open is closed.
 pub(crate) fn is_port_used(port: u16) -> bool {
@@ -107,9 +78,6 @@ pub(crate) fn is_port_used(port: u16) -> bool {
 /// For a program of this host to be connected to.
 const LOCAL_CONNECT: Duration = Duration::from_millis(100);
 
-/// How long the name of a socket file may be (`sun_path` in `afunix.h`: 108 with its end).
-pub(crate) const LONGEST_SOCKET_NAME: usize = 107;
-
 /// Waits for `time`. No pipe of Windows tells that its reader has gone before something is written.
 pub(crate) fn reader_goes_away<T>(_: &T, time: Duration) -> bool {
     std::thread::sleep(time);
@@ -118,5 +86,3 @@ pub(crate) fn reader_goes_away<T>(_: &T, time: Duration) -> bool {
 
 /// Windows forgets no option of the kind, and has none for a single packet.
 pub(crate) fn acknowledge_at_once(_: &dyn AsOsSocket) {}
-
-const MOST_WAITING: i32 = 16;
