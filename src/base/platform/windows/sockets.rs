@@ -43,23 +43,32 @@ pub(crate) fn poll_sockets(
     sockets: &[(&dyn AsOsSocket, Interest)],
     timeout: Option<Duration>,
 ) -> io::Result<Vec<Ready>> {
-    // `WSAPoll` takes no empty list.
-    if sockets.is_empty() {
-        std::thread::sleep(timeout.unwrap_or_default());
-        return Ok(Vec::new());
-    }
-    let handles: Vec<_> = sockets.iter().map(|(socket, _)| socket.as_socket()).collect();
-    let mut waiting: Vec<PollFd> = handles
+    // One that has heard the end of the other side is always ready. `WSAPoll` takes no empty list.
+    let wanted = |interest: &Interest| interest.read || interest.write;
+    let handles: Vec<_> = sockets
         .iter()
-        .zip(sockets)
-        .map(|(handle, (_, interest))| PollFd::from_borrowed_fd(*handle, flags(*interest)))
+        .filter(|(_, interest)| wanted(interest))
+        .map(|(socket, interest)| (socket.as_socket(), flags(*interest)))
         .collect();
+    if handles.is_empty() {
+        std::thread::sleep(timeout.unwrap_or_default());
+        return Ok(vec![Ready::default(); sockets.len()]);
+    }
+    let mut waiting: Vec<PollFd> =
+        handles.iter().map(|(handle, flags)| PollFd::from_borrowed_fd(*handle, *flags)).collect();
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     poll(&mut waiting, timeout.as_ref())?;
-    let ready = waiting.iter().map(|waiting| {
-        let flags = waiting.revents();
-        let gone = flags.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
-        Ready { read: flags.contains(PollFlags::RDNORM), write: flags.contains(PollFlags::WRNORM), gone }
+    let mut polled = waiting.iter();
+    let ready = sockets.iter().map(|(_, interest)| {
+        let flags = if wanted(interest) {
+            polled.next().map_or(PollFlags::empty(), PollFd::revents)
+        } else {
+            PollFlags::empty()
+        };
+        let gone = flags.intersects(PollFlags::ERR | PollFlags::NVAL);
+        // The other side sends no more, and may read on: unlike elsewhere that is `HUP` already.
+        let read = flags.intersects(PollFlags::RDNORM | PollFlags::HUP);
+        Ready { read, write: flags.contains(PollFlags::WRNORM), gone }
     });
     Ok(ready.collect())
 }
