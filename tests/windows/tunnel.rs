@@ -76,7 +76,7 @@ fn what_is_sent_into_a_container_arrives_to_its_end() {
     let Nat { guest, user, .. } = &nat;
     let image = Command::new("sh").args(["-c", IMAGE]).output().unwrap();
     user.writes("image.tar", image.stdout);
-    let data = b"hello\n".repeat(500);
+    let data = b"hello\n".repeat(500_000);
     user.writes("data", &data);
     let docker = env("docker");
     user.types(&format!(
@@ -85,7 +85,7 @@ fn what_is_sent_into_a_container_arrives_to_its_end() {
          docker.exe run --rm -i --network none windows-test /bin/busybox wc -c <data"
     ))
     .succeeds()
-    .says("3000");
+    .says("3000000");
     assert_eq!(fs::read(user.folder().join("copy")).unwrap(), data);
     user.types("service-manager tunnel stop").succeeds();
     guest.run("docker rmi --force windows-test >/dev/null");
