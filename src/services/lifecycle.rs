@@ -168,6 +168,20 @@ impl<'c> Lifecycle<'c> {
         Err(Error::WouldStop { service, machine: self.machine_name(), others })
     }
 
+    /// The units of the services that stop when `detected` starts.
+    ///
+    /// Errors: a service file names one that is not there.
+    fn units_stopped_by(&self, detected: &DetectedService) -> Result<Vec<UnitName>, Error> {
+        let Control::Sccli { stops, .. } = &detected.flavour.control else { return Ok(Vec::new()) };
+        if stops.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = stops.iter().map(ToString::to_string).collect();
+        let flavours = self.catalogue.select(&names)?.into_iter().flat_map(|service| &service.flavours);
+        let by_sccli = flavours.filter(|flavour| matches!(flavour.control, Control::Sccli { .. }));
+        Ok(by_sccli.flat_map(|flavour| flavour.units.iter().cloned()).collect())
+    }
+
     /// Does what `verb` asks for, and makes `changes`.
     ///
     /// Errors: nothing in the guest can, the user may not, or a part of it fails; those of the connection.
@@ -186,7 +200,10 @@ impl<'c> Lifecycle<'c> {
             machine: self.machine_name(),
             remedy: detected.remedy(verb),
         })?;
-        let action = action.with(changes, target, &user)?;
+        let mut action = action.with(changes, target, &user)?;
+        if verb == Verb::Start {
+            action = action.stopping(self.units_stopped_by(detected)?);
+        }
         let text = format!("{} {}", verb.participle(), detected.service.title);
         let spinner = Spinner::new(self.ui, &text);
         let restarted = self.execute(&action, verb, detected.service)?;

@@ -41,6 +41,14 @@ impl Action {
         Some(Self { instance: Instance::of(target.control), steps })
     }
 
+    /// The same action, which stops others with these `units`, as `sccli` does.
+    pub(crate) fn stopping(mut self, units: Vec<UnitName>) -> Self {
+        if !units.is_empty() {
+            self.steps.push(Step::ForgetFailures(units));
+        }
+        self
+    }
+
     /// The same action, with `changes` to the service before it starts; `user` is given a client's keys.
     ///
     /// Errors: a proxy that cannot be set in this way.

@@ -127,16 +127,6 @@ stop() {
 # What had to be killed, or ends with an error when it is told to end, is stopped all the same.
 forget_failures() { systemctl reset-failed -- "$@" 2>/dev/null || :; }
 
-# Older releases begin the line of a unit with a mark.
-failed_units() { systemctl list-units --failed --no-legend --plain --full 2>/dev/null | sed -n 's/^[^[:alnum:]]*\([^ ]*\).*/ \1 /p'; }
-
-# forget_failures_but UNITS: of all units that have failed, but for those, with a space on either side of each.
-forget_failures_but() {
-    for u in $(failed_units); do
-        case $1 in *" $u "*) ;; *) forget_failures "$u" ;; esac
-    done
-}
-
 # Asks the container runtime, which is containerd or CRI-O, or on old guests Docker.
 stop_pods() {
     if command -v crictl >/dev/null; then
@@ -152,13 +142,10 @@ stop_pods() {
 sccli() {
     s=$1 v=$2
     shift 2
-    failed_before=$(failed_units)
     o=$(command sccli "$s" "$v" 2>&1)
     c=$?
     if [ "$c" -eq 0 ]; then
         [ "$v" != stop ] || forget_failures "$@"
-        # A start stops another service.
-        forget_failures_but "$failed_before $* "
         return 0
     fi
     [ -z "$renewed" ] || restore_options "$@"

@@ -65,6 +65,7 @@ pub(super) fn call(step: &Step) -> String {
         Step::StartSccli { service, units } => {
             on(&format!("start_sccli {}", sh_quote(service.as_str())), units)
         }
+        Step::ForgetFailures(units) => on("forget_failures", units),
         Step::Variables(variables) if variables.is_empty() => ":".to_owned(),
         Step::Variables(variables) => variables
             .iter()

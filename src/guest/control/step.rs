@@ -47,6 +47,8 @@ pub(super) enum Step {
         service: ServiceName,
         units: Vec<UnitName>,
     },
+    /// Has units that were stopped count as stopped, though they ended with an error.
+    ForgetFailures(Vec<UnitName>),
     /// Sets variables for the steps that follow.
     Variables(Vec<(&'static str, SecretString)>),
     /// Completes an image that was named in part with what was set before.
