@@ -70,6 +70,7 @@ fn completes_services_and_shells() {
     completes(&user, "service-manager install-cli docker-b", "service-manager install-cli docker-buildx");
     completes(&user, "service-manager env --shell fi", "service-manager env --shell fish");
     completes(&user, "service-manager man clients uni", "service-manager man clients uninstall");
+    completes(&user, "service-manager help clients uni", "service-manager help clients uninstall");
 }
 
 /// Behind `exec` it is another command, which the shell completes as if it stood alone.

@@ -35,13 +35,14 @@ pub(super) fn complete(
         CompletionShell::Bash => without_signs(words, index),
         _ => (words, index),
     };
+    let (words, is_help) = with_man_for_help(words, index);
     let typed = Arc::new(Typed::new(&words[..index], context));
     let mut program = values::add_to(Cli::named_by(&words), &typed);
     let mut found = engine::complete(&mut program, words, index, None).unwrap_or_default();
-    // Options are proposed where nothing else is, or when the word is one.
+    // Options are proposed where nothing else is, or when the word is one; `help` has none.
     let is_other =
         |candidate: &CompletionCandidate| !candidate.get_value().to_string_lossy().starts_with('-');
-    if !is_option && found.iter().any(is_other) {
+    if is_help || !is_option && found.iter().any(is_other) {
         found.retain(is_other);
     }
     // Behind `--merge`, a word is the name of a file, not of a service.
@@ -52,13 +53,26 @@ pub(super) fn complete(
     command + &found.iter().map(|candidate| row(shell, candidate)).collect::<String>()
 }
 
-/// Has the shell complete what begins with the word of this number as if it stood alone.
+/// Whether it is `help` that is typed, whose words are those of `man`: the parser's own `help` knows only what was defined before
+/// it, which is not the commands below others.
+fn with_man_for_help(mut words: Vec<OsString>, index: usize) -> (Vec<OsString>, bool) {
+    let mut typed = words.iter_mut().take(index).skip(1);
+    let command = typed.find(|word| !word.to_string_lossy().starts_with('-'));
+    let help = command.filter(|word| *word == "help");
+    let is_help = help.is_some();
+    if let Some(help) = help {
+        *help = "man".into();
+    }
+    (words, is_help)
+}
+
 /// True for what the shell knows: files and folders.
 fn is_of_shell(candidate: &CompletionCandidate) -> bool {
     let value = candidate.get_value().to_string_lossy();
     [FILES, FOLDERS].into_iter().any(|files| value.ends_with(files))
 }
 
+/// Has the shell complete what begins with the word of this number as if it stood alone.
 fn command(begin: usize) -> String {
     format!(":command {begin}\n")
 }
