@@ -249,6 +249,19 @@ fn a_hook_tells_once_what_is_gone_that_the_file_names() {
     user.types(format!("cd project && {prompt} && {prompt}"))
         .stderr("warning: no machine `kubeadm` is known here, which `machine` in `[HOME]/project/.service-manager.yaml` names\nhint: [..]\n")
         .succeeds();
+    let home = user.home().display();
+    user.writes(
+        ".vagrant.d/data/machine-index/index",
+        &format!(
+            r#"{{"version":1,"machines":{{"05b4":{{"name":"kubeadm","vagrantfile_path":"{home}/moved","local_data_path":"{home}/moved/.vagrant"}}}}}}"#
+        ),
+    );
+    user.types(format!("cd project && {prompt} && {prompt}"))
+        .stderr(
+            "warning: `kubeadm` is in Vagrant's index, and its project is gone or has it no more: `[HOME]/moved`, which `machine` in \
+             `[HOME]/project/.service-manager.yaml` names\nhint: [..]\n",
+        )
+        .succeeds();
 }
 
 /// What is named is one file, never another one, and never a Vagrantfile, which is a program.

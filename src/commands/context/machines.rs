@@ -139,9 +139,12 @@ impl Context {
     /// `error` about the machine that the project's file names.
     fn of_project_file(&self, error: machine::Error) -> Error {
         match (error, FoundProjectFile::find(&self.env)) {
-            (error @ machine::Error::UnknownMachine { .. }, Some(found)) => {
-                Error::OfProjectFile { path: found.path, error: Box::new(error.into()) }
-            }
+            (
+                error @ (machine::Error::UnknownMachine { .. }
+                | machine::Error::VagrantStale { .. }
+                | machine::Error::VagrantGone { .. }),
+                Some(found),
+            ) => Error::OfProjectFile { path: found.path, error: Box::new(error.into()) },
             (error, _) => error.into(),
         }
     }
