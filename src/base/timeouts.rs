@@ -11,6 +11,8 @@ pub(crate) const API_ANSWER: Duration = Duration::from_secs(10);
 pub(crate) const BETTER_ADDRESS: Duration = Duration::from_millis(250);
 /// For a name server to say where a name of the certificate leads.
 pub(crate) const NAME_LOOKUP: Duration = Duration::from_millis(250);
+/// For a name server to say where the route to a registry leads. Without an answer the registry is refused.
+pub(crate) const REGISTRY_NAME: Duration = Duration::from_secs(5);
 /// For a service of which no unit is active: static pods answer at once, or not at all.
 pub(crate) const STATIC_PODS: Duration = Duration::from_secs(5);
 /// For a port whose being open only explains a failure, or is a reason to ask there once more.

@@ -12,6 +12,8 @@ pub(crate) enum RegistryError {
     NotOurs { path: PathBuf },
     #[error("the route to the registry of `{machine}` is {place}, which is another host")]
     Elsewhere { place: String, machine: String },
+    #[error("nobody knows the host {place}, which is the route to the registry of `{machine}`")]
+    Nowhere { place: String, machine: String },
     #[error("the registry needs a user and a password")]
     NoPassword,
     #[error("the registry at {place} does not accept that login")]
@@ -38,6 +40,9 @@ impl Explain for RegistryError {
             }
             Self::Elsewhere { .. } => {
                 "in the machine: `oc get routes --all-namespaces` shows it; give it a name that leads to the machine".into()
+            }
+            Self::Nowhere { .. } => {
+                "the name has to lead to the machine, as your name server says; in the machine: `oc get routes --all-namespaces` shows it".into()
             }
             Self::NoPassword => {
                 "`service-manager registry login --user NAME --password-stdin <FILE` reads the password from a file".into()

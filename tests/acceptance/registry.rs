@@ -330,6 +330,12 @@ fn a_registry_in_a_container_is_found() {
     end(&user);
 }
 
+/// `line` where the file `hosts` says what names lead to.
+fn with_hosts(line: &str) -> String {
+    let line = line.replace('\'', "'\\''");
+    format!("unshare --mount bash -c 'mount --bind hosts /etc/hosts; {line}'")
+}
+
 /// That of `OpenShift` is behind a route.
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
@@ -341,6 +347,21 @@ fn the_registry_of_an_openshift_is_its_route() {
         .succeeds();
     // What a controller of OpenShift makes: the account that builds images, and the authority of its routes.
     let user = User::of(&guest);
+    let route = "default-route-openshift-image-registry.apps-crc.testing";
+    // The guest could name anybody's registry.
+    for (line, said) in [
+        (String::new(), format!("nobody knows the host {route}")),
+        (format!("203.0.113.5 {route}\n"), "which is another host".to_owned()),
+    ] {
+        user.writes("hosts", &format!("127.0.0.1 localhost\n{line}"));
+        for command in ["trust", "login"] {
+            user.types(with_hosts(&format!("service-manager registry {command} 2>&1 | grep -c \"{said}\"")))
+                .stdout("1\n")
+                .succeeds();
+        }
+    }
+    assert!(!user.home().join(".config/containers").exists());
+    user.writes("hosts", &format!("127.0.0.1 localhost\n{} {route}\n", guest.address()));
     user.types(
         "eval \"$(service-manager --quiet env openshift)\"; \
          kubectl config view --raw -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d >ca.crt; \
@@ -349,20 +370,20 @@ fn the_registry_of_an_openshift_is_its_route() {
     )
     .stdout("configmap/default-ingress-cert created\n")
     .succeeds();
-    user.types("service-manager registry login --namespace default")
+    user.types(with_hosts("service-manager registry login --namespace default"))
         .stderr(
             "error: the cluster in `[NAME]` gives no token for its registry\n\
              hint: `--namespace PROJECT` names a project that has the service account `builder`\n",
         )
         .fails(1);
-    user.types(
+    user.types(with_hosts(
         "eval \"$(service-manager --quiet env openshift)\"; kubectl create serviceaccount builder; \
          service-manager --quiet registry login; \
          sed -n 's/.*\"auth\": \"\\(.*\\)\"/\\1/p' .local/state/service-manager/machines/*/registry/auth.json | base64 -d | grep -c '^unused:ey.*\\..*\\.'; \
          service-manager --quiet registry trust; \
          cmp ca.crt .config/containers/certs.d/$DOCKER_REGISTRY/ca.crt && echo same; \
          kubectl delete serviceaccount/builder; kubectl -n openshift-config-managed delete configmap default-ingress-cert",
-    )
+    ))
     .stdout("serviceaccount/builder created\n1\nsame\nserviceaccount \"builder\" deleted\nconfigmap \"default-ingress-cert\" deleted\n")
     .succeeds();
 }

@@ -11,13 +11,14 @@ pub(super) use self::trust::take_away_trust;
 use super::context::Context;
 use crate::access::certificate::Certificates;
 use crate::access::endpoint::Via;
+use crate::base::deadline::Deadline;
 use crate::base::timeouts;
 use crate::cli::{RegistryArgs, RegistryCommand};
 use crate::error::{Error, RegistryError};
 use crate::export::Block;
 use crate::guest::probe::Questions;
 use crate::machine::Machine;
-use crate::services::{self, ConnectedService, Connections, ExportedService, connect, export};
+use crate::services::{self, ConnectedService, Connections, ExportedService, Inspection, connect, export};
 
 pub(super) fn run(args: &RegistryArgs, context: &Context) -> Result<(), Error> {
     match &args.what {
@@ -32,8 +33,6 @@ struct NamedRegistry<'a> {
     connected: ConnectedService<'a>,
     /// `HOST:PORT`, or the host alone where the port is that of HTTPS.
     place: String,
-    /// At which the host may reach the machine.
-    addresses: Vec<IpAddr>,
 }
 
 /// Gives the registry of the machine that is meant to `act`, connected to as `env registry` does.
@@ -49,34 +48,72 @@ fn with_registry<T>(
     let warn = |error: services::Error| context.warn(&error.into());
     let Connections { connected, .. } =
         connect(&inspection, &services, false, context.deadline, |_| (), warn)?;
-    let addresses = inspection.addresses();
-    let machine = inspection.machine;
-    let exported = export(connected, &machine, false, context.deadline)?;
+    let exported = export(connected, &inspection.machine, false, context.deadline)?;
     let exported = exported
         .into_iter()
         .find_map(|ExportedService { connected, block, .. }| Some((place_in(&block)?.to_owned(), connected)));
-    let nothing = || Error::NothingToExport { machines: vec![format!("`{}`", machine.name)], hint: None };
+    let nothing =
+        || Error::NothingToExport { machines: vec![format!("`{}`", inspection.machine.name)], hint: None };
     let (place, connected) = exported.ok_or_else(nothing)?;
-    let registry = NamedRegistry { machine, connected, place, addresses };
-    registry.require_in_machine()?;
-    act(registry)
+    if is_of_cluster(&connected) {
+        require_in_machine(&place, &inspection, context.deadline)?;
+    }
+    act(NamedRegistry { machine: inspection.machine, connected, place })
+}
+
+/// True for a registry of a cluster, which is connected to in its place.
+fn is_of_cluster(connected: &ConnectedService) -> bool {
+    connected.detected.flavour.access.has_kubeconfig()
+}
+
+/// The guest says what its route is called: it could name a registry of others, for which its authority must not count. It says
+/// its addresses too, so that only those count at which its SSH server has answered.
+///
+/// Errors: `place` leads somewhere else, or nowhere.
+fn require_in_machine(place: &str, inspection: &Inspection, deadline: Deadline) -> Result<(), RegistryError> {
+    let found = look_up(place.to_owned(), deadline);
+    let reached = services::addresses(inspection, deadline).into_iter().filter(|address| address.reachable);
+    let addresses: Vec<IpAddr> = reached.map(|address| address.ip).collect();
+    let (place, machine) = (place.to_owned(), inspection.machine.name.to_string());
+    match RouteEnd::of(&found, &addresses) {
+        RouteEnd::Machine => Ok(()),
+        RouteEnd::Elsewhere => Err(RegistryError::Elsewhere { place, machine }),
+        RouteEnd::Nowhere => Err(RegistryError::Nowhere { place, machine }),
+    }
+}
+
+/// Where a name leads.
+#[derive(Debug, PartialEq, Eq)]
+enum RouteEnd {
+    /// To an address of the machine, or to a loopback address, from which the user has made a way there.
+    Machine,
+    Elsewhere,
+    /// Nobody knows the name now. Others may know it later.
+    Nowhere,
+}
+
+impl RouteEnd {
+    /// That of a name with the addresses `found`, for the machine with `addresses`.
+    fn of(found: &[IpAddr], addresses: &[IpAddr]) -> Self {
+        match found {
+            [] => Self::Nowhere,
+            _ if found.iter().any(|address| address.is_loopback() || addresses.contains(address)) => {
+                Self::Machine
+            }
+            _ => Self::Elsewhere,
+        }
+    }
 }
 
 /// The addresses of `host`, as far as a name server says them in time.
-fn look_up(host: String) -> Vec<IpAddr> {
+fn look_up(host: String, deadline: Deadline) -> Vec<IpAddr> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let found = (host.as_str(), HTTPS_PORT).to_socket_addrs().into_iter().flatten();
         // Nobody listens any more when it took too long.
         let _ = sender.send(found.map(|place| place.ip()).collect());
     });
-    receiver.recv_timeout(timeouts::NAME_LOOKUP).unwrap_or_default()
-}
-
-/// True when a name with the addresses `found` is that of another host than the one with `addresses`. One that nobody knows may
-/// come to be known; what leads there from a loopback address the user has made.
-fn is_elsewhere(found: &[IpAddr], addresses: &[IpAddr]) -> bool {
-    !found.is_empty() && !found.iter().any(|address| address.is_loopback() || addresses.contains(address))
+    receiver.recv_timeout(deadline.at_most(timeouts::REGISTRY_NAME).left()).unwrap_or_default()
 }
 
 fn place_in(block: &Block) -> Option<&str> {
@@ -85,16 +122,6 @@ fn place_in(block: &Block) -> Option<&str> {
 }
 
 impl NamedRegistry<'_> {
-    /// The guest says what its route is called: it could name a registry of others, for which its authority must not count.
-    fn require_in_machine(&self) -> Result<(), RegistryError> {
-        let is_elsewhere = || is_elsewhere(&look_up(self.place.clone()), &self.addresses);
-        if self.is_of_cluster() && is_elsewhere() {
-            let (place, machine) = (self.place.clone(), self.machine.name.to_string());
-            return Err(RegistryError::Elsewhere { place, machine });
-        }
-        Ok(())
-    }
-
     /// Whom its clients have to trust. None where it talks HTTP.
     fn authority(&self) -> Option<Certificates> {
         let credentials = self.connected.credentials.as_ref().filter(|credentials| !credentials.is_plain)?;
@@ -114,9 +141,8 @@ impl NamedRegistry<'_> {
         address.is_some_and(|address| address.server_name.is_some())
     }
 
-    /// True for one of a cluster, which is connected to in its place.
     fn is_of_cluster(&self) -> bool {
-        self.connected.detected.flavour.access.has_kubeconfig()
+        is_of_cluster(&self.connected)
     }
 
     /// True where a daemon of docker takes it as it is.
@@ -142,9 +168,10 @@ mod tests {
         let addresses =
             |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
         let machine = addresses(&["192.168.56.7", "10.0.2.15"]);
-        assert!(is_elsewhere(&addresses(&["203.0.113.5"]), &machine));
-        assert!(!is_elsewhere(&addresses(&["203.0.113.5", "192.168.56.7"]), &machine));
-        assert!(!is_elsewhere(&addresses(&["127.0.0.1"]), &machine));
-        assert!(!is_elsewhere(&[], &machine), "nobody knows the name");
+        let leads = |found: &[&str]| RouteEnd::of(&addresses(found), &machine);
+        assert_eq!(leads(&["203.0.113.5"]), RouteEnd::Elsewhere);
+        assert_eq!(leads(&["203.0.113.5", "192.168.56.7"]), RouteEnd::Machine);
+        assert_eq!(leads(&["127.0.0.1"]), RouteEnd::Machine);
+        assert_eq!(leads(&[]), RouteEnd::Nowhere);
     }
 }
