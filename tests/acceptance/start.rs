@@ -142,6 +142,23 @@ fn explains_a_unit_that_fails() {
 }
 
 /// systemd takes it for started at first.
+/// The program would install k3s in that distribution, and `OpenShift` in none.
+#[test]
+#[cfg_attr(no_guest, ignore = "needs the test guest")]
+fn what_is_there_in_another_way_is_not_shown_as_installable() {
+    let guest = Guest::own("kubeadm", "address");
+    guest.stops("kubelet");
+    the_api_server_hangs(&guest);
+    let adb = Guest::own("adb", "address");
+    for (guest, name, title) in [(&guest, "kubernetes", "Kubernetes"), (&adb, "openshift", "OpenShift")] {
+        User::of(guest)
+            .types(format!("service-manager start {name} --install --dry-run"))
+            .patiently()
+            .stdout(&format!("# {title} is there already\n"))
+            .succeeds();
+    }
+}
+
 #[test]
 #[cfg_attr(no_guest, ignore = "needs the test guest")]
 fn explains_a_unit_that_exits() {

@@ -39,8 +39,7 @@ pub(super) fn inspect<'s>(
         Some(inspected) if !inspected.is_half_installed() => {
             note_unused(service, args, context);
             if args.dry_run {
-                let is_ready = inspected.assessment.readiness() == Readiness::Ready;
-                show_present(service, is_ready, args, machine, context)?;
+                show_present(&inspected, args, machine, context)?;
                 return Ok(None);
             }
             Ok(Some(inspected))
@@ -56,25 +55,28 @@ pub(super) fn inspect<'s>(
     }
 }
 
-/// Shows that nothing is installed. What does not run may be there in part; the commands put all of it there again.
+/// Shows that nothing is installed. What does not run may be there in part; the commands that have put it there, if they are
+/// known, put all of it there again.
 fn show_present(
-    service: &Service,
-    is_ready: bool,
+    inspected: &Inspected,
     args: &InstallArgs,
     machine: &mut Lifecycle,
     context: &Context,
 ) -> Result<(), Error> {
+    let service = inspected.detected.service;
     print(&format!("# {} is there already\n", service.title))?;
-    if is_ready || service.install.is_empty() {
+    if inspected.assessment.readiness() == Readiness::Ready || service.install.is_empty() {
         return Ok(());
     }
+    let plan = match machine.plan_installation(service) {
+        Ok(plan) if plan.makes(&inspected.detected) => plan,
+        Ok(_) | Err(services::Error::NoInstallation { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
     let progress = Progress::new(context.ui);
     let watcher = |event: &Event| progress.show(event);
-    match Releases::new(args, context, &watcher)?.plan(service, machine) {
-        Ok(plan) => print(&format!("# where a part of it is gone:\n{}", machine.installation_script(&plan)?)),
-        Err(Error::Services(services::Error::NoInstallation { .. })) => Ok(()),
-        Err(error) => Err(error),
-    }
+    let plan = Releases::new(args, context, &watcher)?.chosen_for(plan, machine)?;
+    print(&format!("# where a part of it is gone:\n{}", machine.installation_script(&plan)?))
 }
 
 /// Says which options change nothing, because nothing is installed.

@@ -10,12 +10,13 @@ use crate::base::distribution::PackageName;
 use crate::base::files;
 use crate::base::release::{ReleaseFileName, ReleaseTag, Sha256Sum};
 use crate::base::timeouts;
-use crate::base::types::{GuestPath, HostName, SshUser};
+use crate::base::types::{GuestPath, HostName, SshUser, UnitName};
 use crate::catalogue::platform::Platform;
 use crate::catalogue::{InstallMethod, InstallStep, PublishedReleases, Service};
 use crate::clients::release_files::{FetchedFile, ReleaseFile};
 use crate::guest::control::{Action, GuestInstall, ProxyChange, installation_mark, needs_in_words, program};
 use crate::guest::probe::{Facts, FileFact, Questions};
+use crate::services::detect::DetectedService;
 use crate::services::error::Error;
 use crate::services::inspection::Inspection;
 use crate::ui::Spinner;
@@ -196,6 +197,12 @@ impl InstallPlan<'_> {
             (None, Some(releases), None) => releases.name.to_string(),
             (None, None, _) => self.installation.name.to_string(),
         }
+    }
+
+    /// True when its steps make what `detected` is, by the units that are there then. One of another kind is left alone.
+    pub(crate) fn makes(&self, detected: &DetectedService) -> bool {
+        let is_made = |unit: &UnitName| self.installation.units.contains(unit);
+        !self.installation.steps.is_empty() && detected.units.iter().any(is_made)
     }
 
     /// Where the releases are that it is made of, if it is.
