@@ -230,6 +230,7 @@ mod tests {
             "`service-manager status -mother`",
             "`service-manager status --host=other`",
             "`service-manager status --all`",
+            "in it `service-manager start openshift --install --dry-run -m NAME` prints the commands",
             "no command",
         ] {
             assert_eq!(invocation(&["-m a"]).complete(hint), hint);

@@ -127,7 +127,7 @@ fn says_where_an_openshift_can_be_installed() {
             .stderr(
                 "
                 error: openshift in `[NAME]` is not there, and cannot be installed, since MicroShift has no packages for this distribution
-                hint: use a machine with CentOS Stream 9 or 10, or Fedora since 42: in it `service-manager start openshift --install --dry-run` prints the commands; here `service-manager start kubernetes --install` installs a Kubernetes
+                hint: use a machine with CentOS Stream 9 or 10, or Fedora since 42: in it `service-manager start openshift --install --dry-run -m NAME` prints the commands; here `service-manager start kubernetes --install` installs a Kubernetes
                 ",
             )
             .fails(126);
