@@ -58,7 +58,10 @@ unit_failed() {
     failed unit "$1" "${l:-$2}"
 }
 
-report_failure() { failed unit "$1" "$(last_words "$1" 60)"; }
+report_failure() {
+    must_have_program "$1"
+    failed unit "$1" "$(last_words "$1" 60)"
+}
 
 # related PROPERTY UNIT: the units that start this one, or that it starts. `--value` would be newer than some guests.
 related() { systemctl show --property="$1" -- "$2" 2>/dev/null | sed -n "s/^$1=//p"; }
@@ -86,12 +89,14 @@ start() {
     for u; do
         systemctl --quiet is-active -- "$u" && continue
         for t in $(related TriggeredBy "$u"); do systemctl start -- "$t" 2>/dev/null || :; done
+        e=$(systemctl start -- "$u" 2>&1) && continue
         must_have_program "$u"
-        e=$(systemctl start -- "$u" 2>&1) || unit_failed "$u" "$e"
+        unit_failed "$u" "$e"
     done
 }
 
-# must_have_program UNIT: fails where what it starts is not there, as after a package was removed and the unit's file stayed.
+# must_have_program UNIT: fails where what it starts is not there, as after a package was removed and the unit's file stayed. It is
+# asked once the unit has failed: systemd may do without that program, or mount what it is on.
 must_have_program() {
     p=$(systemctl show --property=ExecStart -- "$1" 2>/dev/null | sed -n '1s/^ExecStart={ path=\(.*\) ; argv\[\]=.*/\1/p')
     case $p in '' | [!/]* | *[!A-Za-z0-9/._+-]*) return 0 ;; esac

@@ -247,6 +247,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_systemd_can_start_is_started_whatever_its_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = folder.path().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        let systemctl = "#!/bin/sh\n[ $1 != show ] || echo 'ExecStart={ path=/no-such-place/x ; argv[]=/no-such-place/x ; flags= }'\n\
+             [ \"$1 $2\" != '--quiet is-active' ] || exit 3\n[ $1 != start ] || exit $started\n";
+        std::fs::write(bin.join("systemctl"), systemctl).unwrap();
+        let said = |started: u8| {
+            let call = format!(
+                "chmod +x bin/systemctl; PATH=$PWD/bin:$PATH; export started={started}; start a.service b.service; echo done"
+            );
+            run(folder.path(), &call)
+        };
+        assert_eq!(said(0), "done\n");
+        assert!(said(1).starts_with("@n program 26\na.service /no-such-place/x\n"), "{}", said(1));
+    }
+
     /// A limit on the size of files is what a full disk is.
     #[test]
     fn nothing_is_left_of_a_file_that_cannot_be_written() {
