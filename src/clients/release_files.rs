@@ -65,6 +65,8 @@ pub(crate) struct CachedReleaseFile {
     pub service: ServiceName,
     pub tag: ReleaseTag,
     pub path: PathBuf,
+    /// In bytes, when it was listed.
+    pub size: u64,
     pub sha256: Sha256Sum,
     pub url: String,
     pub checksums_url: String,
@@ -164,7 +166,9 @@ impl ReleaseCache {
             let (Some(place), Some(receipt)) = (place_of(&folder), receipt_in(&folder)?) else { continue };
             let ((service, tag, name), FileReceipt { url, checksums: checksums_url, sha256 }) =
                 (place, receipt);
-            all.push(CachedReleaseFile { service, tag, path: folder.join(name), sha256, url, checksums_url });
+            let path = folder.join(name);
+            let size = fs::metadata(&path).map(|meta| meta.len()).unwrap_or_default();
+            all.push(CachedReleaseFile { service, tag, path, size, sha256, url, checksums_url });
         }
         Ok(all)
     }
@@ -302,11 +306,6 @@ impl CachedReleaseFile {
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         self.path.file_name().and_then(OsStr::to_str).unwrap_or_default()
-    }
-
-    /// In bytes.
-    pub(crate) fn size(&self) -> u64 {
-        fs::metadata(&self.path).map(|meta| meta.len()).unwrap_or_default()
     }
 
     /// When it was last put into a machine.

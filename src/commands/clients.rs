@@ -114,7 +114,7 @@ fn release_row(file: &CachedReleaseFile) -> [String; 6] {
         file.service.to_string(),
         file.tag.to_string(),
         "machines".to_owned(),
-        in_megabytes(file.size()),
+        in_megabytes(file.size),
         ago(file.unused_for()),
         file.path.display().to_string(),
     ]
@@ -181,7 +181,10 @@ fn prune(
     let saved: u64 = unused.iter().map(|installed| installed.receipt.size).sum();
     let of_releases = match files.len() {
         0 => String::new(),
-        number => format!(", {} for machines", count(number, "download")),
+        number => {
+            let size = in_megabytes(files.iter().map(|file| file.size).sum());
+            format!(", {} for machines of {size}", count(number, "download"))
+        }
     };
     let left = match leftovers.len() + parts.len() {
         0 => String::new(),

@@ -128,7 +128,7 @@ fn installs_k3s() {
     assert_eq!(publisher.requests(), Vec::<String>::new());
     user.types("touch --date '100 days ago' .local/share/service-manager/releases/kubernetes/*/k3s/.receipt.json; service-manager clients prune --dry-run")
         .stdout(&format!("would remove {place}\n"))
-        .stderr("note: would remove 0 clients of 0 B, 1 download for machines\n")
+        .stderr("note: would remove 0 clients of 0 B, 1 download for machines of 8.00 MiB\n")
         .succeeds();
     // Put into a machine it counts as used.
     guest.run(REMOVE);
@@ -136,9 +136,12 @@ fn installs_k3s() {
         .patiently()
         .stdout(STARTED)
         .succeeds();
-    user.types("service-manager --quiet clients prune; service-manager clients uninstall k3s 1.31.5+k3s1")
-        .stdout(&format!("removed {place}\n"))
-        .succeeds();
+    user.types(
+        "service-manager --quiet clients prune; \
+         service-manager clients uninstall k3s 1.31.5+k3s1 --output json | grep --only-matching '\"size\":8388608'",
+    )
+    .stdout("\"size\":8388608\n")
+    .succeeds();
     assert_eq!(user.files_below(".local/share/service-manager/releases"), ["kubernetes/"]);
 }
 

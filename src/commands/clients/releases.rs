@@ -16,7 +16,7 @@ pub(super) struct ReleaseJson<'a> {
     release: &'a str,
     file: &'a str,
     path: &'a Path,
-    /// In bytes; zero where it was removed.
+    /// In bytes; where it was removed, what it had.
     size: u64,
     /// Seconds since 1970.
     last_used: Option<u64>,
@@ -30,7 +30,7 @@ impl<'a> ReleaseJson<'a> {
             release: file.tag.as_str(),
             file: file.name(),
             path: &file.path,
-            size: file.size(),
+            size: file.size,
             last_used: last_used.map(|time| time.as_secs()),
         }
     }
@@ -62,6 +62,7 @@ mod tests {
             service: "kubernetes".parse().unwrap(),
             tag: "v1.31.5+k3s1".parse().unwrap(),
             path: PathBuf::from("/x/releases/kubernetes/v1.31.5+k3s1").join(name).join(name),
+            size: 1,
             sha256: "0".repeat(64).parse().unwrap(),
             url: String::new(),
             checksums_url: String::new(),
