@@ -38,21 +38,26 @@ pub(super) fn run(args: &TunnelArgs, context: &Context) -> Result<(), Error> {
 
 /// Holds a tunnel; the process that has started this one reads one line: that it is ready, or why it is not.
 fn serve(key: &str, report: Option<&Path>, context: &Context) -> Result<(), Error> {
-    let known = context.remembered_machines()?.machines;
-    let Some(machine) = known.iter().find(|machine| machine.key() == key) else {
-        return Err(crate::machine::Error::NoMachine.into());
-    };
     let say = |line: &str| match report {
         Some(path) => files::report(path, line).map_err(ui::StdoutError),
         None => ui::print(&format!("{line}\n")),
     };
-    match files::LogFile::open(&machine.files.tunnel_log()) {
-        Ok(log) => ui::keep_log(log),
-        Err(error) => {
-            say(&in_one_line(&error))?;
-            return Err(error.into());
-        }
-    }
+    hold(key, &say, context).inspect_err(|error| {
+        // Once it was ready nobody reads that any more. On Windows nobody sees its standard error.
+        let _ = say(&in_one_line(error));
+    })
+}
+
+fn hold(
+    key: &str,
+    say: &dyn Fn(&str) -> Result<(), ui::StdoutError>,
+    context: &Context,
+) -> Result<(), Error> {
+    let known = context.remembered_machines()?.machines;
+    let Some(machine) = known.iter().find(|machine| machine.key() == key) else {
+        return Err(crate::machine::Error::NoMachine.into());
+    };
+    ui::keep_log(files::LogFile::open(&machine.files.tunnel_log())?);
     // Where it is none of a terminal's already, that is as good.
     let _ = leave_terminal();
     let login = remembered_login(context.folders()?, key.to_owned());
@@ -61,10 +66,7 @@ fn serve(key: &str, report: Option<&Path>, context: &Context) -> Result<(), Erro
     match tunnel::serve(&machine.files, tunnel::TunnelHost { login, watch }, is_ready) {
         Ok(()) => Ok(()),
         Err(ServeError::Files(files::Error::FolderLocked { .. })) => Ok(say(TAKEN)?),
-        Err(error) => {
-            say(&in_one_line(&error))?;
-            Err(error.into())
-        }
+        Err(error) => Err(error.into()),
     }
 }
 

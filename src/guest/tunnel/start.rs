@@ -132,11 +132,13 @@ fn start(files: &MachineFiles, home: Option<&Path>, deadline: Deadline) -> Resul
         }
         reason => {
             process.wait()?;
+            let reason = if reason.is_empty() { NO_REASON } else { reason };
             Err(StartError::Ended { reason: reason.to_owned() })
         }
     }
 }
 
+const NO_REASON: &str = "it gave no reason; `service-manager tunnel log` may say more";
 /// What it says once clients can connect.
 pub(crate) const READY: &str = "ready";
 /// What it says when another process holds the tunnel.
