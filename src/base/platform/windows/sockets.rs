@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::readiness::{Interest, Ready};
+use crate::base::timeouts;
 
 /// Whatever has a socket.
 pub(crate) use std::os::windows::io::AsSocket as AsOsSocket;
@@ -56,8 +57,9 @@ pub(crate) fn poll_sockets(
     }
     let mut waiting: Vec<PollFd> =
         handles.iter().map(|(handle, flags)| PollFd::from_borrowed_fd(*handle, *flags)).collect();
+    let patience = timeout;
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-    poll(&mut waiting, timeout.as_ref())?;
+    let polled_any = poll(&mut waiting, timeout.as_ref())? > 0;
     let mut polled = waiting.iter();
     let ready = sockets.iter().map(|(_, interest)| {
         let flags = if wanted(interest) {
@@ -67,10 +69,18 @@ pub(crate) fn poll_sockets(
         };
         let gone = flags.intersects(PollFlags::ERR | PollFlags::NVAL);
         // The other side sends no more, and may read on: unlike elsewhere that is `HUP` already.
-        let read = flags.intersects(PollFlags::RDNORM | PollFlags::HUP);
+        let read = interest.read && flags.intersects(PollFlags::RDNORM | PollFlags::HUP);
         Ready { read, write: flags.contains(PollFlags::WRNORM), gone }
     });
-    Ok(ready.collect())
+    let ready: Vec<Ready> = ready.collect();
+    let is_in_vain = polled_any && !ready.iter().any(|ready| ready.read || ready.write || ready.gone);
+    if is_in_vain {
+        // One that has heard the end waits until the other side takes something: it is no use to ask again at once.
+        std::thread::sleep(
+            patience.map_or(timeouts::TUNNEL_POLL, |patience| patience.min(timeouts::TUNNEL_POLL)),
+        );
+    }
+    Ok(ready)
 }
 
 /// True when a program of this host answers at `port` of the loopback interface: `localhost` may lead to either of two addresses.
