@@ -98,6 +98,19 @@ fn large() -> Vec<u8> {
 }
 
 #[test]
+fn what_leads_elsewhere_by_now_goes_on_listening() {
+    let mut driven = Driven::new(|_| Ok(()));
+    let known = driven.tunnel.forwards().next().unwrap().clone();
+    let _client = driven.client();
+    let target = ForwardTarget::Port(6444.try_into().unwrap());
+    driven.tunnel.add(Forward { target, ..known }).unwrap();
+    let tunnel = &mut driven.tunnel;
+    tunnel.wait(Duration::from_secs(10), &[]).unwrap();
+    // Whoever connected before is accepted.
+    assert_eq!(tunnel.status().forwards.iter().map(|status| status.accepted).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
 fn what_no_client_can_read_ends_the_session() {
     let mut driven = Driven::new(|peer| {
         let channel = peer.open_channel()?;

@@ -103,7 +103,8 @@ impl Tunnel {
     }
 
     /// Listens for `forward` and says where: for a service, a port that is taken is replaced. One for the same purpose is
-    /// replaced too, unless it leads to the same place; then it stays where it is.
+    /// replaced too, unless it leads to the same place. One that begins at the same place goes on listening, since a pipe has a
+    /// new name each time.
     ///
     /// Errors: nothing can listen there.
     pub(crate) fn add(&mut self, forward: Forward) -> Result<LocalEnd, ListenError> {
@@ -113,11 +114,12 @@ impl Tunnel {
             known.users += 1;
             return Ok(known.forward.local.clone());
         }
+        let kept = self.take_listener(&forward);
         self.remove(&forward);
-        let (listener, local) = if forward.purpose.takes_any_port() {
-            listen(&forward.local)?
-        } else {
-            listen_exactly(&forward.local)?
+        let (listener, local) = match kept {
+            Some(listener) => (listener, forward.local.clone()),
+            None if forward.purpose.takes_any_port() => listen(&forward.local)?,
+            None => listen_exactly(&forward.local)?,
         };
         let forward = Forward { local: local.clone(), ..forward };
         let status = ForwardStatus::new(&forward);
@@ -138,6 +140,21 @@ impl Tunnel {
     pub(crate) fn remove(&mut self, forward: &Forward) {
         let Some(index) = self.forwards.iter().position(|known| known.is_for(forward)) else { return };
         self.forwards[index].listener = None;
+        self.cut_links(index);
+    }
+
+    /// What listens for the purpose of `forward` where that is to begin, and no more for what it leads to by now: its connections end.
+    fn take_listener(&mut self, forward: &Forward) -> Option<LocalListener> {
+        let is_meant = |known: &Listening| {
+            known.is_for(forward) && known.forward.local == forward.local && known.is_found()
+        };
+        let index = self.forwards.iter().position(is_meant)?;
+        let listener = self.forwards[index].listener.take();
+        self.cut_links(index);
+        listener
+    }
+
+    fn cut_links(&mut self, index: usize) {
         self.links.iter_mut().filter(|link| link.forward == index).for_each(Link::cut);
         self.sweep();
     }
