@@ -1,6 +1,6 @@
 //! What an earlier `env` has set in the shell for a machine, and what is of no use any more.
 //!
-//! Nothing is written into the shell for that: a variable is ours when its value is a file or a socket of a machine, or
+//! Nothing is written into the shell for that: a variable is ours when its value is a file, a socket or a pipe of a machine, or
 //! when the machine to which these belong was printed with that very value.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use super::cache::ServiceCache;
 use crate::base::env::Env;
 use crate::base::files;
 use crate::base::paths::{Folders, MachineFiles};
-use crate::base::platform::LIST_SEPARATOR;
+use crate::base::platform::{LIST_SEPARATOR, PipeName};
 use crate::base::types::VariableName;
 use crate::catalogue::Service;
 use crate::export::{Block, Export};
@@ -54,19 +54,36 @@ pub(crate) fn set_by_env(env: &Env, folders: &Folders, services: &[&Service]) ->
         names.into_iter().filter_map(|name| Some((name, env.variable(name.as_str())?))).collect();
     let mut ours: BTreeMap<&VariableName, String> = BTreeMap::new();
     for (name, value) in &set {
-        ours.extend(owner(folders, value).map(|key| (*name, key)));
+        let owner = if PipeName::from_url(value).is_some() {
+            Some(owner_of_pipe(folders, name, value))
+        } else {
+            owner(folders, value)
+        };
+        ours.extend(owner.map(|key| (*name, key)));
     }
     let keys: BTreeSet<String> = ours.values().cloned().collect();
     for key in keys {
         let printed = ServiceCache::printed_of(&MachineFiles::new(folders.machines().join(&key)));
         for (name, value) in &set {
-            let is_printed = |export: &Export| export.name == **name && export.value == *value;
-            if printed.iter().flatten().flat_map(|block| &block.exports).any(is_printed) {
+            if has_printed(&printed, name, value) {
                 ours.entry(name).or_insert_with(|| key.clone());
             }
         }
     }
     ours.into_iter().map(|(name, machine)| Leftover { name: name.clone(), machine }).collect()
+}
+
+fn has_printed(printed: &[Vec<Block>], name: &VariableName, value: &str) -> bool {
+    let mut exports = printed.iter().flatten().flat_map(|block| &block.exports);
+    exports.any(|export: &Export| export.name == *name && export.value == value)
+}
+
+/// The key of the machine that was printed with this pipe; empty when none was: each tunnel has a new one.
+fn owner_of_pipe(folders: &Folders, name: &VariableName, value: &str) -> String {
+    let machines = files::folders_in(&folders.machines()).unwrap_or_default();
+    let mut machines = machines.into_iter().map(MachineFiles::new);
+    let owner = machines.find(|files| has_printed(&ServiceCache::printed_of(files), name, value));
+    owner.map(|files| files.key()).unwrap_or_default()
 }
 
 /// The key of the machine to which each path in `value` belongs, or of the first of several; none when one is not of our
@@ -204,6 +221,22 @@ mod tests {
         assert_eq!(scene.left(&[("DOCKER_HOST", &own)], &[], "b"), ["DOCKER_HOST a"]);
         assert_eq!(scene.left(&[("DOCKER_HOST", &unknown)], &[], "b"), ["DOCKER_HOST "]);
         for other in ["unix:///run/docker.sock", "unix://", "tcp://192.0.2.1:2376", ""] {
+            assert_eq!(scene.left(&[("DOCKER_HOST", other)], &[], "b"), [""; 0], "{other}");
+        }
+    }
+
+    #[test]
+    fn a_pipe_of_a_tunnel_is_its_machines() {
+        let scene = Scene::new();
+        let pipe = |digit: &str| format!("npipe:////./pipe/service-manager-{}", digit.repeat(32));
+        let (own, ended) = (pipe("a"), pipe("0"));
+        let printed =
+            serde_json::json!({"printed": {"docker": [scene.docker("a", &[("DOCKER_HOST", &own)])]}});
+        fs::write(scene.folders.machines().join("a/services.json"), printed.to_string()).unwrap();
+        assert_eq!(scene.left(&[("DOCKER_HOST", &own)], &[], "b"), ["DOCKER_HOST a"]);
+        assert_eq!(scene.left(&[("DOCKER_HOST", &own)], &[], "a"), [""; 0]);
+        assert_eq!(scene.left(&[("DOCKER_HOST", &ended)], &[], "b"), ["DOCKER_HOST "]);
+        for other in ["npipe:////./pipe/docker_engine", "npipe:////./pipe/service-manager-", "npipe://"] {
             assert_eq!(scene.left(&[("DOCKER_HOST", other)], &[], "b"), [""; 0], "{other}");
         }
     }

@@ -10,6 +10,8 @@ mod access_list;
 mod authorities;
 mod file_access;
 mod lock_holder;
+#[cfg_attr(not(windows), allow(dead_code, reason = "the pipes are on Windows"))]
+mod pipe_name;
 mod readiness;
 #[cfg(unix)]
 mod unix;
@@ -19,6 +21,7 @@ mod windows;
 pub(crate) use self::authorities::believe;
 pub(crate) use self::file_access::{FileAccess, Owner};
 pub(crate) use self::lock_holder::LockHolder;
+pub(crate) use self::pipe_name::PipeName;
 pub(crate) use self::readiness::{Interest, Ready};
 pub(crate) use self::system::{
     AsOsSocket, BROWSERS, BackgroundProcess, BaseFolders, FALLBACK_SHELL, FileId, Keyboard, LIST_SEPARATOR,

@@ -10,10 +10,10 @@ use socket2::Socket;
 use winsafe::guard::CloseHandlePiGuard;
 use winsafe::{CreateProcess, STARTUPINFO, co};
 
+use super::super::pipe_name::PipeName;
 use super::super::readiness::Interest;
 use super::pipes::PipeListener;
 use super::sockets::poll_sockets;
-use crate::base::text::hex;
 
 /// A process that goes on in the background when this one has ended, in a console of its own, which nobody sees.
 ///
@@ -29,11 +29,9 @@ impl BackgroundProcess {
     ///
     /// Errors: the system's.
     pub(crate) fn start(command: &mut Command, option: &str, _log: File) -> io::Result<Self> {
-        let mut name = [0; 16];
-        getrandom::fill(&mut name).map_err(io::Error::other)?;
-        let name = format!(r"\\.\pipe\service-manager-{}", hex(&name));
+        let name = PipeName::random()?;
         let reports = PipeListener::listen(name.clone())?;
-        command.args([option, &name]);
+        command.args([option, name.as_str()]);
         let own = co::CREATE::NO_WINDOW | co::CREATE::NEW_PROCESS_GROUP;
         // Of a job that ends with a terminal, say. Not every job lets go.
         let process =

@@ -1,17 +1,15 @@
 //! What clients of this host connect to, and how this program does.
 
-use std::io::{self, Write};
+use std::io::{self, Read};
 use std::net::TcpListener;
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 use std::path::Path;
 
 use reqwest::blocking::ClientBuilder;
-use sha2::{Digest, Sha256};
 use socket2::{SockAddr, Socket};
 
+use super::super::pipe_name::PipeName;
 use super::pipes::{self, PipeListener};
-use super::words::canonicalize;
-use crate::base::text::hex;
 
 /// What clients of this host connect to: a port, or a named pipe.
 pub(crate) enum LocalListener {
@@ -56,46 +54,49 @@ impl AsSocket for LocalListener {
     }
 }
 
-/// The pipe that stands for the socket file `path`: `\\.\pipe\service-manager-DIGITS`. It is the same for all ways to write that path.
-fn pipe_name(path: &Path) -> String {
-    let file = path.file_name().unwrap_or_default();
-    let folder = path.parent().unwrap_or(path);
-    let folder = canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-    let digest = Sha256::digest(folder.join(file).as_os_str().as_encoded_bytes());
-    format!(r"\\.\pipe\service-manager-{}", hex(&digest[..16]))
+/// The pipe that stands for the socket file `path`; none when nobody listens there.
+#[allow(clippy::disallowed_methods, reason = "a socket is named as a private file is")]
+fn pipe_of(path: &Path) -> Option<PipeName> {
+    let mut name = String::new();
+    std::fs::File::open(path).ok()?.take(LONGEST_NAME).read_to_string(&mut name).ok()?;
+    PipeName::parse(&name)
 }
 
-/// Listens on the named pipe that stands for the socket file `path`. Only this user can open it. While it is to be found, there is
-/// a file with its name at `path`.
+/// Listens on a named pipe that stands for the socket file `path`. Only this user can open it. Its name is a new one each time, so
+/// that nobody can have a pipe of that name there before. While it is to be found, there is a file with its name at `path`.
 #[allow(clippy::disallowed_methods, reason = "a socket is named as a private file is")]
 pub(crate) fn listen_privately(path: &Path) -> io::Result<LocalListener> {
-    let name = pipe_name(path);
+    let name = PipeName::random()?;
     let listener = PipeListener::listen(name.clone())?;
-    if path.symlink_metadata().is_ok() {
-        std::fs::remove_file(path)?;
-    }
-    std::fs::File::create_new(path)?.write_all(name.as_bytes())?;
+    let new = path.with_added_extension("new");
+    std::fs::write(&new, name.as_str())?;
+    // Whoever looks sees all of a name.
+    std::fs::rename(new, path)?;
     Ok(LocalListener::Pipe(listener))
 }
 
-/// The URL that docker knows the socket file `path` by (docker/cli: opts/hosts.go).
+/// The URL that docker knows the socket file `path` by. Where nobody listens it is one that leads nowhere.
 pub(crate) fn socket_url(path: &Path) -> String {
-    format!("npipe://{}", pipe_name(path).replace('\\', "/"))
+    pipe_of(path).map_or_else(|| format!("npipe://{}", NOWHERE.replace('\\', "/")), |name| name.url())
 }
 
 /// The HTTP client that talks to whoever listens at the socket file `path`. Whoever gives it has asked the process that listens there
 /// over [`connect_locally`], or is that process: this one does not look at whose pipe it is.
 pub(crate) fn through_socket(path: &Path) -> ClientBuilder {
-    reqwest::ClientBuilder::new().windows_named_pipe(pipe_name(path)).into()
+    let name = pipe_of(path).map_or_else(|| NOWHERE.to_owned(), |name| name.as_str().to_owned());
+    reqwest::ClientBuilder::new().windows_named_pipe(name).into()
 }
 
 /// Connects to the socket file `path`.
 ///
 /// Errors: nobody listens there, or another user does.
 pub(crate) fn connect_locally(path: &Path) -> io::Result<Socket> {
-    path.symlink_metadata()?;
-    pipes::connect(&pipe_name(path))
+    pipes::connect(&pipe_of(path).ok_or(io::ErrorKind::NotFound)?)
 }
 
 /// How long the name of a socket file may be: that of its pipe is as long for every one.
 pub(crate) const LONGEST_SOCKET_NAME: usize = usize::MAX;
+/// No pipe, and of a kind that only administrators can make for others.
+const NOWHERE: &str = r"\\.\service-manager-ended";
+/// More than a name has.
+const LONGEST_NAME: u64 = 256;

@@ -16,6 +16,7 @@ use tokio::net::windows::named_pipe::{ClientOptions, NamedPipeServer, PipeMode, 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
+use super::super::pipe_name::PipeName;
 use super::access::{self, Security};
 use super::sockets::local_pair;
 
@@ -29,8 +30,8 @@ pub(crate) struct PipeListener {
 impl PipeListener {
     /// Begins the pipe `name`. Nobody but this user can open it, not even before it is returned.
     ///
-    /// Errors: another program has a pipe of that name.
-    pub(super) fn listen(name: String) -> io::Result<Self> {
+    /// Errors: there is a pipe of that name already; the system's.
+    pub(super) fn listen(name: PipeName) -> io::Result<Self> {
         let runtime = runtime()?;
         let (news, told) = local_pair()?;
         news.set_nonblocking(true)?;
@@ -62,13 +63,13 @@ impl AsSocket for PipeListener {
 /// Connects to the pipe `name`.
 ///
 /// Errors: nobody listens there, or another user does.
-pub(super) fn connect(name: &str) -> io::Result<Socket> {
+pub(super) fn connect(name: &PipeName) -> io::Result<Socket> {
     let runtime = runtime()?;
     let begin = Instant::now();
     let pipe = loop {
         let _runtime = runtime.enter();
         // By default the server learns who connects, and cannot act as that user.
-        match ClientOptions::new().open(name) {
+        match ClientOptions::new().open(name.as_str()) {
             // It is about to take the next one.
             Err(error) if error.raw_os_error() == Some(PIPE_BUSY) && begin.elapsed() < LONGEST_BUSY => {
                 thread::sleep(BUSY);
@@ -91,19 +92,15 @@ pub(super) fn connect(name: &str) -> io::Result<Socket> {
 }
 
 fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_io().build()
+    Builder::new_current_thread().enable_io().enable_time().build()
 }
 
 /// The first instance of the pipe. Those that follow have its access control list. Until it has one, others may open it to read: such
 /// a client is sent away before anybody writes.
-fn first_instance(name: &str) -> io::Result<NamedPipeServer> {
-    let created = options().first_pipe_instance(true).write_dac(true).write_owner(true).create(name);
-    let mut pipe = created.map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            io::Error::new(io::ErrorKind::AddrInUse, format!("another program has the pipe `{name}`"))
-        }
-        _ => error,
-    })?;
+fn first_instance(name: &PipeName) -> io::Result<NamedPipeServer> {
+    let mut first = options();
+    first.first_pipe_instance(true).write_dac(true).write_owner(true);
+    let mut pipe = first.create(name.as_str())?;
     access::set_on_pipe(&mut pipe)?;
     require_private(&Security::of_pipe(&pipe)?)?;
     match pipe.disconnect() {
@@ -128,14 +125,15 @@ fn options() -> ServerOptions {
 }
 
 /// Accepts connections to the pipe `name` until the other end of `told` is closed, and ends when all of them have ended.
-async fn serve(name: String, first: NamedPipeServer, told: tokio::net::TcpStream, accepted: Sender<Socket>) {
+async fn serve(
+    name: PipeName,
+    first: NamedPipeServer,
+    told: tokio::net::TcpStream,
+    accepted: Sender<Socket>,
+) {
     let (mut listener, news) = told.into_split();
     let (open, mut all_closed) = mpsc::channel(1);
-    let accepting = tokio::spawn(async move {
-        if let Err(error) = accept_all(&name, first, news, &accepted, &open).await {
-            log::warn!("the pipe `{name}` has failed: {error}");
-        }
-    });
+    let accepting = tokio::spawn(async move { accept_all(&name, first, news, &accepted, &open).await });
     // It sends nothing, so this is its end.
     let _ = listener.read(&mut [0]).await;
     accepting.abort();
@@ -144,33 +142,58 @@ async fn serve(name: String, first: NamedPipeServer, told: tokio::net::TcpStream
     let _: Option<()> = all_closed.recv().await;
 }
 
+/// Hands over each connection, until nobody takes them any more. One that fails is dropped, and those that come after it are not.
 async fn accept_all(
-    name: &str,
+    name: &PipeName,
     mut next: NamedPipeServer,
     mut news: OwnedWriteHalf,
     accepted: &Sender<Socket>,
     open: &mpsc::Sender<()>,
-) -> io::Result<()> {
+) {
     loop {
         let is_there = next.connect().await.is_ok();
         // Before the first has its turn, so that the name is never free.
-        let pipe = std::mem::replace(&mut next, options().create(name)?);
+        let pipe = std::mem::replace(&mut next, further_instance(name).await);
         if !is_there {
             // It has gone already.
             continue;
         }
-        let (ours, theirs) = local_pair()?;
-        theirs.set_nonblocking(true)?;
-        let (theirs, open) = (tokio::net::TcpStream::from_std(theirs)?, open.clone());
-        tokio::spawn(async move {
-            carry(pipe, theirs).await;
-            drop(open);
-        });
-        if accepted.send(ours.into()).is_err() {
-            return Ok(());
+        let socket = match hand_over(pipe, open.clone()) {
+            Ok(socket) => socket,
+            Err(error) => {
+                log::warn!("could not accept a connection to the pipe `{}`: {error}", name.as_str());
+                continue;
+            }
+        };
+        if accepted.send(socket).is_err() || news.write_all(&[1]).await.is_err() {
+            return;
         }
-        news.write_all(&[1]).await?;
     }
+}
+
+/// One that the next client connects to. While the system has none, it is asked again: the instances that there are keep the name.
+async fn further_instance(name: &PipeName) -> NamedPipeServer {
+    loop {
+        match options().create(name.as_str()) {
+            Ok(pipe) => return pipe,
+            Err(error) => {
+                log::warn!("the pipe `{}` takes nobody for a moment: {error}", name.as_str());
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// A socket that stands for the client of `pipe`, until which is closed `open` is kept.
+fn hand_over(pipe: NamedPipeServer, open: mpsc::Sender<()>) -> io::Result<Socket> {
+    let (ours, theirs) = local_pair()?;
+    theirs.set_nonblocking(true)?;
+    let theirs = tokio::net::TcpStream::from_std(theirs)?;
+    tokio::spawn(async move {
+        carry(pipe, theirs).await;
+        drop(open);
+    });
+    Ok(ours.into())
 }
 
 /// Carries bytes between `pipe` and `socket`, and that either sends no more, until the pipe's other end is closed or the socket's takes
@@ -233,5 +256,7 @@ const BUFFER: usize = 64 << 10;
 const PIPE_BUSY: i32 = 231;
 /// Of `DisconnectNamedPipe`: there is no client.
 const PIPE_LISTENING: i32 = 536;
+/// After the system had no instance.
+const RETRY: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_millis(10);
 const LONGEST_BUSY: Duration = Duration::from_secs(2);
