@@ -273,8 +273,11 @@ impl BriefTunnel {
             Self { is_over: Arc::clone(&is_over), waker, failure: Arc::clone(&failure), _folder: folder };
         thread::spawn(move || {
             while !is_over.load(Ordering::SeqCst) {
+                // Whoever sees that a connection has ended asks why at once, and has to wait for the answer.
+                let mut reason = failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 let patience = tunnel.work();
-                *failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = tunnel.failure();
+                *reason = tunnel.failure();
+                drop(reason);
                 if tunnel.wait(patience, &[]).is_err() {
                     return;
                 }
