@@ -123,12 +123,10 @@ impl<'c> Lifecycle<'c> {
     ///
     /// Errors: those of asking.
     pub(crate) fn stopped_by(&mut self, detected: &DetectedService) -> Result<Vec<String>, Error> {
-        let Control::Sccli { stops, .. } = &detected.flavour.control else { return Ok(Vec::new()) };
-        let names: Vec<String> = stops.iter().map(ToString::to_string).collect();
-        if names.is_empty() {
-            return Ok(names);
+        let others = all_stopped_by(&detected.flavour.control, self.catalogue)?;
+        if others.is_empty() {
+            return Ok(Vec::new());
         }
-        let others = self.catalogue.select(&names)?;
         let facts = self.session.inspect(&Questions::about(others.iter().copied()))?.facts;
         let runs = |service: &&&Service| own(service, &facts).is_some_and(|found| found.state.is_up());
         Ok(others.iter().filter(runs).map(|service| service.name.to_string()).collect())
@@ -172,12 +170,8 @@ impl<'c> Lifecycle<'c> {
     ///
     /// Errors: a service file names one that is not there.
     fn units_stopped_by(&self, detected: &DetectedService) -> Result<Vec<UnitName>, Error> {
-        let Control::Sccli { stops, .. } = &detected.flavour.control else { return Ok(Vec::new()) };
-        if stops.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names: Vec<String> = stops.iter().map(ToString::to_string).collect();
-        let flavours = self.catalogue.select(&names)?.into_iter().flat_map(|service| &service.flavours);
+        let others = all_stopped_by(&detected.flavour.control, self.catalogue)?;
+        let flavours = others.into_iter().flat_map(|service| &service.flavours);
         let by_sccli = flavours.filter(|flavour| matches!(flavour.control, Control::Sccli { .. }));
         Ok(by_sccli.flat_map(|flavour| flavour.units.iter().cloned()).collect())
     }
@@ -477,12 +471,26 @@ fn own<'s>(service: &'s Service, facts: &Facts) -> Option<DetectedService<'s>> {
     detect(service, facts, None).filter(|found| found.provider.is_none())
 }
 
+/// The services that stop when one with this `control` is started.
+///
+/// Errors: its service file names one that is not there.
+fn all_stopped_by<'c>(control: &Control, catalogue: &'c Catalogue) -> Result<Vec<&'c Service>, Error> {
+    let names: Vec<String> = stops(control).iter().map(ToString::to_string).collect();
+    // To name none would be to mean all.
+    if names.is_empty() { Ok(Vec::new()) } else { Ok(catalogue.select(&names)?) }
+}
+
+/// The names of the services that stop when one with this `control` is started.
+fn stops(control: &Control) -> &[ServiceName] {
+    match control {
+        Control::Sccli { stops, .. } => stops,
+        Control::System { .. } | Control::User { .. } => &[],
+    }
+}
+
 /// Those of `services` that stop when one with this `control` is started.
 fn stopped_by<'s>(control: &Control, services: &[&'s Service]) -> impl Iterator<Item = &'s ServiceName> {
-    let stops = match control {
-        Control::Sccli { stops, .. } => stops.as_slice(),
-        Control::System { .. } | Control::User { .. } => &[],
-    };
+    let stops = stops(control);
     services.iter().map(|service| &service.name).filter(move |name| stops.contains(name))
 }
 
